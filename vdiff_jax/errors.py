@@ -1,0 +1,49 @@
+"""The tree of named errors: each says what is wrong, the value seen, and what to do, in one line."""
+
+
+class VdiffError(Exception):
+    """Base of every error this package raises on purpose; the command line prints it in one line and exits with 1."""
+
+
+class InputError(VdiffError):
+    """The input can't be read: no such file, empty, not a video, no video stream, no frames, frames of mixed sizes."""
+
+
+class OutputError(VdiffError):
+    """The output can't be written: no such folder, not writable, same as the input, unknown ending or encoder."""
+
+
+class FormatError(VdiffError):
+    """The input is readable but holds a pixel format, size or property that is not supported."""
+
+
+class MaskError(VdiffError):
+    """A mask whose size or length doesn't fit the video."""
+
+
+class ClipError(VdiffError):
+    """An array that is no clip: wrong rank, channels or dtype, NaN or infinite values, values out of range."""
+
+
+class OptionError(VdiffError):
+    """An option whose value is out of range or doesn't fit the others."""
+
+
+class ConfigError(VdiffError):
+    """A configuration file with an unknown key, a wrong type or a value out of range."""
+
+
+class WeightsError(VdiffError):
+    """Weights that are missing, damaged, or of another architecture."""
+
+
+class DataError(VdiffError):
+    """Training data that is missing or unreadable."""
+
+
+class CheckpointError(VdiffError):
+    """A checkpoint that is missing, damaged, or belongs to another configuration."""
+
+
+class StitchError(VdiffError):
+    """Inputs that can't be stitched; the message names the pair and the reason."""
