@@ -1,0 +1,32 @@
+"""Video and pictures, in and out: the only place that knows PyAV and imageio."""
+
+from vdiff_jax.media.mask import MovingMask, read_mask
+from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
+from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.media.read import VideoReader, is_picture, open_reader, probe
+from vdiff_jax.media.sources import list_pictures, list_videos
+from vdiff_jax.media.target import check_target, is_folder_target
+from vdiff_jax.media.video import ColourTags, VideoInfo
+from vdiff_jax.media.write import VideoWriter, open_writer
+
+__all__ = [
+    "ColourTags",
+    "Frame",
+    "MovingMask",
+    "PixelFormat",
+    "VideoInfo",
+    "VideoReader",
+    "VideoWriter",
+    "check_target",
+    "is_folder_target",
+    "is_picture",
+    "list_pictures",
+    "list_videos",
+    "open_reader",
+    "open_writer",
+    "picture_of",
+    "probe",
+    "read_mask",
+    "read_picture",
+    "write_picture",
+]

@@ -1,0 +1,152 @@
+"""Conversions between pixel formats, for outputs that can't hold the input's: exact to rounding, in NumPy.
+
+Sources: ITU-R BT.601, BT.709, BT.2020 (matrices); BT.2100 table 9 (narrow and full range).
+"""
+
+import numpy as np
+
+from vdiff_jax.media.pixels import PixelFormat
+
+# The weights of red and blue in luma.
+LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
+
+Planes = tuple[np.ndarray, ...]
+
+
+def to_rgb(planes: Planes, pixels: PixelFormat) -> np.ndarray:
+    """R'G'B' (h w 3, or h w 4 with alpha; gray: equal channels), float32, full range in [0, 1], not clipped."""
+    luma_or_rgb = [_levels(plane, pixels) for plane in planes[: 3 if pixels.kind == "rgb" else 1]]
+    if pixels.kind == "gray":
+        channels = luma_or_rgb * 3
+    elif pixels.kind == "rgb":
+        channels = luma_or_rgb
+    else:
+        height, width = planes[0].shape
+        centred = pixels.full_range
+        chroma = [
+            enlarge(_levels(plane, pixels, chroma=True), (height, width), pixels.subsampling, centred)
+            for plane in planes[1:3]
+        ]
+        channels = _matrix_to_rgb(luma_or_rgb[0], chroma[0], chroma[1], pixels)
+    if pixels.alpha:
+        channels = [*channels, planes[-1].astype(np.float32) / pixels.peak]
+    return np.stack(channels, axis=-1)
+
+
+def from_rgb(rgb: np.ndarray, pixels: PixelFormat) -> Planes:
+    """Planes of `pixels` from R'G'B' (h w 3 or h w 4, float, full range in [0, 1]), clipped and rounded."""
+    red, green, blue = (rgb[..., i].astype(np.float32) for i in range(3))
+    alpha = (rgb[..., 3] if rgb.shape[-1] == 4 else np.ones_like(red),) if pixels.alpha else ()
+    alpha_planes = tuple(np.clip(np.rint(a * pixels.peak), 0, pixels.peak).astype(pixels.dtype) for a in alpha)
+    if pixels.kind == "rgb":
+        return (*(_samples(c, pixels) for c in (red, green, blue)), *alpha_planes)
+    weight_r, weight_b = LUMA_WEIGHTS[pixels.matrix]
+    luma = weight_r * red + (1 - weight_r - weight_b) * green + weight_b * blue
+    if pixels.kind == "gray":
+        return (_samples(luma, pixels), *alpha_planes)
+    chroma = ((blue - luma) / (2 * (1 - weight_b)), (red - luma) / (2 * (1 - weight_r)))
+    small = (reduce(c, pixels.subsampling, pixels.full_range) for c in chroma)
+    return (_samples(luma, pixels), *(_samples(c, pixels, chroma=True) for c in small), *alpha_planes)
+
+
+def convert(planes: Planes, source: PixelFormat, target: PixelFormat) -> Planes:
+    """The same picture in another format; where only chroma's size or alpha differ, luma is untouched."""
+    if source == target:
+        return planes
+    same_colours = source.full_range == target.full_range and source.matrix == target.matrix
+    if source.kind != target.kind or (source.kind == "yuv" and not same_colours):
+        return _through_rgb(planes, source, target)
+    height, width = planes[0].shape
+    converted = []
+    for i, plane in enumerate(planes[: 1 if source.kind == "gray" else 3]):
+        chroma = source.kind == "yuv" and i > 0
+        levels = _levels(plane, source, chroma=chroma)
+        if chroma and source.subsampling != target.subsampling:
+            levels = enlarge(levels, (height, width), source.subsampling, source.full_range)
+            levels = reduce(levels, target.subsampling, target.full_range)
+        converted.append(_samples(levels, target, chroma=chroma))
+    return (*converted, *_alpha(planes, source, target))
+
+
+def _through_rgb(planes: Planes, source: PixelFormat, target: PixelFormat) -> Planes:
+    if source.kind == "gray" and target.kind == "yuv":
+        luma = _samples(_levels(planes[0], source), target)
+        neutral = [
+            np.full(shape, 1 << (target.bits - 1), target.dtype)
+            for shape in target.plane_shapes(luma.shape[1], luma.shape[0])[1:3]
+        ]
+        return (luma, *neutral, *_alpha(planes, source, target))
+    if source.kind == "yuv" and target.kind == "gray":
+        return (_samples(_levels(planes[0], source), target), *_alpha(planes, source, target))
+    return from_rgb(to_rgb(planes, source), target)
+
+
+def _alpha(planes: Planes, source: PixelFormat, target: PixelFormat) -> Planes:
+    if not target.alpha:
+        return ()
+    if not source.alpha:
+        return (np.full(planes[0].shape, target.peak, target.dtype),)
+    opacity = planes[-1].astype(np.float32) / source.peak
+    return (np.rint(opacity * target.peak).astype(target.dtype),)
+
+
+def _levels(plane: np.ndarray, pixels: PixelFormat, *, chroma: bool = False) -> np.ndarray:
+    """Samples as float32: luma, R, G, B in [0, 1], chroma in [-0.5, 0.5]."""
+    offset, span = _range(pixels, chroma)
+    return (plane.astype(np.float32) - offset) / np.float32(span)
+
+
+def _samples(levels: np.ndarray, pixels: PixelFormat, *, chroma: bool = False) -> np.ndarray:
+    offset, span = _range(pixels, chroma)
+    return np.clip(np.rint(levels * np.float32(span) + offset), 0, pixels.peak).astype(pixels.dtype)
+
+
+def _range(pixels: PixelFormat, chroma: bool) -> tuple[int, int]:
+    unit = 1 << (pixels.bits - 8)
+    middle = 128 * unit
+    if pixels.full_range or pixels.kind == "rgb":
+        return (middle if chroma else 0), pixels.peak
+    return (middle, 224 * unit) if chroma else (16 * unit, 219 * unit)
+
+
+def _matrix_to_rgb(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, pixels: PixelFormat) -> list[np.ndarray]:
+    weight_r, weight_b = LUMA_WEIGHTS[pixels.matrix]
+    red = luma + 2 * (1 - weight_r) * cr
+    blue = luma + 2 * (1 - weight_b) * cb
+    green = (luma - weight_r * red - weight_b * blue) / (1 - weight_r - weight_b)
+    return [red, green, blue]
+
+
+def enlarge(chroma: np.ndarray, size: tuple[int, int], subsampling: tuple[int, int], centred: bool) -> np.ndarray:
+    """Chroma (h w) at luma's size, linearly interpolated.
+
+    Video's chroma sits on every second luma sample across and between two lines (MPEG-2's siting); a full-range
+    picture's (JPEG, `centred`) sits between the samples both ways.
+    """
+    for axis, factor in ((0, subsampling[1]), (1, subsampling[0])):
+        if factor > 1:
+            offset = (factor - 1) / 2 if centred or axis == 0 else 0.0
+            at = (np.arange(size[axis], dtype=np.float32) - offset) / factor
+            low = np.floor(at).astype(int)
+            weight = (at - low).astype(np.float32)
+            weight = weight[:, None] if axis == 0 else weight[None, :]
+            last = chroma.shape[axis] - 1
+            before = chroma.take(np.clip(low, 0, last), axis)
+            chroma = before + weight * (chroma.take(np.clip(low + 1, 0, last), axis) - before)
+    return chroma
+
+
+def reduce(chroma: np.ndarray, subsampling: tuple[int, int], centred: bool) -> np.ndarray:
+    """Chroma (h w) at the smaller size, low-passed at the same siting as `enlarge`; sizes round up."""
+    for axis, factor in ((0, subsampling[1]), (1, subsampling[0])):
+        if factor > 1:
+            between = centred or axis == 0
+            taps = range(factor) if between else range(1 - factor, factor)
+            weights = [1 / factor if between else (factor - abs(tap)) / factor**2 for tap in taps]
+            starts = np.arange(0, chroma.shape[axis], factor)
+            last = chroma.shape[axis] - 1
+            chroma = sum(
+                np.float32(weight) * chroma.take(np.clip(starts + tap, 0, last), axis)
+                for tap, weight in zip(taps, weights, strict=True)
+            )
+    return chroma

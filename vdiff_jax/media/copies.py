@@ -1,0 +1,94 @@
+"""One sound or subtitle track on its way into an output: as it is, or encoded anew."""
+
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+from av.audio.stream import AudioStream
+from av.subtitles.stream import SubtitleStream
+
+logger = logging.getLogger(__name__)
+# Written by the muxer itself, or true only of the source's encoding.
+STALE = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration", "bps", "number_of_", "_statistics")
+AUDIO_BITS_PER_CHANNEL = 96_000
+
+
+def fresh_metadata(metadata: dict[str, str]) -> dict[str, str]:
+    """Metadata that stays true of the copy."""
+    return {key: value for key, value in metadata.items() if not key.lower().startswith(STALE)}
+
+
+class Copy:
+    """Packets unchanged but for their time."""
+
+    def __init__(self, output: av.container.OutputContainer, source: av.stream.Stream):
+        self.stream = output.add_stream_from_template(source)
+        self._label(source)
+
+    def _label(self, source: av.stream.Stream) -> None:
+        self.stream.metadata.update(fresh_metadata(source.metadata))
+        self.stream.disposition = source.disposition
+
+    def packets(self, packet: av.Packet, start: Fraction) -> Iterator[av.Packet]:
+        """What to mux for a packet of the source; `start` in seconds becomes 0."""
+        shift = round(start / packet.time_base)
+        packet.pts = None if packet.pts is None else packet.pts - shift
+        packet.dts = packet.pts if packet.dts is None else packet.dts - shift
+        packet.stream = self.stream
+        yield packet
+
+    def flush(self) -> Iterator[av.Packet]:
+        """What is left at the end."""
+        return iter(())
+
+
+class Transcode(Copy):
+    """Sound in a codec that the container holds."""
+
+    def __init__(self, output: av.container.OutputContainer, source: AudioStream, codec: str):
+        rates = av.Codec(codec, "w").audio_rates
+        rate = source.codec_context.sample_rate
+        self.stream = output.add_stream(codec, rate=rate if not rates or rate in rates else 48000)
+        self.stream.codec_context.layout = source.codec_context.layout.name
+        self.stream.codec_context.bit_rate = AUDIO_BITS_PER_CHANNEL * source.codec_context.layout.nb_channels
+        self._label(source)
+
+    def packets(self, packet: av.Packet, start: Fraction) -> Iterator[av.Packet]:
+        try:
+            decoded = packet.decode()
+        except av.FFmpegError:
+            logger.debug("a damaged piece of sound is passed over")
+            return
+        for frame in decoded:
+            if frame.pts is not None:
+                frame.pts -= round(start / frame.time_base)
+            yield from self.stream.encode(frame)
+
+    def flush(self) -> Iterator[av.Packet]:
+        yield from self.stream.encode(None)
+
+
+class SubtitleCopy(Copy):
+    """Subtitles that are text, in the container's own codec."""
+
+    def __init__(self, output: av.container.OutputContainer, source: SubtitleStream, codec: str):
+        source.codec_context.open(strict=False)
+        self.stream = output.add_stream(codec)
+        self.stream.codec_context.subtitle_header = source.codec_context.subtitle_header
+        self._label(source)
+
+    def packets(self, packet: av.Packet, start: Fraction) -> Iterator[av.Packet]:
+        try:
+            subtitle = packet.stream.codec_context.decode2(packet)
+        except av.FFmpegError:
+            logger.debug("a damaged subtitle is passed over")
+            return
+        if subtitle is None:
+            return
+        encoded = self.stream.codec_context.encode_subtitle(subtitle)
+        encoded.time_base = packet.time_base
+        encoded.pts = encoded.dts = packet.pts - round(start / packet.time_base)
+        encoded.duration = packet.duration
+        encoded.stream = self.stream
+        yield encoded

@@ -1,0 +1,165 @@
+"""One video file as frames, through FFmpeg."""
+
+import dataclasses
+import logging
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import numpy as np
+
+from vdiff_jax.errors import InputError
+from vdiff_jax.media.pixels import Frame, planes_of
+from vdiff_jax.media.probe import choose_stream, declared_duration, describe, open_container
+
+logger = logging.getLogger(__name__)
+# How far before the wanted time a seek aims: demuxers seek by decoding time, which runs ahead of display.
+SEEK_MARGIN = Fraction(1)
+
+
+class VideoSource:
+    """A file's frames. The first is decoded on opening: only it tells format and rotation for certain.
+
+    Args:
+        name: a file, or `-` for stdin.
+        start, stop: seconds from the beginning of the file; frames with start <= time < stop are read.
+
+    Raises:
+        InputError: it can't be read as a video.
+    """
+
+    def __init__(self, name: str, start: float | None = None, stop: float | None = None):
+        self._name = name
+        self._file = sys.stdin.buffer if name == "-" else name
+        self._begin = Fraction(start or 0).limit_denominator(av.time_base)
+        self._end = None if stop is None else Fraction(stop).limit_denominator(av.time_base)
+        self._damaged = self._resized = False
+        self._open()
+        try:
+            first = self._seek() if self._begin > 0 and name != "-" else None
+            self._first = first or self._rewind()
+            whole = describe(self._container, self._stream, self._first, path=None if name == "-" else name)
+            self._declared = declared_duration(self._container, self._stream)
+            self._declared_frames = whole.frames
+            self.info = self._cut(whole)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        self._container = open_container(self._file, self._name)
+        try:
+            self._stream = choose_stream(self._container, self._name)
+        except BaseException:
+            self._container.close()
+            raise
+        self._stream.thread_type = "AUTO"
+        self._origin = Fraction(self._container.start_time or 0, av.time_base)
+        self._decoded = self._decode()
+
+    def _seek(self) -> av.VideoFrame | None:
+        """The first frame decoded after a seek, None if it lies behind the wanted time or there is none."""
+        wanted = self._origin + self._begin
+        try:
+            offset = round((wanted - SEEK_MARGIN) / self._stream.time_base)
+            self._container.seek(offset, stream=self._stream)
+            first = next(self._decoded, None)
+            if first is not None and first.pts is not None and first.pts * self._stream.time_base <= wanted:
+                return first
+        except av.FFmpegError:
+            logger.debug("%s can't be sought in: reading from its start", self._name)
+        self.close()
+        self._open()
+        return None
+
+    def _rewind(self) -> av.VideoFrame:
+        first = next(self._decoded, None)
+        if first is None:
+            raise InputError(f"{self._name} holds no frame that can be decoded: it is empty or damaged")
+        return first
+
+    def _cut(self, whole):
+        """The properties of the part that is read; pts 0 is its start."""
+        info = dataclasses.replace(whole, start=self._origin + self._begin)
+        if self._begin == 0 and self._end is None:
+            return info
+        ends = [end for end in (self._end, self._declared) if end is not None]
+        duration = max(min(ends) - self._begin, Fraction(0)) if ends else None
+        return dataclasses.replace(
+            info,
+            stop=None if self._end is None else self._origin + self._end,
+            duration=None if duration is None else float(duration),
+            frames=None if duration is None else max(1, round(duration * info.rate)),
+        )
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        """All frames that can be decoded; damage is noted and passed over."""
+        packets = self._container.demux(self._stream)
+        ended = False
+        while not ended:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError:
+                self._damaged, packet = True, None
+            ended = packet is None
+            if packet is not None and packet.size == 0:  # AVI's repeated frames, and PyAV's mark of the end
+                continue
+            try:
+                frames = self._stream.decode(packet)
+            except (av.FFmpegError, EOFError):
+                self._damaged = self._damaged or not ended
+                continue
+            yield from frames
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames in order; pts strictly increase, as encoders ask."""
+        info = self.info
+        shift = round(info.start / info.time_base)
+        limit = None if info.stop is None else (info.stop - info.start) / info.time_base
+        step = max(1, round(1 / (info.rate * info.time_base)))
+        count, last, end = 0, None, 0
+        for decoded in self._from_first():
+            stamp = decoded.pts if decoded.pts is not None else decoded.dts
+            pts = stamp - shift if stamp is not None else (0 if last is None else last + step)
+            if pts < 0 and self._begin > 0:
+                continue
+            if limit is not None and pts >= limit:
+                break
+            pts = pts if last is None else max(pts, last + 1)
+            count, last, end = count + 1, pts, pts + (decoded.duration or step)
+            yield Frame(self._planes(decoded), pts, decoded.duration or None)
+        else:
+            self._warn_if_short(count, self._begin + end * info.time_base)
+        if count == 0:
+            raise InputError(f"{self._name} has no frame in the part asked for: it lasts {self._lasts()}")
+
+    def _from_first(self) -> Iterator[av.VideoFrame]:
+        yield self._first
+        yield from self._decoded
+
+    def _planes(self, decoded: av.VideoFrame) -> tuple[np.ndarray, ...]:
+        """A frame's planes, scaled where the size changes on the way, as FFmpeg's own tools do."""
+        size = (self.info.width, self.info.height)
+        if (decoded.width, decoded.height) != size:
+            if not self._resized:
+                logger.warning("%s changes its size on the way: every frame is scaled to %dx%d", self._name, *size)
+                self._resized = True
+            decoded = decoded.reformat(*size, format=self.info.pixels.name)
+        return planes_of(decoded, self.info.pixels)
+
+    def _warn_if_short(self, count: int, end: Fraction) -> None:
+        """Tells of damage, and of a file that ends earlier than it says."""
+        tolerance = 0 if self._declared is None else max(2 / self.info.rate, self._declared / 100)
+        short = self._declared is not None and not self.info.has_audio and end < self._declared - tolerance
+        exact = self._stream.duration and end < self._declared - tolerance
+        if count and (self._damaged or short or exact):
+            expected = f" of about {self._declared_frames}" if self._declared_frames else ""
+            logger.warning("%s is truncated or damaged: %d%s frames were read", self._name, count, expected)
+
+    def _lasts(self) -> str:
+        return "an unknown time" if self._declared is None else f"{float(self._declared):.3g} s"
+
+    def close(self) -> None:
+        """Closes the file; no thread may be decoding."""
+        self._container.close()

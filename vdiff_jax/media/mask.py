@@ -1,0 +1,106 @@
+"""Masks: which pixels of a video are to be repaired."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from vdiff_jax.errors import InputError, MaskError
+from vdiff_jax.media.colour import to_rgb
+from vdiff_jax.media.pixels import PixelFormat
+from vdiff_jax.media.read import VideoReader, is_picture, open_reader
+from vdiff_jax.media.sources import Source
+from vdiff_jax.media.video import VideoInfo, turn_back
+
+# Of red, green and blue in brightness (BT.601).
+BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def read_mask(path: Source, info: VideoInfo, *, start: float | None = None) -> "np.ndarray | MovingMask":
+    """Reads what is to be repaired in a video: where the mask is at least half white (and not transparent).
+
+    Args:
+        path: one picture for a mask that stands still; a video or a folder with one picture a frame for one that moves.
+        info: of the video.
+        start: seconds of the video that were passed over.
+
+    Returns:
+        The still mask, h w bool; or an iterable of such masks, one a frame, to be closed at the end. Rotated videos
+        take a mask as they are shown; it is turned to match the stored planes.
+
+    Raises:
+        MaskError: nothing is there, it can't be read, or its size is not the video's.
+    """
+    try:
+        reader = open_reader(path, start=None if is_picture(path) else start, picture_rate=info.rate)
+    except InputError as error:
+        raise MaskError(f"the mask can't be read: {error}") from error
+    try:
+        _check_size(path, reader.info, info)
+    except MaskError:
+        reader.close()
+        raise
+    moving = MovingMask(reader, info, str(path))
+    if not is_picture(path):
+        return moving
+    with moving:
+        return next(iter(moving))
+
+
+class MovingMask:
+    """One mask a frame, h w bool; a context manager, iterated once.
+
+    Iterating past the mask's last picture raises MaskError: stop with the video's last frame.
+    """
+
+    def __init__(self, reader: VideoReader, info: VideoInfo, name: str):
+        self._reader = reader
+        self._info = info
+        self._name = name
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        count = 0
+        matrix = self._info.display_matrix
+        stored = (self._info.height, self._info.width)
+        for frame in self._reader:
+            mask = _white(frame.planes, self._reader.info.pixels)
+            if matrix is not None and not _is_stored(self._reader.info, self._info):
+                mask = turn_back(mask, matrix)
+            assert mask.shape == stored
+            count += 1
+            yield np.ascontiguousarray(mask)
+        raise MaskError(f"the mask {self._name} has {count} pictures, the video has more frames: one a frame is needed")
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def __enter__(self) -> "MovingMask":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _white(planes: tuple[np.ndarray, ...], pixels: PixelFormat) -> np.ndarray:
+    """Where a picture is at least half white, h w bool."""
+    if pixels.kind == "yuv":  # luma is brightness: no need of chroma
+        low, high = (0, pixels.peak) if pixels.full_range else (16 << (pixels.bits - 8), 235 << (pixels.bits - 8))
+        return planes[0] >= (low + high) / 2
+    channels = to_rgb(planes, pixels)
+    brightness = channels[..., :3] @ BRIGHTNESS
+    return (brightness * channels[..., 3] if pixels.alpha else brightness) >= 0.5 - 1e-3
+
+
+def _is_stored(mask: VideoInfo, info: VideoInfo) -> bool:
+    """Whether a rotated video's mask is drawn on the stored pictures; where both fit, it is not."""
+    size = (mask.width, mask.height)
+    return size == (info.width, info.height) and size != info.displayed_size
+
+
+def _check_size(path: Source, mask: VideoInfo, info: VideoInfo) -> None:
+    size = (mask.width, mask.height)
+    if size not in ((info.width, info.height), info.displayed_size):
+        raise MaskError(
+            f"the mask {Path(path)} is {mask.width}x{mask.height}, the video {info.displayed_size[0]}x"
+            f"{info.displayed_size[1]}: they must be the same size"
+        )

@@ -1,0 +1,181 @@
+"""Encoding frames and muxing them with the other tracks into one file."""
+
+import contextlib
+import dataclasses
+import logging
+import sys
+from fractions import Fraction
+
+import av
+
+from vdiff_jax.errors import OutputError
+from vdiff_jax.media.colour import convert
+from vdiff_jax.media.encoders import choose_encoding
+from vdiff_jax.media.palette import Palette
+from vdiff_jax.media.pixels import Frame, frame_of
+from vdiff_jax.media.tracks import Tracks
+from vdiff_jax.media.video import VideoInfo, turn
+
+logger = logging.getLogger(__name__)
+MUXER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}, "yuv4mpegpipe": {"strict": "-1"}}
+HOLDS_TRACKS = frozenset({"mp4", "mov", "matroska", "webm"})
+# FFmpeg writes the shape of pixels into these only through the codec's own header.
+SHAPELESS = {"matroska": ("libvpx-vp9", "libvpx", "libsvtav1"), "webm": ("libvpx-vp9", "libvpx", "libsvtav1")}
+
+
+class FileSink:
+    """A file, or stdout where `path` is None. The header is written on opening, so that refusals come early."""
+
+    def __init__(
+        self,
+        path: str | None,
+        container: str,
+        info: VideoInfo,
+        *,
+        codec: str | None,
+        options: dict[str, str] | None,
+        copy_from: str | None,
+    ):
+        self._source = info
+        self._turned = info.display_matrix is not None and not _holds_rotation(container)
+        self._encoding = choose_encoding(container, _turned(info) if self._turned else info, codec, options)
+        self._container = container
+        self._tracks: Tracks | None = None
+        self._count, self._uneven = 0, False
+        self._first: Fraction | None = None
+        self._last: int | None = None
+        self._piped = path is None
+        file = sys.stdout.buffer if path is None else f"file:{path}"
+        self._output = av.open(file, "w", format=container, container_options=MUXER_OPTIONS.get(container, {}))
+        try:
+            self._stream = self._add_stream()
+            self._palette = Palette(self._encoding.info) if container == "gif" else None
+            if copy_from is not None and container in HOLDS_TRACKS:
+                self._tracks = Tracks(copy_from, self._output, container, info)
+            self._output.start_encoding()
+        except (av.FFmpegError, ValueError) as error:
+            self.abort()
+            raise self._refusal() from error
+        except BaseException:
+            self.abort()
+            raise
+
+    def _add_stream(self) -> av.VideoStream:
+        encoding, info = self._encoding, self._encoding.info
+        try:
+            rate = info.rate.limit_denominator(1_000_000)
+            stream = self._output.add_stream(encoding.codec, rate=rate, options=encoding.options)
+        except ValueError as error:
+            raise OutputError(f"{self._container} holds no {encoding.codec} video: .mkv holds any") from error
+        context = stream.codec_context
+        context.width, context.height = info.width, info.height
+        context.pix_fmt = "pal8" if self._container == "gif" else encoding.pack or encoding.pixels.name
+        context.time_base = stream.time_base = info.time_base
+        context.thread_count = 0
+        context.flags |= av.codec.context.Flags.frame_duration
+        if info.sample_aspect:
+            context.sample_aspect_ratio = info.sample_aspect
+            if info.sample_aspect != 1 and encoding.codec in SHAPELESS.get(self._container, ()):
+                logger.warning("%s can't say that pixels are %s: choose .mp4", encoding.codec, info.sample_aspect)
+        _tag(context, info)
+        if encoding.codec == "libx265" and self._container in ("mp4", "mov"):
+            context.codec_tag = "hvc1"  # the one that QuickTime plays
+        if info.display_matrix is not None:
+            stream.set_display_matrix(info.display_matrix)
+        return stream
+
+    def _refusal(self) -> OutputError:
+        encoding = self._encoding
+        options = " ".join(f"{key}={value}" for key, value in encoding.options.items())
+        size = f"{encoding.info.width}x{encoding.info.height}"
+        return OutputError(
+            f"the encoder {encoding.codec} refuses {size} {encoding.pixels.name} with {options or 'its defaults'}"
+        )
+
+    def write(self, frame: Frame) -> None:
+        for picture in self._pictures(frame):
+            self._mux(self._stream.encode(picture))
+
+    def _pictures(self, frame: Frame) -> list[av.VideoFrame]:
+        encoding, planes = self._encoding, frame.planes
+        if self._turned:
+            planes = tuple(turn(plane, self._source.display_matrix) for plane in planes)
+        pixels = dataclasses.replace(self._source.pixels, subsampling=_turned_subsampling(self._source, self._turned))
+        picture = frame_of(convert(planes, pixels, encoding.pixels), encoding.pixels)
+        if encoding.pack is not None:
+            picture = picture.reformat(format=encoding.pack)
+        picture.pts, picture.duration = self._stamp(frame)
+        picture.time_base = encoding.info.time_base
+        _tag(picture, encoding.info)
+        return [picture] if self._palette is None else self._palette(picture)
+
+    def _stamp(self, frame: Frame) -> tuple[int, int]:
+        """Time and duration in the encoder's time base; YUV4MPEG2 has no time stamps, so its frames are counted."""
+        ratio = self._source.time_base / self._encoding.info.time_base
+        exact = frame.pts * ratio
+        self._first = exact if self._first is None else self._first
+        pts = round(exact)
+        if self._container == "yuv4mpegpipe":
+            pts = self._count
+            if not self._uneven and abs(exact - self._first - self._count) > 1:
+                self._uneven = True
+                logger.warning("YUV4MPEG2 has no time stamps: these frames, unevenly spaced, are written as if even")
+        pts = pts if self._last is None else max(pts, self._last + 1)
+        self._count, self._last = self._count + 1, pts
+        return pts, max(1, round(frame.duration * ratio)) if frame.duration else 0
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        for packet in packets:
+            time = (packet.dts if packet.dts is not None else packet.pts) * packet.time_base
+            self._output.mux(packet)
+            if self._tracks is not None:
+                self._tracks.advance(time, self._output.mux)
+
+    def finish(self) -> None:
+        if self._palette is not None:
+            for picture in self._palette(None):
+                self._mux(self._stream.encode(picture))
+        self._mux(self._stream.encode(None))
+        if self._tracks is not None:
+            self._tracks.advance(None, self._output.mux)
+            self._tracks.close()
+        self._output.close()
+        if self._piped:
+            sys.stdout.buffer.flush()
+
+    def abort(self) -> None:
+        if self._tracks is not None:
+            self._tracks.close()
+        with contextlib.suppress(Exception):
+            self._output.close()
+
+
+def _tag(target: av.VideoFrame | av.VideoCodecContext, info: VideoInfo) -> None:
+    target.color_range = info.tags.range
+    target.colorspace = info.tags.matrix
+    target.color_primaries = info.tags.primaries
+    target.color_trc = info.tags.transfer
+
+
+def _holds_rotation(container: str) -> bool:
+    return container in HOLDS_TRACKS and hasattr(av.VideoStream, "set_display_matrix")
+
+
+def _turned_subsampling(info: VideoInfo, turned: bool) -> tuple[int, int]:
+    x, y = info.pixels.subsampling
+    return (y, x) if turned and info.rotation in (90, 270) else (x, y)
+
+
+def _turned(info: VideoInfo) -> VideoInfo:
+    """The video with its rotation applied."""
+    width, height = info.displayed_size
+    aspect = info.sample_aspect
+    return dataclasses.replace(
+        info,
+        width=width,
+        height=height,
+        pixels=dataclasses.replace(info.pixels, subsampling=_turned_subsampling(info, True)),
+        sample_aspect=1 / aspect if aspect and info.rotation in (90, 270) else aspect,
+        rotation=0,
+        display_matrix=None,
+    )

@@ -1,0 +1,168 @@
+"""Still pictures through imageio: one, or a folder or glob of them as a video."""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+from PIL import Image
+
+from vdiff_jax.errors import InputError, OutputError
+from vdiff_jax.media.colour import Planes, convert, to_rgb
+from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.media.video import VideoInfo
+
+# Pillow reads 16-bit colour as 8 bits, so these go through OpenCV.
+DEEP_ENDINGS = frozenset([".png", ".tif", ".tiff", ".ppm", ".pgm", ".pnm"])
+DEEP_WRITERS = frozenset([".png", ".tif", ".tiff"])
+PNG_COMPRESSION = [16, 3]  # cv2.IMWRITE_PNG_COMPRESSION: level 3 is a third of the default's time at +4 % of size
+JPEG_QUALITY = 97
+EXIF_ORIENTATION = 0x0112
+
+
+def read_picture(path: str | Path) -> np.ndarray:
+    """A picture as it is: h w (gray), h w 3 (RGB) or h w 4 (RGBA), uint8 or uint16.
+
+    Raises:
+        InputError: no such file, or not a picture.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no such file: {path}")
+    try:
+        picture = _read_deep(path) if path.suffix.lower() in DEEP_ENDINGS else _read_pillow(path)
+    except Exception as error:
+        raise InputError(f"{path} is empty, damaged or no picture") from error
+    if picture.dtype not in (np.uint8, np.uint16) or picture.ndim not in (2, 3):
+        raise InputError(f"{path} has samples of {picture.dtype}, shape {picture.shape}: 8 or 16 bits are read")
+    return picture
+
+
+def _read_deep(path: Path) -> np.ndarray:
+    return iio.imread(path, plugin="opencv", index=0, flags=-1)  # -1: cv2.IMREAD_UNCHANGED
+
+
+def _read_pillow(path: Path) -> np.ndarray:
+    with iio.imopen(path, "r", plugin="pillow") as picture:
+        stored = picture.metadata(exclude_applied=False)["mode"]
+        mode = "L" if stored in ("1", "L") else "RGBA" if stored in ("RGBA", "LA", "PA") else "RGB"
+        return np.asarray(picture.read(index=0, mode=mode, rotate=True))
+
+
+def write_picture(path: str | Path, picture: np.ndarray) -> None:
+    """Writes h w, h w 3 or h w 4, uint8 or uint16; lossless in PNG and TIFF.
+
+    Raises:
+        OutputError: it can't be written.
+    """
+    ending = Path(path).suffix.lower()
+    options = {".png": PNG_COMPRESSION, ".jpg": [1, JPEG_QUALITY], ".jpeg": [1, JPEG_QUALITY]}.get(ending, [])
+    try:
+        iio.imwrite(path, np.ascontiguousarray(picture), plugin="opencv", params=options)
+    except Exception as error:
+        raise OutputError(f"{path} can't be written: {error}") from error
+
+
+def picture_of(planes: Planes, pixels: PixelFormat, *, deep: bool = True) -> np.ndarray:
+    """Planes as a picture: 8 bits stay 8, more become 16 (8 if not `deep`); Y'CbCr becomes R'G'B'."""
+    bits = 16 if deep and pixels.bits > 8 else 8
+    if pixels.kind == "yuv":
+        channels = to_rgb(planes, pixels)
+        peak = (1 << bits) - 1
+        return np.clip(np.rint(channels * peak), 0, peak).astype(np.uint8 if bits == 8 else np.uint16)
+    target = PixelFormat(kind=pixels.kind, bits=bits, full_range=True, matrix=pixels.matrix, alpha=pixels.alpha)
+    source = target if pixels == target else pixels
+    channels = convert(planes, source, target)
+    return channels[0] if pixels.kind == "gray" else np.stack(channels, axis=-1)
+
+
+def planes_of_picture(picture: np.ndarray, pixels: PixelFormat) -> Planes:
+    """A picture's planes in the format of the first one of its folder."""
+    channels = (picture,) if picture.ndim == 2 else tuple(np.moveaxis(picture, -1, 0))
+    if pixels.kind == "rgb" and len(channels) == 1:
+        channels *= 3
+    if pixels.kind == "rgb" and pixels.alpha and len(channels) == 3:
+        channels = (*channels, np.full_like(channels[0], np.iinfo(picture.dtype).max))
+    channels = channels[: pixels.channels]
+    if picture.dtype == np.uint8 and pixels.bits == 16:
+        channels = tuple(c.astype(np.uint16) * 257 for c in channels)
+    elif picture.dtype == np.uint16 and pixels.bits == 8:
+        channels = tuple(((c.astype(np.uint32) + 128) // 257).astype(np.uint8) for c in channels)
+    return tuple(np.ascontiguousarray(c) for c in channels)
+
+
+class PictureSource:
+    """Pictures as a video; one is read at a time."""
+
+    def __init__(self, paths: Sequence[Path], name: str, rate: Fraction, start: float | None, stop: float | None):
+        first_index = 0 if start is None else -int(-start * rate // 1)
+        last_index = len(paths) if stop is None else min(len(paths), -int(-stop * rate // 1))
+        if first_index >= last_index:
+            raise InputError(
+                f"{name} has {len(paths)} pictures ({float(len(paths) / rate):g} s): none is in the part asked for"
+            )
+        _check_sizes(paths)
+        self._paths = paths[first_index:last_index]
+        self._first = read_picture(self._paths[0])
+        height, width = self._first.shape[:2]
+        self.info = VideoInfo(
+            path=name,
+            width=width,
+            height=height,
+            pixels=_format_of(paths, self._first),
+            rate=rate,
+            time_base=1 / rate,
+            frames=len(self._paths),
+            duration=float(len(self._paths) / rate),
+            codec=paths[0].suffix.lower().lstrip("."),
+        )
+
+    def frames(self) -> Iterator[Frame]:
+        for pts, path in enumerate(self._paths):
+            picture = self._first if pts == 0 else read_picture(path)
+            if picture.shape[:2] != self._first.shape[:2]:
+                raise _mixed(self._paths[0], self._first.shape[:2], path, picture.shape[:2])
+            yield Frame(planes_of_picture(picture, self.info.pixels), pts, 1)
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+def _format_of(paths: Sequence[Path], first: np.ndarray) -> PixelFormat:
+    """Gray only if the first is and the headers show no colour further on."""
+    deep = first.dtype == np.uint16
+    gray = first.ndim == 2 and all((_header(path) or (0, 0, True))[2] for path in paths)
+    return PixelFormat(
+        kind="gray" if gray else "rgb",
+        bits=16 if deep else 8,
+        full_range=True,
+        matrix="bt601" if first.shape[0] < 720 else "bt709",
+        alpha=first.ndim == 3 and first.shape[2] == 4,
+    )
+
+
+def _check_sizes(paths: Sequence[Path]) -> None:
+    """Raises InputError if the pictures' headers tell of different sizes, before anything is computed."""
+    first = _header(paths[0])
+    for path in paths[1:]:
+        size = _header(path)
+        if first and size and size[:2] != first[:2]:
+            raise _mixed(paths[0], first[:2], path, size[:2])
+
+
+def _header(path: Path) -> tuple[int, int, bool] | None:
+    """(h, w, whether it is gray) from the header alone; None where Pillow can't tell."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            if image.format in ("JPEG", "MPO", "TIFF") and image.getexif().get(EXIF_ORIENTATION, 1) > 4:
+                width, height = height, width
+            return height, width, image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;")
+    except Exception:
+        return None
+
+
+def _mixed(first: Path, first_size: tuple[int, ...], other: Path, other_size: tuple[int, ...]) -> InputError:
+    sizes = [f"{path} is {size[1]}x{size[0]}" for path, size in ((first, first_size), (other, other_size))]
+    return InputError(f"pictures of mixed sizes: {sizes[0]}, {sizes[1]}")

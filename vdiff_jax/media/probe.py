@@ -1,0 +1,130 @@
+"""Opening a file with FFmpeg and describing its video."""
+
+import os
+import re
+from fractions import Fraction
+from typing import BinaryIO
+
+import av
+import numpy as np
+
+from vdiff_jax.errors import InputError
+from vdiff_jax.media.pixels import RANGE_FULL, pixel_format
+from vdiff_jax.media.video import ColourTags, VideoInfo, rotation_of
+
+# FFmpeg draws text files as pictures: nobody who names one means that.
+TEXT_DEMUXERS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
+FALLBACK_RATE = Fraction(25)
+
+
+def open_container(file: str | BinaryIO, name: str) -> av.container.InputContainer:
+    """Opens a file for reading.
+
+    Raises:
+        InputError: no such file, empty, unreadable, or nothing that FFmpeg knows.
+    """
+    if isinstance(file, str):
+        if not os.path.exists(file):
+            raise InputError(f"no such file: {name}")
+        if os.path.isfile(file) and os.path.getsize(file) == 0:
+            raise InputError(f"{name} is empty")
+        file = f"file:{file}"  # a name with a colon is no protocol
+    try:
+        container = av.open(file, "r", metadata_errors="replace")
+    except PermissionError as error:
+        raise InputError(f"{name} may not be read") from error
+    except (av.FFmpegError, OSError) as error:
+        raise InputError(f"{name} is no video that can be read, or its header is missing or damaged") from error
+    if container.format.name in TEXT_DEMUXERS:
+        container.close()
+        raise InputError(f"{name} is a text file, not a video")
+    return container
+
+
+def choose_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
+    """The video stream that players show: not a cover picture.
+
+    Raises:
+        InputError: there is none, or no decoder for it.
+    """
+    attached = av.stream.Disposition.attached_pic
+    streams = [stream for stream in container.streams.video if not stream.disposition & attached]
+    if not streams:
+        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+        raise InputError(f"{name} has no video stream (it holds: {kinds})")
+    best = container.streams.best("video")
+    stream = best if best in streams else streams[0]
+    if stream.codec_context is None:
+        raise InputError(f"{name}: this FFmpeg has no decoder for its video")
+    for other in container.streams:
+        if other is not stream:
+            other.discard = av.stream.Discard.all
+    return stream
+
+
+def describe(
+    container: av.container.InputContainer, stream: av.VideoStream, first: av.VideoFrame, *, path: str | None
+) -> VideoInfo:
+    """The properties of a video from its header and its first decoded frame; `start` is 0."""
+    tags = _tags(stream, first)
+    matrix = _display_matrix(first)
+    rate = stream.average_rate or stream.guessed_rate or FALLBACK_RATE
+    duration = declared_duration(container, stream)
+    return VideoInfo(
+        path=path,
+        width=first.width,
+        height=first.height,
+        pixels=pixel_format(first.format, matrix_tag=tags.matrix, range_tag=tags.range, height=first.height),
+        rate=Fraction(rate),
+        time_base=Fraction(stream.time_base),
+        frames=stream.frames or (round(duration * rate) if duration else None),
+        duration=float(duration) if duration else None,
+        rotation=rotation_of(matrix),
+        display_matrix=matrix,
+        sample_aspect=stream.sample_aspect_ratio or None,
+        tags=tags,
+        codec=stream.codec_context.codec.canonical_name,
+        has_audio=any(other.type == "audio" for other in container.streams),
+    )
+
+
+def declared_duration(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """How long the file says its video is, in seconds; a container's length only if nothing else is in it."""
+    if stream.duration:
+        return stream.duration * Fraction(stream.time_base)
+    tag = next((text for key, text in stream.metadata.items() if key.upper().startswith("DURATION")), "")
+    if match := re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", tag.strip()):
+        hours, minutes, seconds = match.groups()
+        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds) - _start(container, stream)
+    return Fraction(container.duration, av.time_base) if container.duration else None
+
+
+def _start(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction:
+    """How much later than the file the video starts, in seconds."""
+    start = (stream.start_time or 0) * Fraction(stream.time_base) - Fraction(container.start_time or 0, av.time_base)
+    return max(start, Fraction(0))
+
+
+def _tags(stream: av.VideoStream, first: av.VideoFrame) -> ColourTags:
+    context = stream.codec_context
+    colour_range = first.color_range or context.color_range or (RANGE_FULL if "yuvj" in first.format.name else 0)
+
+    def known(frame_tag: int, stream_tag: int) -> int:
+        return frame_tag if frame_tag != 2 else stream_tag
+
+    return ColourTags(
+        primaries=known(first.color_primaries, context.color_primaries),
+        transfer=known(first.color_trc, context.color_trc),
+        matrix=known(first.colorspace, context.colorspace),
+        range=colour_range,
+    )
+
+
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    """The frame's display matrix, None if it is the identity."""
+    side = frame.side_data.get("DISPLAYMATRIX")
+    if side is None:
+        return None
+    matrix = tuple(int(v) for v in np.frombuffer(bytes(side), "<i4"))
+    one = 1 << 16
+    return None if matrix[:2] == (one, 0) and matrix[3:5] == (0, one) else matrix

@@ -1,0 +1,115 @@
+"""Decoding and encoding beside the computation: one thread each, a bounded queue between."""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+QUEUE_BYTES = 64 << 20
+_END = object()
+
+
+def queue_depth(frame_bytes: int) -> int:
+    """How many frames a queue may hold: 64 MB of them, but 2 to 16."""
+    return max(2, min(16, QUEUE_BYTES // max(frame_bytes, 1)))
+
+
+class Prefetch(Generic[T]):
+    """Iterates in a thread of its own, at most `depth` items ahead; its exceptions arrive at the caller."""
+
+    def __init__(self, items: Iterator[T], depth: int):
+        self._items = items
+        self._queue: queue.Queue = queue.Queue(maxsize=depth)
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            for item in self._items:
+                if not self._put(item):
+                    return
+        except BaseException as error:
+            self._error = error
+        self._put(_END)
+
+    def _put(self, item: object) -> bool:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def __iter__(self) -> Iterator[T]:
+        while not self._stop.is_set():
+            item = self._queue.get()
+            if item is _END:
+                self._thread.join()
+                if self._error is not None:
+                    raise self._error
+                return
+            yield item
+
+    def close(self) -> None:
+        """Stops the thread and waits for it."""
+        self._stop.set()
+        while self._thread.is_alive():
+            try:
+                self._queue.get(timeout=0.05)
+            except queue.Empty:
+                continue
+        self._thread.join()
+
+
+class Outbox(Generic[T]):
+    """Hands items to `consume` in a thread of its own; its exception is raised by the next `put` or by `finish`."""
+
+    def __init__(self, consume: Callable[[T], None], depth: int):
+        self._consume = consume
+        self._queue: queue.Queue = queue.Queue(maxsize=depth)
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="encode", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            while (item := self._queue.get()) is not _END and not self._stop.is_set():
+                self._consume(item)
+        except BaseException as error:
+            self._error = error
+
+    def put(self, item: object) -> None:
+        while self._thread.is_alive():
+            try:
+                self._queue.put(item, timeout=0.1)
+                break
+            except queue.Full:
+                continue
+        self._raise()
+
+    def finish(self) -> None:
+        """Waits until everything is consumed."""
+        self.put(_END)
+        self._thread.join()
+        self._raise()
+
+    def stop(self) -> None:
+        """Gives up what is queued and waits for the thread; raises nothing."""
+        self._stop.set()
+        while self._thread.is_alive():
+            with contextlib.suppress(queue.Full):
+                self._queue.put_nowait(_END)
+            self._thread.join(timeout=0.05)
+            with contextlib.suppress(queue.Empty):
+                self._queue.get_nowait()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error

@@ -1,0 +1,98 @@
+"""What is known of a video besides its pixels."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from vdiff_jax.media.pixels import PixelFormat
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColourTags:
+    """FFmpeg's numbers as the file has them; unspecified stays unspecified (2, and 0 for the range)."""
+
+    primaries: int = 2
+    transfer: int = 2
+    matrix: int = 2
+    range: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoInfo:
+    """A video's properties.
+
+    Attributes:
+        path: the file, folder or glob; None where there is none (stdin, arrays).
+        width, height: as stored, before rotation.
+        pixels: what the planes of its frames mean.
+        rate: average frames per second.
+        time_base: seconds per unit of `Frame.pts`.
+        frames: how many, counted by the file or estimated; None if unknown.
+        duration: seconds; None if unknown.
+        rotation: clockwise degrees by which a player turns the stored picture: 0, 90, 180 or 270.
+        display_matrix: FFmpeg's 9 numbers behind `rotation`; None if there are none.
+        sample_aspect: width to height of a pixel; None if unspecified.
+        tags: colour tags, to be written as they are.
+        codec: FFmpeg's name of the codec.
+        has_audio: there is a sound track.
+        start, stop: seconds on the file's own clock: where pts 0 lies, and where reading ends if it was cut.
+    """
+
+    path: str | None = None
+    width: int
+    height: int
+    pixels: PixelFormat
+    rate: Fraction = Fraction(25)
+    time_base: Fraction = Fraction(1, 25)
+    frames: int | None = None
+    duration: float | None = None
+    rotation: int = 0
+    display_matrix: tuple[int, ...] | None = None
+    sample_aspect: Fraction | None = None
+    tags: ColourTags = field(default_factory=ColourTags)
+    codec: str = ""
+    has_audio: bool = False
+    start: Fraction = Fraction(0)
+    stop: Fraction | None = None
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one frame's planes."""
+        shapes = self.pixels.plane_shapes(self.width, self.height)
+        return sum(h * w for h, w in shapes) * np.dtype(self.pixels.dtype).itemsize
+
+    @property
+    def displayed_size(self) -> tuple[int, int]:
+        """(width, height) after rotation."""
+        return (self.height, self.width) if self.rotation in (90, 270) else (self.width, self.height)
+
+
+def rotation_of(matrix: Iterable[int] | None) -> int:
+    """Clockwise degrees, to the nearest right angle, of a display matrix."""
+    if matrix is None:
+        return 0
+    a, b, *_ = matrix
+    return round(math.degrees(math.atan2(b, a)) / 90) * 90 % 360
+
+
+def turn(plane: np.ndarray, matrix: tuple[int, ...] | None) -> np.ndarray:
+    """A plane (h w or h w c) as a player shows it: turned and mirrored by right angles."""
+    if matrix is None:
+        return plane
+    a, b, _, c, d, *_ = matrix
+    if abs(a) >= abs(b):
+        return plane[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+    return plane.swapaxes(0, 1)[:: -1 if b < 0 else 1, :: -1 if c < 0 else 1]
+
+
+def turn_back(plane: np.ndarray, matrix: tuple[int, ...] | None) -> np.ndarray:
+    """The inverse of `turn`."""
+    if matrix is None:
+        return plane
+    a, b, _, c, *_ = matrix
+    if abs(a) >= abs(b):
+        return turn(plane, matrix)
+    return plane[:: -1 if b < 0 else 1, :: -1 if c < 0 else 1].swapaxes(0, 1)
