@@ -1,0 +1,58 @@
+"""What the network is built from: residual blocks, changes of level, the gated tanh recurrence."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from vdiff_jax.nn.conv import Conv
+from vdiff_jax.preprocess.grids import shuffle, unshuffle
+
+
+class Residual(nnx.Module):
+    """x + W₂ σ(W₁ x + b₁) + b₂, σ the rectifier; nearly the identity at first."""
+
+    def __init__(self, width: int, *, rngs: nnx.Rngs):
+        self.first = Conv(width, width, rngs=rngs)
+        self.second = Conv(width, width, gain=0.1, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
+        return x + self.second(jax.nn.relu(self.first(x)))
+
+
+class Down(nnx.Module):
+    """To the next coarser level of the pyramid: unshuffle, then 1×1."""
+
+    def __init__(self, i: int, o: int, *, rngs: nnx.Rngs):
+        self.mix = Conv(4 * i, o, size=1, gain=0.7, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "*b h w i"]) -> Float[Array, "*b h2 w2 o"]:
+        return self.mix(unshuffle(x))
+
+
+class Up(nnx.Module):
+    """To the next finer level of the pyramid: 1×1, then shuffle."""
+
+    def __init__(self, i: int, o: int, *, rngs: nnx.Rngs):
+        self.mix = Conv(i, 4 * o, size=1, gain=0.7, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "*b h w i"]) -> Float[Array, "*b h2 w2 o"]:
+        return shuffle(self.mix(x))
+
+
+class Recurrence(nnx.Module):
+    """h ← h' + g (tanh(W e + U h' + b) - h'), g = sigmoid(G [e, h']).
+
+    The gate lets a state stand for many frames, which a plain tanh forgets; |h| never exceeds 1.
+    """
+
+    def __init__(self, width: int, *, reach: int, rngs: nnx.Rngs):
+        self.input = Conv(width, 2 * width, size=1, gain=0.5, rngs=rngs)
+        self.gate = Conv(width, width, size=1, gain=0.1, rngs=rngs)
+        self.recur = Conv(width, width, size=reach, gain=0.3, rngs=rngs)
+
+    def __call__(self, e: Float[Array, "*b h w c"], moved: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
+        new, keep = jnp.split(self.input(e), 2, axis=-1)
+        # sigmoid(x) = (1 + tanh(x / 2)) / 2: tanh is the faster of the two on a CPU.
+        gate = 0.5 + 0.5 * jnp.tanh(0.5 * (keep + self.gate(moved)))
+        return moved + gate * (jnp.tanh(new + self.recur(moved)) - moved)

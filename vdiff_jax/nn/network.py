@@ -1,0 +1,113 @@
+"""The network of one frame: encode, recur, and the V-cycle that corrects the clip. It knows no task and no time."""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from vdiff_jax.nn.blocks import Down, Recurrence, Residual, Up
+from vdiff_jax.nn.conv import Conv
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """The size of the network.
+
+    Attributes:
+      widths: channels of each level of the pyramid, finest (half size) first.
+      encoder: residual blocks of each level before the recurrence.
+      decoder: residual blocks of each level in the V-cycle.
+      reach: the size of the recurrence's convolution U at each level, 1 or 3.
+      steps: K, how often the V-cycle runs on a frame.
+    """
+
+    widths: tuple[int, ...] = (32, 64, 96)
+    encoder: tuple[int, ...] = (0, 0, 1)
+    decoder: tuple[int, ...] = (1, 1, 1)
+    reach: tuple[int, ...] = (1, 3, 3)
+    steps: int = 1
+
+    @property
+    def multiple(self) -> int:
+        """What height and width must be a multiple of."""
+        return 2 ** len(self.widths)
+
+
+SIZES = {"base": NetworkConfig(), "fast": NetworkConfig(widths=(16, 32, 64))}
+
+
+class Correction(NamedTuple):
+    """What the V-cycle says on the half-size grid: a residual, and how much to take from the two neighbours."""
+
+    residual: Float[Array, "*b h w 12"]
+    last: Float[Array, "*b h w 4"]
+    ahead: Float[Array, "*b h w 4"]
+
+
+class Network(nnx.Module):
+    """Encoder, recurrence and V-cycle over a pyramid whose finest level is half the frame's size."""
+
+    def __init__(self, config: NetworkConfig, *, inputs: int, rngs: nnx.Rngs):
+        widths = config.widths
+        finer, coarser = widths[:-1], widths[1:]
+        self.config = config
+        self.stem = Conv(inputs, widths[0], rngs=rngs)
+        self.down = nnx.List([Down(i, o, rngs=rngs) for i, o in zip(finer, coarser)])
+        self.encoder = nnx.List([_blocks(w, n, rngs) for w, n in zip(widths, config.encoder)])
+        self.recurrence = nnx.List([Recurrence(w, reach=r, rngs=rngs) for w, r in zip(widths, config.reach)])
+        self.inject = Conv(12, widths[0], size=1, gain=0.3, rngs=rngs)
+        self.restrict = nnx.List([Down(i, o, rngs=rngs) for i, o in zip(finer, coarser)])
+        self.up = nnx.List([Up(o, i, rngs=rngs) for i, o in zip(finer, coarser)])
+        self.decoder = nnx.List([_blocks(w, n, rngs) for w, n in zip(widths, config.decoder)])
+        self.out = Conv(widths[0], 20, gain=0.1, rngs=rngs)
+
+    def encode(self, x: Float[Array, "*b h w i"]) -> list[Float[Array, "*b hl wl cl"]]:
+        """Features of what is known, one array a level."""
+        features = []
+        e = jax.nn.relu(self.stem(x))
+        for level, blocks in enumerate(self.encoder):
+            e = e if level == 0 else jax.nn.relu(self.down[level - 1](e))
+            for block in blocks:
+                e = block(e)
+            features.append(e)
+        return features
+
+    def recur(self, features: list[Array], moved: list[Array]) -> list[Array]:
+        """The next hidden state at each level, from this frame's features and the state moved to this frame."""
+        return [cell(e, h) for cell, e, h in zip(self.recurrence, features, moved)]
+
+    def correct(self, z: Float[Array, "*b h w 12"], hidden: list[Array], features: list[Array]) -> Correction:
+        """One V-cycle: z restricted down the pyramid, corrected coarse to fine."""
+        legs = [self.inject(z)]
+        for down in self.restrict:
+            legs.append(jax.nn.relu(down(jax.nn.relu(legs[-1]))))
+        y = None
+        for level in reversed(range(len(legs))):
+            x = legs[level] + features[level] + hidden[level]
+            y = x if y is None else x + self.up[level](y)
+            for block in self.decoder[level]:
+                y = block(y)
+        out = self.out(jax.nn.relu(y))
+        gates = jax.nn.sigmoid(out[..., 12:] - 2.0)
+        return Correction(out[..., :12], gates[..., :4], gates[..., 4:])
+
+
+def _blocks(width: int, count: int, rngs: nnx.Rngs) -> nnx.List:
+    return nnx.List([Residual(width, rngs=rngs) for _ in range(count)])
+
+
+def count_parameters(state: nnx.State) -> int:
+    """The number of scalars in the network's parameters."""
+    return sum(leaf.size for leaf in jax.tree.leaves(state))
+
+
+def zeros_like_levels(config: NetworkConfig, shape: tuple[int, ...]) -> list[Float[Array, "*b hl wl cl"]]:
+    """Hidden states of zero for frames of `shape` = (*b, h, w)."""
+    *batch, height, width = shape
+    return [
+        jnp.zeros((*batch, height >> (level + 1), width >> (level + 1), channels))
+        for level, channels in enumerate(config.widths)
+    ]

@@ -1,0 +1,62 @@
+"""Validation during training: clips that are never trained on, their PSNR before and after, and strips to look at."""
+
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float
+
+from vdiff_jax.config import Config, Data
+from vdiff_jax.diffusion.rollout import rollout
+from vdiff_jax.diffusion.step import start
+from vdiff_jax.preprocess.colour import ycbcr_to_rgb
+from vdiff_jax.training.cache import Split
+from vdiff_jax.training.data import Example, Examples, stack
+
+CLIPS = 8
+"""Clips a task."""
+
+
+class Evaluation:
+    """The same few examples of each task, restored anew each time."""
+
+    def __init__(self, definition: nnx.GraphDef, split: Split, config: Config):
+        size = Data(frames=max(8, config.data.frames), patch=config.data.patch)
+        self._batches = {
+            task: stack([Examples(split, size, {task: 1.0}, seed=1)(n) for n in range(CLIPS)])
+            for task in config.train.tasks
+        }
+        self._restore = jax.jit(lambda params, batch: _restored(definition, params, batch))
+
+    def __call__(self, params: nnx.State) -> tuple[dict[str, float], dict[str, Float[np.ndarray, "h w 3"]]]:
+        """Scalars such as "psnr/denoise" and "input_psnr/denoise", in dB, and a strip of pictures for each task."""
+        scalars, strips = {}, {}
+        for task, batch in self._batches.items():
+            corrupted, result, truth = self._restore(params, batch)
+            scalars[f"psnr/{task}"] = float(_psnr(result, truth))
+            scalars[f"input_psnr/{task}"] = float(_psnr(corrupted, truth))
+            strips[task] = np.asarray(_strip(corrupted, result, truth))
+        return scalars, strips
+
+
+def _restored(definition: nnx.GraphDef, params: nnx.State, batch: Example) -> tuple[Array, Array, Array]:
+    network = nnx.merge(definition, params)
+    carry = start(network.config, (batch.clip.shape[0], *batch.clip.shape[-3:-1]))
+    _, result = rollout(network, batch.observation, carry)
+    images = (batch.observation.values, result, batch.clip)
+    return tuple(jnp.clip(ycbcr_to_rgb(image), 0, 1) for image in images)
+
+
+def _psnr(a: Float[Array, "b t h w c"], b: Float[Array, "b t h w c"]) -> Float[Array, ""]:
+    """The mean over the clips of each clip's PSNR in dB."""
+    error = jnp.mean((a - b) ** 2, axis=(1, 2, 3, 4))
+    return jnp.mean(-10 * jnp.log10(error + 1e-10))
+
+
+def _strip(*clips: Float[Array, "b t h w c"]) -> Float[Array, "h2 w2 3"]:
+    """Input, result and truth of each example's last frame side by side, an example below the other."""
+    rows = jnp.concatenate([clip[:, -1] for clip in clips], axis=2)
+    return rows.reshape(-1, *rows.shape[2:])
+
+

@@ -1,0 +1,74 @@
+"""One step of gradient descent, written for one device."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jax import lax
+from jaxtyping import Array, Int
+
+from vdiff_jax.config import Train
+from vdiff_jax.diffusion.rollout import rollout
+from vdiff_jax.diffusion.step import INPUTS, start
+from vdiff_jax.nn.network import SIZES, Network, NetworkConfig
+from vdiff_jax.sharding import AXIS
+from vdiff_jax.training.data import Example
+from vdiff_jax.training.losses import LOSSES
+
+
+class State(NamedTuple):
+    """Everything that a step changes."""
+
+    step: Int[Array, ""]
+    params: nnx.State
+    average: nnx.State
+    optimiser: optax.OptState
+
+
+def build(config: NetworkConfig, *, seed: int = 0) -> tuple[nnx.GraphDef, nnx.State]:
+    """A new network, split into its definition and its parameters."""
+    return nnx.split(Network(config, inputs=INPUTS, rngs=nnx.Rngs(seed)))
+
+
+def schedule(train: Train) -> optax.Schedule:
+    """The learning rate: up in `warmup` steps, down along a cosine."""
+    return optax.warmup_cosine_decay_schedule(
+        0.0, train.learning_rate, train.warmup, max(train.steps, train.warmup + 1), train.final * train.learning_rate
+    )
+
+
+def optimiser(train: Train) -> optax.GradientTransformation:
+    """Adam on gradients clipped by their global norm."""
+    return optax.chain(optax.clip_by_global_norm(train.clip), optax.adam(schedule(train), b2=0.99))
+
+
+def initial(train: Train) -> tuple[nnx.GraphDef, State]:
+    """The state before the first step."""
+    definition, params = build(SIZES[train.size], seed=train.seed)
+    return definition, State(jnp.zeros((), int), params, params, optimiser(train).init(params))
+
+
+def make_step(definition: nnx.GraphDef, train: Train) -> Callable[[State, Example], tuple[State, dict[str, Array]]]:
+    """The step (state, batch) -> (state, metrics) for one device of the axis `AXIS`."""
+    tx = optimiser(train)
+
+    def loss(params: nnx.State, batch: Example) -> Array:
+        network = nnx.merge(definition, params)
+        carry = start(network.config, (*batch.clip.shape[:-4], *batch.clip.shape[-3:-1]))
+        _, result = rollout(network, batch.observation, carry, unroll=train.unroll, remat=train.remat)
+        return LOSSES[train.loss](result, batch.clip)
+
+    def step(state: State, batch: Example) -> tuple[State, dict[str, Array]]:
+        value, gradient = jax.value_and_grad(loss)(state.params, batch)
+        value, gradient = lax.pmean((value, gradient), AXIS)
+        updates, opt = tx.update(gradient, state.optimiser, state.params)
+        params = optax.apply_updates(state.params, updates)
+        decay = jnp.minimum(train.ema, (1 + state.step) / (10 + state.step))
+        average = jax.tree.map(lambda a, p: a + (1 - decay) * (p - a), state.average, params)
+        metrics = {"loss": value, "gradient_norm": optax.global_norm(gradient)}
+        return State(state.step + 1, params, average, opt), metrics
+
+    return step

@@ -1,0 +1,74 @@
+"""Trained weights: safetensors files that name their own architecture."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from vdiff_jax.diffusion.step import INPUTS
+from vdiff_jax.errors import WeightsError
+from vdiff_jax.nn.network import Network, NetworkConfig
+
+FORMAT = "vdiff_jax 1"
+FOLDER = Path(__file__).parent
+
+
+def shipped() -> list[str]:
+    """The names of the weights in the package."""
+    return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
+
+
+def load(weights: str | Path) -> tuple[nnx.GraphDef, nnx.State, dict[str, str]]:
+    """A network's definition and parameters, and what the file says of itself.
+
+    Args:
+      weights: the name of weights in the package, or a file.
+
+    Raises:
+      WeightsError: no such file, damaged, or of another architecture.
+    """
+    path = FOLDER / f"{weights}.safetensors" if str(weights) in shipped() else Path(weights)
+    if not path.is_file():
+        raise WeightsError(f"{weights}: no such weights; in the package are {', '.join(shipped())}, or give a file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{weights}: can't be read as safetensors ({error})") from error
+    if about.get("format") != FORMAT:
+        raise WeightsError(f"{weights}: format {about.get('format')!r} instead of {FORMAT!r}: not weights of this version")
+    config = NetworkConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(about["network"]).items()})
+    definition, params = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=INPUTS, rngs=nnx.Rngs(0))))
+    return definition, _filled(params, tensors, str(weights)), about
+
+
+def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, str]) -> None:
+    """Writes parameters to a safetensors file, beside it first."""
+    tensors = {name: np.asarray(leaf, np.float32) for name, leaf in _named(params)}
+    metadata = {**about, "format": FORMAT, "network": json.dumps(dataclasses.asdict(config))}
+    partial = path.with_suffix(".part")
+    save_file(tensors, partial, metadata)
+    partial.replace(path)
+
+
+def _named(params: nnx.State) -> list[tuple[str, jax.Array]]:
+    return [(".".join(str(part) for part in path), leaf[...]) for path, leaf in nnx.to_flat_state(params)]
+
+
+def _filled(params: nnx.State, tensors: dict[str, np.ndarray], name: str) -> nnx.State:
+    flat = nnx.to_flat_state(params)
+    expected = {".".join(str(part) for part in path): leaf.shape for path, leaf in flat}
+    found = {key: tensor.shape for key, tensor in tensors.items()}
+    if expected != found:
+        wrong = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))[0]
+        seen, wanted = found.get(wrong), expected.get(wrong)
+        raise WeightsError(f"{name}: weights of another architecture: {wrong} is {seen}, expected {wanted}")
+    leaves = [leaf.replace(jnp.asarray(tensors[".".join(str(p) for p in path)])) for path, leaf in flat]
+    return nnx.from_flat_state([(path, leaf) for (path, _), leaf in zip(flat, leaves)])
