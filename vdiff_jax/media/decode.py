@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import math
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
@@ -40,7 +41,7 @@ class VideoSource:
             first = self._seek() if self._begin > 0 and name != "-" else None
             self._first = first or self._rewind()
             whole = describe(self._container, self._stream, self._first, path=None if name == "-" else name)
-            self._declared = declared_duration(self._container, self._stream)
+            self._declared, self._certain = declared_duration(self._container, self._stream)
             self._declared_frames = whole.frames
             self.info = self._cut(whole)
         except BaseException:
@@ -86,11 +87,12 @@ class VideoSource:
             return info
         ends = [end for end in (self._end, self._declared) if end is not None]
         duration = max(min(ends) - self._begin, Fraction(0)) if ends else None
+        frames = math.ceil(min(ends) * info.rate) - math.ceil(self._begin * info.rate) if ends else None
         return dataclasses.replace(
             info,
             stop=None if self._end is None else self._origin + self._end,
             duration=None if duration is None else float(duration),
-            frames=None if duration is None else max(1, round(duration * info.rate)),
+            frames=None if frames is None else max(frames, 1),
         )
 
     def _decode(self) -> Iterator[av.VideoFrame]:
@@ -150,10 +152,11 @@ class VideoSource:
 
     def _warn_if_short(self, count: int, end: Fraction) -> None:
         """Tells of damage, and of a file that ends earlier than it says."""
-        tolerance = 0 if self._declared is None else max(2 / self.info.rate, self._declared / 100)
-        short = self._declared is not None and not self.info.has_audio and end < self._declared - tolerance
-        exact = self._stream.duration and end < self._declared - tolerance
-        if count and (self._damaged or short or exact):
+        short = False
+        if self._declared is not None:
+            tolerance = max(2 / self.info.rate, self._declared / 100)
+            short = end < self._declared - (tolerance if self._certain else max(2, 10 * tolerance))
+        if count and (self._damaged or short):
             expected = f" of about {self._declared_frames}" if self._declared_frames else ""
             logger.warning("%s is truncated or damaged: %d%s frames were read", self._name, count, expected)
 

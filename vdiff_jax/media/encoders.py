@@ -102,7 +102,7 @@ def choose_encoding(container: str, info: VideoInfo, codec: str | None, options:
         pixels=pixels,
         pack=pack,
         info=replace(info, pixels=pixels, tags=tags, time_base=Fraction(time_base)),
-        options=_options(encoder.name, options or {}),
+        options=_options(encoder.name, pixels, options or {}),
     )
 
 
@@ -171,7 +171,7 @@ def _loss(source: PixelFormat, offer: PixelFormat) -> tuple[int, ...]:
     )
 
 
-def _options(codec: str, given: dict[str, str]) -> dict[str, str]:
+def _options(codec: str, pixels: PixelFormat, given: dict[str, str]) -> dict[str, str]:
     context = av.CodecContext.create(codec, "w")
     known = context.supported_options
     names = {option.name for option in (*known.private, *known.generic)} | {"qscale"}
@@ -182,6 +182,8 @@ def _options(codec: str, given: dict[str, str]) -> dict[str, str]:
                 f"the encoder {codec} has no option {name}" + (f": did you mean {near[0]}?" if near else "")
             )
     options = dict(QUALITY.get(codec, {}))
+    if codec == "ffv1" and max(pixels.subsampling) > 2:
+        options["slices"] = "1"  # FFmpeg's FFV1 loses a column of 4:1:1 chroma where slices meet at an odd place
     if RATE_CONTROLS & given.keys():
         options = {name: value for name, value in options.items() if name not in RATE_CONTROLS}
     options.update({name: str(value) for name, value in given.items()})

@@ -1,5 +1,6 @@
 """Still pictures through imageio: one, or a folder or glob of them as a video."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -40,7 +41,16 @@ def read_picture(path: str | Path) -> np.ndarray:
 
 
 def _read_deep(path: Path) -> np.ndarray:
+    _quiet_opencv()
     return iio.imread(path, plugin="opencv", index=0, flags=-1)  # -1: cv2.IMREAD_UNCHANGED
+
+
+@functools.cache
+def _quiet_opencv() -> None:
+    """OpenCV prints what it thinks of a broken picture; the error says it already."""
+    import cv2
+
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def _read_pillow(path: Path) -> np.ndarray:

@@ -69,7 +69,7 @@ def describe(
     tags = _tags(stream, first)
     matrix = _display_matrix(first)
     rate = stream.average_rate or stream.guessed_rate or FALLBACK_RATE
-    duration = declared_duration(container, stream)
+    duration, _ = declared_duration(container, stream)
     return VideoInfo(
         path=path,
         width=first.width,
@@ -88,15 +88,19 @@ def describe(
     )
 
 
-def declared_duration(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
-    """How long the file says its video is, in seconds; a container's length only if nothing else is in it."""
+def declared_duration(container: av.container.InputContainer, stream: av.VideoStream) -> tuple[Fraction | None, bool]:
+    """How long the file says its video is, in seconds, and whether that is the video's own length.
+
+    A container may tell only the length of its longest stream.
+    """
     if stream.duration:
-        return stream.duration * Fraction(stream.time_base)
+        return stream.duration * Fraction(stream.time_base), True
     tag = next((text for key, text in stream.metadata.items() if key.upper().startswith("DURATION")), "")
     if match := re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", tag.strip()):
         hours, minutes, seconds = match.groups()
-        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds) - _start(container, stream)
-    return Fraction(container.duration, av.time_base) if container.duration else None
+        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds) - _start(container, stream), True
+    whole = Fraction(container.duration, av.time_base) if container.duration else None
+    return whole, len(container.streams) == 1
 
 
 def _start(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction:
