@@ -1,5 +1,8 @@
 """Motion between neighbouring frames, by OpenCV's dense inverse search (DIS) on half-size luma."""
 
+import dataclasses
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -20,15 +23,18 @@ class MotionMeter:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flow.setFinestScale(1)
 
-    def displacement(
-        self, here: UInt8[np.ndarray, "h w"], there: UInt8[np.ndarray, "h w"]
-    ) -> Float[np.ndarray, "hv wv 2"]:
-        """Where each pixel of one small picture lies in the other, in full-size pixels, on the velocity grid."""
-        height, width = here.shape
+    def displacement(self, here: "Seen", there: "Seen | None") -> Float[np.ndarray, "hv wv 2"]:
+        """Where each pixel of one frame lies in another, in full-size pixels, on the velocity grid; 0 without another.
+
+        Under a hole the motion around it is continued.
+        """
+        height, width = here.small.shape
         size = (width * 2 // VELOCITY_GRID, height * 2 // VELOCITY_GRID)
-        if min(height, width) < _SMALLEST:
+        if there is None or min(height, width) < _SMALLEST:
             return np.zeros((size[1], size[0], 2), np.float32)
-        return 2.0 * cv2.resize(self._flow.calc(here, there, None), size, interpolation=cv2.INTER_AREA)
+        flow = self._flow.calc(here.small, there.small, None)
+        field = 2.0 * cv2.resize(flow, size, interpolation=cv2.INTER_AREA)
+        return field if here.known is None else spread(field, here.known)
 
 
 def shrink(luma: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h2 w2"]:
@@ -50,37 +56,41 @@ def spread(image: Float[np.ndarray, "h w c"], known: Float[np.ndarray, "h w"]) -
     return known[..., None] * image + (1 - known[..., None]) * smooth
 
 
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What motion is measured on: a frame's small picture, and where it was known (`None`: everywhere)."""
+
+    small: UInt8[np.ndarray, "h2 w2"]
+    known: Float[np.ndarray, "hv wv"] | None
+
+
+def see(luma: Float[np.ndarray, "h w"], known: Float[np.ndarray, "h w"] | None = None) -> Seen:
+    """Prepares a frame; holes are filled from around them, so that their edges don't count as structure."""
+    if known is None or known.all():
+        return Seen(shrink(luma), None)
+    return Seen(shrink(spread(luma[..., None], known)[..., 0]), _on_velocity_grid(known))
+
+
 def velocity(
-    luma: Float[np.ndarray, "t h w"], known: Float[np.ndarray, "t h w"] | None = None
+    frames: Sequence[Seen], before: Seen | None = None, after: Seen | None = None
 ) -> Float[np.ndarray, "t hv wv 4"]:
-    """The velocity field of an Observation for a clip within one shot, all of whose frames hold something.
+    """The velocity field of an Observation for frames of one shot, all of which hold something.
 
     Args:
-      luma: in [0, 1].
-      known: 1 where luma was measured; motion under a hole is continued from around it.
+      frames: the clip.
+      before: the frame before the first; without it nothing is known of where the first came from.
+      after: the frame after the last.
     """
-    small, seen = [], []
-    for index, frame in enumerate(luma):
-        if known is None or known[index].all():
-            small.append(shrink(frame))
-            seen.append(None)
-        else:
-            small.append(shrink(spread(frame[..., None], known[index])[..., 0]))
-            seen.append(_on_velocity_grid(known[index]))
     meter = MotionMeter()
-    count, height, width = luma.shape
-    field = np.zeros((count, height // VELOCITY_GRID, width // VELOCITY_GRID, 4), np.float32)
-    for t in range(1, count):
-        field[t, ..., :2] = _continued(meter.displacement(small[t], small[t - 1]), seen[t])
-        field[t - 1, ..., 2:] = _continued(meter.displacement(small[t - 1], small[t]), seen[t - 1])
-    return field
+    line = [before, *frames, after]
+    fields = []
+    for index, here in enumerate(frames, start=1):
+        pair = [meter.displacement(here, other) for other in (line[index - 1], line[index + 1])]
+        fields.append(np.concatenate(pair, axis=-1))
+    return np.stack(fields)
 
 
 def _on_velocity_grid(known: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "hv wv"]:
     height, width = known.shape
     size = (width // VELOCITY_GRID, height // VELOCITY_GRID)
     return (cv2.resize(known, size, interpolation=cv2.INTER_AREA) > 0.7).astype(np.float32)
-
-
-def _continued(field: Float[np.ndarray, "hv wv 2"], seen: Float[np.ndarray, "hv wv"] | None):
-    return field if seen is None else spread(field, seen)

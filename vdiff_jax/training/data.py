@@ -10,12 +10,16 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from vdiff_jax.config import Data
+from vdiff_jax.corruption.storage import subsampled, subsampled_observation
 from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.colour import from_rgb
-from vdiff_jax.preprocess.motion import velocity
+from vdiff_jax.preprocess.motion import see, velocity
 from vdiff_jax.tasks import TASKS
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.motion import clip_of_photo, clip_of_video, turned
+
+SUBSAMPLED = 0.5
+"""The share of clips whose chroma is stored as 4:2:0."""
 
 
 class Example(NamedTuple):
@@ -39,10 +43,13 @@ class Examples:
         clip = np.asarray(self._clean(rng), np.float32) / 255
         name = self._names[rng.choice(len(self._names), p=self._shares)]
         observation = self._corrupt[name](jax.random.fold_in(jax.random.key(self._seed), index), clip)
+        truth = _truth(clip)
+        if rng.random() < SUBSAMPLED:
+            observation, truth = _subsample(observation, truth)
         observation = jax.tree.map(np.asarray, observation)
-        field = velocity(observation.values[..., 0], observation.known[..., 0])
+        field = velocity([see(*frame) for frame in zip(observation.values[..., 0], observation.known[..., 0])])
         observation = Observation(**{**vars(observation), "velocity": field})
-        return Example(observation, _truth(clip))
+        return Example(observation, np.asarray(truth))
 
     def _clean(self, rng: np.random.Generator):
         size = {"frames": self._data.frames, "patch": self._data.patch}
@@ -69,14 +76,17 @@ def _truth(clip: Float[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t h w 3"]:
     return clip @ from_rgb("bt601").T + np.array([0, 0.5, 0.5], np.float32)
 
 
-def _on_host(corrupt: Callable) -> Callable:
-    """The corruption compiled for the CPU, where its result is needed to measure motion, one thread at a time."""
-    compiled = jax.jit(corrupt)
+def _on_host(function: Callable) -> Callable:
+    """The function compiled for the CPU, where its result is needed to measure motion, one thread at a time."""
+    compiled = jax.jit(function)
     lock = threading.Lock()
 
-    def run(key, clip):
+    def run(*arguments):
         with jax.default_device(jax.local_devices(backend="cpu")[0]), lock:
-            return compiled(key, clip)
+            return compiled(*arguments)
 
     return run
 
+
+
+_subsample = _on_host(lambda observation, clip: (subsampled_observation(observation), subsampled(clip)))

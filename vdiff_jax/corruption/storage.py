@@ -1,0 +1,25 @@
+"""What storing a clip as video does to it."""
+
+import dataclasses
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from vdiff_jax.observation import Observation
+from vdiff_jax.preprocess.grids import average, repeat
+
+
+def subsampled(clip: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
+    """Chroma kept once for 2×2 pixels, as 4:2:0 stores it, each sample shown as a block."""
+    return jnp.concatenate([clip[..., :1], repeat(average(clip[..., 1:]))], axis=-1)
+
+
+def subsampled_observation(observation: Observation) -> Observation:
+    """An observation whose chroma is stored as 4:2:0: known where its four pixels are, its white noise halved."""
+    whole = (subsampled(observation.known) == 1).astype(jnp.float32)
+    return dataclasses.replace(
+        observation,
+        values=subsampled(observation.values) * whole,
+        known=whole,
+        sigma=subsampled(observation.sigma) * jnp.array([1.0, 0.5, 0.5]).reshape(1, 1, 1, 3),
+    )

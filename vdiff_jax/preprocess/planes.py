@@ -1,0 +1,70 @@
+"""From a video's planes to the clip that the network sees: range, luma and chroma on one grid, padding."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from vdiff_jax.media.pixels import PixelFormat
+from vdiff_jax.preprocess.colour import rgb_to_ycbcr
+
+Planes = tuple[Array, ...]
+
+
+def clip_of_planes(planes: Planes, pixels: PixelFormat, multiple: int) -> Float[Array, "*b h w 3"]:
+    """Y'CbCr in [0, 1] with chroma centred at 0.5, in the planes' own matrix (BT.601 for R'G'B').
+
+    Args:
+      planes: `*b h w` each, integers as `pixels` says, or floats in [0, 1]; alpha is left out.
+      pixels: what they mean.
+      multiple: height and width are padded to a multiple of it by repeating the last row and column.
+    """
+    height, width = planes[0].shape[-2:]
+    colour = [levels(plane, pixels, chroma=False) for plane in planes[: 3 if pixels.kind == "rgb" else 1]]
+    if pixels.kind == "rgb":
+        clip = rgb_to_ycbcr(jnp.stack(colour, axis=-1))
+    elif pixels.kind == "gray":
+        clip = jnp.stack([colour[0], jnp.full_like(colour[0], 0.5), jnp.full_like(colour[0], 0.5)], axis=-1)
+    else:
+        x, y = pixels.subsampling
+        chroma = [levels(plane, pixels, chroma=True).repeat(y, -2).repeat(x, -1) for plane in planes[1:3]]
+        clip = jnp.stack([colour[0], *(plane[..., :height, :width] for plane in chroma)], axis=-1)
+    return pad(clip, multiple)
+
+
+def levels(plane: Array, pixels: PixelFormat, *, chroma: bool) -> Float[Array, "*b h w"]:
+    """Samples as numbers in [0, 1], 0.5 being neutral chroma."""
+    if jnp.issubdtype(plane.dtype, jnp.floating):
+        return plane.astype(jnp.float32)
+    zero, span = sample_range(pixels, chroma=chroma)
+    return (plane.astype(jnp.float32) - zero) / span + (0.5 if chroma else 0.0)
+
+
+def sample_range(pixels: PixelFormat, *, chroma: bool) -> tuple[float, float]:
+    """The sample that stands for level 0 (neutral chroma), and how many samples span 1. Source: ITU-R BT.2100 table 9."""
+    unit = 1 << (pixels.bits - 8)
+    if chroma:
+        return 128.0 * unit, float(pixels.peak if pixels.full_range else 224 * unit)
+    return (0.0, float(pixels.peak)) if pixels.full_range else (16.0 * unit, 219.0 * unit)
+
+
+def pad(clip: Float[Array, "*b h w c"], multiple: int) -> Float[Array, "*b h2 w2 c"]:
+    """Repeats the last row and column until height and width are multiples of `multiple`."""
+    height, width = clip.shape[-3:-1]
+    rest = ((0, -height % multiple), (0, -width % multiple), (0, 0))
+    return jnp.pad(clip, [(0, 0)] * (clip.ndim - 3) + list(rest), mode="edge")
+
+
+def known_of_mask(mask: Array, pixels: PixelFormat, multiple: int) -> Float[Array, "*b h w 3"]:
+    """1 where a sample is known, for a mask `*b h w` that is 1 where it is not.
+
+    Subsampled chroma is known where none of the pixels it stands for is masked.
+    """
+    luma = 1.0 - mask.astype(jnp.float32)
+    chroma = luma
+    if pixels.kind == "yuv" and pixels.subsampling != (1, 1):
+        x, y = pixels.subsampling
+        *batch, height, width = luma.shape
+        rest = [(0, 0)] * len(batch) + [(0, -height % y), (0, -width % x)]
+        padded = jnp.pad(luma, rest, mode="edge")
+        blocks = padded.reshape(*batch, padded.shape[-2] // y, y, padded.shape[-1] // x, x).min(axis=(-3, -1))
+        chroma = blocks.repeat(y, -2).repeat(x, -1)[..., :height, :width]
+    return pad(jnp.stack([luma, chroma, chroma], axis=-1), multiple)

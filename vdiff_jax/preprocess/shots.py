@@ -1,0 +1,129 @@
+"""Where one shot ends and the next begins: hard cuts, found frame by frame on small luma thumbnails."""
+
+from collections.abc import Iterable, Iterator
+
+import cv2
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from vdiff_jax.errors import ClipError
+
+THUMBNAIL_SHAPE = (18, 32)
+_BLOCKS = (3, 4)  # a thumbnail is matched in 3 × 4 blocks of 6 × 8 samples
+_REACH = 3  # samples that a block is searched around its place: a tenth of the picture's width
+_CUT = 0.23  # a change this large is a cut
+_LONE_CUT = 0.15  # so is a smaller one that stands out from what happens on its two sides
+_CONTRAST = 3.0  # by this factor
+_SUSTAINED = 1.3  # changes within this factor before, across and after are fast motion
+
+
+def thumbnail(luma: Float[np.ndarray | jax.Array, "h w"]) -> Float[np.ndarray, "18 32"]:
+    """A frame's luma in [0, 1] averaged down to the size that shots are told apart at; noise averages out with it.
+
+    Raises:
+      ClipError: the array is no plane of luma.
+    """
+    if luma.ndim != 2 or 0 in luma.shape:
+        raise ClipError(f"a thumbnail is made of a luma plane h w, not of shape {luma.shape}")
+    height, width = THUMBNAIL_SHAPE
+    return cv2.resize(np.asarray(luma, np.float32), (width, height), interpolation=cv2.INTER_AREA)
+
+
+def shot_starts(thumbnails: Iterable[Float[np.ndarray, "18 32"]]) -> Iterator[bool]:
+    """For each frame, whether it is the first of its shot; one frame behind the thumbnails, as `ShotDetector` is."""
+    detector = ShotDetector()
+    for picture in thumbnails:
+        verdict = detector.push(picture)
+        if verdict is not None:
+            yield verdict
+    verdict = detector.finish()
+    if verdict is not None:
+        yield verdict
+
+
+class ShotDetector:
+    """Finds cuts as thumbnails come in, one frame behind, remembering four of them.
+
+    A frame starts a shot when it differs from both frames before it and the frame after it differs from the one before
+    it: a flash of one frame passes two of the three. Sustained fast motion has changes as large on either side.
+    """
+
+    def __init__(self):
+        self._recent: list[np.ndarray] = []  # up to two frames before the one judged next, itself, the one after
+        self._judged = 0  # its index among them
+
+    def push(self, picture: Float[np.ndarray, "18 32"]) -> bool | None:
+        """Takes the next frame's thumbnail; says whether the frame before it starts a shot, None if there is none.
+
+        Raises:
+          ClipError: not a thumbnail of luma.
+        """
+        if picture.shape != THUMBNAIL_SHAPE:
+            raise ClipError(f"a thumbnail of shape {picture.shape} is not {THUMBNAIL_SHAPE}: make it with thumbnail()")
+        self._recent.append(np.asarray(picture, np.float32))
+        return self._judge() if len(self._recent) > self._judged + 1 else None
+
+    def finish(self) -> bool | None:
+        """Says whether the last frame starts a shot, None if there were no frames; the detector is then as new."""
+        verdict = self._judge() if self._recent else None
+        self.__init__()
+        return verdict
+
+    def _judge(self) -> bool:
+        verdict = _starts_shot(self._recent[: self._judged], self._recent[self._judged :])
+        self._recent = self._recent[-3:] if self._judged == 2 else self._recent
+        self._judged = min(self._judged + 1, 2)
+        return verdict
+
+
+def _starts_shot(before: list[np.ndarray], after: list[np.ndarray]) -> bool:
+    """Whether a cut lies between up to two frames before it and up to two after it."""
+    if not before:
+        return True
+    across = change(before[-1], after[0])
+    if across < _LONE_CUT:
+        return False
+    if len(before) > 1:
+        across = min(across, change(before[-2], after[0]))
+    if len(after) > 1:
+        across = min(across, change(before[-1], after[1]))
+    if across < _LONE_CUT:
+        return False
+    beside = [change(*side) for side in (before, after) if len(side) == 2]
+    if across >= _CUT:
+        return len(beside) < 2 or across >= _SUSTAINED * min(beside)
+    return len(beside) > 0 and across >= _CONTRAST * max(beside)
+
+
+def change(first: Float[np.ndarray, "18 32"], second: Float[np.ndarray, "18 32"]) -> float:
+    """How different two frames are, from 0 to about 1: the geometric mean of what changed in brightness and structure.
+
+    Brightness: the mean absolute difference about its median, which takes a flicker out. Structure: the share of the
+    blocks' variance that no displacement within reach explains. Noise changes the first little, motion the second.
+    """
+    difference = second - first
+    brightness = float(np.abs(difference - np.median(difference)).mean())
+    if 2 * brightness < _LONE_CUT**2:  # structure is at most 2: it cannot become a cut, so it is not searched
+        return 0.0
+    return float(np.sqrt(brightness * _unexplained(first, second)))
+
+
+def _unexplained(first: np.ndarray, second: np.ndarray) -> float:
+    """The variance left in the first frame's blocks by their best match in the second, over the two frames' mean."""
+    height, width = first.shape
+    padded = np.pad(second, _REACH, mode="edge")
+    shifted = np.lib.stride_tricks.sliding_window_view(padded, (height, width))
+    left = _block_energy(shifted - first).min(axis=(0, 1)).sum()
+    whole = (_block_energy(first).sum() + _block_energy(second).sum()) / 2
+    return float(min(left / (whole + 1e-3), 2.0))
+
+
+def _block_energy(planes: np.ndarray) -> np.ndarray:
+    """Sum of squares about the mean, per block: `... h w` to `... 3 4`."""
+    rows, columns = _BLOCKS
+    height, width = THUMBNAIL_SHAPE[0] // rows, THUMBNAIL_SHAPE[1] // columns
+    blocks = planes.reshape(*planes.shape[:-2], rows, height, columns, width)
+    total = blocks.sum(axis=(-3, -1))
+    squares = np.einsum("...ahbw,...ahbw->...ab", blocks, blocks)
+    return squares - total**2 / (height * width)
