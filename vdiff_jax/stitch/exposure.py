@@ -1,0 +1,53 @@
+"""Gains and white balance: the factors that make cameras agree where they see the same thing."""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+_DARK, _BRIGHT = 12.0, 243.0  # code values past which a camera clips, or noise and black level count
+
+
+def gains(
+    pictures: Float[np.ndarray, "k n h w 3"], seen: Bool[np.ndarray, "n h w"], matched: list[tuple[int, int]]
+) -> Float[np.ndarray, "n 3"]:
+    """The factor for each camera's channels; the first camera's is 1.
+
+    A gain of linear light stays one gain under a power-law transfer curve, so code values are multiplied.
+
+    Args:
+      pictures: k moments of n cameras, reduced (so averaged) onto one canvas, code values 0 to 255.
+      seen: what each camera sees of the canvas.
+      matched: the pairs that overlap.
+
+    Source: Brown and Lowe, 2007, section 6, with the median of log ratios in the place of the mean: moving things and
+    clipped samples don't count.
+    """
+    count = pictures.shape[1]
+    rows, values, weights = [], [], []
+    for first, second in matched:
+        ratio, weight = _ratio(pictures[:, first], pictures[:, second], seen[first] & seen[second])
+        row = np.zeros(count)
+        row[first], row[second] = 1.0, -1.0
+        rows.append(row)
+        values.append(-ratio)
+        weights.append(weight)
+    anchor = np.zeros(count)
+    anchor[0] = 1.0
+    system = np.stack([*rows, anchor])
+    weight = np.sqrt(np.array([*weights, np.sum(weights) + 1.0]))[:, None]
+    right = np.stack([*values, np.zeros(3)])
+    logs = np.linalg.lstsq(weight * system, weight * right, rcond=None)[0]
+    return np.exp(logs - logs[0])
+
+
+def _ratio(
+    first: Float[np.ndarray, "k h w 3"], second: Float[np.ndarray, "k h w 3"], both: Bool[np.ndarray, "h w"]
+) -> tuple[Float[np.ndarray, " 3"], float]:
+    """The median log ratio first / second per channel, and how many samples it stands on."""
+    one, other = first[:, both].reshape(-1, 3), second[:, both].reshape(-1, 3)
+    good = (np.minimum(one, other) > _DARK) & (np.maximum(one, other) < _BRIGHT)
+    result = np.zeros(3)
+    for channel in range(3):
+        use = good[:, channel]
+        if use.sum() >= 8:
+            result[channel] = np.median(np.log(one[use, channel] / other[use, channel]))
+    return result, float(good.mean() * len(good)) + 1e-3

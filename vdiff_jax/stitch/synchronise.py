@@ -1,0 +1,124 @@
+"""When each camera started: the offset at which what two cameras see changes together."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+_STEP = 0.25  # of a frame: how finely offsets are tried before the peak is refined
+_LEAST = 0.3  # of the shorter clip that two clips must share
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Offset:
+    """What two signals say about when the second one started.
+
+    Attributes:
+      seconds: the second's start on the first's clock.
+      agreement: their correlation there, -1 to 1.
+      margin: by how much it exceeds the best correlation farther than three frames away.
+    """
+
+    seconds: float
+    agreement: float
+    margin: float
+
+    @property
+    def found(self) -> bool:
+        """Whether the peak stands out enough to be believed."""
+        return self.agreement > 0.3 and self.margin > 0.03
+
+
+def find_offset(
+    first: Float[np.ndarray, "n c"],
+    first_times: Float[np.ndarray, " n"],
+    second: Float[np.ndarray, "m c"],
+    second_times: Float[np.ndarray, " m"],
+    *,
+    largest: float = 3.0,
+) -> Offset:
+    """Finds the offset of two signals sampled at their own times, whatever their rates, to a fraction of a frame.
+
+    Args:
+      first: the first camera's channels over time, as from `activity`.
+      first_times: seconds since its start.
+      second: the same channels of the second camera.
+      second_times: seconds since the second's own start.
+      largest: the largest offset tried, seconds.
+    """
+    interval = max(np.median(np.diff(first_times)), np.median(np.diff(second_times)))
+    shorter = min(first_times[-1], second_times[-1])
+    largest = min(largest, (1 - _LEAST) * shorter)
+    steps = int(largest / (interval * _STEP))
+    tried = np.arange(-steps, steps + 1) * interval * _STEP
+    scores = np.array([_agreement(first, first_times, second, second_times, offset) for offset in tried])
+    best = int(scores.argmax())
+    # A longer common stretch makes the same correlation less likely by chance, so ties go to the smaller offset.
+    far = np.abs(tried - tried[best]) > 3 * interval
+    margin = scores[best] - (scores[far].max() if far.any() else -1.0)
+    return Offset(seconds=_peak(tried, scores, best), agreement=float(scores[best]), margin=float(margin))
+
+
+def _peak(tried: np.ndarray, scores: np.ndarray, best: int) -> float:
+    """The top of the parabola through a maximum and its neighbours one frame away."""
+    reach = round(1 / _STEP)
+    if not reach <= best < len(tried) - reach:
+        return float(tried[best])
+    left, middle, right = scores[[best - reach, best, best + reach]]
+    bend = left - 2 * middle + right
+    shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
+    return float(tried[best] + np.clip(shift, -0.5, 0.5) * reach * (tried[1] - tried[0]))
+
+
+def _agreement(
+    first: np.ndarray, first_times: np.ndarray, second: np.ndarray, second_times: np.ndarray, offset: float
+) -> float:
+    """The correlation of the first with the second moved by an offset, over the time that both hold."""
+    moved = second_times + offset
+    common = (first_times >= moved[0]) & (first_times <= moved[-1])
+    if common.sum() < 4:
+        return -1.0
+    times = first_times[common]
+    one = first[common]
+    position = np.interp(times, moved, np.arange(len(moved)))
+    low = np.minimum(position.astype(int), len(moved) - 2)
+    share = (position - low)[:, None]
+    other = second[low] * (1 - share) + second[low + 1] * share
+    one, other = one - one.mean(axis=0), other - other.mean(axis=0)
+    power = np.sqrt((one**2).sum() * (other**2).sum())
+    return float((one * other).sum() / power) if power > 1e-9 else -1.0
+
+
+def activity(pictures: Float[np.ndarray, "k h w 3"], seen: np.ndarray) -> Float[np.ndarray, "k c"]:
+    """What changes where: luma of the common part of the canvas on a coarse grid, each cell less its own median.
+
+    A stray brightness or exposure change moves every cell, so each moment's median over the cells is taken off too.
+
+    Args:
+      pictures: one camera's frames on the reduced canvas, code values.
+      seen: h w, the part that both cameras see.
+    """
+    luma = (pictures @ np.array([0.299, 0.587, 0.114], np.float32)) * seen
+    size = (max(4, seen.shape[1] // 4), max(4, seen.shape[0] // 4))
+    weight = cv2.resize(seen.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    cells = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in luma.astype(np.float32)])
+    inside = weight > 0.5
+    change = cells[:, inside] / weight[inside]
+    change = change - np.median(change, axis=0)
+    change = change - np.median(change, axis=1, keepdims=True)
+    # A few bright movers would decide alone otherwise.
+    return np.sign(change) * np.sqrt(np.abs(change))
+
+
+def ego_motion(frames: Sequence[UInt8[np.ndarray, "h w 3"]]) -> Float[np.ndarray, "k 1"]:
+    """How much the whole picture changes from frame to frame: a signal that needs no calibration."""
+    small = [
+        cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), (64, 36), interpolation=cv2.INTER_AREA) for frame in frames
+    ]
+    change = [0.0] + [float(np.abs(one.astype(float) - other).mean()) for one, other in zip(small[1:], small[:-1])]
+    if len(change) > 1:
+        change[0] = change[1]
+    level = np.log1p(np.array(change))
+    return (level - level.mean())[:, None]
