@@ -56,7 +56,9 @@ def test_yuyv422_is_yuv422p():
         assert np.array_equal(plane, _bytes(frame)[:, known])
 
 
-@pytest.mark.parametrize(("fmt", "order", "step"), [("rgb24", (0, 1, 2), 3), ("bgr24", (2, 1, 0), 3), ("bgr0", (2, 1, 0), 4)])
+@pytest.mark.parametrize(
+    ("fmt", "order", "step"), [("rgb24", (0, 1, 2), 3), ("bgr24", (2, 1, 0), 3), ("bgr0", (2, 1, 0), 4)]
+)
 def test_packed_rgb_is_gbrp(fmt, order, step):
     frame = _packed(fmt, 53, 47)
     planes, pixels = _planes(frame)

@@ -12,6 +12,7 @@ logger = logging.getLogger(__name__)
 # Written by the muxer itself, or true only of the source's encoding.
 STALE = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration", "bps", "number_of_", "_statistics")
 AUDIO_BITS_PER_CHANNEL = 96_000
+LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 
 
 def fresh_metadata(metadata: dict[str, str]) -> dict[str, str]:
@@ -50,8 +51,9 @@ class Transcode(Copy):
         rates = av.Codec(codec, "w").audio_rates
         rate = source.codec_context.sample_rate
         self.stream = output.add_stream(codec, rate=rate if not rates or rate in rates else 48000)
-        self.stream.codec_context.layout = source.codec_context.layout.name
-        self.stream.codec_context.bit_rate = AUDIO_BITS_PER_CHANNEL * source.codec_context.layout.nb_channels
+        channels = source.codec_context.layout.nb_channels
+        self.stream.codec_context.layout = LAYOUTS.get(channels, "stereo")
+        self.stream.codec_context.bit_rate = AUDIO_BITS_PER_CHANNEL * channels
         self._label(source)
 
     def packets(self, packet: av.Packet, start: Fraction) -> Iterator[av.Packet]:

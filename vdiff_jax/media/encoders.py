@@ -35,6 +35,9 @@ QUALITY = {
     "mpeg2video": {"b": "20M"},
     "ffv1": {"level": "3", "slicecrc": "1"},
 }
+# x264 complains of an unknown one on stderr, past FFmpeg's log.
+X26X_PRESETS = "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split()  # noqa: SIM905
+PRESETS = {"libx264": X26X_PRESETS, "libx264rgb": X26X_PRESETS, "libx265": X26X_PRESETS}
 RATE_CONTROLS = frozenset({"b", "crf", "qp", "global_quality", "qscale"})
 # These refuse 4:2:0 and 4:2:2 of odd sizes.
 EVEN_ONLY = frozenset({"libx264", "libx265", "h264_nvenc", "hevc_nvenc", "prores_ks", "prores", "prores_aw"})
@@ -187,6 +190,8 @@ def _options(codec: str, pixels: PixelFormat, given: dict[str, str]) -> dict[str
     if RATE_CONTROLS & given.keys():
         options = {name: value for name, value in options.items() if name not in RATE_CONTROLS}
     options.update({name: str(value) for name, value in given.items()})
+    if codec in PRESETS and options["preset"] not in PRESETS[codec]:
+        raise OptionError(f"{codec} has no preset {options['preset']}: it has {' '.join(PRESETS[codec])}")
     _silence(codec, options)
     return options
 

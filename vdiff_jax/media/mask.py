@@ -50,7 +50,7 @@ def read_mask(path: Source, info: VideoInfo, *, start: float | None = None) -> "
 class MovingMask:
     """One mask a frame, h w bool; a context manager, iterated once.
 
-    Iterating past the mask's last picture raises MaskError: stop with the video's last frame.
+    Iterating past the last picture raises MaskError, for then the video has more frames: `zip(frames, masks)`.
     """
 
     def __init__(self, reader: VideoReader, info: VideoInfo, name: str):

@@ -17,7 +17,9 @@ from vdiff_jax.media.tracks import Tracks
 from vdiff_jax.media.video import VideoInfo, turn
 
 logger = logging.getLogger(__name__)
-MUXER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}, "yuv4mpegpipe": {"strict": "-1"}}
+# Where a track of an MP4 starts is told in units of movie_timescale; the usual 1 ms would shift sound and picture.
+ISO_OPTIONS = {"movflags": "+faststart", "movie_timescale": "240000"}
+MUXER_OPTIONS = {"mp4": ISO_OPTIONS, "mov": ISO_OPTIONS, "yuv4mpegpipe": {"strict": "-1"}}
 HOLDS_TRACKS = frozenset({"mp4", "mov", "matroska", "webm"})
 # FFmpeg writes the shape of pixels into these only through the codec's own header.
 SHAPELESS = {"matroska": ("libvpx-vp9", "libvpx", "libsvtav1"), "webm": ("libvpx-vp9", "libvpx", "libsvtav1")}
@@ -53,9 +55,6 @@ class FileSink:
             if copy_from is not None and container in HOLDS_TRACKS:
                 self._tracks = Tracks(copy_from, self._output, container, info)
             self._output.start_encoding()
-        except (av.FFmpegError, ValueError) as error:
-            self.abort()
-            raise self._refusal() from error
         except BaseException:
             self.abort()
             raise
@@ -80,6 +79,10 @@ class FileSink:
         _tag(context, info)
         if encoding.codec == "libx265" and self._container in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # the one that QuickTime plays
+        try:
+            context.open()
+        except (av.FFmpegError, ValueError) as error:
+            raise self._refusal() from error
         if info.display_matrix is not None:
             stream.set_display_matrix(info.display_matrix)
         return stream

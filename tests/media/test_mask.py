@@ -1,0 +1,86 @@
+"""Masks: half white and more is repaired; wrong sizes and lengths are named."""
+
+import numpy as np
+import pytest
+
+from vdiff_jax.errors import MaskError
+from vdiff_jax.media import PixelFormat, VideoInfo, open_reader, probe, read_mask, write_picture
+
+
+def info_of(width=8, height=6, matrix=None, rotation=0):
+    pixels = PixelFormat(kind="yuv", subsampling=(2, 2))
+    return VideoInfo(width=width, height=height, pixels=pixels, display_matrix=matrix, rotation=rotation)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("colour", [False, True])
+def test_a_still_mask(tmp_path, dtype, colour):
+    peak = np.iinfo(dtype).max
+    gray = np.zeros((6, 8), dtype)
+    gray[1:3, 2:5] = peak
+    gray[5, 7] = peak // 2 + 1
+    gray[5, 6] = peak // 2 - peak // 100
+    write_picture(tmp_path / "mask.png", gray[..., None].repeat(3, -1) if colour else gray)
+    truth = np.zeros((6, 8), bool)
+    truth[1:3, 2:5] = truth[5, 7] = True
+    mask = read_mask(tmp_path / "mask.png", info_of())
+    assert mask.dtype == bool
+    assert np.array_equal(mask, truth)
+
+
+def test_what_is_transparent_is_not_white(tmp_path):
+    picture = np.full((6, 8, 4), 255, np.uint8)
+    picture[:, 4:, 3] = 0
+    write_picture(tmp_path / "mask.png", picture)
+    mask = read_mask(tmp_path / "mask.png", info_of())
+    assert mask[:, :4].all()
+    assert not mask[:, 4:].any()
+
+
+def test_a_folder_is_one_mask_a_frame(tmp_path):
+    for i in range(12):
+        picture = np.zeros((6, 8), np.uint8)
+        picture[:, : i % 8] = 255
+        write_picture(tmp_path / f"{i}.png", picture)
+    with read_mask(tmp_path, info_of()) as masks:
+        stream = iter(masks)
+        assert [int(next(stream)[0].sum()) for _ in range(12)] == [i % 8 for i in range(12)]
+        with pytest.raises(MaskError, match="has 12 pictures, the video has more frames"):
+            next(stream)
+    with read_mask(tmp_path, info_of(), start=0.2) as masks:
+        assert int(next(iter(masks))[0].sum()) == 5
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_video_is_one_mask_a_frame(make_clip, full):
+    """Half of the range of its luma, whichever that is."""
+    clip = make_clip(fmt="gray" if full else "yuv420p", count=3)
+    low, high = (0, 255) if full else (16, 235)
+    with read_mask(clip.path, probe(clip.path)) as masks, open_reader(clip.path) as reader:
+        for frame, mask in zip(reader, masks, strict=False):
+            assert np.abs(mask - (frame.planes[0] >= (low + high + 1) // 2).astype(int)).max() == 0
+
+
+def test_a_rotated_video_takes_the_mask_as_it_is_shown(tmp_path):
+    quarter = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
+    shown = np.zeros((8, 6), np.uint8)
+    shown[0, 0] = 255  # the corner at the top left as shown is stored at the bottom left
+    write_picture(tmp_path / "mask.png", shown)
+    mask = read_mask(tmp_path / "mask.png", info_of(matrix=quarter, rotation=90))
+    assert np.argwhere(mask).tolist() == [[5, 0]]
+    stored = np.zeros((6, 8), np.uint8)
+    stored[0, 7] = 255
+    write_picture(tmp_path / "stored.png", stored)
+    mask = read_mask(tmp_path / "stored.png", info_of(matrix=quarter, rotation=90))
+    assert np.argwhere(mask).tolist() == [[0, 7]]
+
+
+def test_wrong_masks_are_named(tmp_path):
+    write_picture(tmp_path / "mask.png", np.zeros((6, 9), np.uint8))
+    with pytest.raises(MaskError, match=r"mask\.png is 9x6, the video 8x6"):
+        read_mask(tmp_path / "mask.png", info_of())
+    with pytest.raises(MaskError, match="no such file"):
+        read_mask(tmp_path / "none.png", info_of())
+    (tmp_path / "broken.png").write_bytes(b"x")
+    with pytest.raises(MaskError, match="damaged or no picture"):
+        read_mask(tmp_path / "broken.png", info_of())
