@@ -1,4 +1,4 @@
-"""Composing a frame of the panorama: warp, match, choose the camera of each place, diffuse what is left at the seams."""
+"""One frame of the panorama: warp, match, choose the camera of each place, diffuse what is left at the seams."""
 
 import cv2
 import jax.numpy as jnp
@@ -7,7 +7,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from vdiff_jax.stitch import blend, seam
 from vdiff_jax.stitch.calibration import Calibration
-from vdiff_jax.stitch.projection import Canvas, View, cover, view
+from vdiff_jax.stitch.projection import Canvas, cover, view
+from vdiff_jax.stitch.reduction import Reduction
 
 _CELLS = 30_000  # of the grid on which seams are chosen: finer ones take longer and follow noise
 _RETRY = 3  # frames until a seam that can't avoid a mover is tried again
@@ -27,8 +28,6 @@ class Composer:
         """Args: samples: frames of each camera at the same moments, from which still and moving places are told."""
         self._calibration, self._canvas = calibration, canvas
         self.step = max(2, int(np.ceil((canvas.width * canvas.height / _CELLS) ** 0.5)))
-        block = 2 * self.step
-        self._grid = (-(-canvas.height // block) * 2, -(-canvas.width // block) * 2)
         self._luts = [_lut(gain) for gain in calibration.gains]
         matched = [(pair["inputs"][0], pair["inputs"][1]) for pair in calibration.pairs]
         self._joining = seam.order(len(calibration.sizes), calibration.reference, matched)
@@ -44,33 +43,21 @@ class Composer:
         """Computes where each camera lands, in full and on the reduced canvas."""
         sizes = self._calibration.sizes
         self._views = [view(self._canvas, each, size) for each, size in zip(homographies, sizes)]
-        self._small = [view(self._canvas, each, size, step=self.step) for each, size in zip(homographies, sizes)]
         self._seen = cover(self._canvas, self._views)
-        small = cover(self._canvas, self._small, step=self.step)
-        extra = [grid - have for grid, have in zip(self._grid, small.shape[1:])]
-        self._seen_small = np.pad(small, ((0, 0), (0, extra[0]), (0, extra[1])))
-        self._reduced = [_reduced_maps(each, size, self.step) for each, size in zip(self._small, sizes)]
+        self._reduction = Reduction(self._canvas, homographies, sizes, self.step)
+        self._grid, self._seen_small = self._reduction.grid, self._reduction.seen
 
     def _learn(self, samples: list[list[np.ndarray]]) -> None:
         """The still background of each camera, how much each place flickers, and how often things pass there."""
         moments = min(len(each) for each in samples)
-        pictures = np.stack([self.reduce([each[moment] for each in samples]) for moment in range(moments)])
+        pictures = np.stack([self._reduced([each[moment] for each in samples]) for moment in range(moments)])
         self._background = np.median(pictures, axis=0)
         away = np.abs(pictures - self._background).max(axis=-1)
         self._flicker = np.median(away, axis=0) * 1.5
         self._traffic = np.mean([self._moving(picture) for picture in pictures], axis=0)
 
-    def reduce(self, frames: list[UInt8[np.ndarray, "_h _w 3"] | None]) -> Float[np.ndarray, "n h w 3"]:
-        """The cameras on the reduced canvas, gains applied, code values; 0 where a camera sees nothing."""
-        result = np.zeros((len(frames), *self._grid, 3), np.float32)
-        for index, (frame, each, maps) in enumerate(zip(frames, self._small, self._reduced)):
-            if frame is None:
-                continue
-            small = cv2.resize(frame, maps[0], interpolation=cv2.INTER_AREA)
-            left, top, right, bottom = each.box
-            moved = cv2.remap(small, *maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            result[index, top:bottom, left:right] = moved * each.seen[..., None] * self._calibration.gains[index]
-        return result
+    def _reduced(self, frames: list) -> Float[np.ndarray, "n h w 3"]:
+        return self._reduction(frames) * self._calibration.gains[:, None, None].astype(np.float32)
 
     def __call__(
         self, frames: list[UInt8[np.ndarray, "_h _w 3"] | None], time: float = 0.0
@@ -79,7 +66,7 @@ class Composer:
         frames = [None if frame is None or _black(frame) else frame for frame in frames]
         if not self._still:
             self._aim(self._at(time))
-        pictures = self.reduce(frames)
+        pictures = self._reduced(frames)
         moving = self._moving(pictures)
         present = tuple(frame is not None for frame in frames)
         if present != self._present or not self._still:
@@ -215,7 +202,7 @@ def _settle(canvas: np.ndarray, ramp: np.ndarray, parts: list) -> UInt8[np.ndarr
 
 
 def _part(share: Float[np.ndarray, "h w"]) -> tuple | None:
-    """Where a camera has a share: its rows and columns, the pixels that are its own, and the box and shares of a ramp."""
+    """Where a camera has a share: its rows and columns, the pixels it has alone, the box and shares of its ramp."""
     rows, columns = np.flatnonzero(share.any(axis=1)), np.flatnonzero(share.any(axis=0))
     if len(rows) == 0:
         return None
@@ -228,15 +215,6 @@ def _part(share: Float[np.ndarray, "h w"]) -> tuple | None:
     rows, columns = np.flatnonzero(ramp.any(axis=1)), np.flatnonzero(ramp.any(axis=0))
     mixed = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
     return (*box, whole, mixed, np.where(ramp, inside, 0)[mixed][..., None])
-
-
-def _reduced_maps(each: View, size: tuple[int, int], step: int) -> tuple[tuple[int, int], tuple]:
-    """The size to which a camera is reduced and the maps from there to the reduced canvas."""
-    small = (max(1, round(size[0] / step)), max(1, round(size[1] / step)))
-    where = ((each.where + 0.5) * np.array(small) / np.array(size) - 0.5).astype(np.float32)
-    return small, cv2.convertMaps(
-        np.ascontiguousarray(where[..., 0]), np.ascontiguousarray(where[..., 1]), cv2.CV_16SC2
-    )
 
 
 def _lut(gain: Float[np.ndarray, " 3"]) -> UInt8[np.ndarray, "1 256 3"]:

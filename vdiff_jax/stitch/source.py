@@ -25,11 +25,13 @@ class Source(Protocol):
       name: what an error calls it.
       size: (width, height) as shown.
       rate: frames per second.
+      count: how many frames it has, as far as known beforehand.
     """
 
     name: str
     size: tuple[int, int]
     rate: float
+    count: int | None
 
     def frames(self) -> Iterator[tuple[float, RGB]]:
         """Each frame with its time in seconds since the first one."""
@@ -46,7 +48,7 @@ class ArraySource:
         if not (clip.dtype == np.uint8 or np.issubdtype(clip.dtype, np.floating)):
             raise ClipError(f"{name} is of {clip.dtype}: pass uint8, or float in [0, 1]")
         self.name, self.rate, self._clip = name, float(rate), clip
-        self.size = (clip.shape[2], clip.shape[1])
+        self.size, self.count = (clip.shape[2], clip.shape[1]), len(clip)
 
     def frames(self) -> Iterator[tuple[float, RGB]]:
         for index, frame in enumerate(self._clip):
@@ -60,7 +62,7 @@ class FileSource:
         self.name, self._path = name, path
         with open_reader(path) as reader:
             self.info = reader.info
-        self.size, self.rate = self.info.displayed_size, float(self.info.rate)
+        self.size, self.rate, self.count = self.info.displayed_size, float(self.info.rate), self.info.frames
 
     def frames(self) -> Iterator[tuple[float, RGB]]:
         with open_reader(self._path) as reader:

@@ -1,0 +1,220 @@
+"""Several cameras to one panorama: calibrate once, compose every moment, fill or cut what no camera saw."""
+
+import dataclasses
+import pathlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from vdiff_jax.errors import OptionError, StitchError
+from vdiff_jax.stitch import blend, calibration as rig, measures, projection
+from vdiff_jax.stitch.calibration import Calibration
+from vdiff_jax.stitch.compose import Composer
+from vdiff_jax.stitch.source import RGB, Follower, Source
+from vdiff_jax.stitch.survey import duration, samples, survey
+
+Fill = Callable[[Float[np.ndarray, "t h w 3"], Float[np.ndarray, "t h w 1"]], Float[np.ndarray, "t h w 3"]]
+_CHUNK = 8  # frames that are filled together
+_TAIL = 0.1  # of the length: a shorter stretch in which a camera has ended already is left out
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a panorama is to be.
+
+    Attributes:
+      projection: "auto", "planar" or "cylindrical".
+      crop: cut to the largest rectangle that is always seen.
+      fill: how to fill what no camera saw, from a clip in [0, 1] and a mask that is 1 there; None leaves it black.
+      calibration: a file to reuse, or to write if it doesn't exist yet.
+      debug: a folder for pictures of each stage.
+    """
+
+    projection: str = "auto"
+    crop: bool = False
+    fill: Fill | None = None
+    calibration: str | pathlib.Path | None = None
+    debug: str | pathlib.Path | None = None
+
+
+class Panorama:
+    """A rig that is calibrated and whose frames come out one by one; `report` is complete after the last one."""
+
+    def __init__(self, sources: Sequence[Source], options: Options):
+        check(sources, options)
+        begun = time.perf_counter()
+        self._sources, self._options = sources, options
+        self.calibration, views = _calibrated(sources, options)
+        self.canvas = projection.plan(self.calibration, kind=options.projection)
+        calibrated = time.perf_counter()
+        self._composer = Composer(self.calibration, self.canvas, views)
+        self._composer([view[0] for view in views])  # compiles
+        self._composer.blocked = 0
+        self.box = (0, 0, self.canvas.width, self.canvas.height)
+        if options.crop:
+            self.box = projection.inside(self._composer.covered())
+        self.rate = sources[0].rate
+        self.size = (self.box[2] - self.box[0], self.box[3] - self.box[1])
+        self._views = views
+        self.report = {
+            **describe(self.calibration, self.canvas),
+            "metrics": measures.measure(self.calibration, self.canvas, views),
+            "seconds": {"calibrate": calibrated - begun},
+            "compile_seconds": time.perf_counter() - calibrated,
+        }
+        if options.debug is not None:
+            self._draw_stages(pathlib.Path(options.debug), views)
+
+    def frames(self) -> Iterator[RGB]:
+        """The panorama's frames in order, RGB."""
+        moments: Iterator = self._moments()
+        if self._options.fill is not None:
+            moments = _filled(moments, self._options.fill)
+        left, top, right, bottom = self.box
+        for picture, _ in moments:
+            yield np.ascontiguousarray(picture[top:bottom, left:right])
+
+    def _moments(self) -> Iterator[tuple[RGB, Bool[np.ndarray, "h w"]]]:
+        """Each frame and what of it a camera saw."""
+        offsets = self.calibration.offsets
+        followers = [Follower(source, float(offset)) for source, offset in zip(self._sources, offsets)]
+        start, end = timeline(self._sources, offsets)
+        count, seconds, missing = 0, 0.0, np.zeros(len(followers), int)
+        while start + count / self.rate < end:
+            now = start + count / self.rate
+            frames = [follower.at(now) for follower in followers]
+            if all(frame is None for frame in frames):
+                break
+            begun = time.perf_counter()
+            picture = self._composer(frames, now)
+            seconds += time.perf_counter() - begun
+            missing += [frame is None for frame in frames]
+            yield picture, self._composer.covered()
+            count += 1
+        self._finish(count, seconds, missing)
+
+    def _finish(self, count: int, seconds: float, missing: np.ndarray) -> None:
+        if count == 0:
+            raise StitchError("the inputs have no frames at the same time")
+        self.report["seconds"]["compose"] = seconds
+        self.report |= {
+            "frames": count, "width": self.size[0], "height": self.size[1],
+            "frames_per_second": count / max(seconds, 1e-9),
+            "seam": {"changes": self._composer.seam_changes, "frames_with_a_mover_across": self._composer.blocked},
+        }  # fmt: skip
+        for entry, frames in zip(self.report["inputs"], missing):
+            entry["missing_frames"] = int(frames)
+
+    def _draw_stages(self, folder: pathlib.Path, views: list[list[RGB]]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        first = [view[0] for view in views]
+        alone = [
+            [frame if index == other else None for other, frame in enumerate(first)] for index in range(len(first))
+        ]
+        composer = Composer(self.calibration, self.canvas, views)
+        for index, frames in enumerate(alone):
+            _write(folder / f"1_camera_{index + 1}.png", composer(frames))
+        labels = cv2.resize(
+            (self._composer.labels + 1).astype(np.uint8), self.canvas_size, interpolation=cv2.INTER_NEAREST
+        )
+        whole = Composer(self.calibration, self.canvas, views)(first)
+        edge = cv2.morphologyEx(labels, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+        _write(folder / "2_seam.png", np.where(edge[..., None], np.array([255, 0, 0], np.uint8), whole))
+        _write(folder / "3_panorama.png", whole)
+
+    @property
+    def canvas_size(self) -> tuple[int, int]:
+        """(width, height) before cutting."""
+        return self.canvas.width, self.canvas.height
+
+
+def check(sources: Sequence[Source], options: Options) -> None:
+    """Raises StitchError for too few or too many inputs, OptionError for an unknown projection."""
+    if not 2 <= len(sources) <= 8:
+        raise StitchError(f"{len(sources)} input{'s' * (len(sources) != 1)}: a panorama takes two to eight")
+    if options.projection not in ("auto", "planar", "cylindrical"):
+        raise OptionError(f"projection {options.projection}: pass auto, planar or cylindrical")
+
+
+def timeline(sources: Sequence[Source], offsets: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    """From when all have started until the last one ends, less a tail that is short or due to the offsets alone."""
+    ends = [offset + duration(source) for source, offset in zip(sources, offsets)]
+    start = float(offsets.max())
+    interval = 1 / min(source.rate for source in sources)
+    short = max(_TAIL * (min(ends) - start), float(np.ptp(offsets)) + 1.5 * interval)
+    last = min(ends) if max(ends) - min(ends) <= short else max(ends)
+    return start - 1e-6, last - 0.25 / sources[0].rate
+
+
+def describe(calibration: Calibration, canvas: projection.Canvas) -> dict:
+    """The report's part about geometry, time and light; inputs are counted from 1 as on the command line."""
+    inputs = []
+    for index, gain in enumerate(calibration.gains):
+        path = [projection.to_canvas(canvas, frame[index]) for frame in calibration.homographies]
+        entry = {
+            "homography": path[0].tolist(),
+            "offset_seconds": round(float(calibration.offsets[index]), 5),
+            "gain": round(float(gain @ np.array([0.299, 0.587, 0.114])), 5),
+            "gain_rgb": [round(float(each), 5) for each in gain],
+        }
+        if len(path) > 1:
+            entry["segments"] = [
+                {"seconds": float(moment), "homography": each.tolist()} for moment, each in zip(calibration.times, path)
+            ]
+        inputs.append(entry)
+    pairs = [{**pair, "inputs": [each + 1 for each in pair["inputs"]]} for pair in calibration.pairs]
+    return {
+        "layout": "panorama",
+        "inputs": inputs,
+        "projection": {
+            "kind": canvas.kind, "canvas": [canvas.width, canvas.height], "focal": calibration.focal,
+            "reference": calibration.reference + 1, "origin": list(canvas.origin), "level": canvas.level.tolist(),
+            "cameras_turn_about_one_point": calibration.turning, "moving_rig": len(calibration.times) > 1,
+        },
+        "residual_pixels": calibration.rms,
+        "pairs": pairs,
+    }  # fmt: skip
+
+
+def _calibrated(sources: Sequence[Source], options: Options) -> tuple[Calibration, list[list[RGB]]]:
+    path = options.calibration
+    if path is None or not pathlib.Path(path).exists():
+        calibration, views = survey(sources)
+        if path is not None:
+            calibration.save(path)
+        return calibration, views
+    calibration = rig.load(path)
+    rig.check_fits(calibration, [source.size for source in sources])
+    return calibration, samples(sources, calibration.offsets)
+
+
+def _filled(moments: Iterator, fill: Fill) -> Iterator:
+    """Fills chunk by chunk; pixels that were seen stay as they are."""
+    chunk: list = []
+    for moment in moments:
+        chunk.append(moment)
+        if len(chunk) == _CHUNK:
+            yield from _fill_chunk(chunk, fill)
+            chunk = []
+    if chunk:
+        yield from _fill_chunk(chunk, fill)
+
+
+def _fill_chunk(chunk: list, fill: Fill) -> Iterator:
+    frames, seen = np.stack([frame for frame, _ in chunk]), np.stack([seen for _, seen in chunk])[..., None]
+    if not seen.all():
+        given = frames.astype(np.float32) / 255
+        result = np.rint(np.asarray(fill(given, 1 - seen.astype(np.float32))).clip(0, 1) * 255).astype(np.uint8)
+        frames = np.where(seen, frames, result)
+    for frame, (_, covered) in zip(frames, chunk):
+        yield frame, covered
+
+
+def _write(path: pathlib.Path, picture: UInt8[np.ndarray, "h w 3"]) -> None:
+    cv2.imwrite(str(path), picture[..., ::-1])
+
+
+FILL_BY_DIFFUSION: Fill = blend.diffuse
