@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from vdiff_jax.errors import OptionError, StitchError
-from vdiff_jax.stitch import blend, calibration as rig, measures, projection
+from vdiff_jax.stitch import blend, measures, projection
+from vdiff_jax.stitch import calibration as rig
 from vdiff_jax.stitch.calibration import Calibration
 from vdiff_jax.stitch.compose import Composer
 from vdiff_jax.stitch.source import RGB, Follower, Source

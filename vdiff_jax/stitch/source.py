@@ -59,13 +59,13 @@ class FileSource:
     """A video file, a picture, a folder or glob of pictures."""
 
     def __init__(self, path: str | os.PathLike, name: str):
-        self.name, self._path = name, path
+        self.name, self.path = name, path
         with open_reader(path) as reader:
             self.info = reader.info
         self.size, self.rate, self.count = self.info.displayed_size, float(self.info.rate), self.info.frames
 
     def frames(self) -> Iterator[tuple[float, RGB]]:
-        with open_reader(self._path) as reader:
+        with open_reader(self.path) as reader:
             for frame in reader:
                 rgb = turn(rgb_of(frame.planes, reader.info.pixels), reader.info.display_matrix)
                 yield float(frame.pts * reader.info.time_base), np.ascontiguousarray(rgb)
@@ -149,7 +149,7 @@ def output_info(source: Source, size: tuple[int, int], rate: float) -> VideoInfo
         exact = info.rate
     return dataclasses.replace(
         info, path=None, width=size[0], height=size[1], rate=exact, time_base=1 / exact, frames=None, duration=None,
-        rotation=0, display_matrix=None, start=Fraction(0), stop=None, codec="",
+        rotation=0, display_matrix=None, stop=None, codec="",
         pixels=dataclasses.replace(info.pixels, alpha=False),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Getting to know a rig before the first frame is drawn: when each camera started, how they stand, how bright they are."""
+"""Getting to know a rig before anything is drawn: when each camera started, how they stand, how bright they are."""
 
 import dataclasses
 import logging
