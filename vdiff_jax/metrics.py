@@ -1,0 +1,137 @@
+"""How near a clip is to its reference, and how it changes over time: pure functions of arrays in [0, 1]."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from vdiff_jax.preprocess.colour import LUMA_WEIGHTS, Matrix
+
+_SSIM_RADIUS, _SSIM_SIGMA = 5, 1.5
+_SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2
+
+
+@jax.jit
+def psnr(
+    clip: Float[Array, "*b h w c"],
+    reference: Float[Array, "*b h w c"],
+    *,
+    where: Bool[Array, "*#b h w #c"] | None = None,
+) -> Float[Array, "*b"]:
+    """The peak signal-to-noise ratio of each frame in dB, peak 1, over all channels together; infinite where equal.
+
+    Args:
+      clip: the frames to judge.
+      reference: what they should be.
+      where: the samples that count (inside a mask, say); all, if left out.
+
+    Returns:
+      One figure a frame; NaN for a frame in which nothing counts.
+    """
+    error = jnp.mean((clip - reference) ** 2, axis=(-3, -2, -1), where=where)
+    return -10 * jnp.log10(error)
+
+
+@functools.partial(jax.jit, static_argnames="matrix")
+def psnr_y(
+    clip: Float[Array, "*b h w 3"], reference: Float[Array, "*b h w 3"], *, matrix: Matrix = "bt601"
+) -> Float[Array, "*b"]:
+    """The PSNR of each R'G'B' frame's luma in dB, in full range (peak 1), not BT.601's 16 to 235."""
+    red, blue = LUMA_WEIGHTS[matrix]
+    weights = jnp.array([red, 1 - red - blue, blue])
+    return psnr((clip @ weights)[..., None], (reference @ weights)[..., None])
+
+
+@jax.jit
+def ssim(clip: Float[Array, "*b h w c"], reference: Float[Array, "*b h w c"]) -> Float[Array, "*b"]:
+    """The structural similarity of each frame, from -1 to 1 (equal), averaged over its channels.
+
+    With the Gaussian window of 11×11 samples (sigma 1.5) where it fits whole, K1 = 0.01, K2 = 0.03. Source: Wang,
+    Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural similarity", TIP 2004.
+
+    Args:
+      clip: the frames to judge, at least 11 pixels a side.
+      reference: what they should be.
+    """
+    means = _window(clip), _window(reference)
+    variances = _window(clip**2) - means[0] ** 2, _window(reference**2) - means[1] ** 2
+    covariance = _window(clip * reference) - means[0] * means[1]
+    luminance = (2 * means[0] * means[1] + _SSIM_C1) / (means[0] ** 2 + means[1] ** 2 + _SSIM_C1)
+    structure = (2 * covariance + _SSIM_C2) / (variances[0] + variances[1] + _SSIM_C2)
+    return jnp.mean(luminance * structure, axis=(-3, -2, -1))
+
+
+def _window(image: Float[Array, "*b h w c"]) -> Float[Array, "*b h-10 w-10 c"]:
+    """The local mean under SSIM's window."""
+    offsets = jnp.arange(-_SSIM_RADIUS, _SSIM_RADIUS + 1)
+    weights = jnp.exp(-(offsets**2) / (2 * _SSIM_SIGMA**2))
+    weights = (weights / weights.sum()).astype(image.dtype)
+    planes = jnp.moveaxis(image, -1, -3)
+    means = planes.reshape(-1, 1, *planes.shape[-2:])
+    for kernel in (weights[:, None], weights[None, :]):
+        means = jax.lax.conv(means, kernel[None, None], (1, 1), "VALID", precision=jax.lax.Precision.HIGHEST)
+    return jnp.moveaxis(means.reshape(*planes.shape[:-2], *means.shape[-2:]), -3, -1)
+
+
+@jax.jit
+def temporal_difference_error(
+    clip: Float[Array, "*b t h w c"],
+    reference: Float[Array, "*b t h w c"],
+    *,
+    where: Bool[Array, "*#b #t h w #c"] | None = None,
+) -> Float[Array, "*b"]:
+    """How wrongly a clip changes from frame to frame: the mean of |(xₜ₊₁ - xₜ) - (rₜ₊₁ - rₜ)|; flicker raises it.
+
+    Args:
+      clip: at least two frames to judge.
+      reference: what they should be; a still clip of zeros gives the clip's own change over time.
+      where: for each pair of frames (t is one less, or 1 for all), the samples that count; all, if left out.
+    """
+    difference = jnp.abs(jnp.diff(clip - reference, axis=-4))
+    return jnp.mean(difference, axis=(-4, -3, -2, -1), where=where)
+
+
+@jax.jit
+def warping_error(
+    clip: Float[Array, "*b t h w c"],
+    flow: Float[Array, "*b t-1 h w 2"],
+    *,
+    where: Bool[Array, "*#b #t h w #c"] | None = None,
+) -> Float[Array, "*b"]:
+    """How much a clip changes along the motion: the mean of |xₜ₊₁(p + v(p)) - xₜ(p)|, sampled bilinearly.
+
+    Compare with the same figure of the reference: occlusions and the flow's own errors are in both. Source: Lai et al.,
+    "Learning blind video temporal consistency", ECCV 2018, in the absolute norm.
+
+    Args:
+      clip: at least two frames.
+      flow: displacement in pixels (x, y) from each pixel of frame t to where it lies in frame t + 1, best the
+        reference's; what points outside the picture doesn't count.
+      where: for each pair of frames (t is one less, or 1 for all), the samples that count besides.
+    """
+    height, width = flow.shape[-3:-1]
+    x = jnp.arange(width) + flow[..., 0]
+    y = jnp.arange(height)[:, None] + flow[..., 1]
+    inside = ((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1))[..., None]
+    moved = _sample(clip[..., 1:, :, :, :], y, x)
+    counted = inside if where is None else inside & where
+    difference = jnp.abs(moved - clip[..., :-1, :, :, :])
+    return jnp.mean(difference, axis=(-4, -3, -2, -1), where=jnp.broadcast_to(counted, difference.shape))
+
+
+def _sample(image: Float[Array, "*b h w c"], y: Float[Array, "*b h w"], x: Float[Array, "*b h w"]):
+    """The image at fractional places, bilinear, with its border repeated outside."""
+
+    def plane(plane, y, x):
+        return jax.scipy.ndimage.map_coordinates(plane, [y, x], order=1, mode="nearest")
+
+    channels_in_front = jax.vmap(plane, in_axes=(-1, None, None), out_axes=-1)
+    flat = [array.reshape(-1, *array.shape[array.ndim - rank :]) for array, rank in ((image, 3), (y, 2), (x, 2))]
+    return jax.vmap(channels_in_front)(*flat).reshape(image.shape)
+
+
+@jax.jit
+def mean_flow(flow: Float[Array, "*b h w 2"]) -> Float[Array, "*b"]:
+    """The mean length of a frame's motion vectors, in the flow's unit (pixels a frame)."""
+    return jnp.mean(jnp.sqrt(jnp.sum(flow**2, axis=-1)), axis=(-2, -1))
