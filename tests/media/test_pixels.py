@@ -1,6 +1,9 @@
 """Formats without planes lose nothing; conversions agree with the standards' formulas."""
 
+from fractions import Fraction
+
 import av
+import av.filter
 import numpy as np
 import pytest
 
@@ -101,6 +104,22 @@ def test_frames_and_planes_are_inverse(name):
     frame = frame_of(planes, pixels)
     assert frame.format.name == name
     assert all(np.array_equal(a, b) for a, b in zip(planes_of(frame, pixels), planes, strict=True))
+
+
+def test_upside_down_frames_are_turned():
+    frame = _packed("yuv420p", 64, 48)
+    upright, pixels = _planes(frame)
+    graph = av.filter.Graph()
+    graph.link_nodes(
+        graph.add_buffer(width=64, height=48, format="yuv420p", time_base=Fraction(1, 25)),
+        graph.add("vflip"),
+        graph.add("buffersink"),
+    ).configure()
+    frame.pts = 0
+    graph.vpush(frame)
+    flipped = graph.vpull()
+    assert flipped.planes[0].line_size < 0
+    assert all(np.array_equal(a[::-1], b) for a, b in zip(upright, planes_of(flipped, pixels), strict=True))
 
 
 # Kr, Kb of the standards; equations of BT.601-7 and BT.709-6 section 3, BT.2020-2 table 4, written out anew.

@@ -42,7 +42,10 @@ def test_properties(make_clip):
 
 
 def test_an_unspecified_matrix_goes_by_the_lines_and_its_tag_stays(make_clip):
-    small, large = probe(make_clip("a.mkv").path), probe(make_clip("b.mkv", size=(16, 720), count=1).path)
+    small, large = (
+        probe(make_clip("a.mkv", size=(16, 718), count=1).path),
+        probe(make_clip("b.mkv", size=(16, 720), count=1).path),
+    )
     assert (small.pixels.matrix, large.pixels.matrix) == ("bt601", "bt709")
     assert (small.tags.matrix, small.tags.range) == (2, 0)
 
@@ -66,7 +69,7 @@ def test_a_cut_holds_exactly_its_frames_and_starts_at_zero(make_clip):
     clip = make_clip("clip.mp4", codec="libx264", count=100, smooth=True, options={"bf": "3", "g": "30"})
     with open_reader(clip.path) as reader:
         whole = [frame.planes[0] for frame in reader]
-    for start, stop in ((0.4, 1.0), (2.0, 2.5), (3.2, None), (None, 0.2)):
+    for start, stop in ((0.4, 1.0), (0.5, 0.9), (2.0, 2.5), (3.2, None), (None, 0.2)):
         with open_reader(clip.path, start=start, stop=stop) as reader:
             cut = list(reader)
             first, last = math.ceil((start or 0) * 25), 100 if stop is None else math.ceil(stop * 25)
@@ -79,8 +82,9 @@ def test_an_empty_part_is_an_error(make_clip):
     clip = make_clip()
     with pytest.raises(OptionError, match="pass 0 <= from < to"):
         open_reader(clip.path, start=2, stop=1)
-    with open_reader(clip.path, start=50) as reader, pytest.raises(InputError, match=r"lasts 0\.32 s"):
-        list(reader)
+    for start, stop in ((50, None), (0.01, 0.03)):
+        with pytest.raises(InputError, match=r"no frame in the part asked for: it lasts 0\.32 s"):
+            open_reader(clip.path, start=start, stop=stop)
 
 
 def test_a_folder_of_pictures_goes_by_the_numbers_in_the_names(tmp_path):
@@ -225,6 +229,14 @@ def test_closing_early_stops_the_thread(make_clip):
         next(iter(reader))
         assert any(thread.name == "decode" for thread in threading.enumerate())
     assert not any(thread.name == "decode" for thread in threading.enumerate())
+
+
+def test_closing_doesn_t_read_on():
+    made = []
+    ahead = Prefetch((made.append(i) or i for i in range(1_000_000)), depth=2)
+    assert next(iter(ahead)) == 0
+    ahead.close()
+    assert len(made) < 1000
 
 
 def test_prefetch_stays_within_its_depth_and_hands_on_errors():

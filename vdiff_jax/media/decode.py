@@ -1,6 +1,7 @@
 """One video file as frames, through FFmpeg."""
 
 import dataclasses
+import itertools
 import logging
 import math
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 from vdiff_jax.errors import InputError
 from vdiff_jax.media.pixels import Frame, planes_of
 from vdiff_jax.media.probe import choose_stream, declared_duration, describe, open_container
+from vdiff_jax.media.video import Seconds, VideoInfo
 
 logger = logging.getLogger(__name__)
 # How far before the wanted time a seek aims: demuxers seek by decoding time, which runs ahead of display.
@@ -30,7 +32,7 @@ class VideoSource:
         InputError: it can't be read as a video.
     """
 
-    def __init__(self, name: str, start: float | None = None, stop: float | None = None):
+    def __init__(self, name: str, start: Seconds | None = None, stop: Seconds | None = None):
         self._name = name
         self._file = sys.stdin.buffer if name == "-" else name
         self._begin = Fraction(start or 0).limit_denominator(av.time_base)
@@ -39,9 +41,10 @@ class VideoSource:
         self._open()
         try:
             first = self._seek() if self._begin > 0 and name != "-" else None
-            self._first = first or self._rewind()
-            whole = describe(self._container, self._stream, self._first, path=None if name == "-" else name)
+            first = first or self._rewind()
             self._declared, self._certain = declared_duration(self._container, self._stream)
+            self._first = self._forward(first)
+            whole = describe(self._container, self._stream, self._first, path=None if name == "-" else name)
             self._declared_frames = whole.frames
             self.info = self._cut(whole)
         except BaseException:
@@ -80,18 +83,34 @@ class VideoSource:
             raise InputError(f"{self._name} holds no frame that can be decoded: it is empty or damaged")
         return first
 
-    def _cut(self, whole):
-        """The properties of the part that is read; pts 0 is its start."""
-        info = dataclasses.replace(whole, start=self._origin + self._begin)
+    def _forward(self, first: av.VideoFrame) -> av.VideoFrame:
+        """The first frame of the part that is wanted; what was damaged before it doesn't matter."""
+        if self._begin > 0:
+            wanted = (frame for frame in itertools.chain([first], self._decoded) if self._time(frame) >= self._begin)
+            first = next(wanted, None)
+            self._damaged = False
+        if first is None or (self._end is not None and self._time(first) >= self._end):
+            lasts = "an unknown time" if self._declared is None else f"{float(self._declared):.3g} s"
+            raise InputError(f"{self._name} has no frame in the part asked for: it lasts {lasts}")
+        return first
+
+    def _time(self, frame: av.VideoFrame) -> Fraction:
+        """Seconds from the beginning of the file."""
+        stamp = frame.pts if frame.pts is not None else frame.dts
+        return Fraction(0) if stamp is None else stamp * Fraction(self._stream.time_base) - self._origin
+
+    def _cut(self, whole: VideoInfo) -> VideoInfo:
+        """The properties of the part that is read; pts 0 is its first frame, or the beginning of a whole file."""
         if self._begin == 0 and self._end is None:
-            return info
-        ends = [end for end in (self._end, self._declared) if end is not None]
-        duration = max(min(ends) - self._begin, Fraction(0)) if ends else None
-        frames = math.ceil(min(ends) * info.rate) - math.ceil(self._begin * info.rate) if ends else None
+            return dataclasses.replace(whole, start=self._origin)
+        begin = self._time(self._first) if self._begin > 0 else Fraction(0)
+        end = min((end for end in (self._end, self._declared) if end is not None), default=None)
+        frames = None if end is None else math.ceil(end * whole.rate) - math.ceil(begin * whole.rate)
         return dataclasses.replace(
-            info,
+            whole,
+            start=self._origin + begin,
             stop=None if self._end is None else self._origin + self._end,
-            duration=None if duration is None else float(duration),
+            duration=None if end is None else float(end - begin),
             frames=None if frames is None else max(frames, 1),
         )
 
@@ -121,24 +140,16 @@ class VideoSource:
         limit = None if info.stop is None else (info.stop - info.start) / info.time_base
         step = max(1, round(1 / (info.rate * info.time_base)))
         count, last, end = 0, None, 0
-        for decoded in self._from_first():
+        for decoded in itertools.chain([self._first], self._decoded):
             stamp = decoded.pts if decoded.pts is not None else decoded.dts
             pts = stamp - shift if stamp is not None else (0 if last is None else last + step)
-            if pts < 0 and self._begin > 0:
-                continue
             if limit is not None and pts >= limit:
                 break
             pts = pts if last is None else max(pts, last + 1)
             count, last, end = count + 1, pts, pts + (decoded.duration or step)
             yield Frame(self._planes(decoded), pts, decoded.duration or None)
         else:
-            self._warn_if_short(count, self._begin + end * info.time_base)
-        if count == 0:
-            raise InputError(f"{self._name} has no frame in the part asked for: it lasts {self._lasts()}")
-
-    def _from_first(self) -> Iterator[av.VideoFrame]:
-        yield self._first
-        yield from self._decoded
+            self._warn_if_short(count, info.start - self._origin + end * info.time_base)
 
     def _planes(self, decoded: av.VideoFrame) -> tuple[np.ndarray, ...]:
         """A frame's planes, scaled where the size changes on the way, as FFmpeg's own tools do."""
@@ -159,9 +170,6 @@ class VideoSource:
         if count and (self._damaged or short):
             expected = f" of about {self._declared_frames}" if self._declared_frames else ""
             logger.warning("%s is truncated or damaged: %d%s frames were read", self._name, count, expected)
-
-    def _lasts(self) -> str:
-        return "an unknown time" if self._declared is None else f"{float(self._declared):.3g} s"
 
     def close(self) -> None:
         """Closes the file; no thread may be decoding."""

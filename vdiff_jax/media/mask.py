@@ -10,13 +10,13 @@ from vdiff_jax.media.colour import to_rgb
 from vdiff_jax.media.pixels import PixelFormat
 from vdiff_jax.media.read import VideoReader, is_picture, open_reader
 from vdiff_jax.media.sources import Source
-from vdiff_jax.media.video import VideoInfo, turn_back
+from vdiff_jax.media.video import Seconds, VideoInfo, turn_back
 
 # Of red, green and blue in brightness (BT.601).
 BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def read_mask(path: Source, info: VideoInfo, *, start: float | None = None) -> "np.ndarray | MovingMask":
+def read_mask(path: Source, info: VideoInfo, *, start: Seconds | None = None) -> "np.ndarray | MovingMask":
     """Reads what is to be repaired in a video: where the mask is at least half white (and not transparent).
 
     Args:

@@ -11,7 +11,8 @@ import av
 from vdiff_jax.errors import OutputError
 from vdiff_jax.media.colour import convert
 from vdiff_jax.media.encoders import choose_encoding
-from vdiff_jax.media.palette import Palette
+from vdiff_jax.media.palette import indexed
+from vdiff_jax.media.pictures import picture_of
 from vdiff_jax.media.pixels import Frame, frame_of
 from vdiff_jax.media.tracks import Tracks
 from vdiff_jax.media.video import VideoInfo, turn
@@ -46,12 +47,14 @@ class FileSink:
         self._count, self._uneven = 0, False
         self._first: Fraction | None = None
         self._last: int | None = None
+        self._held: av.Packet | None = None
+        self._delay: int | None = None
+        self._end = 0
         self._piped = path is None
         file = sys.stdout.buffer if path is None else f"file:{path}"
         self._output = av.open(file, "w", format=container, container_options=MUXER_OPTIONS.get(container, {}))
         try:
             self._stream = self._add_stream()
-            self._palette = Palette(self._encoding.info) if container == "gif" else None
             if copy_from is not None and container in HOLDS_TRACKS:
                 self._tracks = Tracks(copy_from, self._output, container, info)
             self._output.start_encoding()
@@ -96,21 +99,24 @@ class FileSink:
         )
 
     def write(self, frame: Frame) -> None:
-        for picture in self._pictures(frame):
-            self._mux(self._stream.encode(picture))
+        encoding = self._encoding
+        picture = self._indexed(frame) if self._container == "gif" else self._planar(frame)
+        picture.pts, picture.duration = self._stamp(frame)
+        picture.time_base = encoding.info.time_base
+        _tag(picture, encoding.info)
+        self._mux(self._stream.encode(picture))
 
-    def _pictures(self, frame: Frame) -> list[av.VideoFrame]:
+    def _planar(self, frame: Frame) -> av.VideoFrame:
         encoding, planes = self._encoding, frame.planes
         if self._turned:
             planes = tuple(turn(plane, self._source.display_matrix) for plane in planes)
         pixels = dataclasses.replace(self._source.pixels, subsampling=_turned_subsampling(self._source, self._turned))
         picture = frame_of(convert(planes, pixels, encoding.pixels), encoding.pixels)
-        if encoding.pack is not None:
-            picture = picture.reformat(format=encoding.pack)
-        picture.pts, picture.duration = self._stamp(frame)
-        picture.time_base = encoding.info.time_base
-        _tag(picture, encoding.info)
-        return [picture] if self._palette is None else self._palette(picture)
+        return picture if encoding.pack is None else picture.reformat(format=encoding.pack)
+
+    def _indexed(self, frame: Frame) -> av.VideoFrame:
+        picture = picture_of(frame.planes, self._source.pixels, deep=False)
+        return indexed(turn(picture, self._source.display_matrix))
 
     def _stamp(self, frame: Frame) -> tuple[int, int]:
         """Time and duration in the encoder's time base; YUV4MPEG2 has no time stamps, so its frames are counted."""
@@ -128,17 +134,27 @@ class FileSink:
         return pts, max(1, round(frame.duration * ratio)) if frame.duration else 0
 
     def _mux(self, packets: list[av.Packet]) -> None:
+        """Muxes all but the latest packet, and what sounds beside them."""
         for packet in packets:
-            time = (packet.dts if packet.dts is not None else packet.pts) * packet.time_base
-            self._output.mux(packet)
-            if self._tracks is not None:
-                self._tracks.advance(time, self._output.mux)
+            self._end = max(self._end, packet.pts + (packet.duration or 0))
+            self._delay = packet.pts - packet.dts if self._delay is None else self._delay
+            held, self._held = self._held, packet
+            if held is not None:
+                self._mux_one(held)
+
+    def _mux_one(self, packet: av.Packet) -> None:
+        time = packet.dts * packet.time_base
+        self._output.mux(packet)
+        if self._tracks is not None:
+            self._tracks.advance(time, self._output.mux)
 
     def finish(self) -> None:
-        if self._palette is not None:
-            for picture in self._palette(None):
-                self._mux(self._stream.encode(picture))
         self._mux(self._stream.encode(None))
+        if self._held is not None:
+            if self._container in ("mp4", "mov"):
+                # An MP4 ends with the packet decoded last, which need not be the one shown last.
+                self._held.duration = self._end - self._held.dts - self._delay
+            self._mux_one(self._held)
         if self._tracks is not None:
             self._tracks.advance(None, self._output.mux)
             self._tracks.close()

@@ -1,34 +1,30 @@
 """GIF's 256 colours."""
 
-import contextlib
-
 import av
-import av.filter
+import numpy as np
+from PIL import Image
 
-from vdiff_jax.media.video import VideoInfo
 
+def indexed(picture: np.ndarray) -> av.VideoFrame:
+    """A picture (h w, h w 3 or h w 4, uint8) in colours chosen for it alone, dithered, as a pal8 frame.
 
-class Palette:
-    """256 colours chosen for each frame, dithered; holds one frame."""
-
-    def __init__(self, info: VideoInfo):
-        graph = av.filter.Graph()
-        source = graph.add_buffer(width=info.width, height=info.height, format="bgra", time_base=info.time_base)
-        split = graph.add("split")
-        chosen = graph.add("palettegen", "stats_mode=single")
-        used = graph.add("paletteuse", "new=1:dither=sierra2_4a")
-        source.link_to(split)
-        split.link_to(chosen, 0, 0)
-        split.link_to(used, 1, 0)
-        chosen.link_to(used, 0, 1)
-        used.link_to(graph.add("buffersink"))
-        graph.configure()
-        self._graph = graph
-
-    def __call__(self, picture: av.VideoFrame | None) -> list[av.VideoFrame]:
-        self._graph.vpush(None if picture is None else picture.reformat(format="bgra"))
-        ready = []
-        with contextlib.suppress(av.BlockingIOError, EOFError):
-            while True:
-                ready.append(self._graph.vpull())
-        return ready
+    With alpha, one colour is transparent, where the picture is so by more than half.
+    """
+    height, width = picture.shape[:2]
+    clear = picture[..., 3] < 128 if picture.ndim == 3 and picture.shape[2] == 4 else None
+    colours = picture.repeat(3).reshape(height, width, 3) if picture.ndim == 2 else picture[..., :3]
+    image = Image.fromarray(np.ascontiguousarray(colours))
+    palette = image.quantize(255, method=Image.Quantize.FASTOCTREE)
+    indices = np.array(image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG))
+    if clear is not None:
+        indices[clear] = 255
+    rgb = np.zeros((256, 3), np.uint8)
+    chosen = np.array(palette.getpalette(), np.uint8).reshape(-1, 3)[:255]
+    rgb[: len(chosen)] = chosen
+    opacity = np.full((256, 1), 255, np.uint8)
+    opacity[255] = 255 if clear is None else 0
+    frame = av.VideoFrame(width, height, "pal8")
+    line = frame.planes[0].line_size
+    np.frombuffer(frame.planes[0], np.uint8).reshape(height, line)[:, :width] = indices
+    np.frombuffer(frame.planes[1], np.uint8).reshape(256, 4)[:] = np.concatenate([rgb[:, ::-1], opacity], 1)
+    return frame

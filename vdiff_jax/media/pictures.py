@@ -12,7 +12,7 @@ from PIL import Image
 from vdiff_jax.errors import InputError, OutputError
 from vdiff_jax.media.colour import Planes, convert, to_rgb
 from vdiff_jax.media.pixels import Frame, PixelFormat
-from vdiff_jax.media.video import VideoInfo
+from vdiff_jax.media.video import Seconds, VideoInfo
 
 # Pillow reads 16-bit colour as 8 bits, so these go through OpenCV.
 DEEP_ENDINGS = frozenset([".png", ".tif", ".tiff", ".ppm", ".pgm", ".pnm"])
@@ -105,7 +105,7 @@ def planes_of_picture(picture: np.ndarray, pixels: PixelFormat) -> Planes:
 class PictureSource:
     """Pictures as a video; one is read at a time."""
 
-    def __init__(self, paths: Sequence[Path], name: str, rate: Fraction, start: float | None, stop: float | None):
+    def __init__(self, paths: Sequence[Path], name: str, rate: Fraction, start: Seconds | None, stop: Seconds | None):
         first_index = 0 if start is None else -int(-start * rate // 1)
         last_index = len(paths) if stop is None else min(len(paths), -int(-stop * rate // 1))
         if first_index >= last_index:

@@ -96,7 +96,7 @@ def pixel_format(fmt: av.VideoFormat, *, matrix_tag: int = 2, range_tag: int = 0
     """
     kind, bits, subsampling, alpha = _layout(fmt)
     matrix = MATRIX_OF_TAG.get(matrix_tag, "bt601" if height < 720 else "bt709")
-    full = {"rgb": True, "gray": range_tag != RANGE_LIMITED, "yuv": range_tag == RANGE_FULL or "yuvj" in fmt.name}[kind]
+    full = {"rgb": True, "gray": range_tag != RANGE_LIMITED, "yuv": range_tag == RANGE_FULL}[kind]
     return PixelFormat(
         kind=kind,
         bits=bits,

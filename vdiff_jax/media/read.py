@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, runtime_checkable
 
 from vdiff_jax.errors import InputError, OptionError
 from vdiff_jax.media.decode import VideoSource
@@ -12,11 +12,12 @@ from vdiff_jax.media.pictures import PictureSource
 from vdiff_jax.media.pixels import Frame
 from vdiff_jax.media.sources import PICTURE_ENDINGS, Source, list_pictures
 from vdiff_jax.media.threads import Prefetch, queue_depth
-from vdiff_jax.media.video import VideoInfo
+from vdiff_jax.media.video import Seconds, VideoInfo
 
 PICTURE_RATE = Fraction(25)
 
 
+@runtime_checkable
 class FrameSource(Protocol):
     """What a reader reads from."""
 
@@ -49,7 +50,7 @@ class VideoReader:
             self._ahead.close()
         self._source.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "VideoReader":
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -57,7 +58,11 @@ class VideoReader:
 
 
 def open_reader(
-    source: Source, *, start: float | None = None, stop: float | None = None, picture_rate: Fraction = PICTURE_RATE
+    source: Source,
+    *,
+    start: Seconds | None = None,
+    stop: Seconds | None = None,
+    picture_rate: Fraction | int = PICTURE_RATE,
 ) -> VideoReader:
     """Opens a file, a folder or glob of pictures, one picture, or `-` (YUV4MPEG2 on stdin).
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from vdiff_jax.media.pixels import PixelFormat
 
+Seconds = float | int | Fraction
+
 
 @dataclass(frozen=True, kw_only=True)
 class ColourTags:

@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, runtime_checkable
 
 import av
 
@@ -21,6 +21,7 @@ from vdiff_jax.media.video import VideoInfo, turn
 DEEP_PICTURES = frozenset({".png", ".tif", ".tiff"})
 
 
+@runtime_checkable
 class Sink(Protocol):
     """Where a writer's thread puts frames."""
 
@@ -85,7 +86,7 @@ class VideoWriter:
         if self._pending is not None:
             self._pending.remove()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "VideoWriter":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
