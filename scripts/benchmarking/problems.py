@@ -1,0 +1,112 @@
+"""The problems put to all peers: scenes made noisy or covered, the same whoever is to solve them.
+
+Randomness is keyed by the problem, the scene and the frame alone, so that neither the peers nor the number of frames
+change what a frame looks like.
+"""
+
+import dataclasses
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from benchmarking.scenes import read_frames, read_masks, write_frames
+
+SIGMAS = (10, 25, 50)
+HOLES = ("logo", "scratches", "dropouts")
+_SEED = 2024
+_LOGO = 64
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One scene damaged in one way; its input, masks and truth are folders of PNGs.
+
+    Attributes:
+      task: denoise or inpaint.
+      variant: the sigma in 8-bit units, or the kind of hole.
+      scene: the scene's name.
+      folder: where `input/` and `mask/` are, and the peers' results go.
+      truth: the folder of clean frames.
+    """
+
+    task: str
+    variant: str
+    scene: str
+    folder: Path
+    truth: Path
+
+    @property
+    def sigma(self) -> float:
+        """The noise in 8-bit units."""
+        return float(self.variant) if self.task == "denoise" else 0.0
+
+    def frames(self) -> np.ndarray:
+        """The damaged frames, uint8 RGB `t h w 3`."""
+        return read_frames(self.folder / "input")
+
+    def clean(self) -> np.ndarray:
+        """The frames before, uint8 RGB `t h w 3`."""
+        return read_frames(self.truth)
+
+    def masks(self) -> np.ndarray | None:
+        """What is to be filled, bool `t h w`; None for noise."""
+        return read_masks(self.folder / "mask") if self.task == "inpaint" else None
+
+
+def make_problem(task: str, variant: str, scene: str, truth: Path, folder: Path) -> Problem:
+    """Writes a problem's pictures, unless they are there."""
+    problem = Problem(task=task, variant=variant, scene=scene, folder=folder, truth=truth)
+    if task == "inpaint" and not (folder / "mask").exists():
+        write_frames(folder / "mask", holes(variant, scene, problem.clean().shape[:3]))
+    if not (folder / "input").exists():
+        clean = problem.clean()
+        damaged = (
+            add_noise(clean, problem.sigma, scene) if task == "denoise" else cover(clean, problem.masks(), variant)
+        )
+        write_frames(folder / "input", damaged)
+    return problem
+
+
+def add_noise(clean: np.ndarray, sigma: float, scene: str) -> np.ndarray:
+    """White Gaussian R'G'B' noise, rounded and clipped to 8 bits."""
+    noisy = [frame + _generator(f"noise {scene}", t).normal(0, sigma, frame.shape) for t, frame in enumerate(clean)]
+    return np.clip(np.round(noisy), 0, 255).astype(np.uint8)
+
+
+def cover(clean: np.ndarray, masks: np.ndarray, variant: str) -> np.ndarray:
+    """Drop-outs are black, what is laid over is white."""
+    return np.where(masks[..., None], np.uint8(0 if variant == "dropouts" else 255), clean)
+
+
+def holes(variant: str, scene: str, shape: tuple[int, int, int]) -> np.ndarray:
+    """Masks, bool `t h w`, of a still square logo, of a film's scratches or of drop-outs."""
+    count, height, width = shape
+    if variant == "logo":
+        generator, mask = _generator(f"logo {scene}", 0), np.zeros(shape, bool)
+        y, x = (int(generator.integers(8, length - _LOGO - 8)) for length in (height, width))
+        mask[:, y : y + _LOGO, x : x + _LOGO] = True
+        return mask
+    if variant == "dropouts":
+        return np.stack([_generator(f"dropouts {scene}", t).random((height, width)) < 0.2 for t in range(count)])
+    return _scratches(scene, shape)
+
+
+def _scratches(scene: str, shape: tuple[int, int, int], *, number: int = 5, thickness: int = 2) -> np.ndarray:
+    """Nearly vertical lines through the whole picture that wander from frame to frame, as the film does in its gate."""
+    count, height, width = shape
+    generator = _generator(f"scratches {scene}", 0)
+    start, slope = generator.uniform(0.05, 0.95, number) * width, generator.uniform(-0.03, 0.03, number)
+    steps = np.stack([_generator(f"scratches {scene}", 1 + t).normal(0, 1.5, number) for t in range(count)])
+    mask, rows = np.zeros(shape, bool), np.arange(height)
+    for t, offsets in enumerate(start + np.cumsum(steps, axis=0)):
+        for offset, lean in zip(offsets, slope):
+            left = np.round(offset + lean * rows).astype(int)
+            for column in range(thickness):
+                inside = (left + column >= 0) & (left + column < width)
+                mask[t, rows[inside], left[inside] + column] = True
+    return mask
+
+
+def _generator(name: str, number: int) -> np.random.Generator:
+    return np.random.default_rng([_SEED, zlib.crc32(name.encode()), number])

@@ -1,0 +1,74 @@
+"""Figures of single scenes to means, and means to a table."""
+
+from collections.abc import Iterable, Set
+from typing import Any
+
+import numpy as np
+
+MIB = 1 << 20
+
+
+def summarise(figures: Iterable[dict[str, Any]], moving: Set[str]) -> list[dict[str, Any]]:
+    """Means over the scenes for each task, variant and peer; `failed` names the scenes a peer failed on."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for figure in figures:
+        groups.setdefault((figure["task"], figure["variant"], figure["peer"]), []).append(figure)
+    summary = []
+    for (task, variant, peer), group in groups.items():
+        row: dict[str, Any] = {"task": task, "variant": variant, "peer": peer}
+        done = [figure for figure in group if "psnr" in figure]
+        if done:
+            row |= _means(done)
+        in_motion = [figure["psnr"] for figure in done if figure["scene"] in moving]
+        if variant == "logo" and in_motion:
+            row["psnr_moving"] = float(np.mean(in_motion))
+        if len(done) < len(group):
+            row["failed"] = [figure["scene"] for figure in group if "error" in figure]
+        summary.append(row)
+    return summary
+
+
+def _means(done: list[dict[str, Any]]) -> dict[str, Any]:
+    means = {"psnr": float(np.mean([figure["psnr"] for figure in done])), "scenes": len(done)}
+    timed = [figure for figure in done if "seconds_per_frame" in figure]
+    if timed:
+        means |= {
+            "seconds_per_frame": float(np.mean([figure["seconds_per_frame"] for figure in timed])),
+            "peak_memory_bytes": max(figure["peak_memory_bytes"] for figure in timed),
+            "frames": sum(figure["frames"] for figure in timed),
+            "earlier": any(figure.get("earlier") for figure in timed),
+        }
+    if any("changed_outside" in figure for figure in done):
+        means["changed_outside"] = sum(figure.get("changed_outside", 0) for figure in done)
+    return means
+
+
+def as_text(summary: list[dict[str, Any]], flows: dict[str, float]) -> str:
+    """Markdown: a table a task, with dB for each variant and the seconds and the memory that go with it."""
+    parts = []
+    for task in dict.fromkeys(row["task"] for row in summary):
+        rows = [row for row in summary if row["task"] == task]
+        variants = list(dict.fromkeys(row["variant"] for row in rows))
+        columns = [f"{variant}{extra}" for variant in variants for extra in (" dB", " s/frame")]
+        lines = [f"| {task} | {' | '.join(columns)} | peak MB |", "|---" * (len(columns) + 2) + "|"]
+        for peer in dict.fromkeys(row["peer"] for row in rows):
+            mine = {row["variant"]: row for row in rows if row["peer"] == peer}
+            cells = [cell for variant in variants for cell in _cells(mine.get(variant, {}))]
+            peak = max((row.get("peak_memory_bytes", 0) for row in mine.values()), default=0)
+            lines.append(f"| {peer} | {' | '.join(cells)} | {f'{peak / MIB:.0f}' if peak else ''} |")
+        parts.append("\n".join(lines))
+    listed = ", ".join(f"{scene} {flow:.1f}" for scene, flow in flows.items())
+    return "\n\n".join([*parts, f"Mean flow in pixels a frame: {listed}."])
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, str]:
+    if "psnr" not in row:
+        return "", ""
+    quality = f"{row['psnr']:.2f}"
+    if "psnr_moving" in row:
+        quality += f" (moving {row['psnr_moving']:.2f})"
+    if row.get("failed"):
+        quality += f" (failed on {len(row['failed'])})"
+    if "seconds_per_frame" not in row:
+        return quality, ""
+    return quality, f"{row['seconds_per_frame']:.4f}{'*' if row['earlier'] else ''}"

@@ -1,0 +1,95 @@
+"""FFmpeg's denoisers, through the static build in PyPI's imageio-ffmpeg, at the best settings that `sweep.py` found."""
+
+import dataclasses
+import resource
+import subprocess
+import time
+from collections.abc import Callable
+
+import numpy as np
+from benchmarking.problems import Problem
+
+from peers.peer import Restored, missing_modules
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Filter:
+    """One of FFmpeg's video filters; `settings` gives the filter graph for a sigma in 8-bit units."""
+
+    name: str
+    settings: Callable[[float], str]
+    task: str = "denoise"
+    source: str = "PyPI imageio-ffmpeg"
+
+    def missing(self) -> str | None:
+        """What has to be installed before it runs, or None."""
+        return missing_modules(["imageio_ffmpeg"])
+
+    def restore(self, problem: Problem, *, budget: float) -> Restored:
+        """Pipes raw frames through the filter; start-up, timed on one frame, is taken off."""
+        frames = problem.frames()
+        graph = self.settings(problem.sigma)
+        start_up = min(run_filter(graph, frames[:1])[1] for _ in range(2))
+        results, seconds = run_filter(graph, frames)
+        if seconds < 2:
+            seconds = min(seconds, run_filter(graph, frames)[1])
+        return Restored(
+            frames=results,
+            numbers=list(range(len(frames))),
+            seconds_per_frame=max(seconds - start_up, 0.0) / max(len(frames) - 1, 1),
+            peak_memory_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+        )
+
+
+def run_filter(graph: str, frames: np.ndarray) -> tuple[np.ndarray, float]:
+    """Frames uint8 RGB `t h w 3` through a filter graph in two threads, and the seconds that took.
+
+    Raises:
+      RuntimeError: FFmpeg failed; the message is its own.
+    """
+    import imageio_ffmpeg
+
+    height, width = frames.shape[1:3]
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-filter_threads", "2", *raw, "-i", "-"]
+    command += ["-vf", f"{graph},format=rgb24", "-f", "rawvideo", "-"]
+    begun = time.perf_counter()
+    run = subprocess.run(command, input=frames.tobytes(), capture_output=True, check=False)
+    seconds = time.perf_counter() - begun
+    if run.returncode:
+        raise RuntimeError(f"ffmpeg {graph}: {run.stderr.decode().strip()}")
+    return np.frombuffer(run.stdout, np.uint8).reshape(frames.shape), seconds
+
+
+def interpolate(sigma: float, settings: dict[int, tuple[float, ...]]) -> tuple[float, ...]:
+    """Settings found at a few sigmas, linear between them."""
+    known = sorted(settings)
+    return tuple(float(np.interp(sigma, known, column)) for column in zip(*(settings[s] for s in known)))
+
+
+def _hqdn3d(sigma: float) -> str:
+    spatial, temporal = interpolate(
+        sigma, {10: (0.6 * 10, 1.0 * 10), 25: (0.6 * 25, 1.0 * 25), 50: (0.6 * 50, 1.0 * 50)}
+    )
+    return f"format=yuv444p,hqdn3d={spatial}:{spatial}:{temporal}:{temporal}"
+
+
+def _vaguedenoiser(sigma: float) -> str:
+    return f"format=gbrp,vaguedenoiser=threshold={1.5 * sigma}:method=2:percent=100"
+
+
+def _nlmeans(sigma: float) -> str:
+    (strength,) = interpolate(sigma, {10: (2.5,), 25: (7.5,), 50: (20.0,)})
+    return f"format=gbrp,nlmeans=s={strength}:p={3 if sigma < 20 else 5}:r=11"
+
+
+def _dctdnoiz(sigma: float) -> str:
+    return f"format=rgb24,dctdnoiz=sigma={sigma}:n=4"
+
+
+PEERS = [
+    Filter(name="hqdn3d", settings=_hqdn3d),
+    Filter(name="vaguedenoiser", settings=_vaguedenoiser),
+    Filter(name="nlmeans", settings=_nlmeans),
+    Filter(name="dctdnoiz", settings=_dctdnoiz),
+]

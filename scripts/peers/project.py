@@ -1,0 +1,86 @@
+"""This project, run as its users run it: one command from a folder of PNGs to another."""
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarking.problems import Problem
+from benchmarking.scenes import read_frames
+
+from peers.peer import Restored
+
+PYTHON_VARIABLE = "VDIFF_JAX_PYTHON"
+"""Names the interpreter that has this project, if it is another."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Project:
+    """`python -m vdiff_jax.infer repair` with the weights of one size, sigma given or left to be measured."""
+
+    name: str
+    weights: str
+    task: str
+    blind: bool = False
+    source: str = "this project"
+
+    def missing(self) -> str | None:
+        """What has to be installed before it runs, or None."""
+        found = subprocess.run([_python(), "-c", "import vdiff_jax.pipeline"], capture_output=True, check=False)
+        return f"vdiff_jax (for {_python()})" if found.returncode else None
+
+    def restore(self, problem: Problem, *, budget: float) -> Restored:
+        """The report's frames a second count reading and writing, and leave compilation out.
+
+        Raises:
+          RuntimeError: the command failed; the message is its own.
+        """
+        folder = Path(tempfile.mkdtemp(dir=problem.folder))
+        try:
+            report = self._run(problem, folder)
+            frames = read_frames(folder / "result")
+        finally:
+            shutil.rmtree(folder)
+        return Restored(
+            frames=frames,
+            numbers=list(range(len(frames))),
+            seconds_per_frame=1 / report["frames_per_second"],
+            peak_memory_bytes=report["peak_memory_bytes"],
+        )
+
+    def _run(self, problem: Problem, folder: Path) -> dict:
+        command = [
+            _python(),
+            "-m",
+            "vdiff_jax.infer",
+            "repair",
+            str(problem.folder / "input"),
+            "-o",
+            f"{folder}/result/",
+        ]
+        command += ["--task", problem.task, "--weights", self.weights, "--report", f"{folder}/report.json", "--quiet"]
+        if problem.task == "inpaint":
+            command += ["--mask", str(problem.folder / "mask")]
+        elif not self.blind:
+            command += ["--sigma", str(problem.sigma)]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        if run.returncode:
+            raise RuntimeError(f"{' '.join(command)}: {run.stderr.strip()}")
+        return json.loads((folder / "report.json").read_text())
+
+
+def _python() -> str:
+    return os.environ.get(PYTHON_VARIABLE, sys.executable)
+
+
+def with_weights(task: str, weights: list[str]) -> list[Project]:
+    """One for each file or size of weights, and for noise one more each that isn't told sigma."""
+    named = {Path(name).stem: name for name in weights}
+    listed = [Project(name=name, weights=path, task=task) for name, path in named.items()]
+    if task == "denoise":
+        listed += [Project(name=f"{name} blind", weights=path, task=task, blind=True) for name, path in named.items()]
+    return listed
