@@ -1,17 +1,20 @@
 """Stitching: several cameras to one panorama, several clips to one film."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from vdiff_jax.media import VideoInfo, check_target, open_writer
 from vdiff_jax.stitch import joins, loudness
 from vdiff_jax.stitch.blend import diffuse
 from vdiff_jax.stitch.calibration import Calibration, calibrate, load
@@ -106,8 +109,6 @@ def _write(
     options: dict[str, str] | None,
     progress: Callable[[int], None],
 ) -> None:
-    from vdiff_jax.media import check_target, open_writer
-
     paths = [os.fspath(source.path) for source in sources if isinstance(source, FileSource)]
     check_target(os.fspath(output), paths)
     info = output_info(sources[0], made.size, made.rate)
@@ -133,9 +134,6 @@ def _sound(made: Panorama | Film, sources: Sequence[Source], stack: contextlib.E
     return path if loudness.write(path, spans) else None
 
 
-def _later(info, seconds: float):
+def _later(info: VideoInfo, seconds: float) -> VideoInfo:
     """A film that begins some seconds into the first input."""
-    import dataclasses
-    from fractions import Fraction
-
     return dataclasses.replace(info, start=info.start + Fraction(seconds).limit_denominator(90_000))

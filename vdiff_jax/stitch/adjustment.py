@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from vdiff_jax.stitch.features import Matches, project
 
-_SOFT = 0.5  # pixels at which a residual stops counting quadratically
+_SOFT = 1.0  # pixels past which a residual counts ever less
 _MOST = 3000  # matches a pair contributes
 
 
@@ -149,5 +149,5 @@ def _solve(unpack, start: np.ndarray, matches: list[Matches]) -> tuple[np.ndarra
 
     if len(start) == 0:
         return start, 0.0
-    found = least_squares(error, start, loss="soft_l1", f_scale=_SOFT, x_scale="jac", max_nfev=60)
+    found = least_squares(error, start, loss="cauchy", f_scale=_SOFT, x_scale="jac", max_nfev=60)
     return found.x, float(np.sqrt(2 * np.mean(np.minimum(error(found.x) ** 2, 4.0))))

@@ -12,8 +12,8 @@ _DATA = 0.5  # weight of a trusted difference against the membrane's smoothness
 
 
 def solve(
-    weight: Float[Array, "h w 1"], source: Float[Array, "*b h w c"], *, cycles: int = 3, sweeps: int = 2
-) -> Float[Array, "*b h w c"]:
+    weight: Float[Array, "h w 1"], source: Float[Array, "h w c"], *, cycles: int = 4, sweeps: int = 3
+) -> Float[Array, "h w c"]:
     """Solves weight · u - Δu = source with no flux across the border, by multigrid V-cycles.
 
     With weight and source 0 where nothing is known, weight w and source w · d where u should be near d, this is the
@@ -21,28 +21,27 @@ def solve(
 
     Args:
       weight: how firmly each cell holds to source / weight, ≥ 0.
-      source: the right-hand side; leading axes are solved side by side.
-      cycles: V-cycles; each leaves about a tenth of the error.
-      sweeps: red-black Gauss-Seidel sweeps before and after each coarser level.
+      source: the right-hand side; channels are solved side by side.
+      cycles: V-cycles; each leaves about a fifth of the error.
+      sweeps: red-black Gauss-Seidel sweeps after each coarser level (a sawtooth cycle).
 
     Source: Briggs, Henson and McCormick, A Multigrid Tutorial, 2000, chapters 3 and 5.
     """
-    height, width = source.shape[-3:-1]
-    levels = max(0, min(height, width).bit_length() - 2)
+    height, width = source.shape[:2]
+    levels = max(0, min(height, width).bit_length() - 3)
     block = 2**levels
-    pad = ((0, -height % block), (0, -width % block))
+    pad = ((0, 0), (0, -height % block), (0, -width % block))
     # Rows of one channel are what the processor reads fastest.
-    planes = jnp.moveaxis(source, -1, -3)
-    planes = jnp.pad(planes, [(0, 0)] * (planes.ndim - 2) + list(pad))
-    weights = [jnp.pad(weight[..., 0], pad)]
-    cells = [np.pad(np.ones((height, width), np.float32), pad)]
+    planes = jnp.pad(jnp.moveaxis(source, -1, 0), pad)
+    weights = [jnp.pad(jnp.moveaxis(weight, -1, 0), pad)]
+    cells = [np.pad(np.ones((1, height, width), np.float32), pad)]
     # Cells twice as wide make Δ four times as large in the coarse cells' unit.
     for _ in range(levels):
         weights.append(4 * _halve(weights[-1]))
         cells.append(_halve(cells[-1]))
     grids = [_Grid(weight, cell) for weight, cell in zip(weights, cells)]
     guess = jax.lax.fori_loop(0, cycles, lambda _, guess: _cycle(guess, grids, planes, sweeps), jnp.zeros_like(planes))
-    return jnp.moveaxis(guess[..., :height, :width], -3, -1)
+    return jnp.moveaxis(guess[:, :height, :width], 0, -1)
 
 
 class _Grid:
@@ -50,23 +49,21 @@ class _Grid:
 
     def __init__(self, weight: Array, cells: np.ndarray):
         self.weight = weight
-        self.down = np.pad(np.minimum(cells[1:], cells[:-1]), ((1, 1), (0, 0)))
-        self.right = np.pad(np.minimum(cells[:, 1:], cells[:, :-1]), ((0, 0), (1, 1)))
-        edges = self.down[1:] + self.down[:-1] + self.right[:, 1:] + self.right[:, :-1]
-        self.diagonal = weight + edges
+        self.down = np.pad(np.minimum(cells[:, 1:], cells[:, :-1]), ((0, 0), (1, 1), (0, 0)))
+        self.right = np.pad(np.minimum(cells[..., 1:], cells[..., :-1]), ((0, 0), (0, 0), (1, 1)))
+        self.diagonal = weight + (self.down[:, 1:] + self.down[:, :-1] + self.right[..., 1:] + self.right[..., :-1])
         self.red = np.indices(cells.shape).sum(axis=0) % 2 == 0
 
     def neighbours(self, image: Array) -> Array:
-        padded = jnp.pad(image, [(0, 0)] * (image.ndim - 2) + [(1, 1), (1, 1)])
-        rows = self.down[:-1] * padded[..., :-2, 1:-1] + self.down[1:] * padded[..., 2:, 1:-1]
-        return rows + self.right[:, :-1] * padded[..., 1:-1, :-2] + self.right[:, 1:] * padded[..., 1:-1, 2:]
+        padded = jnp.pad(image, ((0, 0), (1, 1), (1, 1)))
+        rows = self.down[:, :-1] * padded[:, :-2, 1:-1] + self.down[:, 1:] * padded[:, 2:, 1:-1]
+        return rows + self.right[..., :-1] * padded[:, 1:-1, :-2] + self.right[..., 1:] * padded[:, 1:-1, 2:]
 
 
 def _cycle(guess: Array, grids: list[_Grid], source: Array, sweeps: int) -> Array:
     grid = grids[0]
     if len(grids) == 1:
-        return _smooth(guess, grid, source, 8)
-    guess = _smooth(guess, grid, source, sweeps)
+        return _smooth(guess, grid, source, 24)
     left = source - grid.diagonal * guess + grid.neighbours(guess)
     coarse = 4 * _halve(left)
     guess = guess + _double(_cycle(jnp.zeros_like(coarse), grids[1:], coarse, sweeps))
@@ -83,7 +80,7 @@ def _smooth(guess: Array, grid: _Grid, source: Array, sweeps: int) -> Array:
     return jax.lax.fori_loop(0, 2 * sweeps, half, guess)
 
 
-def _halve(image: Array) -> Array:
+def _halve(image: Array | np.ndarray) -> Array | np.ndarray:
     return 0.25 * (image[..., ::2, ::2] + image[..., 1::2, ::2] + image[..., ::2, 1::2] + image[..., 1::2, 1::2])
 
 
@@ -129,40 +126,35 @@ def corrections(
     Quadtrees, 2007, which solves for the correction instead of the picture; Bhat et al., 2008, for the screening.
     """
     weight = seen[..., None].astype(pictures.dtype)
-    mean = (pictures * weight).sum(axis=0) / jnp.maximum(weight.sum(axis=0), 1.0)
+    count = weight.sum(axis=0, keepdims=True)
+    mean = (pictures * weight).sum(axis=0, keepdims=True) / jnp.maximum(count, 1.0)
     difference = (pictures - mean) * weight
-    shared = (weight.sum(axis=0) > 1) * weight
+    shared = (count > 1) * weight
     trust = shared / (1 + (jnp.abs(difference).max(axis=-1, keepdims=True) / _AGREED) ** 4)
     total = (1 - rate) * memory[0] + rate * trust * difference
     trusted = (1 - rate) * memory[1] + rate * trust
-    spread = jax.vmap(lambda known, value: solve(known, value, cycles=2))(
+    spread = jax.vmap(lambda known, value: solve(known, value, cycles=3))(
         _DATA * trusted + 1e-4, _DATA * total
     )  # fmt: skip
-    jump, count = _jumps(spread, seen, labels)
-    common = solve(jnp.full((*labels.shape, 1), reach**-2), jump, cycles=2)
+    common = solve(jnp.full((*labels.shape, 1), reach**-2), _jumps(spread, labels), cycles=3)
     own = jnp.take_along_axis(spread, jnp.maximum(labels, 0)[None, ..., None], axis=0)
     elsewhere = (labels[None] != jnp.arange(len(pictures))[:, None, None])[..., None] * weight
-    del count
-    return common + elsewhere * (own - spread), (total, trusted)
+    return common[None] + elsewhere * (own - spread), (total, trusted)
 
 
-def _jumps(spread: Array, seen: Array, labels: Array) -> tuple[Array, Array]:
+def _jumps(spread: Array, labels: Array) -> Array:
     """Minus the divergence of the jumps that the correction must make between cells of different cameras."""
     source = jnp.zeros(spread.shape[1:])
-    edges = jnp.zeros((*labels.shape, 1))
     for axis in (0, 1):
         ahead = jnp.roll(labels, -1, axis)
         last = jnp.arange(labels.shape[axis]) == labels.shape[axis] - 1
         last = last[:, None] if axis == 0 else last[None]
         crossing = (labels != ahead) & (labels >= 0) & (ahead >= 0) & ~last
-        value = 0.5 * (
-            _between(spread, labels, ahead) + jnp.roll(_between(jnp.roll(spread, -1, axis + 1), labels, ahead), 0)
-        )
-        value = jnp.where(crossing[..., None], value, 0.0)
+        both = _between(spread, labels, ahead) + _between(jnp.roll(spread, -1, axis + 1), labels, ahead)
+        value = jnp.where(crossing[..., None], 0.5 * both, 0.0)
         # Here the correction must rise by `value` from this cell to the next one.
         source = source - value + jnp.roll(value, 1, axis)
-        edges = edges + crossing[..., None]
-    return source, edges
+    return source
 
 
 def _between(spread: Array, labels: Array, ahead: Array) -> Array:
@@ -180,4 +172,4 @@ def _membrane(frame: Float[Array, "h w c"], known: Float[Array, "h w 1"], cycles
 
 def diffuse(clip: Float[np.ndarray, "t h w c"], mask: Float[np.ndarray, "t h w 1"]) -> Float[np.ndarray, "t h w c"]:
     """Fills what no camera saw (`mask` = 1) with the membrane spanned by its surroundings (homogeneous diffusion)."""
-    return np.stack([np.asarray(_membrane(frame, 1 - gap, 4)) for frame, gap in zip(clip, mask)]).clip(0, 1)
+    return np.stack([np.asarray(_membrane(frame, 1 - gap, 6)) for frame, gap in zip(clip, mask)]).clip(0, 1)

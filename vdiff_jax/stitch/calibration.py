@@ -84,23 +84,33 @@ def check_fits(calibration: Calibration, sizes: Sequence[tuple[int, int]]) -> No
         )
 
 
-def calibrate(views: Sequence[Sequence[UInt8[np.ndarray, "h w 3"]]], names: Sequence[str]) -> Calibration:
+def calibrate(
+    views: Sequence[Sequence[UInt8[np.ndarray, "_h _w 3"]]],
+    names: Sequence[str],
+    features: Sequence[Sequence[Features]] | None = None,
+) -> Calibration:
     """Finds the rig from frames of each camera, the k-th of each taken at the same moment.
 
     Args:
       views: RGB frames, `views[camera][moment]`; with still cameras the moments need not agree.
       names: what to call each input in an error.
+      features: of these frames, if they are known.
 
     Raises:
       StitchError: an input is black, two inputs are the same, or an input overlaps none of the others.
     """
     sizes = tuple((view[0].shape[1], view[0].shape[0]) for view in views)
     check_visible(views, names)
-    features = [[detect(frame) for frame in view] for view in views]
+    features = detect_all(views) if features is None else features
     matches = all_pairs(features)
     check_connected(features, matches, names)
     check_different(views, matches, names)
     return from_matches(matches, sizes)
+
+
+def detect_all(views: Sequence[Sequence[UInt8[np.ndarray, "_h _w 3"]]]) -> list[list[Features]]:
+    """The features of every frame."""
+    return [[detect(frame) for frame in view] for view in views]
 
 
 def all_pairs(features: Sequence[Sequence[Features]]) -> list[Matches]:
@@ -158,7 +168,7 @@ def overlap(homographies: np.ndarray, first: int, second: int, sizes: Sequence[t
     return float(max(seen.mean(), own.mean()))
 
 
-def check_visible(views: Sequence[Sequence[UInt8[np.ndarray, "h w 3"]]], names: Sequence[str]) -> None:
+def check_visible(views: Sequence[Sequence[UInt8[np.ndarray, "_h _w 3"]]], names: Sequence[str]) -> None:
     """Raises StitchError for an input whose frames are all black."""
     for view, name in zip(views, names):
         if max(float(np.percentile(frame, 99)) for frame in view) < 24:
@@ -168,11 +178,11 @@ def check_visible(views: Sequence[Sequence[UInt8[np.ndarray, "h w 3"]]], names: 
 def check_connected(features: Sequence[Sequence[Features]], matches: list[Matches], names: Sequence[str]) -> None:
     """Raises StitchError naming the first input that no chain of pairs joins to the first one, and why."""
     joined = {0}
-    for _ in names:
+    for _ in features:
         for pair in matches:
             if joined & {pair.first, pair.second}:
                 joined |= {pair.first, pair.second}
-    for index in range(len(names)):
+    for index in range(len(features)):
         if index in joined:
             continue
         fewest = min(np.mean([len(frame.points) for frame in view]) for view in (features[index], features[0]))

@@ -20,6 +20,7 @@ class Composer:
 
     Attributes:
       labels: the camera of each cell of the reduced canvas, -1 for none.
+      present: which cameras were there in the last frame.
       seam_changes: how often the seams moved to avoid something.
       blocked: frames in which something moving lay across a seam all the same.
     """
@@ -34,7 +35,7 @@ class Composer:
         self.seam_changes, self.blocked, self._wait = 0, 0, 0
         self._still = len(calibration.homographies) == 1
         self._aim(calibration.homographies[0])
-        self._present: tuple[bool, ...] = (True,) * len(calibration.sizes)
+        self.present: tuple[bool, ...] = (True,) * len(calibration.sizes)
         self._learn(samples)
         self._memory = None
         self._place(self._background, self._traffic)
@@ -69,8 +70,8 @@ class Composer:
         pictures = self._reduced(frames)
         moving = self._moving(pictures)
         present = tuple(frame is not None for frame in frames)
-        if present != self._present or not self._still:
-            self._present = present
+        if present != self.present or not self._still:
+            self.present = present
             self._place(pictures, moving)
         elif self._still:
             self._avoid(pictures, moving)
@@ -80,9 +81,7 @@ class Composer:
 
     def covered(self) -> Bool[np.ndarray, "h w"]:
         """The pixels that a camera which is there sees."""
-        return (
-            self._seen[list(self._present)].any(axis=0) if any(self._present) else np.zeros(self._seen.shape[1:], bool)
-        )
+        return self._seen[list(self.present)].any(axis=0) if any(self.present) else np.zeros(self._seen.shape[1:], bool)
 
     def _at(self, time: float) -> Float[np.ndarray, "n 3 3"]:
         times, path = self._calibration.times, self._calibration.homographies
@@ -100,7 +99,7 @@ class Composer:
         return cv2.dilate(opened, np.ones((3, 3), np.uint8)) > 0
 
     def _place(self, pictures: np.ndarray, moving: np.ndarray, before: Int[np.ndarray, "h w"] | None = None) -> None:
-        seen = self._seen_small & np.array(self._present)[:, None, None]
+        seen = self._seen_small & np.array(self.present)[:, None, None]
         self._use(seam.place(pictures, seen, moving, self._joining, before))
 
     def _avoid(self, pictures: np.ndarray, moving: np.ndarray) -> None:
@@ -110,7 +109,7 @@ class Composer:
         if hits == 0 or self._wait:
             self.blocked += hits > 0
             return
-        seen = self._seen_small & np.array(self._present)[:, None, None]
+        seen = self._seen_small & np.array(self.present)[:, None, None]
         labels = seam.place(pictures, seen, moving + 0.2 * self._traffic, self._joining, self.labels)
         left = seam.crossing(labels, moving)
         self._wait = 0 if left == 0 else _RETRY
@@ -121,7 +120,7 @@ class Composer:
 
     def _age(self, pictures: np.ndarray, moving: np.ndarray) -> None:
         """Lets the background follow the light, slowly where something moves."""
-        present = np.array(self._present)[:, None, None, None]
+        present = np.array(self.present)[:, None, None, None]
         rate = np.where(moving, 0.005, 0.03)[None, ..., None] * present
         self._background += rate.astype(np.float32) * (pictures - self._background)
 
@@ -132,7 +131,7 @@ class Composer:
         size = (self._grid[1] * self.step, self._grid[0] * self.step)
         shares = np.zeros(self._seen.shape, np.float32)
         for index, seen in enumerate(self._seen):
-            if self._present[index]:
+            if self.present[index]:
                 soft = cv2.resize((labels == index).astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
                 shares[index] = (soft[:height, :width] + 1e-4) * seen
         total = shares.sum(axis=0)
@@ -141,9 +140,9 @@ class Composer:
 
     def _correct(self, pictures: Float[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "n h w 3"] | None:
         """The diffused difference, on cells twice as wide as the seam's."""
-        if sum(self._present) < 2:
+        if sum(self.present) < 2:
             return None
-        seen = self._seen_small & np.array(self._present)[:, None, None]
+        seen = self._seen_small & np.array(self.present)[:, None, None]
         whole = seen[:, ::2, ::2] & seen[:, 1::2, ::2] & seen[:, ::2, 1::2] & seen[:, 1::2, 1::2]
         coarse = np.stack(
             [

@@ -84,7 +84,7 @@ def join(first: Ends, second: Ends) -> Join:
 
 
 def _distances(first: np.ndarray, second: np.ndarray) -> Float[np.ndarray, "n m"]:
-    """Root mean square distance of every frame of one to every frame of the other, normalised: 0 equal, √2 unrelated."""
+    """The distance of every frame of one to every frame of the other, normalised: 0 equal, √2 unrelated."""
     one, other = _normalised(first), _normalised(second)
     return np.sqrt(np.maximum(2 - 2 * one @ other.T, 0))
 
@@ -97,14 +97,14 @@ def _normalised(frames: np.ndarray) -> Float[np.ndarray, "n d"]:
 
 
 def _stands_out(distances: Float[np.ndarray, "n m"], length: int) -> bool:
-    """Whether this alignment is better than its neighbours: two takes of a still scene overlap nowhere in particular."""
+    """Whether this alignment beats its neighbours: two takes of a still scene overlap nowhere in particular."""
     rows = distances.shape[0]
     here = distances[np.arange(rows - length, rows), np.arange(length)].mean()
     others = []
     for other in (length - 3, length + 3):
         if _SHORTEST <= other <= min(distances.shape):
             others.append(distances[np.arange(rows - other, rows), np.arange(other)].mean())
-    return not others or here < 0.9 * min(others)
+    return not others or bool(here < 0.9 * min(others))
 
 
 def _gain(first: np.ndarray, second: np.ndarray) -> Float[np.ndarray, " 3"]:

@@ -22,7 +22,7 @@ def measure(calibration: Calibration, canvas: Canvas, views: list[list[UInt8[np.
     for pair in calibration.pairs:
         first, second = pair["inputs"]
         scores = [
-            _alignment(*(_drawn(canvas, landed[index], views[index][moment], calibration.gains[index]) for index in (first, second)))
+            _alignment(*(_drawn(canvas, landed[i], views[i][moment], calibration.gains[i]) for i in (first, second)))
             for moment in range(0, len(views[first]), max(1, len(views[first]) // 3))
         ]  # fmt: skip
         scores = [score for score in scores if score is not None]

@@ -92,7 +92,7 @@ class Panorama:
             begun = time.perf_counter()
             picture = self._composer(frames, now)
             seconds += time.perf_counter() - begun
-            missing += [frame is None for frame in frames]
+            missing += ~np.array(self._composer.present)
             yield picture, self._composer.covered()
             count += 1
         self._finish(count, seconds, missing)

@@ -17,15 +17,19 @@ _DRIFT = 1.5  # pixels by which matches must miss a fixed geometry, in the media
 _SMOOTH = 1.5  # key moments, the standard deviation of the path's smoothing
 
 
-def follow(sources: Sequence[Source], calibration: Calibration) -> Calibration:
-    """The calibration itself if the cameras keep their places, else one per key moment over the whole length."""
-    checked = list(_key_features(sources, calibration, apart=4 * _APART, most=6))
-    if len(checked) < 3 or np.median([_miss(features, calibration) for _, features in checked]) < _DRIFT:
+def follow(sources: Sequence[Source], calibration: Calibration, features: Sequence[Sequence[Features]]) -> Calibration:
+    """The calibration itself if the cameras keep their places, else one per key moment over the whole length.
+
+    Args:
+      features: `features[camera][moment]`, by which the calibration is checked.
+    """
+    moments = list(zip(*features))
+    if len(moments) < 3 or np.median([_miss([[e] for e in each], calibration) for each in moments]) < _DRIFT:
         return calibration
     times, raw = [], []
-    for time, features in _key_features(sources, calibration, apart=_APART, most=None):
+    for time, found in _key_features(sources, calibration):
         times.append(time)
-        raw.append(_at_moment(features, calibration, raw[-1] if raw else calibration.homographies[0]))
+        raw.append(_at_moment(found, calibration, raw[-1] if raw else calibration.homographies[0]))
     if len(times) < 3:
         return calibration
     smoothed = smooth(np.stack(raw), calibration.sizes, _SMOOTH)
@@ -58,15 +62,15 @@ def smooth(
     return result
 
 
-def _key_features(sources: Sequence[Source], calibration: Calibration, *, apart: float, most: int | None):
+def _key_features(sources: Sequence[Source], calibration: Calibration):
     """Features of every camera at key moments, as long as all have frames."""
     followers = [Follower(source, float(offset)) for source, offset in zip(sources, calibration.offsets)]
     start, moment = float(calibration.offsets.max()), 0
-    while most is None or moment < most:
-        frames = [follower.at(start + moment * apart) for follower in followers]
+    while True:
+        frames = [follower.at(start + moment * _APART) for follower in followers]
         if any(frame is None for frame in frames):
             return
-        yield start + moment * apart, [[detect(frame)] for frame in frames]
+        yield start + moment * _APART, [[detect(frame)] for frame in frames]
         moment += 1
 
 

@@ -8,12 +8,14 @@ from jaxtyping import Float, UInt8
 
 from vdiff_jax.stitch.projection import Canvas, cover, view
 
+_BLOCK = 32
+
 
 class Reduction:
     """Takes frames to every `step`-th pixel of the canvas, averaging what lies between.
 
     Attributes:
-      grid: (height, width) in cells, even, of which the last may lie outside the canvas.
+      grid: (height, width) in cells, multiples of 32, of which the last may lie outside the canvas.
       seen: n h w, which camera sees which cell.
     """
 
@@ -22,7 +24,8 @@ class Reduction:
     ):
         self._views = [view(canvas, each, size, step=step) for each, size in zip(homographies, sizes)]
         small = cover(canvas, self._views, step=step)
-        self.grid = tuple(cells + cells % 2 for cells in small.shape[1:])
+        # Few shapes: each one is compiled for anew.
+        self.grid = tuple(-(-cells // _BLOCK) * _BLOCK for cells in small.shape[1:])
         extra = [grid - have for grid, have in zip(self.grid, small.shape[1:])]
         self.seen = np.pad(small, ((0, 0), (0, extra[0]), (0, extra[1])))
         self._sizes = [(max(1, round(width / step)), max(1, round(height / step))) for width, height in sizes]

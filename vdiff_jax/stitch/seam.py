@@ -28,7 +28,7 @@ def order(count: int, reference: int, matched: Sequence[tuple[int, int]]) -> lis
 def place(
     pictures: Float[np.ndarray, "n h w 3"],
     seen: Bool[np.ndarray, "n h w"],
-    moving: Bool[np.ndarray, "h w"],
+    moving: Bool[np.ndarray, "h w"] | Float[np.ndarray, "h w"],
     joining: Sequence[int],
     before: Int[np.ndarray, "h w"] | None = None,
 ) -> Int[np.ndarray, "h w"]:
@@ -37,7 +37,7 @@ def place(
     Args:
       pictures: the cameras on the reduced canvas, gains applied, code values.
       seen: what each camera sees.
-      moving: cells in which something moves, in any camera.
+      moving: cells in which something moves, in any camera; or how often, 0 to 1.
       joining: the order in which cameras join.
       before: the last frame's choice, from which cells change reluctantly.
 
@@ -84,7 +84,7 @@ def _join(labels, index, pictures, seen, moving, before) -> Int[np.ndarray, "h w
     to_new = np.clip(centred, 0, 40) * 0.02
     to_old = np.clip(-centred, 0, 40) * 0.02
     if before is not None:
-        stay = _STAY * price
+        stay = _STAY * (price - _MOVING * moving)
         to_new = to_new + stay * (before == index)
         to_old = to_old + stay * ((before >= 0) & (before != index))
     kernel = np.ones((3, 3), np.uint8)

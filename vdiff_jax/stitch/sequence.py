@@ -1,6 +1,7 @@
 """Clips one after another as one film: size, rate, colour and loudness matched, takes of the same moment joined."""
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -37,7 +38,7 @@ class Film:
         self.size = (sources[0].size[0] + sources[0].size[0] % 2, sources[0].size[1] + sources[0].size[1] % 2)
         self.rate = sources[0].rate
         ends = [joins.ends(self._adapted(source)) for source in sources]
-        self.joins = [joins.join(first, second) for first, second in zip(ends, ends[1:])]
+        self.joins = [joins.join(first, second) for first, second in itertools.pairwise(ends)]
         self.parts = self._parts([each.count for each in ends])
         self.report = {
             "layout": "sequence",

@@ -4,7 +4,7 @@ import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -15,9 +15,10 @@ from vdiff_jax.media import ColourTags, Frame, PixelFormat, VideoInfo, open_read
 from vdiff_jax.media.colour import LUMA_WEIGHTS, from_rgb, to_rgb
 from vdiff_jax.media.video import turn
 
-RGB = UInt8[np.ndarray, "h w 3"]
+RGB = UInt8[np.ndarray, "_h _w 3"]
 
 
+@runtime_checkable
 class Source(Protocol):
     """A camera, read from the start as often as asked.
 

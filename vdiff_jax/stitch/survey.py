@@ -8,14 +8,14 @@ import numpy as np
 
 from vdiff_jax.errors import StitchError
 from vdiff_jax.stitch import exposure, path
-from vdiff_jax.stitch.calibration import Calibration, calibrate
+from vdiff_jax.stitch.calibration import Calibration, calibrate, detect_all
 from vdiff_jax.stitch.projection import Canvas, plan
 from vdiff_jax.stitch.reduction import Reduction
 from vdiff_jax.stitch.source import RGB, Follower, Source
 from vdiff_jax.stitch.synchronise import Offset, activity, ego_motion, find_offset
 
 logger = logging.getLogger(__name__)
-_MOMENTS = 8  # frames of each camera that are matched
+_MOMENTS = 6  # frames of each camera that are matched
 _SPAN = 20.0  # seconds over which they are spread
 _DENSE = 300  # frames of each camera that are compared in time
 _CELLS = 6000
@@ -32,28 +32,33 @@ def survey(sources: Sequence[Source]) -> tuple[Calibration, list[list[RGB]]]:
     """
     names = [source.name for source in sources]
     offsets = np.zeros(len(sources))
+    views = samples(sources, offsets)
+    features = detect_all(views)
     try:
-        calibration = calibrate(samples(sources, offsets), names)
+        calibration = calibrate(views, names, features)
     except StitchError:
         # Nothing but movers in common, or a rig on the move: its geometry shows only at the same moments.
         offsets = _offsets_from_motion(sources)
         if not offsets.any():
             raise
-        calibration = calibrate(samples(sources, offsets), names)
-    offsets = offsets + _offsets_from_overlap(sources, calibration, offsets)
-    offsets = offsets - offsets[0]
-    views = samples(sources, offsets)
-    if offsets.any():
-        calibration = _again(calibration, views, names)
-    calibration = dataclasses.replace(calibration, offsets=offsets)
-    calibration = path.follow(sources, calibration)
+        views = samples(sources, offsets)
+        features = detect_all(views)
+        calibration = calibrate(views, names, features)
+    found = _offsets_from_overlap(sources, calibration, offsets)
+    if found.any():
+        offsets = offsets + found - found[0]
+        views = samples(sources, offsets)
+        features = detect_all(views)
+        calibration = _again(calibration, views, names, features)
+    calibration = dataclasses.replace(calibration, offsets=offsets - offsets[0])
+    calibration = path.follow(sources, calibration, features)
     return with_gains(calibration, views), views
 
 
-def _again(calibration: Calibration, views: list[list[RGB]], names: list[str]) -> Calibration:
+def _again(calibration: Calibration, views: list, names: list[str], features: list) -> Calibration:
     """The calibration from frames of the same moments, in which what moves counts too; the first one if that fails."""
     try:
-        return calibrate(views, names)
+        return calibrate(views, names, features)
     except StitchError:
         return calibration
 
@@ -119,7 +124,9 @@ def _offsets_from_overlap(sources: Sequence[Source], calibration: Calibration, k
         found[first, second] = find_offset(
             activity(pictures[first], both), times[first], activity(pictures[second], both), times[second]
         )
-    return _spread(found, len(sources), [source.name for source in sources])
+    offsets = _spread(found, len(sources), [source.name for source in sources])
+    # Nearest frames are shown: a tenth of a frame's interval is no offset.
+    return np.where(np.abs(offsets) < 0.1 / max(source.rate for source in sources), 0.0, offsets)
 
 
 def _offsets_from_motion(sources: Sequence[Source]) -> np.ndarray:

@@ -112,7 +112,7 @@ def activity(pictures: Float[np.ndarray, "k h w 3"], seen: np.ndarray) -> Float[
     return np.sign(change) * np.sqrt(np.abs(change))
 
 
-def ego_motion(frames: Sequence[UInt8[np.ndarray, "h w 3"]]) -> Float[np.ndarray, "k 1"]:
+def ego_motion(frames: Sequence[UInt8[np.ndarray, "_h _w 3"]]) -> Float[np.ndarray, "k 1"]:
     """How much the whole picture changes from frame to frame: a signal that needs no calibration."""
     small = [
         cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), (64, 36), interpolation=cv2.INTER_AREA) for frame in frames

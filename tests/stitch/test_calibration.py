@@ -1,0 +1,139 @@
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+
+from vdiff_jax.errors import StitchError
+from vdiff_jax.stitch import adjustment, calibration, features, path
+from vdiff_jax.stitch.features import Matches, corners, project
+
+NAMES = ["input 1", "input 2", "input 3"]
+
+
+def _corner_error(rig, found, size) -> np.ndarray:
+    frame = corners(*size)
+    estimated = np.linalg.solve(found.homographies[0, 0], found.homographies[0, 1])
+    return np.linalg.norm(project(rig.across(0, 1), frame) - project(estimated, frame), axis=1)
+
+
+def test_homography_is_found_to_a_sixth_of_a_pixel(rig):
+    found = calibration.calibrate([list(clip[::7]) for clip in rig.clips], NAMES)
+    assert np.median(_corner_error(rig, found, (300, 216))) < 0.15
+    assert found.pairs[0]["overlap"] == pytest.approx(0.4, abs=0.06)
+
+
+def test_more_frames_and_all_pairs_do_not_move_a_perfect_rig():
+    truth = [np.eye(3), np.array([[1.02, 0.01, 90], [-0.02, 0.99, 4], [1e-5, 2e-5, 1]])]
+    truth.append(truth[1] @ np.array([[0.98, 0.03, 85], [0.01, 1.01, -6], [-2e-5, 1e-5, 1]]))
+    rng = np.random.default_rng(0)
+    matches = []
+    for first, second in ((0, 1), (1, 2), (0, 2)):
+        across = np.linalg.solve(truth[second], truth[first])
+        points = rng.uniform([0, 0], [300, 200], (120, 2))
+        noise = rng.normal(0, 0.2, (120, 2))
+        others = project(across, points) + noise
+        others[:6] += 40  # wrong matches
+        matches.append(
+            Matches(first=first, second=second, points=points, others=others, homography=across, candidates=120)
+        )
+    start = np.stack(truth) + np.array([[0, 0, 3.0], [0, 0, -2], [0, 0, 0]]) * np.array([0, 1, 1])[:, None, None]
+    found, rms = adjustment.adjust(start, matches, 0, 300.0)
+    for index in (1, 2):
+        away = project(found[index], corners(300, 200)) - project(truth[index], corners(300, 200))
+        assert np.abs(away).max() < 0.5
+    assert 0.15 < rms < 0.6
+
+
+def test_turning_cameras_give_their_focal_length():
+    focal, size = 260.0, (320, 240)
+    inner = adjustment.intrinsic(focal, size)
+    turns = [cv2.Rodrigues(np.deg2rad(np.array([tilt, yaw, 0.5])))[0] for tilt, yaw in ((0, 0), (2, 32), (-3, 63))]
+    truth = np.stack([inner @ turn @ np.linalg.inv(inner) for turn in turns])
+    rng = np.random.default_rng(1)
+    matches = []
+    for first, second in ((0, 1), (1, 2)):
+        across = np.linalg.solve(truth[second], truth[first])
+        points = rng.uniform([190, 0], [319, 239], (200, 2))
+        others = project(across, points) + rng.normal(0, 0.1, points.shape)
+        matches.append(
+            Matches(first=first, second=second, points=points, others=others, homography=across, candidates=200)
+        )
+    found = calibration.from_matches(matches, (size,) * 3)
+    assert found.turning
+    assert found.reference == 1
+    assert found.focal == pytest.approx(focal, rel=0.01)
+
+
+def test_json_gives_the_same_rig_back(rig, tmp_path):
+    found = calibration.calibrate([list(clip[:1]) for clip in rig.clips], NAMES)
+    found = dataclasses.replace(found, offsets=np.array([0, 0.16]), gains=np.array([[1, 1, 1], [1.25, 1.2, 1.1]]))
+    found.save(tmp_path / "rig.json")
+    loaded = calibration.load(tmp_path / "rig.json")
+    for field in dataclasses.fields(found):
+        np.testing.assert_array_equal(getattr(loaded, field.name), getattr(found, field.name))
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"version": 7}', '{"version": 1, "sizes": [[1, 2]]}'])
+def test_a_file_that_is_no_calibration_is_named(tmp_path, text):
+    (tmp_path / "rig.json").write_text(text)
+    with pytest.raises(StitchError, match=r"rig\.json"):
+        calibration.load(tmp_path / "rig.json")
+    with pytest.raises(StitchError, match="no such file"):
+        calibration.load(tmp_path / "missing.json")
+
+
+def test_a_calibration_of_other_cameras_is_refused(rig):
+    found = calibration.calibrate([list(clip[:1]) for clip in rig.clips], NAMES)
+    with pytest.raises(StitchError, match="same order"):
+        calibration.check_fits(found, [(300, 216), (640, 360)])
+
+
+def test_unusable_inputs_are_named_with_the_reason(rig, wide):
+    view = list(rig.clips[0][:1])
+    black = [np.zeros_like(view[0])]
+    flat = [np.full_like(view[0], 128)]
+    rng = np.random.default_rng(0)
+    other = cv2.GaussianBlur(rng.uniform(0, 255, view[0].shape), (0, 0), 2.0)
+    other = np.clip((other - 127) * 4 + 127, 0, 255).astype(np.uint8)
+    other = [other]
+    with pytest.raises(StitchError, match="input 2 is black"):
+        calibration.calibrate([view, black], NAMES)
+    with pytest.raises(StitchError, match="input 2 has too little detail"):
+        calibration.calibrate([view, flat], NAMES)
+    with pytest.raises(StitchError, match="input 1 and input 2 don't overlap enough"):
+        calibration.calibrate([view, other], NAMES)
+    with pytest.raises(StitchError, match="input 1 and input 2 show the same view"):
+        calibration.calibrate([view, view], NAMES)
+    with pytest.raises(StitchError, match=r"input [12] and input 3 don't"):
+        calibration.calibrate([view, list(rig.clips[1][:1]), other], NAMES)
+
+
+def test_a_camera_on_its_side_is_matched(rig):
+    turned = list(np.ascontiguousarray(np.rot90(rig.clips[1][:2], axes=(1, 2))))
+    found = calibration.calibrate([list(rig.clips[0][4:6]), turned], NAMES)
+    width, height = 300, 216
+    # A pixel (x, y) of the turned picture is pixel (width - 1 - y, x) of the upright one.
+    back = np.array([[0, -1, width - 1], [1, 0, 0], [0, 0, 1.0]])
+    truth = rig.across(0, 1) @ back
+    frame = corners(height, width)
+    estimated = np.linalg.solve(found.homographies[0, 0], found.homographies[0, 1])
+    assert np.median(np.linalg.norm(project(truth, frame) - project(estimated, frame), axis=1)) < 0.3
+
+
+def test_implausible_homographies_are_refused():
+    points = np.array([[10.0, 10], [200, 20], [150, 180]])
+    assert features.plausible(np.eye(3) * -2, points)
+    assert not features.plausible(np.diag([-1.0, 1, 1]), points)
+    assert not features.plausible(np.diag([9.0, 9, 1]), points)
+    assert not features.plausible(np.array([[1, 0, 0], [0, 1, 0], [-0.01, 0, 1.0]]), points)
+
+
+def test_smoothing_keeps_a_steady_path_and_calms_a_shaky_one():
+    steady = np.tile(np.eye(3), (12, 1, 1, 1))
+    steady[:, 0, 0, 2] = 10.0
+    np.testing.assert_allclose(path.smooth(steady, [(300, 200)], 1.5), steady, atol=1e-3)
+    shaky = steady.copy()
+    shaky[:, 0, 0, 2] += np.random.default_rng(0).normal(0, 1, 12)
+    calmed = path.smooth(shaky, [(300, 200)], 1.5)
+    assert np.diff(calmed[:, 0, 0, 2], 2).std() < 0.3 * np.diff(shaky[:, 0, 0, 2], 2).std()

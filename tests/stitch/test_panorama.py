@@ -1,0 +1,144 @@
+import cv2
+import numpy as np
+import pytest
+
+from vdiff_jax.errors import ClipError, OptionError, StitchError
+from vdiff_jax.stitch import panorama, stitch
+from vdiff_jax.stitch.source import open_sources
+
+RATE = 20.0
+
+
+@pytest.fixture(scope="module")
+def stitched(rig):
+    return stitch(rig.clips, layout="panorama", rates=[RATE, RATE])
+
+
+def _truth(rig, report, frame, size):
+    """The wide view on the panorama's canvas, and where it is known."""
+    across = np.array(report["inputs"][0]["homography"]) @ np.linalg.inv(rig.homographies[0])
+    return cv2.warpPerspective(frame, across, size, flags=cv2.INTER_CUBIC)
+
+
+def _psnr(one, other, where):
+    return 10 * np.log10(255**2 / np.mean((one.astype(float) - other)[where] ** 2))
+
+
+def test_offset_gains_and_geometry_are_found_together(stitched):
+    second = stitched.report["inputs"][1]
+    assert second["offset_seconds"] == pytest.approx(4 / RATE, abs=0.25 / RATE)
+    np.testing.assert_allclose(second["gain_rgb"], 1 / np.array([0.8, 0.85, 0.95]), rtol=0.01)
+    assert stitched.report["residual_pixels"] < 0.5
+
+
+def test_the_panorama_is_the_wide_view(rig, stitched):
+    clip, report = stitched.clip, stitched.report
+    assert len(clip) == 16
+    for index in (0, 8, 15):
+        truth = _truth(rig, report, rig.wide[index + 4], clip.shape[2:0:-1])
+        seen = cv2.erode((clip[index].max(axis=-1) > 0).astype(np.uint8), np.ones((7, 7))) > 0
+        assert seen.mean() > 0.6
+        assert _psnr(clip[index], truth, seen) > 36
+
+
+def test_a_static_rig_never_jumps_and_is_the_same_every_time(rig, stitched):
+    assert stitched.report["metrics"]["stability"] == 0
+    assert "segments" not in stitched.report["inputs"][1]
+    again = stitch(rig.clips, layout="panorama", rates=[RATE, RATE])
+    np.testing.assert_array_equal(again.clip, stitched.clip)
+
+
+def test_a_saved_calibration_gives_the_same_frames(rig, stitched, tmp_path):
+    path = tmp_path / "rig.json"
+    first = stitch(rig.clips, layout="panorama", rates=[RATE, RATE], calibration=path)
+    assert path.exists()
+    second = stitch([clip[:8] for clip in rig.clips], layout="panorama", rates=[RATE, RATE], calibration=path)
+    difference = np.abs(second.clip[0].astype(int) - first.clip[0])
+    assert np.percentile(difference, 99) <= 3
+    with pytest.raises(StitchError, match="same order"):
+        stitch([clip[:, 20:] for clip in rig.clips], layout="panorama", calibration=path)
+
+
+def test_the_order_of_the_inputs_changes_the_report_not_the_picture(rig, stitched):
+    turned = stitch(rig.clips[::-1], layout="panorama", rates=[RATE, RATE])
+    assert turned.report["inputs"][1]["offset_seconds"] == pytest.approx(-4 / RATE, abs=0.25 / RATE)
+    gain = turned.report["inputs"][0]["gain_rgb"], turned.report["inputs"][1]["gain_rgb"]
+    np.testing.assert_allclose(gain[1], [0.8, 0.85, 0.95], rtol=0.01)
+
+
+def test_crop_leaves_only_what_is_always_seen_and_fill_leaves_no_gap(rig, stitched):
+    cropped = stitch([clip[:6] for clip in rig.clips], layout="panorama", rates=[RATE, RATE], crop=True).clip
+    assert cropped.shape[1] % 2 == cropped.shape[2] % 2 == 0
+    assert cropped.shape[1] < stitched.clip.shape[1]
+    assert cropped.min(axis=(0, 3)).min() > 0
+    filled = stitch([clip[:6] for clip in rig.clips], layout="panorama", rates=[RATE, RATE], fill=True).clip
+    assert filled.max(axis=-1).min() > 20
+
+    def red(clip, mask):
+        assert clip.dtype == mask.dtype == np.float32
+        assert set(np.unique(mask)) == {0, 1}
+        return np.ones_like(clip) * [1, 0, 0]
+
+    painted = stitch([clip[:2] for clip in rig.clips], layout="panorama", rates=[RATE, RATE], fill=red).clip
+    assert (painted[0, 0, 0] == [255, 0, 0]).all()
+
+
+@pytest.mark.parametrize("how", ["ends", "black"])
+def test_a_camera_that_drops_out_leaves_the_others_going(rig, how):
+    """The rest is black then, or filled as asked; where both looked, the other camera takes over."""
+    left, right = rig.clips[0], rig.clips[1].copy()
+    if how == "ends":
+        right = right[:9]
+    else:
+        right[9:] = 0
+    made = stitch([left, right], layout="panorama", rates=[RATE, RATE])
+    assert len(made.clip) == 16
+    assert made.report["inputs"][1]["missing_frames"] == 7
+    before, after = made.clip[3].max(axis=-1) > 0, made.clip[-1].max(axis=-1) > 0
+    assert 0.4 < after.sum() / before.sum() < 0.7
+    filled = stitch([left, right], layout="panorama", rates=[RATE, RATE], fill=True).clip[-1]
+    assert filled.max(axis=-1).min() > 20
+
+
+def test_lengths_that_differ_a_little_end_together(rig):
+    made = stitch([rig.clips[0], rig.clips[1][:-1]], layout="panorama", rates=[RATE, RATE])
+    assert (made.clip[-1].max(axis=-1) > 0).mean() == pytest.approx((made.clip[0].max(axis=-1) > 0).mean(), abs=0.01)
+
+
+def test_inputs_that_make_no_panorama_are_refused(rig):
+    clip = rig.clips[0][:4]
+    with pytest.raises(StitchError, match="1 input: a panorama takes two to eight"):
+        stitch([clip], layout="panorama")
+    with pytest.raises(StitchError, match="9 inputs"):
+        stitch([clip] * 9, layout="panorama")
+    with pytest.raises(StitchError, match="input 2 is black"):
+        stitch([clip, np.zeros_like(clip)], layout="panorama")
+    with pytest.raises(StitchError, match="input 1 and input 2 show the same view"):
+        stitch([clip, clip], layout="panorama")
+    with pytest.raises(ClipError, match="t h w 3"):
+        stitch([clip, clip[0]], layout="panorama")
+    with pytest.raises(OptionError, match="projection"):
+        stitch(rig.clips, layout="panorama", projection="round")
+    with pytest.raises(OptionError, match="layout"):
+        stitch(rig.clips, layout="mosaic")
+
+
+def test_memory_does_not_grow_with_length(rig):
+    """Frames are taken from the cameras no faster than they are composed."""
+    taken = [0]
+
+    class Counting:
+        name, size, rate, count = "input 1", (300, 216), RATE, 16
+
+        def frames(self):
+            for index, frame in enumerate(rig.clips[0]):
+                taken[0] += 1
+                yield index / RATE, frame
+
+    sources = [Counting(), open_sources(rig.clips, [RATE, RATE])[1]]
+    made = panorama.Panorama(sources, panorama.Options())
+    taken[0] = 0
+    frames = made.frames()
+    for _ in range(5):
+        next(frames)
+    assert taken[0] <= 4 + 5 + 2

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from vdiff_jax.stitch.source import ArraySource, Follower
+from vdiff_jax.stitch.synchronise import find_offset
+
+
+def _signal(times):
+    rng = np.random.default_rng(0)
+    rates, phases = rng.uniform(0.3, 4, (40, 6)), rng.uniform(0, 6.28, (40, 6))
+    return np.sin(times[:, None, None] * rates * 2 + phases).sum(axis=1)
+
+
+@pytest.mark.parametrize(
+    ("rate", "other", "offset"), [(25, 25, 0.28), (30, 25, -0.4), (25, 29.97, 0.61), (25, 50, 0.0)]
+)
+def test_the_offset_is_found_within_a_tenth_of_a_frame(rate, other, offset):
+    first, second = np.arange(5 * rate) / rate, np.arange(int(4 * other)) / other
+    noise = np.random.default_rng(1).normal(0, 0.5, (len(second), 6))
+    found = find_offset(_signal(first), first, _signal(second + offset) + noise, second)
+    assert found.found
+    assert found.seconds == pytest.approx(offset, abs=0.1 / rate)
+
+
+def test_nothing_in_common_is_not_believed():
+    rng = np.random.default_rng(0)
+    times = np.arange(100) / 25
+    found = find_offset(rng.normal(size=(100, 30)), times, rng.normal(size=(100, 30)), times)
+    assert not found.found
+
+
+def test_the_nearest_frame_is_shown_whatever_the_rate():
+    clip = np.arange(20, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+    follower = Follower(ArraySource(clip, "clip", 20.0), 0.5)
+    assert follower.at(0.4) is None
+    shown = [int(follower.at(0.5 + n / 30)[0, 0, 0]) for n in range(30)]
+    assert shown == [int(np.floor(n * 20 / 30 + 0.5)) for n in range(30)]
+    assert follower.at(0.5 + 25 / 20) is None
