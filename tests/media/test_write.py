@@ -199,6 +199,42 @@ def chapter_times(container):
     ]
 
 
+def test_a_track_keeps_its_language_and_name(make_clip, copy_through, tmp_path):
+    clip = make_clip("clip.mkv", smooth=True, count=3)
+    with av.open(str(clip.path)) as inside, av.open(str(tmp_path / "named.mkv"), "w") as outside:
+        stream = outside.add_stream_from_template(inside.streams.video[0])
+        stream.metadata.update(language="fra", title="Main camera")
+        for packet in inside.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                outside.mux(packet)
+    copy_through(tmp_path / "named.mkv", tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        stream = container.streams.video[0]
+        assert (stream.language, stream.metadata["title"]) == ("fra", "Main camera")
+
+
+def test_fonts_are_kept(make_clip, copy_through, tmp_path):
+    clip = make_clip("clip.mkv", smooth=True, count=3)
+    with av.open(str(clip.path)) as inside, av.open(str(tmp_path / "font.mkv"), "w") as outside:
+        stream = outside.add_stream_from_template(inside.streams.video[0])
+        outside.add_attachment("letters.ttf", "font/ttf", b"some letters")
+        for packet in inside.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                outside.mux(packet)
+    copy_through(tmp_path / "font.mkv", tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        attached = container.streams.attachments[0]
+        assert (attached.name, attached.data) == ("letters.ttf", b"some letters")
+
+
+def test_a_shape_that_can_t_be_told_is_warned_of(make_clip, copy_through, tmp_path, caplog):
+    clip = make_clip("clip.mp4", codec="libx264", smooth=True, count=2, aspect=Fraction(4, 3))
+    copy_through(clip.path, tmp_path / "out.webm")
+    assert "players may show pixels square, not 4/3" in caplog.text
+
+
 def add_subtitles(source, target, texts):
     """A copy of a video with SubRip subtitles, one a second."""
     with av.open(str(source)) as inside, av.open(str(target), "w") as outside:

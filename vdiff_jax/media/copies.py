@@ -10,7 +10,17 @@ from av.subtitles.stream import SubtitleStream
 
 logger = logging.getLogger(__name__)
 # Written by the muxer itself, or true only of the source's encoding.
-STALE = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration", "bps", "number_of_", "_statistics")
+STALE = (
+    "encoder",
+    "major_brand",
+    "minor_version",
+    "compatible_brands",
+    "duration",
+    "bps",
+    "number_of_",
+    "_statistics",
+    "rotate",
+)
 AUDIO_BITS_PER_CHANNEL = 96_000
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 

@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 ISO_OPTIONS = {"movflags": "+faststart", "movie_timescale": "240000"}
 MUXER_OPTIONS = {"mp4": ISO_OPTIONS, "mov": ISO_OPTIONS, "yuv4mpegpipe": {"strict": "-1"}}
 HOLDS_TRACKS = frozenset({"mp4", "mov", "matroska", "webm"})
-# FFmpeg writes the shape of pixels into these only through the codec's own header.
-SHAPELESS = {"matroska": ("libvpx-vp9", "libvpx", "libsvtav1"), "webm": ("libvpx-vp9", "libvpx", "libsvtav1")}
+# PyAV can't tell Matroska the shape of pixels, and these codecs don't say it where all players look.
+SHAPELESS = frozenset({"libvpx-vp9", "libvpx", "libsvtav1", "ffv1"})
 
 
 class FileSink:
@@ -49,7 +49,7 @@ class FileSink:
         self._last: int | None = None
         self._held: av.Packet | None = None
         self._delay: int | None = None
-        self._end = 0
+        self._shown: tuple[int, int] | None = None  # pts and duration of the packet shown last
         self._piped = path is None
         file = sys.stdout.buffer if path is None else f"file:{path}"
         self._output = av.open(file, "w", format=container, container_options=MUXER_OPTIONS.get(container, {}))
@@ -57,6 +57,7 @@ class FileSink:
             self._stream = self._add_stream()
             if copy_from is not None and container in HOLDS_TRACKS:
                 self._tracks = Tracks(copy_from, self._output, container, info)
+                self._stream.metadata.update(self._tracks.video_metadata)
             self._output.start_encoding()
         except BaseException:
             self.abort()
@@ -77,8 +78,8 @@ class FileSink:
         context.flags |= av.codec.context.Flags.frame_duration
         if info.sample_aspect:
             context.sample_aspect_ratio = info.sample_aspect
-            if info.sample_aspect != 1 and encoding.codec in SHAPELESS.get(self._container, ()):
-                logger.warning("%s can't say that pixels are %s: choose .mp4", encoding.codec, info.sample_aspect)
+            if info.sample_aspect != 1 and encoding.codec in SHAPELESS and self._container in ("matroska", "webm"):
+                logger.warning("players may show pixels square, not %s: .mp4 keeps their shape", info.sample_aspect)
         _tag(context, info)
         if encoding.codec == "libx265" and self._container in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # the one that QuickTime plays
@@ -136,7 +137,8 @@ class FileSink:
     def _mux(self, packets: list[av.Packet]) -> None:
         """Muxes all but the latest packet, and what sounds beside them."""
         for packet in packets:
-            self._end = max(self._end, packet.pts + (packet.duration or 0))
+            if self._shown is None or packet.pts >= self._shown[0]:
+                self._shown = (packet.pts, packet.duration or 0)
             self._delay = packet.pts - packet.dts if self._delay is None else self._delay
             held, self._held = self._held, packet
             if held is not None:
@@ -151,9 +153,9 @@ class FileSink:
     def finish(self) -> None:
         self._mux(self._stream.encode(None))
         if self._held is not None:
-            if self._container in ("mp4", "mov"):
+            if self._container in ("mp4", "mov") and self._shown[1] != self._held.duration:
                 # An MP4 ends with the packet decoded last, which need not be the one shown last.
-                self._held.duration = self._end - self._held.dts - self._delay
+                self._held.duration = sum(self._shown) - self._held.dts - self._delay
             self._mux_one(self._held)
         if self._tracks is not None:
             self._tracks.advance(None, self._output.mux)

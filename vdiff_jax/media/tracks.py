@@ -50,6 +50,7 @@ class Tracks:
                 stream.discard = av.stream.Discard.all
             else:
                 self._copies[stream.index] = copy
+        self.video_metadata = next((fresh_metadata(stream.metadata) for stream in self._source.streams.video), {})
         self._chapters()
         output.metadata.update(fresh_metadata(self._source.metadata))
         self._packets = (
