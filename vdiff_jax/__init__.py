@@ -1,1 +1,15 @@
 """Video diffusion in JAX: repair, stitch and compress video by spreading what is known to where it is not."""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+_WHERE = {"repair": "vdiff_jax.arrays", "stitch": "vdiff_jax.stitch"}
+__all__ = ["repair", "stitch"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is asked for when it is asked for: JAX takes a second, `--help` should not."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_WHERE[name]), name)

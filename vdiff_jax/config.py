@@ -25,7 +25,7 @@ class Data:
     """
 
     frames: int = 5
-    patch: int = 96
+    patch: int = 64
     batch: int = 4
     photos: float = 0.66
     reduction: float = 2.0
@@ -54,21 +54,21 @@ class Train:
       checkpoint_every: steps between two checkpoints.
     """
 
-    size: str = "base"
+    size: str = "fast"
     tasks: dict[str, float] = dataclasses.field(default_factory=lambda: {"denoise": 1.0})
     loss: str = "charbonnier"
-    steps: int = 20000
+    steps: int = 2000
     unroll: int = 5
     learning_rate: float = 1e-3
-    warmup: int = 200
+    warmup: int = 50
     final: float = 0.02
     clip: float = 1.0
     ema: float = 0.999
     seed: int = 0
     remat: bool = False
-    log_every: int = 20
-    evaluate_every: int = 1000
-    checkpoint_every: int = 500
+    log_every: int = 10
+    evaluate_every: int = 50
+    checkpoint_every: int = 200
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

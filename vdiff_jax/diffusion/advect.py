@@ -25,8 +25,9 @@ def advect(
       nearest: takes the nearest sample instead of interpolating: keeps what is sharp sharp, costs a quarter.
     """
     height, width = image.shape[-3:-1]
-    x = jnp.arange(width, dtype=velocity.dtype) + velocity[..., 0]
-    y = jnp.arange(height, dtype=velocity.dtype)[:, None] + velocity[..., 1]
+    place = jnp.stack(jnp.meshgrid(jnp.arange(width), jnp.arange(height)), axis=-1).astype(velocity.dtype)
+    place = velocity + jnp.broadcast_to(place, velocity.shape)
+    x, y = place[..., 0], place[..., 1]
     inside = ((x > -1) & (x < width) & (y > -1) & (y < height)).astype(image.dtype)[..., None]
     if nearest:
         return _take(image, jnp.round(y).astype(int), jnp.round(x).astype(int)) * inside, inside

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from vdiff_jax.diffusion.advect import advect, to_grid
 from vdiff_jax.nn.network import Network, NetworkConfig, zeros_like_levels
-from vdiff_jax.observation import Observation, holds, luma_chroma
+from vdiff_jax.observation import Leaf, Observation, holds, luma_chroma
 from vdiff_jax.preprocess.fill import fill
 from vdiff_jax.preprocess.grids import average, shuffle, unshuffle
 
@@ -29,16 +29,16 @@ class Carry:
     """What one frame hands to the next.
 
     Attributes:
-      hidden: the hidden state, an array a level.
-      result: the last result.
-      trust: how far the last result rests on samples that were measured, 0 to 1, for luma and chroma; 0 after a cut.
-      time: the last frame's time in frame intervals.
+      hidden: the hidden state, an array `*b hl wl cl` a level.
+      result: `*b h w c`, the last result.
+      trust: `*b h w 2`, how far the last result rests on samples that were measured, 0 to 1, for luma and chroma; 0 after a cut.
+      time: `*b`, the last frame's time in frame intervals.
     """
 
-    hidden: list[Float[Array, "*b hl wl cl"]]
-    result: Float[Array, "*b h w c"]
-    trust: Float[Array, "*b h w 2"]
-    time: Float[Array, "*b"]
+    hidden: list[Leaf]
+    result: Leaf
+    trust: Leaf
+    time: Leaf
 
 
 def start(config: NetworkConfig, shape: tuple[int, ...]) -> Carry:

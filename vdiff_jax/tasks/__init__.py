@@ -1,6 +1,8 @@
 """The table of tasks."""
 
-from vdiff_jax.tasks import denoise, inpaint
+from vdiff_jax.tasks import colorize, deblock, denoise, inpaint, interpolate, superres
 from vdiff_jax.tasks.task import Task
 
-TASKS: dict[str, Task] = {task.name: task for task in (denoise.TASK, inpaint.TASK)}
+TASKS: dict[str, Task] = {
+    module.TASK.name: module.TASK for module in (denoise, deblock, inpaint, superres, interpolate, colorize)
+}

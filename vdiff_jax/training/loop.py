@@ -72,6 +72,7 @@ class Run:
         if resume and self.checkpoints.steps():
             _, state, iterator, _ = self.checkpoints.restore(state)
             self.iterator.set_state(iterator)
+        log.info("%s: %d parameters, %d devices", config.train.size, count_parameters(state.params), jax.device_count())
         self.state = sharding.replicate(state)
         self.seconds = 0.0
 
@@ -80,7 +81,6 @@ class Run:
         train = self.config.train
         step = int(sharding.first(self.state.step))
         advance = sharding.data_parallel(make_step(self.definition, train))
-        log.info("%s: %d parameters, %d devices", train.size, count_parameters(self.state.params), jax.device_count())
         losses: list[Any] = []
         begun = time.monotonic()
         with (

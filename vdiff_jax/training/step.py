@@ -30,7 +30,7 @@ class State(NamedTuple):
 
 def build(config: NetworkConfig, *, seed: int = 0) -> tuple[nnx.GraphDef, nnx.State]:
     """A new network, split into its definition and its parameters."""
-    return nnx.split(Network(config, inputs=INPUTS, rngs=nnx.Rngs(seed)))
+    return nnx.split(nnx.jit(lambda: Network(config, inputs=INPUTS, rngs=nnx.Rngs(seed)))())
 
 
 def schedule(train: Train) -> optax.Schedule:

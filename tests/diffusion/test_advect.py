@@ -1,0 +1,48 @@
+"""Advection: known displacements of known pictures."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.ndimage import map_coordinates
+
+from vdiff_jax.diffusion.advect import advect, to_grid
+
+
+def field(shape, x, y):
+    return jnp.broadcast_to(jnp.array([x, y], jnp.float32), (*shape, 2))
+
+
+@pytest.mark.parametrize("nearest", [False, True])
+def test_whole_pixels_move_exactly(nearest):
+    image = np.random.default_rng(0).random((10, 12, 3), np.float32)
+    moved, inside = advect(jnp.asarray(image), field((10, 12), 2, -1), nearest=nearest)
+    np.testing.assert_allclose(moved[1:, :-2], image[:-1, 2:], atol=1e-6)
+    assert inside[1:, :-2].min() == 1
+    assert inside[:, -1].max() == 0
+
+
+def test_between_pixels_is_bilinear():
+    image = np.random.default_rng(1).random((9, 11, 2), np.float32)
+    flow = np.random.default_rng(2).uniform(-1, 1, (9, 11, 2)).astype(np.float32)
+    moved, _ = advect(jnp.asarray(image), jnp.asarray(flow))
+    y, x = np.mgrid[:9, :11].astype(np.float32)
+    for c in range(2):
+        expected = map_coordinates(image[..., c], [y + flow[..., 1], x + flow[..., 0]], order=1, mode="nearest")
+        np.testing.assert_allclose(moved[1:-1, 1:-1, c], expected[1:-1, 1:-1], atol=1e-5)
+
+
+def test_batches_do_not_mix():
+    images = jnp.asarray(np.random.default_rng(3).random((2, 8, 8, 1), np.float32))
+    flow = jnp.stack([field((8, 8), 1, 0), field((8, 8), 0, 2)])
+    together, _ = advect(images, flow)
+    for n in range(2):
+        alone, _ = advect(images[n], flow[n])
+        np.testing.assert_array_equal(together[n], alone)
+
+
+@pytest.mark.parametrize(("factor", "shape"), [(1, (8, 16)), (2, (4, 8)), (4, (2, 4)), (8, (1, 2))])
+def test_velocity_is_in_the_units_of_its_grid(factor, shape):
+    velocity = field((2, 4), 8, -4)
+    moved = to_grid(velocity, factor)
+    assert moved.shape == (*shape, 2)
+    np.testing.assert_allclose(moved[0, 0], [8 / factor, -4 / factor])

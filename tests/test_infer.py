@@ -1,0 +1,129 @@
+"""The command line, run as a user runs it."""
+
+import json
+import subprocess
+import sys
+import time
+
+import av
+import numpy as np
+import pytest
+
+from vdiff_jax import infer, sample
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "vdiff_jax.infer", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def frames(path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]).astype(np.float32)
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return float(10 * np.log10(255**2 / np.mean((a - b) ** 2)))
+
+
+@pytest.fixture(scope="module")
+def repaired(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("repaired")
+    done = run("repair", "-o", folder / "repaired.mp4", "--report", folder / "report.json")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_sample_comes_out_closer_to_its_truth(repaired):
+    truth, noisy, result = (frames(p) for p in (sample.TRUTH, sample.NOISY, repaired / "repaired.mp4"))
+    assert result.shape == noisy.shape
+    assert psnr(result, truth) > psnr(noisy, truth) + 8
+
+
+def test_sound_and_time_stamps_are_kept(repaired):
+    def packets(path, kind):
+        with av.open(str(path)) as container:
+            stream = getattr(container.streams, kind)[0]
+            return [(float(p.pts * stream.time_base), bytes(p)) for p in container.demux(stream) if p.dts is not None]
+
+    before, after = (packets(p, "audio") for p in (sample.NOISY, repaired / "repaired.mp4"))
+    assert [data for _, data in before] == [data for _, data in after]
+    times = [sorted(t for t, _ in packets(p, "video")) for p in (sample.NOISY, repaired / "repaired.mp4")]
+    np.testing.assert_allclose(*times, atol=1e-3)
+
+
+def test_report_says_what_was_done(repaired):
+    report = json.loads((repaired / "report.json").read_text())
+    assert (report["frames"], report["width"], report["height"]) == (60, 480, 270)
+    assert report["plan"]["tasks"] == ["inpaint", "denoise"]
+    assert 10 < report["plan"]["sigma"] < 25
+    assert report["frames_per_second"] > 0
+    assert report["peak_memory_bytes"] > 0
+
+
+def test_help_answers_at_once():
+    best = []
+    for _ in range(3):
+        begun = time.monotonic()
+        assert run("repair", "--help").returncode == 0
+        best.append(time.monotonic() - begun)
+    assert "jax" not in subprocess.run(
+        [sys.executable, "-c", "import sys, vdiff_jax.infer; print(*sys.modules)"], capture_output=True, text=True
+    ).stdout.split()
+    assert min(best) < 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["{folder}/none.mp4", "-o", "{folder}/out.mp4"], "none.mp4"),
+        (["{folder}/empty.mp4", "-o", "{folder}/out.mp4"], "empty"),
+        (["{folder}/text.mp4", "-o", "{folder}/out.mp4"], "text.mp4"),
+        ([str(sample.TRUTH), "-o", "{folder}/no/such/out.mp4"], "out.mp4"),
+        ([str(sample.TRUTH), "-o", str(sample.TRUTH)], "flower.mp4"),
+        ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--task", "inpaint"], "mask"),
+        ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--mask", "{folder}/small.png"], "480x270"),
+        ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--sigma", "300"], "300"),
+        ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--weights", "{folder}/text.mp4"], "text.mp4"),
+        ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--weights", "none"], "none"),
+    ],
+)
+def test_bad_input_is_one_named_line(tmp_path, capsys, arguments, says):
+    import imageio.v3 as iio
+
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("no video " * 100)
+    iio.imwrite(tmp_path / "small.png", np.full((9, 9), 255, np.uint8))
+    before = sorted(tmp_path.iterdir())
+    # The command and its sigma are given, so that nothing is measured before the error.
+    code = infer.main(["repair", *(a.format(folder=tmp_path) for a in arguments)])
+    error = capsys.readouterr().err.strip()
+    assert code == 1
+    assert len(error.splitlines()) == 1
+    assert says in error
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_wrong_usage_exits_with_2():
+    assert run("repair").returncode == 2
+
+
+def test_mask_alone_leaves_every_other_sample(tmp_path):
+    import imageio.v3 as iio
+
+    mask = np.zeros((270, 480), np.uint8)
+    mask[100:140, 200:260] = 255
+    iio.imwrite(tmp_path / "mask.png", mask)
+    target = tmp_path / "out.mkv"
+    code = infer.main(
+        ["repair", str(sample.TRUTH), "-o", str(target), "--task", "inpaint", "--mask", str(tmp_path / "mask.png")]
+        + ["--codec", "ffv1", "--to", "0.3"]
+    )
+    assert code == 0
+    with av.open(str(sample.TRUTH)) as a, av.open(str(target)) as b:
+        for before, after, _ in zip(a.decode(video=0), b.decode(video=0), range(3)):
+            x, y = (np.asarray(frame.to_ndarray()) for frame in (before, after))
+            luma_x, luma_y = x[:270].copy(), y[:270].copy()
+            assert (luma_x[100:140, 200:260] != luma_y[100:140, 200:260]).any()
+            luma_x[100:140, 200:260] = luma_y[100:140, 200:260] = 0
+            np.testing.assert_array_equal(luma_x, luma_y)

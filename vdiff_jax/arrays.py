@@ -1,0 +1,80 @@
+"""The library's door for arrays: clips in memory in, clips in memory out."""
+
+import itertools
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from vdiff_jax.errors import ClipError, MaskError
+from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.pipeline import repair as repair_file
+from vdiff_jax.pipeline import repair_frames
+from vdiff_jax.plan import make_plan
+
+Clip = UInt8[np.ndarray, "t h w c"] | Float[np.ndarray, "t h w c"]
+
+
+def repair(
+    clip: Clip | str | Path,
+    output: str | Path | None = None,
+    *,
+    task: str = "auto",
+    mask: Bool[np.ndarray, "*t h w"] | str | Path | None = None,
+    sigma: float | None = None,
+    weights: str = "base",
+    **keywords,
+) -> Clip | dict:
+    """Repairs a clip in memory, or from path to path.
+
+    Args:
+      clip: `t h w c` R'G'B' or grey (c = 3 or 1), uint8, or float in [0, 1] (noise may reach beyond; the result is not
+        rounded); or a path, with `output`.
+      output: where to write, if `clip` is a path.
+      task: "auto", "denoise" or "inpaint".
+      mask: True where the clip is to be filled: `h w`, or `t h w`; a path, if `clip` is one.
+      sigma: the noise's standard deviation in 8-bit units; measured if left out.
+      weights: "base", "fast" or a file.
+      **keywords: more of `pipeline.repair`, for paths.
+
+    Returns:
+      The repaired clip, as the input in shape and dtype; for paths, the report.
+
+    Raises:
+      ClipError: an array that is no clip.
+      MaskError: a mask that does not fit.
+      VdiffError: one of its other kinds.
+    """
+    if isinstance(clip, str | Path):
+        if output is None:
+            raise ClipError("a path to repair needs a path to write to: pass output")
+        return repair_file(clip, output, task=task, mask=mask, sigma=sigma, weights=weights, **keywords)
+    if output is not None or keywords:
+        raise ClipError(f"for an array there is no {'output' if output is not None else ', '.join(keywords)}")
+    clip = np.asarray(clip)
+    check_clip(clip)
+    pixels = PixelFormat(kind="rgb" if clip.shape[-1] == 3 else "gray", full_range=True)
+    frames = [Frame(tuple(np.moveaxis(frame, -1, 0)), n) for n, frame in enumerate(clip)]
+    masks = itertools.repeat(None) if mask is None else _masks(np.asarray(mask), clip.shape)
+    plan = make_plan(task, frames[:24], pixels, masked=mask is not None, sigma=sigma, weights=weights)
+    restored = repair_frames(frames, masks, pixels, clip.shape[1:3], plan)
+    return np.stack([np.stack(frame.planes, axis=-1) for frame in restored])
+
+
+def check_clip(clip: np.ndarray) -> None:
+    """Raises ClipError for an array that is no clip."""
+    if clip.ndim != 4 or clip.shape[-1] not in (1, 3) or 0 in clip.shape:
+        raise ClipError(f"a clip is t h w c with 1 or 3 channels, not of shape {clip.shape}")
+    if clip.dtype != np.uint8 and not jnp.issubdtype(clip.dtype, jnp.floating):
+        raise ClipError(f"a clip is uint8, or float in [0, 1], not {clip.dtype}")
+    if clip.dtype != np.uint8 and not np.isfinite(clip).all():
+        raise ClipError("the clip holds NaN or infinite values")
+    if clip.dtype != np.uint8 and np.abs(clip).max() > 8:
+        raise ClipError(f"the clip's values reach {np.abs(clip).max():.0f}: a float clip lies in [0, 1]; pass uint8")
+
+
+def _masks(mask: np.ndarray, shape: tuple[int, ...]):
+    if mask.shape not in (shape[1:3], shape[:3]):
+        raise MaskError(f"the mask's shape {mask.shape} fits neither one frame {shape[1:3]} nor the clip {shape[:3]}")
+    return itertools.repeat(mask.astype(bool)) if mask.ndim == 2 else iter(mask.astype(bool))
