@@ -517,15 +517,15 @@ def test_the_last_frame_lasts_as_long_as_it_is_told_to(tmp_path, name):
 
 
 def test_sound_and_picture_alternate_in_the_file(make_clip, copy_through, tmp_path):
-    """Players stream: neither may lie far behind the other."""
-    clip = make_clip(count=100, audio="aac")
+    """Players stream: neither may lie far behind the other. (FFmpeg itself waits 10 seconds for a late track.)"""
+    clip = make_clip(count=100, rate=4, audio="aac")
     copy_through(clip.path, tmp_path / "out.mkv", codec="ffv1")
     latest = {"video": 0.0, "audio": 0.0}
     with av.open(str(tmp_path / "out.mkv")) as container:
         for packet in container.demux():
             if packet.size:
                 latest[packet.stream.type] = float(packet.dts * packet.time_base)
-                assert abs(latest["video"] - latest["audio"]) < 0.2
+                assert abs(latest["video"] - latest["audio"]) < 0.6
 
 
 def test_a_transparent_gif_stays_transparent(tmp_path):
