@@ -23,8 +23,8 @@ def _reference(weight, source):
 @pytest.mark.parametrize("kind", ["screened", "scattered"])
 def test_multigrid_solves_what_a_direct_solver_does(kind):
     rng = np.random.default_rng(0)
-    weight = np.full((45, 70), 1e-3) if kind == "screened" else (rng.random((45, 70)) < 0.05) * 1.0
-    source = rng.normal(size=(45, 70)) * (1 if kind == "screened" else weight)
+    weight = np.full((48, 72), 1e-3) if kind == "screened" else (rng.random((48, 72)) < 0.05) * 1.0
+    source = rng.normal(size=(48, 72)) * (1 if kind == "screened" else weight)
     expected = _reference(weight, source)
     found = jax.jit(lambda w, s: blend.solve(w, s, cycles=12))(
         jnp.float32(weight[..., None]), jnp.float32(source[..., None])

@@ -42,7 +42,7 @@ def test_more_frames_and_all_pairs_do_not_move_a_perfect_rig():
     for index in (1, 2):
         away = project(found[index], corners(300, 200)) - project(truth[index], corners(300, 200))
         assert np.abs(away).max() < 0.5
-    assert 0.15 < rms < 0.6
+    assert 0.15 < rms < 0.8
 
 
 def test_turning_cameras_give_their_focal_length():

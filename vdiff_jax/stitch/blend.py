@@ -2,6 +2,7 @@
 
 import functools
 
+import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +16,8 @@ def solve(
     weight: Float[Array, "h w 1"], source: Float[Array, "h w c"], *, cycles: int = 4, sweeps: int = 3
 ) -> Float[Array, "h w c"]:
     """Solves weight · u - Δu = source with no flux across the border, by multigrid V-cycles.
+
+    Sizes are rounded up to multiples of a power of two; the cells added belong to the domain and know nothing.
 
     With weight and source 0 where nothing is known, weight w and source w · d where u should be near d, this is the
     membrane that diffusion comes to rest at; it needs a positive weight somewhere.
@@ -34,30 +37,26 @@ def solve(
     # Rows of one channel are what the processor reads fastest.
     planes = jnp.pad(jnp.moveaxis(source, -1, 0), pad)
     weights = [jnp.pad(jnp.moveaxis(weight, -1, 0), pad)]
-    cells = [np.pad(np.ones((1, height, width), np.float32), pad)]
     # Cells twice as wide make Δ four times as large in the coarse cells' unit.
     for _ in range(levels):
         weights.append(4 * _halve(weights[-1]))
-        cells.append(_halve(cells[-1]))
-    grids = [_Grid(weight, cell) for weight, cell in zip(weights, cells)]
+    grids = [_Grid(each) for each in weights]
     guess = jax.lax.fori_loop(0, cycles, lambda _, guess: _cycle(guess, grids, planes, sweeps), jnp.zeros_like(planes))
     return jnp.moveaxis(guess[:, :height, :width], 0, -1)
 
 
 class _Grid:
-    """One level: the weights, and how easily each cell passes on to the next (0 beyond the border)."""
+    """One level: the weights, the diagonal of the operator, the red cells of the chequerboard."""
 
-    def __init__(self, weight: Array, cells: np.ndarray):
+    def __init__(self, weight: Array):
         self.weight = weight
-        self.down = np.pad(np.minimum(cells[:, 1:], cells[:, :-1]), ((0, 0), (1, 1), (0, 0)))
-        self.right = np.pad(np.minimum(cells[..., 1:], cells[..., :-1]), ((0, 0), (0, 0), (1, 1)))
-        self.diagonal = weight + (self.down[:, 1:] + self.down[:, :-1] + self.right[..., 1:] + self.right[..., :-1])
-        self.red = np.indices(cells.shape).sum(axis=0) % 2 == 0
+        self.diagonal = weight + self.neighbours(jnp.ones_like(weight))
+        self.red = np.indices(weight.shape).sum(axis=0) % 2 == 0
 
     def neighbours(self, image: Array) -> Array:
+        """The sum of the four neighbours that exist."""
         padded = jnp.pad(image, ((0, 0), (1, 1), (1, 1)))
-        rows = self.down[:, :-1] * padded[:, :-2, 1:-1] + self.down[:, 1:] * padded[:, 2:, 1:-1]
-        return rows + self.right[..., :-1] * padded[:, 1:-1, :-2] + self.right[..., 1:] * padded[:, 1:-1, 2:]
+        return padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
 
 
 def _cycle(guess: Array, grids: list[_Grid], source: Array, sweeps: int) -> Array:
@@ -71,7 +70,7 @@ def _cycle(guess: Array, grids: list[_Grid], source: Array, sweeps: int) -> Arra
 
 
 def _smooth(guess: Array, grid: _Grid, source: Array, sweeps: int) -> Array:
-    share = jnp.where(grid.diagonal > 0, 1 / jnp.maximum(grid.diagonal, 1e-9), 0.0)
+    share = 1 / grid.diagonal
 
     def half(step: Array, guess: Array) -> Array:
         return jnp.where(grid.red ^ (step % 2 > 0), (source + grid.neighbours(guess)) * share, guess)
@@ -80,7 +79,7 @@ def _smooth(guess: Array, grid: _Grid, source: Array, sweeps: int) -> Array:
     return jax.lax.fori_loop(0, 2 * sweeps, half, guess)
 
 
-def _halve(image: Array | np.ndarray) -> Array | np.ndarray:
+def _halve(image: Array) -> Array:
     return 0.25 * (image[..., ::2, ::2] + image[..., 1::2, ::2] + image[..., ::2, 1::2] + image[..., 1::2, 1::2])
 
 
@@ -165,11 +164,25 @@ def _between(spread: Array, labels: Array, ahead: Array) -> Array:
 
 
 @functools.partial(jax.jit, static_argnames=("cycles",))
-def _membrane(frame: Float[Array, "h w c"], known: Float[Array, "h w 1"], cycles: int) -> Float[Array, "h w c"]:
-    spread = solve(known * 100.0, known * 100.0 * frame, cycles=cycles)
-    return known * frame + (1 - known) * spread
+def _membrane(weight: Float[Array, "h w 1"], source: Float[Array, "h w c"], cycles: int) -> Float[Array, "h w c"]:
+    return solve(weight, source, cycles=cycles)
 
 
 def diffuse(clip: Float[np.ndarray, "t h w c"], mask: Float[np.ndarray, "t h w 1"]) -> Float[np.ndarray, "t h w c"]:
-    """Fills what no camera saw (`mask` = 1) with the membrane spanned by its surroundings (homogeneous diffusion)."""
-    return np.stack([np.asarray(_membrane(frame, 1 - gap, 6)) for frame, gap in zip(clip, mask)]).clip(0, 1)
+    """Fills what no camera saw (`mask` = 1) with the membrane spanned by its surroundings (homogeneous diffusion).
+
+    The membrane is smooth, so it is solved on at most 128 × 256 cells and enlarged.
+    """
+    height, width = clip.shape[1:3]
+    step = max(1, -(-height // 128), -(-width // 256))
+    grid = (-(-height // step // 32) * 32 + 32, -(-width // step // 32) * 32 + 32)
+    extra = ((0, grid[0] * step - height), (0, grid[1] * step - width), (0, 0))
+    result = np.empty_like(clip)
+    for index, (frame, gap) in enumerate(zip(clip, mask)):
+        known, seen = np.pad(1 - gap, extra), np.pad(frame * (1 - gap), extra)
+        weight = cv2.resize(known, grid[::-1], interpolation=cv2.INTER_AREA)[..., None]
+        source = cv2.resize(seen, grid[::-1], interpolation=cv2.INTER_AREA)
+        spread = np.asarray(_membrane(weight, source, 8))
+        large = cv2.resize(spread, (grid[1] * step, grid[0] * step), interpolation=cv2.INTER_LINEAR)
+        result[index] = np.where(gap > 0, large[:height, :width], frame)
+    return result.clip(0, 1)

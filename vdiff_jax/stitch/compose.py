@@ -138,7 +138,7 @@ class Composer:
         shares = np.where(shares > 0.01 * total, shares, 0) / np.maximum(total, 1e-9)
         self._parts = [_part(share / np.maximum(shares.sum(axis=0), 1e-9)) for share in shares]
 
-    def _correct(self, pictures: Float[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "n h w 3"] | None:
+    def _correct(self, pictures: Float[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "n h2 w2 3"] | None:
         """The diffused difference, on cells twice as wide as the seam's."""
         if sum(self.present) < 2:
             return None
@@ -161,7 +161,7 @@ class Composer:
         )
         return np.asarray(extra) * np.float32(255)
 
-    def _draw(self, frames: list, extra: Float[np.ndarray, "n h w 3"] | None) -> UInt8[np.ndarray, "h w 3"]:
+    def _draw(self, frames: list, extra: Float[np.ndarray, "n h2 w2 3"] | None) -> UInt8[np.ndarray, "h w 3"]:
         """Warps each camera to where it has a share and adds them up."""
         canvas = np.zeros((self._canvas.height, self._canvas.width, 3), np.uint8)
         ramp = np.zeros(canvas.shape, np.float32)
