@@ -294,6 +294,21 @@ def test_stdout(make_clip, tmp_path):
             assert np.array_equal(frame.planes[0], truth[0])
 
 
+def test_a_closed_pipe_is_named(make_clip):
+    clip = make_clip(size=(512, 512), count=12)
+    code = (
+        "import sys\nfrom vdiff_jax.errors import OutputError\nfrom vdiff_jax.media import open_reader, open_writer\n"
+        "try:\n    with open_reader(sys.argv[1]) as r, open_writer('-', r.info) as w:\n        for f in r: w.write(f)\n"
+        "except OutputError as error: print(error, file=sys.stderr)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(clip.path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as writer:
+        writer.stdout.read(1000)
+        writer.stdout.close()
+        assert writer.stderr.read().decode().splitlines()[:1] == ["stdout can't be written: Broken pipe"]
+
+
 def test_gif_keeps_times_and_nearly_the_colours(make_clip, copy_through, tmp_path):
     clip = make_clip(smooth=True, rate=10, count=5, fmt="yuv444p")
     copy_through(clip.path, tmp_path / "out.gif")

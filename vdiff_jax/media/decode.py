@@ -33,7 +33,7 @@ class VideoSource:
     """
 
     def __init__(self, name: str, start: Seconds | None = None, stop: Seconds | None = None):
-        self._name = name
+        self._name = "stdin" if name == "-" else name
         self._file = sys.stdin.buffer if name == "-" else name
         self._begin = Fraction(start or 0).limit_denominator(av.time_base)
         self._end = None if stop is None else Fraction(stop).limit_denominator(av.time_base)

@@ -130,13 +130,14 @@ def open_writer(
         return VideoWriter(PictureSink(pending.path, info, folder=False), pending, info, name)
     container = "yuv4mpegpipe" if name == "-" else container_of(name)
     pending = None if name == "-" else PendingFile(name)
+    shown = "stdout" if name == "-" else name
     try:
         tracks = os.fspath(copy_from) if copy_from is not None and os.path.isfile(copy_from) else None
-        with _named(name):
+        with _named(shown):
             sink = FileSink(
                 pending and os.fspath(pending.path), container, info, codec=codec, options=options, copy_from=tracks
             )
-        return VideoWriter(sink, pending, info, name)
+        return VideoWriter(sink, pending, info, shown)
     except BaseException:
         if pending is not None:
             pending.remove()
