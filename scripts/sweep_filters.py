@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _hqdn3d(sigma: float) -> Iterator[str]:
-    for spatial, temporal, colour in itertools.product((0.6, 1.1, 1.6, 2.2), (0.4, 0.7, 1.0), (1.0, 1.5, 2.0)):
+    for spatial, temporal, colour in itertools.product((0.6, 1.1, 1.6, 2.0, 2.5), (0.3, 0.5, 0.7), (1.2, 1.5)):
         luma = f"{spatial * sigma:g}", f"{temporal * sigma:g}"
         chroma = f"{spatial * colour * sigma:g}", f"{temporal * colour * sigma:g}"
         yield f"format=yuv444p,hqdn3d={luma[0]}:{chroma[0]}:{luma[1]}:{chroma[1]}"

@@ -61,30 +61,22 @@ def run_filter(graph: str, frames: np.ndarray) -> tuple[np.ndarray, float]:
     return np.frombuffer(run.stdout, np.uint8).reshape(frames.shape), seconds
 
 
-def interpolate(sigma: float, settings: dict[int, tuple[float, ...]]) -> tuple[float, ...]:
-    """Settings found at a few sigmas, linear between them."""
-    known = sorted(settings)
-    return tuple(float(np.interp(sigma, known, column)) for column in zip(*(settings[s] for s in known)))
-
-
 def _hqdn3d(sigma: float) -> str:
-    spatial, temporal = interpolate(
-        sigma, {10: (0.6 * 10, 1.0 * 10), 25: (0.6 * 25, 1.0 * 25), 50: (0.6 * 50, 1.0 * 50)}
-    )
-    return f"format=yuv444p,hqdn3d={spatial}:{spatial}:{temporal}:{temporal}"
+    spatial, temporal, chroma = 2.0 * sigma, (0.5 if sigma < 40 else 0.3) * sigma, 1.2
+    return f"format=yuv444p,hqdn3d={spatial:g}:{chroma * spatial:g}:{temporal:g}:{chroma * temporal:g}"
 
 
 def _vaguedenoiser(sigma: float) -> str:
-    return f"format=gbrp,vaguedenoiser=threshold={1.5 * sigma}:method=2:percent=100"
+    return f"format=yuv444p,vaguedenoiser=threshold={1.5 * sigma:g}:method=2:percent={85 if sigma < 20 else 100}"
 
 
 def _nlmeans(sigma: float) -> str:
-    (strength,) = interpolate(sigma, {10: (2.5,), 25: (7.5,), 50: (20.0,)})
-    return f"format=gbrp,nlmeans=s={strength}:p={3 if sigma < 20 else 5}:r=11"
+    strength = np.interp(sigma, [10, 25, 50], [2.5, 7.5, 20])
+    return f"format=yuv444p,nlmeans=s={strength:g}:p={3 if sigma < 20 else 5}:r=11"
 
 
 def _dctdnoiz(sigma: float) -> str:
-    return f"format=rgb24,dctdnoiz=sigma={sigma}:n=4"
+    return f"format=rgb24,dctdnoiz=sigma={0.9 * sigma if sigma < 20 else sigma:g}:n=4"
 
 
 PEERS = [
