@@ -131,9 +131,9 @@ def psnr_to(panorama: np.ndarray, wide: np.ndarray) -> float:
     # Refined until the pictures themselves agree: the evaluation must not be what limits the figure.
     grey, target = (cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (wide, panorama))
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-7)
-    back = np.linalg.inv(across).astype(np.float32)
-    _, back = cv2.findTransformECC(target, grey, back / back[2, 2], cv2.MOTION_HOMOGRAPHY, stop, where.astype(np.uint8))
-    truth = cv2.warpPerspective(wide, np.linalg.inv(back), size, flags=cv2.INTER_CUBIC).astype(np.float64)
+    across = (across / across[2, 2]).astype(np.float32)
+    _, across = cv2.findTransformECC(grey, target, across, cv2.MOTION_HOMOGRAPHY, stop, where.astype(np.uint8))
+    truth = cv2.warpPerspective(wide, across, size, flags=cv2.INTER_CUBIC).astype(np.float64)
     gain = [(panorama[where, c] * truth[where, c]).sum() / (truth[where, c] ** 2).sum() for c in range(3)]
     error = np.mean((panorama[where] - truth[where] * gain) ** 2)
     return float(10 * np.log10(255**2 / error))

@@ -178,7 +178,7 @@ def at_rate(frames: Iterator[tuple[float, RGB]], rate: float, last: float) -> It
             yield now[1]
             index += 1
         now = later
-    while now is not None and index / rate < now[0] + last - 1e-6 - 0.5 * min(last, 1 / rate) + 0.5 / rate:
+    while now is not None and index < round((now[0] + last) * rate):
         yield now[1]
         index += 1
 
