@@ -76,10 +76,11 @@ def rig(path: Path, count: int, out: Path) -> dict:
         "alignment": report["metrics"]["alignment"],
     }
     start = lag
-    shown = [0, len(frames) // 2, len(frames) - 1]
+    last = min(len(frames), len(wide) - start) - 1
+    shown = [0, last // 2, min(last, len(first) - start - 1)]
     truths = [wide[start + index] for index in shown]
     result["psnr"] = round(float(np.mean([psnr_to(frames[i], t) for i, t in zip(shown, truths)])), 2)
-    pairs = [(first[start + index], second[index]) for index in range(len(frames))]
+    pairs = [(first[start + index], second[index]) for index in range(min(len(frames), len(first) - start))]
     result["opencv"] = opencv(pairs, shown, truths, truth)
     cv2.imwrite(str(out / f"rig_{path.stem}.png"), frames[len(frames) // 2][..., ::-1])
     return result

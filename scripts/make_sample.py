@@ -49,7 +49,9 @@ def read(source: Path) -> np.ndarray:
     return np.stack([cv2.resize(f, SIZE, interpolation=cv2.INTER_AREA) for f in frames[: 2 * FRAMES : 2]])
 
 
-def write(path: Path, clip: np.ndarray, options: dict[str, str], pixels: str = "yuv420p", *, sound: bool = False) -> None:
+def write(
+    path: Path, clip: np.ndarray, options: dict[str, str], pixels: str = "yuv420p", *, sound: bool = False
+) -> None:
     """Encodes a clip by x264, with a chord for its sound if asked."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=RATE, options=options)

@@ -67,9 +67,12 @@ def test_help_answers_at_once():
         begun = time.monotonic()
         assert run("repair", "--help").returncode == 0
         best.append(time.monotonic() - begun)
-    assert "jax" not in subprocess.run(
-        [sys.executable, "-c", "import sys, vdiff_jax.infer; print(*sys.modules)"], capture_output=True, text=True
-    ).stdout.split()
+    assert (
+        "jax"
+        not in subprocess.run(
+            [sys.executable, "-c", "import sys, vdiff_jax.infer; print(*sys.modules)"], capture_output=True, text=True
+        ).stdout.split()
+    )
     assert min(best) < 2
 
 
@@ -116,8 +119,7 @@ def test_mask_alone_leaves_every_other_sample(tmp_path):
     iio.imwrite(tmp_path / "mask.png", mask)
     target = tmp_path / "out.mkv"
     code = infer.main(
-        ["repair", str(sample.TRUTH), "-o", str(target), "--task", "inpaint", "--mask", str(tmp_path / "mask.png")]
-        + ["--codec", "ffv1", "--to", "0.3"]
+        f"repair {sample.TRUTH} -o {target} --task inpaint --mask {tmp_path}/mask.png --codec ffv1 --to 0.3".split()
     )
     assert code == 0
     with av.open(str(sample.TRUTH)) as a, av.open(str(target)) as b:

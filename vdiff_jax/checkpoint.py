@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class Checkpoints:
-    """The checkpoints of a workdir, in folders named by step: state, the data iterator's state, and the configuration."""
+    """The checkpoints of a workdir, in folders named by step: state, the data's state, and the configuration."""
 
     def __init__(self, workdir: Path, *, keep: int = 2):
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True, enable_async_checkpointing=True)

@@ -9,6 +9,8 @@ from typing import Any
 import dacite
 
 from vdiff_jax.errors import ConfigError
+from vdiff_jax.nn.network import SIZES
+from vdiff_jax.tasks import TASKS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,7 @@ class Train:
     """How it is trained.
 
     Attributes:
-      size: the network, "base" or "fast".
+      size: the network, "base", "fast" or, for tests, "tiny".
       tasks: each task's share of the clips.
       loss: "charbonnier" or "mse".
       steps: where the schedule ends.
@@ -138,6 +140,8 @@ def _check_values(config: Config, origin: str) -> None:
         f"train.steps must be at least 1, not {train.steps}": train.steps >= 1,
         f"train.unroll must divide data.frames ({data.frames}), not {train.unroll}": train.unroll >= 1
         and data.frames % train.unroll == 0,
+        f"train.size must be one of {', '.join(SIZES)}, not {train.size}": train.size in SIZES,
+        f"train.tasks must be some of {', '.join(TASKS)}, not {', '.join(train.tasks)}": set(train.tasks) <= set(TASKS),
         f"train.loss must be charbonnier or mse, not {train.loss}": train.loss in ("charbonnier", "mse"),
         f"train.learning_rate must be positive, not {train.learning_rate}": train.learning_rate > 0,
         f"train.tasks must give positive shares, not {train.tasks}": bool(train.tasks)

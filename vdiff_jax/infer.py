@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -18,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("vdiff_jax").setLevel(_level(options))
     if not options.debug:
         warnings.simplefilter("ignore")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job that is ended cleans up as Ctrl-C does
     try:
         return options.run(options)
     except VdiffError as error:
@@ -30,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m vdiff_jax.infer", description="Repairs video by diffusion.")
+    parser = argparse.ArgumentParser(prog="python -m vdiff_jax.infer", description="Repairs and stitches video.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     repair = commands.add_parser("repair", help="denoise, inpaint: make a video look as it did")
     repair.add_argument("input", nargs="?", help="a video, pictures, a folder of videos, or - ; the sample if left out")
@@ -39,17 +41,30 @@ def _parser() -> argparse.ArgumentParser:
     repair.add_argument("--mask", help="what to fill is white: a picture, or a video or folder with one a frame")
     repair.add_argument("--sigma", type=float, help="the noise's standard deviation, 8-bit units; measured if left out")
     repair.add_argument("--weights", default="base", help="base, fast, or a file")
-    repair.add_argument("--codec", help="an encoder's name, such as libx264, ffv1")
-    repair.add_argument("--crf", type=int, help="the encoder's quality")
-    repair.add_argument("--preset", help="the encoder's preset")
     repair.add_argument("--from", dest="start", type=float, metavar="SECONDS", help="begin here")
     repair.add_argument("--to", dest="stop", type=float, metavar="SECONDS", help="end here")
     _add_common(repair)
     repair.set_defaults(run=_repair)
+    stitch = commands.add_parser("stitch", help="several cameras to one panorama, several clips to one film")
+    stitch.add_argument("inputs", nargs="+", metavar="IN", help="videos or pictures, two or more")
+    stitch.add_argument("-o", "--output", required=True, help="a video, a folder/ of PNGs, or -")
+    stitch.add_argument("--layout", default="auto", choices=("auto", "panorama", "sequence"))
+    stitch.add_argument("--calibration", metavar="FILE", help="keeps a rig's geometry: read if there, else written")
+    stitch.add_argument("--projection", default="auto", choices=("auto", "planar", "cylindrical"))
+    edge = stitch.add_mutually_exclusive_group()
+    edge.add_argument("--crop", action="store_true", help="cut to the largest rectangle that is always seen")
+    edge.add_argument("--fill", action="store_true", help="fill what no camera saw")
+    stitch.add_argument("--bridge", type=int, default=0, metavar="N", help="frames put between two clips")
+    stitch.add_argument("--stages", metavar="FOLDER", help="each stage as pictures")
+    _add_common(stitch)
+    stitch.set_defaults(run=_stitch)
     return parser
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--codec", help="an encoder's name, such as libx264, ffv1")
+    command.add_argument("--crf", type=int, help="the encoder's quality")
+    command.add_argument("--preset", help="the encoder's preset")
     command.add_argument("--report", type=Path, metavar="OUT.json", help="what was done, measured, how long it took")
     command.add_argument("--quiet", action="store_true", help="errors only")
     command.add_argument("--debug", action="store_true", help="everything, and the whole traceback")
@@ -66,9 +81,8 @@ def _repair(options: argparse.Namespace) -> int:
 
     if options.input is None:
         options.input, options.mask = str(sample.NOISY), options.mask or str(sample.MASK)
-    encoder = {key: str(value) for key in ("crf", "preset") if (value := getattr(options, key)) is not None}
     keywords = {name: getattr(options, name) for name in ("task", "mask", "sigma", "weights", "codec", "start", "stop")}
-    keywords["options"] = encoder or None
+    keywords["options"] = _encoder(options)
 
     def one(source: str | Path, target: str | Path) -> dict:
         with _progress(options, str(source)) as progress:
@@ -78,6 +92,29 @@ def _repair(options: argparse.Namespace) -> int:
     if videos is None:
         return _finish(options, one(options.input, options.output))
     return _batch(options, videos, one)
+
+
+def _stitch(options: argparse.Namespace) -> int:
+    use_compilation_cache()
+    from vdiff_jax.stitch import stitch
+
+    names = ("layout", "calibration", "projection", "crop", "fill", "bridge", "codec")
+    keywords = {name: getattr(options, name) for name in names}
+    with _progress(options, options.inputs[0]) as progress:
+        stitched = stitch(
+            options.inputs,
+            options.output,
+            options=_encoder(options),
+            debug=options.stages,
+            progress=progress,
+            **keywords,
+        )
+    return _finish(options, stitched.report)
+
+
+def _encoder(options: argparse.Namespace) -> dict[str, str] | None:
+    """The encoder's own options, if any were given."""
+    return {key: str(value) for key in ("crf", "preset") if (value := getattr(options, key)) is not None} or None
 
 
 def _batch(options: argparse.Namespace, videos: list[Path], one) -> int:

@@ -19,14 +19,16 @@ class Observation:
     """What is known of a clip of t frames, each h w pixels in 3 channels (Y'CbCr in the source's matrix).
 
     Attributes:
-      values: `*b t h w c`, as `known` and `sigma` are: the samples in [0, 1], chroma centred at 0.5; what stands where nothing is known does not matter.
+      values: `*b t h w c`, as `known` and `sigma` are: the samples in [0, 1], chroma centred at 0.5; what stands where
+        nothing is known does not matter.
       known: 1 where a sample was measured, 0 where it is unknown, per channel.
       sigma: the expected error of what is known, in the unit of `values`.
       time: `*b t`, each frame's time in frame intervals.
-      velocity: `*b t h/4 w/4 4`, displacement in pixels (x, y) from each pixel of frame t to where it lies in the frame before that holds
-        something (first pair) and in the next one (second pair), on a grid `VELOCITY_GRID` times coarser than the
-        frames; `None` where no motion was measured.
-      reduced: `*b t hs ws c`, the clip's antialiased bicubic reduction where that is what was measured; `None` otherwise.
+      velocity: `*b t h/4 w/4 4`, displacement in pixels (x, y) from each pixel of frame t to where it lies in the frame
+        before that holds something (first pair) and in the next one (second pair), on a grid `VELOCITY_GRID` times
+        coarser than the frames; `None` where no motion was measured.
+      reduced: `*b t hs ws c`, the clip's antialiased bicubic reduction where that is what was measured; `None`
+        otherwise.
     """
 
     values: Leaf

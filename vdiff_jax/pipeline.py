@@ -56,9 +56,7 @@ def repair(
         masks = _masks(mask, info, start, stack)
         plan = make_plan(task, first, info.pixels, masked=mask is not None, sigma=sigma, weights=weights)
         log.info("%s: %s", " and ".join(plan.tasks) or "nothing to do", plan.why)
-        writer = stack.enter_context(
-            media.open_writer(target, info, codec=codec, options=options, copy_from=source)
-        )
+        writer = stack.enter_context(media.open_writer(target, info, codec=codec, options=options, copy_from=source))
         restored, restorer = _restored(frames, masks, info.pixels, (info.height, info.width), plan, clock, stack)
         count = 0
         for frame in restored:

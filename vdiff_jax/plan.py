@@ -70,7 +70,9 @@ def make_plan(
     if task not in TASKS:
         raise OptionError(f"unknown task {task}: take one of {', '.join(TASKS)}")
     if task == "inpaint" and not masked:
-        raise MaskError("inpaint needs to know what to repair: pass --mask with a picture or a video that is white there")
+        raise MaskError(
+            "inpaint needs to know what to repair: pass --mask with a picture or a video that is white there"
+        )
     if sigma is not None and not 0 <= sigma <= 255:
         raise OptionError(f"sigma {sigma} is out of range: it is in 8-bit units, 0 to 255")
     holes = ("inpaint",) if masked else ()

@@ -56,7 +56,8 @@ class Restorer:
         self._index += len(chunk.frames)
         planes = [np.asarray(plane) for plane in planes]
         return [
-            Frame(tuple(plane[n] for plane in planes), frame.pts, frame.duration) for n, frame in enumerate(chunk.frames)
+            Frame(tuple(plane[n] for plane in planes), frame.pts, frame.duration)
+            for n, frame in enumerate(chunk.frames)
         ]
 
     def _start(self) -> Carry:
@@ -77,10 +78,10 @@ def restore_planes(
     params: nnx.State,
     carry: Carry,
     planes: Planes,
-    valid: Float[Array, "n1"],
+    valid: Float[Array, " n1"],
     mask: Array | None,
     velocity: Float[Array, "n hv wv 4"],
-    time_of: Float[Array, "n1"],
+    time_of: Float[Array, " n1"],
     sigma: Float[Array, "3"],
 ) -> tuple[Carry, Planes]:
     """One chunk, planes in and planes out: preprocess, diffuse, postprocess. Pure."""

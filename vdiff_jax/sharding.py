@@ -13,7 +13,7 @@ Tree = TypeVar("Tree")
 
 
 def data_parallel(step: Callable, *, donate: tuple[int, ...] = (0,)) -> Callable:
-    """A step written for one device, with `lax.pmean` over the axis `AXIS`, on all of them: state, batch -> state, metrics."""
+    """A step (state, batch) -> (state, metrics) for one device, with `lax.pmean` over `AXIS`, on all of them."""
     return jax.pmap(step, axis_name=AXIS, donate_argnums=donate)
 
 

@@ -2,10 +2,14 @@
 
 import argparse
 import logging
+import signal
 import sys
 from pathlib import Path
 
 from vdiff_jax.errors import VdiffError
+
+PREEMPTED = 75
+"""Exit code after SIGTERM, the state saved: the system's "temporary failure, try again"."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,7 +49,6 @@ def _overrides(rest: list[str], parser: argparse.ArgumentParser) -> dict[str, st
 
 def _train(options: argparse.Namespace, overrides: dict[str, str]) -> int:
 
-
     from vdiff_jax import config, sample
     from vdiff_jax.training.loop import Run, default_cache
 
@@ -58,8 +61,8 @@ def _train(options: argparse.Namespace, overrides: dict[str, str]) -> int:
         init_from=options.init_from,
         exclude=tuple(part for part in options.exclude.split(",") if part),
     )
-    run.train()
-    return 0
+    signal.signal(signal.SIGTERM, lambda *_: run.stop())
+    return 0 if run.train() else PREEMPTED
 
 
 if __name__ == "__main__":

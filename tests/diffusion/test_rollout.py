@@ -1,6 +1,7 @@
 """Properties of the recurrence: cut or not, batched or not, causal up to its look-ahead, bounded."""
 
 import dataclasses
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +30,7 @@ def begin(network, observation):
 def test_cut_into_chunks_equals_whole(network, run, observation, cuts):
     _, whole = run(observation, begin(network, observation), nothing(observation))
     carry, parts = begin(network, observation), []
-    for a, b in zip(cuts, cuts[1:]):
+    for a, b in itertools.pairwise(cuts):
         following = part(observation, b, b + 1) if b < 6 else nothing(observation)
         carry, result = run(part(observation, a, b), carry, following)
         parts.append(result)

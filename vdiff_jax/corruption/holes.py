@@ -7,12 +7,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 Mask = Float[Array, "t h w 1"]
 
 
-def logo(key: PRNGKeyArray, shape: tuple[int, int, int], *, smallest: float = 12, largest: float = 56) -> Mask:
+def logo(key: PRNGKeyArray, shape: tuple[int, int, int], *, smallest: float = 12.0, largest: float = 56.0) -> Mask:
     """A still rectangle or ellipse somewhere in the frame, in every frame of `shape` = (t, h, w)."""
     return jnp.broadcast_to(_figure(key, shape, smallest, largest, speed=0.0), (*shape, 1))
 
 
-def moving(key: PRNGKeyArray, shape: tuple[int, int, int], *, smallest: float = 12, largest: float = 48) -> Mask:
+def moving(key: PRNGKeyArray, shape: tuple[int, int, int], *, smallest: float = 12.0, largest: float = 48.0) -> Mask:
     """A rectangle or ellipse that crosses the frame at up to 6 pixels a frame."""
     return _figure(key, shape, smallest, largest, speed=6.0)
 

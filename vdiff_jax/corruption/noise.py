@@ -5,7 +5,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 
-def gaussian(key: PRNGKeyArray, clip: Float[Array, "t h w c"], sigma: Float[Array, ""] | float) -> Float[Array, "t h w c"]:
+def gaussian(
+    key: PRNGKeyArray, clip: Float[Array, "t h w c"], sigma: Float[Array, ""] | float
+) -> Float[Array, "t h w c"]:
     """Adds white noise of standard deviation `sigma` (in the clip's unit); frame n's comes from fold_in(key, n)."""
     return clip + sigma * white(key, clip.shape)
 

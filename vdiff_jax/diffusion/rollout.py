@@ -80,4 +80,6 @@ def _time_axis(observation: Observation) -> int:
 
 def _advance(old, new, held: Float[Array, "*b"]):
     """The new state for examples whose frame holds something, the old one for the others."""
-    return jax.tree.map(lambda o, n: jnp.where(held.reshape(held.shape + (1,) * (n.ndim - held.ndim)) > 0, n, o), old, new)
+    return jax.tree.map(
+        lambda o, n: jnp.where(held.reshape(held.shape + (1,) * (n.ndim - held.ndim)) > 0, n, o), old, new
+    )

@@ -31,7 +31,8 @@ class Carry:
     Attributes:
       hidden: the hidden state, an array `*b hl wl cl` a level.
       result: `*b h w c`, the last result.
-      trust: `*b h w 2`, how far the last result rests on samples that were measured, 0 to 1, for luma and chroma; 0 after a cut.
+      trust: `*b h w 2`, how far the last result rests on samples that were measured, 0 to 1, for luma and chroma; 0
+        after a cut.
       time: `*b`, the last frame's time in frame intervals.
     """
 

@@ -145,8 +145,6 @@ def reduce(chroma: np.ndarray, subsampling: tuple[int, int], centred: bool) -> n
             weights = [1 / factor if between else (factor - abs(tap)) / factor**2 for tap in taps]
             starts = np.arange(0, chroma.shape[axis], factor)
             last = chroma.shape[axis] - 1
-            chroma = sum(
-                np.float32(weight) * chroma.take(np.clip(starts + tap, 0, last), axis)
-                for tap, weight in zip(taps, weights, strict=True)
-            )
+            samples = [chroma.take(np.clip(starts + tap, 0, last), axis) for tap in taps]
+            chroma = np.tensordot(np.array(weights, np.float32), np.stack(samples), axes=1)
     return chroma

@@ -87,12 +87,14 @@ class VideoSource:
         """The first frame of the part that is wanted; what was damaged before it doesn't matter."""
         if self._begin > 0:
             wanted = (frame for frame in itertools.chain([first], self._decoded) if self._time(frame) >= self._begin)
-            first = next(wanted, None)
+            found = next(wanted, None)
             self._damaged = False
-        if first is None or (self._end is not None and self._time(first) >= self._end):
+        else:
+            found = first
+        if found is None or (self._end is not None and self._time(found) >= self._end):
             lasts = "an unknown time" if self._declared is None else f"{float(self._declared):.3g} s"
             raise InputError(f"{self._name} has no frame in the part asked for: it lasts {lasts}")
-        return first
+        return found
 
     def _time(self, frame: av.VideoFrame) -> Fraction:
         """Seconds from the beginning of the file."""

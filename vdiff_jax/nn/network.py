@@ -36,7 +36,12 @@ class NetworkConfig:
         return 2 ** len(self.widths)
 
 
-SIZES = {"base": NetworkConfig(), "fast": NetworkConfig(widths=(16, 32, 64))}
+SIZES = {
+    "base": NetworkConfig(),
+    "fast": NetworkConfig(widths=(16, 32, 64)),
+    # To try things with: too small to be good.
+    "tiny": NetworkConfig(widths=(8, 12), encoder=(0, 0), decoder=(0, 1), reach=(1, 1)),
+}
 
 
 class Correction(NamedTuple):

@@ -37,7 +37,7 @@ class Chunk:
 
     frames: list[Frame]
     planes: tuple[np.ndarray, ...]
-    valid: Float[np.ndarray, "n1"]
+    valid: Float[np.ndarray, " n1"]
     mask: Bool[np.ndarray, "n1 h w"] | None
     velocity: Float[np.ndarray, "n hv wv 4"]
     starts_shot: bool

@@ -39,7 +39,7 @@ def levels(plane: Array, pixels: PixelFormat, *, chroma: bool) -> Float[Array, "
 
 
 def sample_range(pixels: PixelFormat, *, chroma: bool) -> tuple[float, float]:
-    """The sample that stands for level 0 (neutral chroma), and how many samples span 1. Source: ITU-R BT.2100 table 9."""
+    """The sample of level 0 (neutral chroma), and how many samples span 1. Source: ITU-R BT.2100 table 9."""
     unit = 1 << (pixels.bits - 8)
     if chroma:
         return 128.0 * unit, float(pixels.peak if pixels.full_range else 224 * unit)

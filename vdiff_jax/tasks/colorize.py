@@ -12,7 +12,7 @@ from vdiff_jax.tasks import denoise
 from vdiff_jax.tasks.task import Task
 
 
-def observe(clip: Float[Array, "t h w 3"], coloured: Bool[np.ndarray, "t"]) -> Observation:
+def observe(clip: Float[Array, "t h w 3"], coloured: Bool[np.ndarray, " t"]) -> Observation:
     """A Y'CbCr clip whose chroma is known in the coloured frames only."""
     observation = denoise.observe(clip, jnp.zeros(3))
     chroma = jnp.asarray(coloured, jnp.float32).reshape(-1, 1, 1, 1)

@@ -10,7 +10,7 @@ from vdiff_jax.tasks import denoise
 from vdiff_jax.tasks.task import Task
 
 
-def observe(clip: Float[Array, "t h w 3"], exists: Bool[np.ndarray, "t"]) -> Observation:
+def observe(clip: Float[Array, "t h w 3"], exists: Bool[np.ndarray, " t"]) -> Observation:
     """A Y'CbCr clip of which only the frames that exist are known."""
     known = jnp.broadcast_to(jnp.asarray(exists, jnp.float32).reshape(-1, 1, 1, 1), (*clip.shape[:-1], 1))
     return denoise.observe(clip, jnp.zeros(3), known=known)

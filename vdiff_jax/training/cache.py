@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-
 from vdiff_jax.errors import DataError, VdiffError
 from vdiff_jax.media.colour import to_rgb
 from vdiff_jax.media.read import open_reader
@@ -37,10 +36,10 @@ class Item:
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """What is trained on or validated with."""
+    """What is trained on or validated with, uint8: photographs `h w 3` and videos `t h w 3` of any sizes."""
 
-    photos: list[UInt8[np.ndarray, "h w 3"]]
-    videos: list[UInt8[np.ndarray, "t h w 3"]]
+    photos: list[np.ndarray]
+    videos: list[np.ndarray]
 
 
 def decode(folder: Path, cache: Path, *, reduction: float, exclude: tuple[str, ...] = ()) -> list[Item]:
@@ -68,7 +67,7 @@ def decode(folder: Path, cache: Path, *, reduction: float, exclude: tuple[str, .
 
 
 def split(items: list[Item]) -> tuple[Split, Split]:
-    """Training and validation: of each video the last tenth (the last third of a lone one), of the photos every 20th."""
+    """Training and validation: of each video its last tenth (of a lone one the last third), every 20th photo."""
     arrays = [item.frames() for item in items]
     photos = [a[0] for a in arrays if len(a) == 1]
     videos = [a for a in arrays if len(a) > 1]

@@ -88,5 +88,4 @@ def _on_host(function: Callable) -> Callable:
     return run
 
 
-
 _subsample = _on_host(lambda observation, clip: (subsampled_observation(observation), subsampled(clip)))

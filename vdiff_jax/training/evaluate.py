@@ -1,6 +1,5 @@
 """Validation during training: clips that are never trained on, their PSNR before and after, and strips to look at."""
 
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -58,5 +57,3 @@ def _strip(*clips: Float[Array, "b t h w c"]) -> Float[Array, "h2 w2 3"]:
     """Input, result and truth of each example's last frame side by side, an example below the other."""
     rows = jnp.concatenate([clip[:, -1] for clip in clips], axis=2)
     return rows.reshape(-1, *rows.shape[2:])
-
-

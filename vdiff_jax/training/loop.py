@@ -21,12 +21,12 @@ from vdiff_jax.nn.network import SIZES, count_parameters
 from vdiff_jax.training import cache
 from vdiff_jax.training.data import Examples, batches
 from vdiff_jax.training.evaluate import Evaluation
-from vdiff_jax.training.step import State, initial, make_step
+from vdiff_jax.training.step import initial, make_step
 
 log = logging.getLogger(__name__)
 
 
-class Diverged(VdiffError):
+class DivergedError(VdiffError):
     """The loss is no longer a number."""
 
 
@@ -74,10 +74,14 @@ class Run:
             self.iterator.set_state(iterator)
         log.info("%s: %d parameters, %d devices", config.train.size, count_parameters(state.params), jax.device_count())
         self.state = sharding.replicate(state)
-        self.seconds = 0.0
+        self._stopped = False
 
-    def train(self) -> State:
-        """Runs until `train.steps`; returns the last state, on the host."""
+    def stop(self) -> None:
+        """Ends the run after the step that is under way; what was learned is saved."""
+        self._stopped = True
+
+    def train(self) -> bool:
+        """Runs until `train.steps`, or until it is stopped; says whether it got there. The last state is saved."""
         train = self.config.train
         step = int(sharding.first(self.state.step))
         advance = sharding.data_parallel(make_step(self.definition, train))
@@ -88,7 +92,7 @@ class Run:
             SummaryWriter(str(self.workdir / "tensorboard")) as board,
             tqdm(total=train.steps, initial=step, unit="step", disable=None, dynamic_ncols=True) as progress,
         ):
-            while step < train.steps:
+            while step < train.steps and not self._stopped:
                 batch = sharding.split(next(self.iterator))
                 self.state, metrics = advance(self.state, batch)
                 losses.append(metrics)
@@ -103,14 +107,18 @@ class Run:
                     self._evaluate(step, lines, board, begun)
                 if step % train.checkpoint_every == 0 or step == train.steps:
                     self._save(step)
+            if self._stopped and step not in self.checkpoints.steps():
+                self._save(step)
         self.checkpoints.wait()
-        return sharding.first(self.state)
+        return step >= train.steps
 
     def _record(self, step: int, losses: list[dict], begun: float) -> dict[str, float]:
         means = {key: float(np.mean([np.asarray(m[key][0]) for m in losses])) for key in losses[0]}
         if not np.isfinite(means["loss"]):
             last = (self.checkpoints.steps() or ["none"])[-1]
-            raise Diverged(f"the loss is {means['loss']} at step {step}; the last good checkpoint is that of step {last}")
+            raise DivergedError(
+                f"the loss is {means['loss']} at step {step}; the last good checkpoint is that of step {last}"
+            )
         return {"step": step, "seconds": round(time.monotonic() - begun, 3), **means}
 
     def _evaluate(self, step: int, lines, board: SummaryWriter, begun: float) -> None:
@@ -138,5 +146,3 @@ def _write(lines, board: SummaryWriter, record: dict[str, float]) -> None:
     for key, value in record.items():
         if key not in ("step", "seconds"):
             board.add_scalar(key, value, record["step"])
-
-

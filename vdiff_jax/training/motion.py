@@ -19,7 +19,7 @@ def clip_of_photo(
 
 
 def clip_of_video(
-    rng: np.random.Generator, video: UInt8[np.ndarray, "t h w 3"], *, frames: int, patch: int
+    rng: np.random.Generator, video: UInt8[np.ndarray, "n h w 3"], *, frames: int, patch: int
 ) -> UInt8[np.ndarray, "t p p 3"]:
     """A crop of a video, sometimes at a multiple of its speed, sometimes panned over."""
     stride = int(rng.choice([1, 1, 2, 3]))
@@ -94,7 +94,9 @@ def _outline(rng: np.random.Generator, frames: int, patch: int) -> Float[np.ndar
     """The soft-edged silhouette of a moving object: a few ellipses together."""
     centre = rng.uniform(0, patch, 2)
     drift = rng.normal(0, 3, 2)
-    parts = [(rng.normal(0, 0.12 * patch, 2), rng.uniform(0.06, 0.25, 2) * patch, rng.uniform(0, 180)) for _ in range(4)]
+    parts = [
+        (rng.normal(0, 0.12 * patch, 2), rng.uniform(0.06, 0.25, 2) * patch, rng.uniform(0, 180)) for _ in range(4)
+    ]
     masks = []
     for t in range(frames):
         mask = np.zeros((patch, patch), np.uint8)
@@ -116,7 +118,7 @@ def _track(rng: np.random.Generator, drift: float, frames: int, room: int) -> li
     return [int(np.clip(round(start + drift * t), 0, max(room, 0))) for t in range(frames)]
 
 
-def _fit(crop: Picture, patch: int) -> Picture:
+def _fit(crop: Picture, patch: int) -> UInt8[np.ndarray, "p p 3"]:
     if crop.shape[0] == patch:
         return crop
     return cv2.resize(crop, (patch, patch), interpolation=cv2.INTER_AREA)

@@ -43,8 +43,12 @@ def load(weights: str | Path) -> tuple[nnx.GraphDef, nnx.State, dict[str, str]]:
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{weights}: can't be read as safetensors ({error})") from error
     if about.get("format") != FORMAT:
-        raise WeightsError(f"{weights}: format {about.get('format')!r} instead of {FORMAT!r}: not weights of this version")
-    config = NetworkConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(about["network"]).items()})
+        raise WeightsError(
+            f"{weights}: format {about.get('format')!r} instead of {FORMAT!r}: not weights of this version"
+        )
+    config = NetworkConfig(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(about["network"]).items()}
+    )
     definition, params = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=INPUTS, rngs=nnx.Rngs(0))))
     return definition, _filled(params, tensors, str(weights)), about
 
@@ -55,6 +59,7 @@ def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, 
     metadata = {**about, "format": FORMAT, "network": json.dumps(dataclasses.asdict(config))}
     partial = path.with_suffix(".part")
     save_file(tensors, partial, metadata)
+    partial.chmod(0o644)
     partial.replace(path)
 
 

@@ -1,0 +1,69 @@
+"""Examples: the same from the same number, of the right shape, with the motion that they were given."""
+
+import jax
+import numpy as np
+import pytest
+
+from vdiff_jax.config import Data
+from vdiff_jax.training.cache import Split
+from vdiff_jax.training.data import Examples, batches
+from vdiff_jax.training.motion import clip_of_photo, clip_of_video
+
+DATA = Data(frames=3, patch=32, batch=2, threads=1)
+
+
+@pytest.fixture(scope="module")
+def split():
+    rng = np.random.default_rng(0)
+    photos = [rng.integers(0, 255, (120, 140, 3), dtype=np.uint8) for _ in range(2)]
+    return Split(photos, [rng.integers(0, 255, (9, 64, 80, 3), dtype=np.uint8)])
+
+
+@pytest.fixture(scope="module")
+def examples(split):
+    return Examples(split, DATA, {"denoise": 1.0, "inpaint": 1.0}, seed=3)
+
+
+def test_example_is_a_function_of_its_number(split, examples):
+    again = Examples(split, DATA, {"denoise": 1.0, "inpaint": 1.0}, seed=3)
+    for n in (0, 5):
+        jax.tree.map(np.testing.assert_array_equal, examples(n), again(n))
+    assert np.abs(examples(0).clip - examples(1).clip).max() > 0
+
+
+def test_shapes_and_ranges(examples):
+    for n in range(6):
+        observation, clip = examples(n)
+        assert clip.shape == observation.values.shape == (3, 32, 32, 3)
+        assert observation.velocity.shape == (3, 8, 8, 4)
+        assert 0 <= clip.min() <= clip.max() <= 1
+        assert observation.known.min() >= 0
+        assert observation.sigma.min() >= 0
+
+
+def test_two_processes_share_each_batch(examples):
+    together = next(iter(batches(examples, DATA)))
+    parts = [next(iter(batches(examples, DATA, process=p, processes=2))) for p in range(2)]
+    for n, part in enumerate(parts):
+        np.testing.assert_array_equal(part.clip[0], together.clip[n])
+
+
+def test_iterator_goes_on_where_it_was(examples):
+    iterator = iter(batches(examples, DATA))
+    next(iterator)
+    state = iterator.get_state()
+    expected = next(iterator)
+    other = iter(batches(examples, DATA))
+    other.set_state(state)
+    np.testing.assert_array_equal(next(other).clip, expected.clip)
+
+
+def test_photographs_move_and_videos_are_cut_from_one_place(split):
+    rng = np.random.default_rng(1)
+    clips = [clip_of_photo(rng, *split.photos, frames=4, patch=32) for _ in range(8)]
+    assert all(clip.shape == (4, 32, 32, 3) for clip in clips)
+    moving = [np.abs(np.diff(clip.astype(float), axis=0)).mean() > 1 for clip in clips]
+    assert sum(moving) >= 4
+    still = np.repeat(np.arange(64 * 80, dtype=np.uint8).reshape(1, 64, 80, 1), 5, axis=0).repeat(3, axis=-1)
+    clip = clip_of_video(np.random.default_rng(5), still, frames=3, patch=32)
+    assert clip.shape == (3, 32, 32, 3)
