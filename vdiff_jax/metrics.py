@@ -111,8 +111,8 @@ def warping_error(
       where: for each pair of frames (t is one less, or 1 for all), the samples that count besides.
     """
     height, width = flow.shape[-3:-1]
-    x = jnp.arange(width) + flow[..., 0]
-    y = jnp.arange(height)[:, None] + flow[..., 1]
+    x = flow[..., 0] + jnp.broadcast_to(jnp.arange(width), flow.shape[:-1])
+    y = flow[..., 1] + jnp.broadcast_to(jnp.arange(height)[:, None], flow.shape[:-1])
     inside = ((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1))[..., None]
     moved = _sample(clip[..., 1:, :, :, :], y, x)
     counted = inside if where is None else inside & where

@@ -17,14 +17,14 @@ _QUANTUM = 0.25 / 255  # frames that differ by less than an 8-bit step anywhere 
 _vector_erf = np.vectorize(math.erf, otypes=[float])
 
 
-def estimate_sigma(clip: Float[np.ndarray | jax.Array, "t h w c"], *, pairs: int = 6) -> float:
+def estimate_sigma(clip: Float[np.ndarray | jax.Array, "..."], *, pairs: int = 6) -> float:
     """The standard deviation of a clip's noise, one figure over its channels (root mean square).
 
     Meant for RGB or luma alone, where clipping at 0 and 1 can be undone; a Y'CbCr clip's noise differs from channel to
     channel: see `estimate_sigma_channels`.
 
     Args:
-      clip: noisy frames in [0, 1], at least 8 pixels a side.
+      clip: noisy frames `t h w c` in [0, 1], at least 8 pixels a side.
       pairs: at most this many pairs of neighbouring frames, spread evenly over the clip, are looked at.
 
     Returns:
@@ -36,9 +36,7 @@ def estimate_sigma(clip: Float[np.ndarray | jax.Array, "t h w c"], *, pairs: int
     return float(np.sqrt(np.mean(np.square(estimate_sigma_channels(clip, pairs=pairs)))))
 
 
-def estimate_sigma_channels(
-    clip: Float[np.ndarray | jax.Array, "t h w c"], *, pairs: int = 6
-) -> Float[np.ndarray, " c"]:
+def estimate_sigma_channels(clip: Float[np.ndarray | jax.Array, "..."], *, pairs: int = 6) -> Float[np.ndarray, " c"]:
     """The standard deviation of each channel's noise, for noise that is white in space and time.
 
     The difference of neighbouring frames takes out what stands still, the second difference in x and y what is smooth
@@ -48,7 +46,7 @@ def estimate_sigma_channels(
     clipping leaves at the block's brightness, as Foi (2009) does.
 
     Args:
-      clip: noisy frames in [0, 1], at least 8 pixels a side; a single frame is measured in space alone.
+      clip: noisy frames `t h w c` in [0, 1], at least 8 pixels a side; a single frame is measured in space alone.
       pairs: at most this many pairs of neighbouring frames, spread evenly over the clip, are looked at.
 
     Returns:

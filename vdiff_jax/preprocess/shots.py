@@ -18,8 +18,8 @@ _CONTRAST = 3.0  # by this factor
 _SUSTAINED = 1.3  # changes within this factor before, across and after are fast motion
 
 
-def thumbnail(luma: Float[np.ndarray | jax.Array, "h w"]) -> Float[np.ndarray, "18 32"]:
-    """A frame's luma in [0, 1] averaged down to the size that shots are told apart at; noise averages out with it.
+def thumbnail(luma: Float[np.ndarray | jax.Array, "..."]) -> Float[np.ndarray, "18 32"]:
+    """A frame's luma `h w` in [0, 1] averaged down to the size shots are told apart at; noise averages out.
 
     Raises:
       ClipError: the array is no plane of luma.
@@ -53,8 +53,8 @@ class ShotDetector:
         self._recent: list[np.ndarray] = []  # up to two frames before the one judged next, itself, the one after
         self._judged = 0  # its index among them
 
-    def push(self, picture: Float[np.ndarray, "18 32"]) -> bool | None:
-        """Takes the next frame's thumbnail; says whether the frame before it starts a shot, None if there is none.
+    def push(self, picture: Float[np.ndarray, "..."]) -> bool | None:
+        """Takes the next frame's thumbnail; says whether the frame before starts a shot, None if there is none.
 
         Raises:
           ClipError: not a thumbnail of luma.
