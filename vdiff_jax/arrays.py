@@ -5,27 +5,25 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
 
 from vdiff_jax.errors import ClipError, MaskError
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.pipeline import repair as repair_file
 from vdiff_jax.pipeline import repair_frames
 from vdiff_jax.plan import make_plan
-
-Clip = UInt8[np.ndarray, "t h w c"] | Float[np.ndarray, "t h w c"]
+from vdiff_jax.weights import load
 
 
 def repair(
-    clip: Clip | str | Path,
+    clip: np.ndarray | str | Path,
     output: str | Path | None = None,
     *,
     task: str = "auto",
-    mask: Bool[np.ndarray, "*t h w"] | str | Path | None = None,
-    sigma: float | None = None,
+    mask: np.ndarray | str | Path | None = None,
+    sigma: float | int | None = None,
     weights: str = "base",
     **keywords,
-) -> Clip | dict:
+) -> np.ndarray | dict:
     """Repairs a clip in memory, or from path to path.
 
     Args:
@@ -58,7 +56,7 @@ def repair(
     frames = [Frame(tuple(np.moveaxis(frame, -1, 0)), n) for n, frame in enumerate(clip)]
     masks = itertools.repeat(None) if mask is None else _masks(np.asarray(mask), clip.shape)
     plan = make_plan(task, frames[:24], pixels, masked=mask is not None, sigma=sigma, weights=weights)
-    restored = repair_frames(frames, masks, pixels, clip.shape[1:3], plan)
+    restored = repair_frames(load(weights), frames, masks, pixels, clip.shape[1:3], plan)
     return np.stack([np.stack(frame.planes, axis=-1) for frame in restored])
 
 

@@ -18,6 +18,7 @@ from vdiff_jax.media.threads import Prefetch
 from vdiff_jax.plan import Plan, make_plan
 from vdiff_jax.preprocess.chunks import Chunk, chunks, prepare
 from vdiff_jax.restorer import Restorer
+from vdiff_jax.weights import Weights, load
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,8 @@ def repair(
       VdiffError: one of its kinds, for anything wrong with the input, the options or the output.
     """
     clock = Clock()
-    media.check_target(target, source)
+    media.check_target(target, [source])
+    network = load(weights)
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(media.open_reader(source, start=start, stop=stop))
         info = reader.info
@@ -57,7 +59,8 @@ def repair(
         plan = make_plan(task, first, info.pixels, masked=mask is not None, sigma=sigma, weights=weights)
         log.info("%s: %s", " and ".join(plan.tasks) or "nothing to do", plan.why)
         writer = stack.enter_context(media.open_writer(target, info, codec=codec, options=options, copy_from=source))
-        restored, restorer = _restored(frames, masks, info.pixels, (info.height, info.width), plan, clock, stack)
+        size = (info.height, info.width)
+        restored, restorer = _restored(network, frames, masks, info.pixels, size, plan, clock, stack)
         count = 0
         for frame in restored:
             with clock.stage("write"):
@@ -68,6 +71,7 @@ def repair(
 
 
 def repair_frames(
+    network: Weights,
     frames: Iterable[Frame],
     masks: Iterable[np.ndarray | None],
     pixels: PixelFormat,
@@ -76,14 +80,16 @@ def repair_frames(
 ) -> Iterator[Frame]:
     """The same from frames to frames, for arrays in memory."""
     with contextlib.ExitStack() as stack:
-        yield from _restored(frames, masks, pixels, size, plan, Clock(), stack)[0]
+        yield from _restored(network, frames, masks, pixels, size, plan, Clock(), stack)[0]
 
 
-def _restored(frames, masks, pixels: PixelFormat, size, plan: Plan, clock: "Clock", stack: contextlib.ExitStack):
+def _restored(
+    network: Weights, frames, masks, pixels: PixelFormat, size, plan: Plan, clock: "Clock", stack: contextlib.ExitStack
+):
     """Preprocess, in a thread; diffuse and postprocess, on the device. Nothing to do: the frames as they are."""
     if not plan.tasks:
         return iter(frames), None
-    restorer = Restorer(plan.weights, pixels, size, plan.sigma)
+    restorer = Restorer(network, pixels, size, plan.sigma)
     prepared = chunks(prepare(frames, masks, pixels, restorer.multiple), restorer.frames)
     ahead: Prefetch[Chunk] = Prefetch(clock.timed("preprocess", prepared), depth=2)
     stack.callback(ahead.close)

@@ -4,6 +4,7 @@ import dataclasses
 import logging
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -51,7 +52,7 @@ class Plan:
 
 
 def make_plan(
-    task: str, frames: list[Frame], pixels: PixelFormat, *, masked: bool, sigma: float | None, weights: str
+    task: str, frames: list[Frame], pixels: PixelFormat, *, masked: bool, sigma: float | int | None, weights: str
 ) -> Plan:
     """The plan for a video.
 
@@ -100,10 +101,10 @@ def measure_sigma(frames: list[Frame], pixels: PixelFormat) -> Float[np.ndarray,
     if min(planes[0].shape[1:]) < 8:
         return np.zeros(3, np.float32)
     if pixels.kind == "rgb":
-        rgb = np.stack([np.asarray(levels(plane, pixels, chroma=False)) for plane in planes], axis=-1)
+        rgb = np.stack([np.asarray(levels(jnp.asarray(plane), pixels, chroma=False)) for plane in planes], axis=-1)
         return noise_in_ycbcr(estimate_sigma(rgb)).astype(np.float32)
     sigma = [
-        float(estimate_sigma_channels(np.asarray(levels(plane, pixels, chroma=index > 0))[..., None])[0])
+        float(estimate_sigma_channels(np.asarray(levels(jnp.asarray(plane), pixels, chroma=index > 0))[..., None])[0])
         if min(plane.shape[1:]) >= 8
         else 0.0
         for index, plane in enumerate(planes)

@@ -26,14 +26,16 @@ class Restorer:
     """Restores one video chunk by chunk.
 
     Args:
-      name: weights in the package, or a file of weights.
+      network: trained weights.
       pixels: what the video's planes mean.
       size: the frames' height and width.
       sigma: the expected error of Y', Cb and Cr, in levels.
     """
 
-    def __init__(self, name: str, pixels: PixelFormat, size: tuple[int, int], sigma: Float[np.ndarray, "3"]):
-        self._definition, self._params, self.about = weights.load(name)
+    def __init__(
+        self, network: weights.Weights, pixels: PixelFormat, size: tuple[int, int], sigma: Float[np.ndarray, "3"]
+    ):
+        self._definition, self._params, _ = network
         self._pixels, self._sigma = pixels, np.asarray(sigma, np.float32)
         self._config = nnx.merge(self._definition, self._params).config
         self.multiple = self._config.multiple

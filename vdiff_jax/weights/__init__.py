@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,8 +25,16 @@ def shipped() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
 
 
-def load(weights: str | Path) -> tuple[nnx.GraphDef, nnx.State, dict[str, str]]:
-    """A network's definition and parameters, and what the file says of itself.
+class Weights(NamedTuple):
+    """A network's definition and parameters, and what the file says of itself."""
+
+    definition: nnx.GraphDef
+    params: nnx.State
+    about: dict[str, str]
+
+
+def load(weights: str | Path) -> Weights:
+    """Weights from the package or from a file.
 
     Args:
       weights: the name of weights in the package, or a file.
@@ -50,7 +59,7 @@ def load(weights: str | Path) -> tuple[nnx.GraphDef, nnx.State, dict[str, str]]:
         **{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(about["network"]).items()}
     )
     definition, params = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=INPUTS, rngs=nnx.Rngs(0))))
-    return definition, _filled(params, tensors, str(weights)), about
+    return Weights(definition, _filled(params, tensors, str(weights)), about)
 
 
 def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, str]) -> None:

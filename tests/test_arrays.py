@@ -1,0 +1,70 @@
+"""The library's door for arrays."""
+
+import av
+import numpy as np
+import pytest
+
+import vdiff_jax
+from vdiff_jax import sample
+from vdiff_jax.errors import ClipError, MaskError, OptionError
+
+
+@pytest.fixture(scope="module")
+def clean() -> np.ndarray:
+    with av.open(str(sample.TRUTH)) as container:
+        frames = [f.to_ndarray(format="rgb24")[40:136, 150:278] for f, _ in zip(container.decode(video=0), range(8))]
+    return np.stack(frames)
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)))
+
+
+def test_uint8_and_float_are_denoised_alike(clean):
+    noise = np.random.default_rng(0).normal(0, 25, clean.shape)
+    noisy = np.clip(clean + noise, 0, 255).round().astype(np.uint8)
+    repaired = vdiff_jax.repair(noisy, task="denoise", sigma=25)
+    assert repaired.dtype == np.uint8
+    assert psnr(repaired, clean) > psnr(noisy, clean) + 6
+    unclipped = vdiff_jax.repair(((clean + noise) / 255).astype(np.float32), task="denoise", sigma=25)
+    assert unclipped.dtype == np.float32
+    assert psnr(unclipped * 255, clean) > psnr(noisy, clean) + 6
+
+
+def test_a_hole_is_filled_and_the_rest_stays(clean):
+    mask = np.zeros(clean.shape[1:3], bool)
+    mask[30:60, 40:70] = True
+    damaged = np.where(mask[None, :, :, None], 200, clean).astype(np.uint8)
+    repaired = vdiff_jax.repair(damaged, task="inpaint", mask=mask)
+    np.testing.assert_array_equal(repaired[:, ~mask], clean[:, ~mask])
+    assert psnr(repaired[:, mask], clean[:, mask]) > psnr(damaged[:, mask], clean[:, mask]) + 5
+
+
+def test_a_clean_clip_is_left_as_it_is(clean):
+    np.testing.assert_array_equal(vdiff_jax.repair(clean), clean)
+
+
+@pytest.mark.parametrize(
+    ("clip", "says"),
+    [
+        (np.zeros((2, 16, 16), np.uint8), "t h w c"),
+        (np.zeros((2, 16, 16, 2), np.uint8), "channels"),
+        (np.zeros((0, 16, 16, 3), np.uint8), "shape"),
+        (np.full((2, 16, 16, 3), np.nan, np.float32), "NaN"),
+        (np.full((2, 16, 16, 3), 200.0, np.float32), "uint8"),
+        (np.zeros((2, 16, 16, 3), np.int32), "int32"),
+    ],
+)
+def test_what_is_no_clip_is_refused(clip, says):
+    with pytest.raises(ClipError, match=says):
+        vdiff_jax.repair(clip, sigma=10)
+
+
+def test_a_mask_of_another_size_is_refused(clean):
+    with pytest.raises(MaskError, match="fits neither"):
+        vdiff_jax.repair(clean, mask=np.ones((5, 5), bool))
+
+
+def test_sigma_out_of_range_is_refused(clean):
+    with pytest.raises(OptionError, match="-3"):
+        vdiff_jax.repair(clean, sigma=-3)
