@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 from vdiff_jax.stitch.features import Matches, project
 
 _SOFT = 1.0  # pixels past which a residual counts ever less
+_SHORTEST, _LONGEST = 20.0, 1e6  # focal lengths, pixels: views without depth or perspective have none
 _MOST = 3000  # matches a pair contributes
 
 
@@ -86,7 +87,7 @@ def adjust_rotations(
     first = Rotation.from_matrix(turns).as_rotvec()
 
     def unpack(parameters: np.ndarray) -> np.ndarray:
-        focals = np.exp(parameters[:count])
+        focals = np.exp(np.clip(parameters[:count], np.log(_SHORTEST), np.log(_LONGEST)))
         rotations = np.zeros((count, 3))
         rotations[np.arange(count) != reference] = parameters[count:].reshape(-1, 3)
         inner = np.stack([intrinsic(value, size) for value, size in zip(focals, sizes)])
@@ -95,7 +96,8 @@ def adjust_rotations(
     start = np.concatenate([np.log(inner[:, 0, 0]), np.delete(first, reference, axis=0).ravel()])
     solution, rms = _solve(unpack, start, thinned)
     result = unpack(solution)
-    return result / result[:, 2:, 2:], np.exp(solution[:count]), rms
+    focals = np.exp(np.clip(solution[:count], np.log(_SHORTEST), np.log(_LONGEST)))
+    return result / result[:, 2:, 2:], focals, rms
 
 
 def first_focal(
@@ -144,7 +146,10 @@ def thin(matches: list[Matches]) -> list[Matches]:
 
 def _solve(unpack, start: np.ndarray, matches: list[Matches]) -> tuple[np.ndarray, float]:
     def error(parameters: np.ndarray) -> np.ndarray:
-        value = residuals(unpack(parameters), matches)
+        try:
+            value = residuals(unpack(parameters), matches)
+        except np.linalg.LinAlgError:  # a step too far, to be taken back
+            return np.full(4 * sum(len(pair.points) for pair in matches), 1e6)
         return np.nan_to_num(value, nan=1e6, posinf=1e6, neginf=-1e6)
 
     if len(start) == 0:
