@@ -67,6 +67,12 @@ LEFT, RIGHT = pose(165, 130, turn=1.0), pose(345, 132, turn=-1.5, scale=0.98, ti
 
 
 @pytest.fixture(scope="session")
+def cameras():
+    """The two poses, and the function that records from one."""
+    return LEFT, RIGHT, shoot
+
+
+@pytest.fixture(scope="session")
 def wide() -> np.ndarray:
     return scene()
 

@@ -4,6 +4,7 @@ import pytest
 
 from vdiff_jax.errors import ClipError, OptionError, StitchError
 from vdiff_jax.stitch import panorama, stitch
+from vdiff_jax.stitch.features import corners, project
 from vdiff_jax.stitch.source import open_sources
 
 RATE = 20.0
@@ -91,13 +92,33 @@ def test_a_camera_that_drops_out_leaves_the_others_going(rig, how):
         right = right[:9]
     else:
         right[9:] = 0
-    made = stitch([left, right], layout="panorama", rates=[RATE, RATE])
+
+    def red(clip, mask):
+        return np.where(mask > 0, [1.0, 0, 0], clip).astype(np.float32)
+
+    made = stitch([left, right], layout="panorama", rates=[RATE, RATE], fill=red)
     assert len(made.clip) == 16
     assert made.report["inputs"][1]["missing_frames"] == 7
-    before, after = made.clip[3].max(axis=-1) > 0, made.clip[-1].max(axis=-1) > 0
-    assert 0.4 < after.sum() / before.sum() < 0.7
-    filled = stitch([left, right], layout="panorama", rates=[RATE, RATE], fill=True).clip[-1]
-    assert filled.max(axis=-1).min() > 10
+    seen = [(frame != [255, 0, 0]).any(axis=-1) for frame in (made.clip[3], made.clip[-1])]
+    assert 0.4 < seen[1].sum() / seen[0].sum() < 0.7
+    assert made.clip[-1].max(axis=-1).min() > 10
+
+
+def test_a_camera_that_pans_is_followed(wide, cameras):
+    """One camera is still, the other one turns by 15 pixels a second against it."""
+    left, right, shoot = cameras
+    still = np.repeat(wide[:1], 16, axis=0)
+    poses = [right.copy() for _ in still]
+    for index, pose in enumerate(poses):
+        pose[:] = np.array([[1, 0, -1.9 * index], [0, 1, 0.6 * index], [0, 0, 1]]) @ pose
+    panning = np.concatenate([shoot(frame[None], pose) for frame, pose in zip(still, poses)])
+    made = stitch([shoot(still, left), panning], layout="panorama", rates=[8.0, 8.0])
+    assert made.report["projection"]["moving_rig"]
+    frame = corners(300, 216)
+    for first, second in zip(*(entry["segments"] for entry in made.report["inputs"])):
+        found = np.linalg.solve(np.array(first["homography"]), np.array(second["homography"]))
+        truth = np.linalg.solve(left, poses[min(15, round(second["seconds"] * 8))])
+        assert np.median(np.linalg.norm(project(found, frame) - project(truth, frame), axis=1)) < 1.0
 
 
 def test_lengths_that_differ_a_little_end_together(rig):

@@ -154,5 +154,7 @@ def _solve(unpack, start: np.ndarray, matches: list[Matches]) -> tuple[np.ndarra
 
     if len(start) == 0:
         return start, 0.0
-    found = least_squares(error, start, loss="cauchy", f_scale=_SOFT, x_scale="jac", max_nfev=60)
+    # The first pass pulls in from afar, where the second one would call everything an outlier.
+    near = least_squares(error, start, loss="soft_l1", f_scale=5 * _SOFT, x_scale="jac", max_nfev=40).x
+    found = least_squares(error, near, loss="cauchy", f_scale=_SOFT, x_scale="jac", max_nfev=60)
     return found.x, float(np.sqrt(2 * np.mean(np.minimum(error(found.x) ** 2, 4.0))))

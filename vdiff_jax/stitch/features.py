@@ -108,7 +108,7 @@ def _consistent(found: list, homography: np.ndarray) -> bool:
     others = np.concatenate([others for _, others in found])
     close = np.linalg.norm(project(homography, points) - others, axis=1) < 1.0
     places = np.unique((points[close] // 8).astype(int), axis=0)
-    return len(places) >= 16 and close.mean() > 0.1
+    return len(places) >= 16 and bool(close.mean() > 0.1)
 
 
 def plausible(homography: Float[np.ndarray, "3 3"], points: Float[np.ndarray, "n 2"]) -> bool:

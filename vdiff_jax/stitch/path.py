@@ -12,9 +12,9 @@ from vdiff_jax.stitch.calibration import Calibration, all_pairs
 from vdiff_jax.stitch.features import Features, corners, detect, project
 from vdiff_jax.stitch.source import Follower, Source
 
-_APART = 0.5  # seconds between key moments
+_APART = 0.2  # seconds between key moments
 _DRIFT = 1.5  # pixels by which matches must miss a fixed geometry, in the median over moments, before it is given up
-_SMOOTH = 1.5  # key moments, the standard deviation of the path's smoothing
+_SMOOTH = 1.0  # key moments, the standard deviation of the path's smoothing
 
 
 def follow(sources: Sequence[Source], calibration: Calibration, features: Sequence[Sequence[Features]]) -> Calibration:
@@ -39,15 +39,16 @@ def follow(sources: Sequence[Source], calibration: Calibration, features: Sequen
 def smooth(
     homographies: Float[np.ndarray, "k n 3 3"], sizes: Sequence[tuple[int, int]], sigma: float
 ) -> Float[np.ndarray, "k n 3 3"]:
-    """Smooths each camera's path by its corners' paths (a Gaussian; the ends are continued), outliers taken out first.
+    """Smooths each camera's path by its corners' paths: local lines, so that a steady pan and the ends stay.
+
+    A corner that leaps away from its neighbours' median is put back first.
 
     Source: Liu et al., Bundled Camera Paths for Video Stabilization, 2013; corners as the parameters of a homography
     after Baker, Datta and Kanade, 2006.
     """
     count = len(homographies)
     distance = np.abs(np.arange(count)[:, None] - np.arange(count))
-    weight = np.exp(-0.5 * (distance / sigma) ** 2)
-    weight /= weight.sum(axis=1, keepdims=True)
+    weight = _local_lines(np.exp(-0.5 * (distance / sigma) ** 2))
     result = np.empty_like(homographies)
     for camera, size in enumerate(sizes):
         frame = corners(*size)
@@ -60,6 +61,13 @@ def smooth(
             matrix = cv2.getPerspectiveTransform(frame.astype(np.float32), even[moment].astype(np.float32))
             result[moment, camera] = matrix / matrix[2, 2]
     return result
+
+
+def _local_lines(weight: Float[np.ndarray, "k k"]) -> Float[np.ndarray, "k k"]:
+    """Turns weights of neighbours into those by which a line fitted around each moment passes through it."""
+    away = np.arange(len(weight)) - np.arange(len(weight))[:, None]
+    zeroth, first, second = ((weight * away**power).sum(axis=1, keepdims=True) for power in range(3))
+    return weight * (second - first * away) / np.maximum(zeroth * second - first**2, 1e-9)
 
 
 def _key_features(sources: Sequence[Source], calibration: Calibration):
