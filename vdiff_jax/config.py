@@ -41,10 +41,11 @@ class Train:
     Attributes:
       size: the network, "base", "fast" or, for tests, "tiny".
       tasks: each task's share of the clips.
-      loss: "charbonnier" or "mse".
+      loss: "charbonnier", "mse" or "psnr".
+      optimiser: "muon" or "adam".
       steps: where the schedule ends.
       unroll: frames that gradients are followed back through; the state is carried on over the rest of a clip.
-      learning_rate: Adam's, at its highest.
+      learning_rate: at its highest.
       warmup: steps until it is reached.
       final: share of it that is left at the end of the cosine.
       clip: the gradient's greatest global norm.
@@ -59,6 +60,7 @@ class Train:
     size: str = "fast"
     tasks: dict[str, float] = dataclasses.field(default_factory=lambda: {"denoise": 1.0})
     loss: str = "charbonnier"
+    optimiser: str = "muon"
     steps: int = 2000
     unroll: int = 5
     learning_rate: float = 1e-3
@@ -142,7 +144,8 @@ def _check_values(config: Config, origin: str) -> None:
         and data.frames % train.unroll == 0,
         f"train.size must be one of {', '.join(SIZES)}, not {train.size}": train.size in SIZES,
         f"train.tasks must be some of {', '.join(TASKS)}, not {', '.join(train.tasks)}": set(train.tasks) <= set(TASKS),
-        f"train.loss must be charbonnier or mse, not {train.loss}": train.loss in ("charbonnier", "mse"),
+        f"train.loss must be charbonnier, mse or psnr, not {train.loss}": train.loss in ("charbonnier", "mse", "psnr"),
+        f"train.optimiser must be muon or adam, not {train.optimiser}": train.optimiser in ("muon", "adam"),
         f"train.learning_rate must be positive, not {train.learning_rate}": train.learning_rate > 0,
         f"train.tasks must give positive shares, not {train.tasks}": bool(train.tasks)
         and all(share > 0 for share in train.tasks.values()),

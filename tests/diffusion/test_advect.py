@@ -5,38 +5,74 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from vdiff_jax.diffusion.advect import advect, to_grid
+from vdiff_jax.diffusion.advect import advect, advect_unshuffled, to_grid
+from vdiff_jax.preprocess.grids import repeat, shuffle
 
 
 def field(shape, x, y):
     return jnp.broadcast_to(jnp.array([x, y], jnp.float32), (*shape, 2))
 
 
-@pytest.mark.parametrize("nearest", [False, True])
-def test_whole_pixels_move_exactly(nearest):
+def by_pixels(image, velocity):
+    return advect(image, velocity)
+
+
+def by_blocks(image, velocity, *, nearest=False):
+    moved, inside = advect_unshuffled(image, velocity[..., ::2, ::2, :], nearest=nearest)
+    return shuffle(moved), repeat(inside)
+
+
+def by_nearest_blocks(image, velocity):
+    return by_blocks(image, velocity, nearest=True)
+
+
+WAYS = [by_pixels, by_blocks, by_nearest_blocks]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_whole_pixels_move_exactly(way):
     image = np.random.default_rng(0).random((10, 12, 3), np.float32)
-    moved, inside = advect(jnp.asarray(image), field((10, 12), 2, -1), nearest=nearest)
-    np.testing.assert_allclose(moved[1:, :-2], image[:-1, 2:], atol=1e-6)
-    assert inside[1:, :-2].min() == 1
+    moved, inside = way(jnp.asarray(image), field((10, 12), 2, -1))
+    np.testing.assert_allclose(moved[2:, :-2], image[1:-1, 2:], atol=1e-6)
+    assert inside[2:, :-2].min() == 1
     assert inside[:, -1].max() == 0
 
 
-def test_between_pixels_is_bilinear():
+@pytest.mark.parametrize("way", WAYS)
+def test_what_does_not_move_stays(way):
+    image = np.random.default_rng(0).random((6, 8, 2), np.float32)
+    moved, inside = way(jnp.asarray(image), field((6, 8), 0, 0))
+    np.testing.assert_array_equal(moved, image)
+    assert inside.min() == 1
+
+
+def test_nearest_samples_are_taken():
     image = np.random.default_rng(1).random((9, 11, 2), np.float32)
-    flow = np.random.default_rng(2).uniform(-1, 1, (9, 11, 2)).astype(np.float32)
+    flow = np.random.default_rng(2).uniform(-2, 2, (9, 11, 2)).astype(np.float32)
     moved, _ = advect(jnp.asarray(image), jnp.asarray(flow))
     y, x = np.mgrid[:9, :11].astype(np.float32)
     for c in range(2):
+        expected = map_coordinates(image[..., c], np.rint([y + flow[..., 1], x + flow[..., 0]]), order=0)
+        np.testing.assert_array_equal(moved[2:-2, 2:-2, c], expected[2:-2, 2:-2])
+
+
+def test_between_pixels_is_bilinear():
+    image = np.random.default_rng(1).random((10, 12, 2), np.float32)
+    flow = np.random.default_rng(2).uniform(-1, 1, (5, 6, 2)).astype(np.float32).repeat(2, 0).repeat(2, 1)
+    moved, _ = by_blocks(jnp.asarray(image), jnp.asarray(flow))
+    y, x = np.mgrid[:10, :12].astype(np.float32)
+    for c in range(2):
         expected = map_coordinates(image[..., c], [y + flow[..., 1], x + flow[..., 0]], order=1, mode="nearest")
-        np.testing.assert_allclose(moved[1:-1, 1:-1, c], expected[1:-1, 1:-1], atol=1e-5)
+        np.testing.assert_allclose(moved[2:-2, 2:-2, c], expected[2:-2, 2:-2], atol=1e-5)
 
 
-def test_batches_do_not_mix():
+@pytest.mark.parametrize("way", WAYS)
+def test_batches_do_not_mix(way):
     images = jnp.asarray(np.random.default_rng(3).random((2, 8, 8, 1), np.float32))
     flow = jnp.stack([field((8, 8), 1, 0), field((8, 8), 0, 2)])
-    together, _ = advect(images, flow)
+    together, _ = way(images, flow)
     for n in range(2):
-        alone, _ = advect(images[n], flow[n])
+        alone, _ = way(images[n], flow[n])
         np.testing.assert_array_equal(together[n], alone)
 
 

@@ -58,20 +58,27 @@ def rollout(
 def look_ahead(observation: Observation, following: Observation | None = None) -> Observation:
     """For each frame, values, known and time of the next frame that holds something; known = 0 where there is none."""
     axis = _time_axis(observation)
-    last = jax.tree.map(lambda leaf: jnp.zeros_like(jnp.take(leaf, 0, axis=axis)), _plain(observation))
+    last = jax.tree.map(lambda leaf: jnp.zeros_like(jnp.take(leaf, 0, axis=axis)), _seen(observation))
     if following is not None:
-        last = jax.tree.map(lambda leaf: jnp.take(leaf, 0, axis=axis), _plain(following))
+        last = jax.tree.map(lambda leaf: jnp.take(leaf, 0, axis=axis), _seen(following))
+    frames = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, axis, 0), _seen(observation))
+    held = holds(frames.known)
 
-    def body(ahead: Observation, frame: Observation) -> tuple[Observation, Observation]:
-        return _advance(ahead, frame, holds(frame.known)), ahead
+    def next_ones() -> Observation:
+        return jax.tree.map(lambda leaf, end: jnp.concatenate([leaf[1:], end[None]]), frames, last)
 
-    frames = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, axis, 0), _plain(observation))
-    _, ahead = lax.scan(body, last, frames, reverse=True)
+    def next_that_hold() -> Observation:
+        def body(ahead: Observation, frame: Observation) -> tuple[Observation, Observation]:
+            return _advance(ahead, frame, holds(frame.known)), ahead
+
+        return lax.scan(body, last, frames, reverse=True)[1]
+
+    ahead = lax.cond(jnp.all(held > 0), next_ones, next_that_hold)
     return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, axis), ahead)
 
 
-def _plain(observation: Observation) -> Observation:
-    return dataclasses.replace(observation, velocity=None, reduced=None)
+def _seen(observation: Observation) -> Observation:
+    return dataclasses.replace(observation, sigma=None, velocity=None, reduced=None)
 
 
 def _time_axis(observation: Observation) -> int:
@@ -80,6 +87,10 @@ def _time_axis(observation: Observation) -> int:
 
 def _advance(old, new, held: Float[Array, "*b"]):
     """The new state for examples whose frame holds something, the old one for the others."""
-    return jax.tree.map(
-        lambda o, n: jnp.where(held.reshape(held.shape + (1,) * (n.ndim - held.ndim)) > 0, n, o), old, new
-    )
+
+    def chosen():
+        return jax.tree.map(
+            lambda o, n: jnp.where(held.reshape(held.shape + (1,) * (n.ndim - held.ndim)) > 0, n, o), old, new
+        )
+
+    return lax.cond(jnp.all(held > 0), lambda: new, chosen)

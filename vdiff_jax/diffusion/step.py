@@ -6,14 +6,15 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from vdiff_jax.diffusion.advect import advect, to_grid
+from vdiff_jax.diffusion.advect import advect, advect_unshuffled, to_grid
 from vdiff_jax.nn.network import Network, NetworkConfig, zeros_like_levels
-from vdiff_jax.observation import Leaf, Observation, holds, luma_chroma
+from vdiff_jax.observation import Leaf, Observation, holds
 from vdiff_jax.preprocess.fill import fill
-from vdiff_jax.preprocess.grids import average, shuffle, unshuffle
+from vdiff_jax.preprocess.grids import shuffle, unshuffle
 
 INPUTS = 52
 """Channels of the encoder's input on the half-size grid."""
@@ -53,14 +54,16 @@ def start(config: NetworkConfig, shape: tuple[int, ...]) -> Carry:
 
 
 class Neighbour(NamedTuple):
-    """Another frame moved to this one, and how far each sample of it is to be trusted."""
+    """Another frame moved to this one, unshuffled, and how far each sample of it is to be trusted."""
 
-    values: Float[Array, "*b h w c"]
-    trust: Float[Array, "*b h w 2"]
+    values: Float[Array, "*b h2 w2 12"]
+    trust: Float[Array, "*b h2 w2 8"]
 
 
 def step(network: Network, carry: Carry, frame: Observation, ahead: Observation, *, project: Project) -> Carry:
     """Takes the carry over one frame; the new carry's result is the frame's.
+
+    All that follows works on the half-size grid, a pixel's four neighbours in a block being channels.
 
     Args:
       network: the network.
@@ -69,25 +72,31 @@ def step(network: Network, carry: Carry, frame: Observation, ahead: Observation,
       ahead: what is known of the next frame that holds something.
       project: brings a guess back to what was measured.
     """
+    values, known, sigma = (unshuffle(leaf) for leaf in (frame.values, frame.known, frame.sigma))
     hidden, last = _move_carry(carry, frame.velocity)
     following = _move_ahead(ahead, frame.velocity)
-    z = _initial(frame, last)
-    following = Neighbour(_mix(following.values, z, following.trust), following.trust)
-    features = network.encode(_inputs(carry, frame, ahead, last, following, z))
+    u, trust = _initial(values, known, last)
+    following = Neighbour(_mix(following.values, u, following.trust), following.trust)
+    features = network.encode(_inputs(carry, frame, ahead, u, known, sigma, last, following))
     hidden = network.recur(features, hidden)
-    error = unshuffle(_expected_error(frame))
-    neighbours = [unshuffle(n.values) for n in (last, following)]
+    error = _expected_error(known, sigma)
 
     def diffuse(z: Float[Array, "*b h w c"], _: None) -> tuple[Float[Array, "*b h w c"], None]:
         u = unshuffle(z)
         correction = network.correct(u - 0.5, hidden, features)
-        for gate, neighbour in zip((correction.last, correction.ahead), neighbours):
-            u = u + gate.repeat(3, axis=-1) * (neighbour - u)
+        for gate, neighbour in zip((correction.last, correction.ahead), (last, following)):
+            u = u + (gate @ _PIXEL_TO_CHANNELS) * (neighbour.values - u)
         return project(shuffle(u + error * correction.residual), frame), None
 
-    z, _ = lax.scan(diffuse, z, length=network.config.steps)
-    trust = jnp.maximum(luma_chroma(frame.known), FADE * last.trust)
-    return Carry(hidden=hidden, result=z, trust=trust, time=frame.time)
+    z, _ = lax.scan(diffuse, shuffle(u), length=network.config.steps)
+    return Carry(hidden=hidden, result=z, trust=shuffle(trust), time=frame.time)
+
+
+# What spreads and gathers channels of the four pixels of a block: matrices, for loops over three channels are slow.
+_PIXEL_TO_CHANNELS = np.kron(np.eye(4, dtype=np.float32), np.ones((1, 3), np.float32))
+_PAIR_TO_CHANNELS = np.kron(np.eye(4, dtype=np.float32), np.array([[1, 0, 0], [0, 1, 1]], np.float32))
+_CHANNELS_TO_PAIR = np.kron(np.eye(4, dtype=np.float32), np.array([[1, 0], [0, 1], [0, 0]], np.float32))
+_MEAN_PAIR = np.tile(np.eye(2, dtype=np.float32), (4, 1)) / 4
 
 
 def impose(z: Float[Array, "*b h w c"], frame: Observation) -> Float[Array, "*b h w c"]:
@@ -98,48 +107,53 @@ def impose(z: Float[Array, "*b h w c"], frame: Observation) -> Float[Array, "*b 
 
 def _move_carry(carry: Carry, velocity: Array | None) -> tuple[list[Array], Neighbour]:
     # The result learns from its own frame's loss alone: its gradient is not followed back through time.
-    result = lax.stop_gradient(jnp.concatenate([carry.result, carry.trust], axis=-1))
+    result, trust = lax.stop_gradient((carry.result, carry.trust))
     if velocity is None:
-        return carry.hidden, Neighbour(result[..., :3], result[..., 3:])
+        return carry.hidden, Neighbour(unshuffle(result), unshuffle(trust))
     backward = velocity[..., :2]
-    hidden = [advect(h, to_grid(backward, 2 << level), nearest=True)[0] for level, h in enumerate(carry.hidden)]
-    moved, inside = advect(result, to_grid(backward, 1))
-    return hidden, Neighbour(moved[..., :3], moved[..., 3:] * inside)
+    hidden = [advect(h, to_grid(backward, 2 << level))[0] for level, h in enumerate(carry.hidden)]
+    cells = to_grid(backward, 2) * 2
+    moved, inside = advect_unshuffled(result, cells)
+    return hidden, Neighbour(moved, advect_unshuffled(trust, cells, nearest=True)[0] * inside)
 
 
 def _move_ahead(ahead: Observation, velocity: Array | None) -> Neighbour:
-    trust = luma_chroma(ahead.known)
     if velocity is None:
-        return Neighbour(ahead.values, trust)
-    moved, inside = advect(jnp.concatenate([ahead.values, trust], axis=-1), to_grid(velocity[..., 2:], 1), nearest=True)
-    return Neighbour(moved[..., :3], moved[..., 3:] * inside)
+        return Neighbour(unshuffle(ahead.values), unshuffle(ahead.known) @ _CHANNELS_TO_PAIR)
+    cells = to_grid(velocity[..., 2:], 2) * 2
+    moved, inside = advect_unshuffled(ahead.values, cells, nearest=True)
+    known, _ = advect_unshuffled(ahead.known, cells, nearest=True)
+    return Neighbour(moved, (known @ _CHANNELS_TO_PAIR) * inside)
 
 
-def _mix(a: Array, b: Array, trust: Float[Array, "*b h w 2"]) -> Array:
+def _mix(a: Array, b: Array, trust: Float[Array, "*b h2 w2 8"]) -> Array:
     """The first image as far as it is trusted, elsewhere the second."""
-    return b + _per_channel(trust) * (a - b)
+    return b + (trust @ _PAIR_TO_CHANNELS) * (a - b)
 
 
-def _per_channel(luma_and_chroma: Float[Array, "*b h w 2"]) -> Float[Array, "*b h w 3"]:
-    return jnp.concatenate([luma_and_chroma, luma_and_chroma[..., 1:]], axis=-1)
+def _initial(values: Array, known: Array, last: Neighbour) -> tuple[Array, Array]:
+    """u₀: what is known; elsewhere the moved last result; where there is none, the mean of the surroundings.
+
+    And how far what is handed on may be trusted.
+    """
+
+    def with_holes() -> tuple[Array, Array]:
+        trusted = ((last.trust > 0).astype(last.trust.dtype)) @ _PAIR_TO_CHANNELS
+        guess = 0.5 + trusted * (last.values - 0.5)
+        u = known * values + (1 - known) * guess
+        support = jnp.maximum(known, trusted)
+        u = lax.cond(jnp.all(support > 0), lambda: u, lambda: unshuffle(fill(shuffle(u), shuffle(support))))
+        return u, jnp.maximum(known @ _CHANNELS_TO_PAIR, FADE * last.trust)
+
+    return lax.cond(jnp.all(known == 1), lambda: (values, jnp.ones_like(last.trust)), with_holes)
 
 
-def _initial(frame: Observation, last: Neighbour) -> Float[Array, "*b h w c"]:
-    """z₀: what is known; elsewhere the moved last result; where there is none, the mean of the surroundings."""
-    trusted = (last.trust > 0).astype(last.trust.dtype)
-    guess = _mix(last.values, jnp.full_like(last.values, 0.5), trusted)
-    z = frame.known * frame.values + (1 - frame.known) * guess
-    support = jnp.maximum(frame.known, _per_channel(trusted))
-    return lax.cond(jnp.all(support > 0), lambda: z, lambda: fill(z, support))
-
-
-def _expected_error(frame: Observation) -> Float[Array, "*b h w c"]:
+def _expected_error(known: Array, sigma: Array) -> Float[Array, "*b h2 w2 12"]:
     """The unit of the correction: sigma where a sample is known, a pixel's usual contrast where it is not."""
-    return jnp.sqrt(frame.known * frame.sigma**2 + (1 - frame.known) * 0.15**2) + 0.005
+    return jnp.sqrt(known * sigma**2 + (1 - known) * 0.15**2) + 0.005
 
 
-def _inputs(carry, frame, ahead, last, following, z) -> Float[Array, "*b h2 w2 i"]:
-    half = average(jnp.concatenate([10 * luma_chroma(frame.sigma), last.trust, following.trust], axis=-1))
+def _inputs(carry, frame, ahead, u, known, sigma, last, following) -> Float[Array, "*b h2 w2 52"]:
     # The distances in time are 0 where there is no neighbour.
     distance = jnp.stack(
         [
@@ -148,6 +162,8 @@ def _inputs(carry, frame, ahead, last, following, z) -> Float[Array, "*b h2 w2 i
         ],
         axis=-1,
     )
-    distance = jnp.broadcast_to(distance[..., None, None, :], (*half.shape[:-1], 2)).astype(half.dtype)
-    images = [unshuffle(image - 0.5) for image in (z, last.values, following.values)]
-    return jnp.concatenate([*images, unshuffle(luma_chroma(frame.known)), half, distance], axis=-1)
+    distance = jnp.broadcast_to(distance[..., None, None, :], (*u.shape[:-1], 2)).astype(u.dtype)
+    images = [image - 0.5 for image in (u, last.values, following.values)]
+    sigma = 10 * sigma @ (_CHANNELS_TO_PAIR @ _MEAN_PAIR)
+    means = [sigma, last.trust @ _MEAN_PAIR, following.trust @ _MEAN_PAIR]
+    return jnp.concatenate([*images, known @ _CHANNELS_TO_PAIR, *means, distance], axis=-1)

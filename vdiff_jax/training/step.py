@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+import optax.contrib
 from flax import nnx
 from jax import lax
 from jaxtyping import Array, Int
@@ -41,8 +42,21 @@ def schedule(train: Train) -> optax.Schedule:
 
 
 def optimiser(train: Train) -> optax.GradientTransformation:
-    """Adam on gradients clipped by their global norm."""
-    return optax.chain(optax.clip_by_global_norm(train.clip), optax.adam(schedule(train), b2=0.99))
+    """Adam or Muon (whose kernels move by matrices that are nearly orthogonal) on clipped gradients."""
+    rules = {
+        "adam": lambda: optax.adam(schedule(train), b2=0.99),
+        "muon": lambda: optax.contrib.muon(
+            schedule(train),
+            adam_b2=0.99,
+            consistent_rms=0.2,  # so that the learning rate means the same as Adam's
+            muon_weight_dimension_numbers=lambda params: jax.tree.map(_as_matrix, params),
+        ),
+    }
+    return optax.chain(optax.clip_by_global_norm(train.clip), rules[train.optimiser]())
+
+
+def _as_matrix(leaf: Array) -> optax.contrib.MuonDimensionNumbers | None:
+    return optax.contrib.MuonDimensionNumbers((0, 1, 2), 3) if leaf.ndim == 4 else None
 
 
 def initial(train: Train) -> tuple[nnx.GraphDef, State]:
