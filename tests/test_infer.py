@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from vdiff_jax import infer, sample
+from vdiff_jax import infer, media, sample
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess:
@@ -89,6 +89,10 @@ def test_help_answers_at_once():
         ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--sigma", "300"], "300"),
         ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--weights", "{folder}/text.mp4"], "text.mp4"),
         ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--weights", "none"], "none"),
+        ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--fps", "50"], "interpolate"),
+        ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--task", "interpolate"], "--fps"),
+        ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--task", "interpolate", "--fps", "10"], "10"),
+        ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--task", "interpolate", "--slow", "0.5"], "0.5"),
     ],
 )
 def test_bad_input_is_one_named_line(tmp_path, capsys, arguments, says):
@@ -129,3 +133,23 @@ def test_mask_alone_leaves_every_other_sample(tmp_path):
             assert (luma_x[100:140, 200:260] != luma_y[100:140, 200:260]).any()
             luma_x[100:140, 200:260] = luma_y[100:140, 200:260] = 0
             np.testing.assert_array_equal(luma_x, luma_y)
+
+
+def test_interpolation_keeps_the_frames_that_exist(tmp_path):
+    target = tmp_path / "out.mkv"
+    rate = media.probe(sample.TRUTH).rate
+    code = infer.main(
+        f"repair {sample.TRUTH} -o {target} --task interpolate --fps {2 * rate} --codec ffv1 --to 0.3".split()
+    )
+    assert code == 0
+    with media.open_reader(sample.TRUTH, stop=0.3) as reader:
+        given = [frame.planes[0] for frame in reader]
+    with media.open_reader(target) as reader:
+        assert reader.info.rate == 2 * rate
+        made = [frame.planes[0] for frame in reader]
+    assert len(made) == 2 * len(given) - 1
+    np.testing.assert_array_equal(made[::2], given)
+    middle = np.stack(made[1::2]).astype(float)
+    apart = np.abs(np.stack(given[1:]).astype(float) - given[:-1]).mean()
+    assert np.abs(middle - given[:-1]).mean() < apart
+    assert np.abs(middle - given[1:]).mean() < apart

@@ -1,12 +1,13 @@
 """The library's door for arrays: clips in memory in, clips in memory out."""
 
 import itertools
+from fractions import Fraction
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 
-from vdiff_jax.errors import ClipError, MaskError
+from vdiff_jax.errors import ClipError, MaskError, OptionError
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.pipeline import repair as repair_file
 from vdiff_jax.pipeline import repair_frames
@@ -21,6 +22,7 @@ def repair(
     task: str = "auto",
     mask: np.ndarray | str | Path | None = None,
     sigma: float | int | None = None,
+    slow: float | None = None,
     weights: str = "base",
     **keywords,
 ) -> np.ndarray | dict:
@@ -30,9 +32,10 @@ def repair(
       clip: `t h w c` R'G'B' or grey (c = 3 or 1), uint8, or float in [0, 1] (noise may reach beyond; the result is not
         rounded); or a path, with `output`.
       output: where to write, if `clip` is a path.
-      task: "auto", "denoise" or "inpaint".
+      task: "auto", "denoise", "inpaint" or "interpolate".
       mask: True where the clip is to be filled: `h w`, or `t h w`; a path, if `clip` is one.
       sigma: the noise's standard deviation in 8-bit units; measured if left out.
+      slow: for interpolate, how many times slower: 2 makes one frame between any two (2 t - 1 in all).
       weights: "base", "fast" or a file.
       **keywords: more of `pipeline.repair`, for paths.
 
@@ -41,13 +44,14 @@ def repair(
 
     Raises:
       ClipError: an array that is no clip.
+      OptionError: interpolate without `slow`, or `slow` without interpolate.
       MaskError: a mask that does not fit.
       VdiffError: one of its other kinds.
     """
     if isinstance(clip, str | Path):
         if output is None:
             raise ClipError("a path to repair needs a path to write to: pass output")
-        return repair_file(clip, output, task=task, mask=mask, sigma=sigma, weights=weights, **keywords)
+        return repair_file(clip, output, task=task, mask=mask, sigma=sigma, slow=slow, weights=weights, **keywords)
     if output is not None or keywords:
         raise ClipError(f"for an array there is no {'output' if output is not None else ', '.join(keywords)}")
     clip = np.asarray(clip)
@@ -56,7 +60,10 @@ def repair(
     frames = [Frame(tuple(np.moveaxis(frame, -1, 0)), n) for n, frame in enumerate(clip)]
     masks = itertools.repeat(None) if mask is None else _masks(np.asarray(mask), clip.shape)
     plan = make_plan(task, frames[:24], pixels, masked=mask is not None, sigma=sigma, weights=weights)
-    restored = repair_frames(load(weights), frames, masks, pixels, clip.shape[1:3], plan)
+    if (slow is None) == (task == "interpolate") or (slow is not None and slow <= 1):
+        raise OptionError(f"slow={slow} with task {task}: interpolate takes a number above 1, no other task takes any")
+    interval = None if slow is None else 1 / Fraction(slow).limit_denominator(1001)
+    restored = repair_frames(load(weights), frames, masks, pixels, clip.shape[1:3], plan, interval)
     return np.stack([np.stack(frame.planes, axis=-1) for frame in restored])
 
 

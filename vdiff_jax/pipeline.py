@@ -1,22 +1,25 @@
 """The flow: read, preprocess, diffuse, postprocess, write."""
 
 import contextlib
+import dataclasses
 import itertools
 import logging
 import resource
 import time
 from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vdiff_jax import media
-from vdiff_jax.errors import MaskError
+from vdiff_jax.errors import MaskError, OptionError
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.threads import Prefetch
 from vdiff_jax.plan import Plan, make_plan
 from vdiff_jax.preprocess.chunks import Chunk, chunks, prepare
+from vdiff_jax.preprocess.insertion import retimed
 from vdiff_jax.restorer import Restorer
 from vdiff_jax.weights import Weights, load
 
@@ -36,6 +39,8 @@ def repair(
     task: str = "auto",
     mask: str | Path | None = None,
     sigma: float | None = None,
+    fps: Fraction | float | None = None,
+    slow: Fraction | float | None = None,
     weights: str = "base",
     codec: str | None = None,
     options: dict[str, str] | None = None,
@@ -58,9 +63,11 @@ def repair(
         masks = _masks(mask, info, start, stack)
         plan = make_plan(task, first, info.pixels, masked=mask is not None, sigma=sigma, weights=weights)
         log.info("%s: %s", " and ".join(plan.tasks) or "nothing to do", plan.why)
-        writer = stack.enter_context(media.open_writer(target, info, codec=codec, options=options, copy_from=source))
+        shown, interval = _timing(task, info, fps, slow)
+        sound = source if slow is None else None
+        writer = stack.enter_context(media.open_writer(target, shown, codec=codec, options=options, copy_from=sound))
         size = (info.height, info.width)
-        restored, restorer = _restored(network, frames, masks, info.pixels, size, plan, clock, stack)
+        restored, restorer = _restored(network, frames, masks, info.pixels, size, plan, clock, stack, interval)
         count = 0
         for frame in restored:
             with clock.stage("write"):
@@ -77,21 +84,33 @@ def repair_frames(
     pixels: PixelFormat,
     size: tuple[int, int],
     plan: Plan,
+    interval: Fraction | None = None,
 ) -> Iterator[Frame]:
-    """The same from frames to frames, for arrays in memory."""
+    """The same from frames to frames, for arrays in memory; `interval` as in `retimed`."""
     with contextlib.ExitStack() as stack:
-        yield from _restored(network, frames, masks, pixels, size, plan, Clock(), stack)[0]
+        yield from _restored(network, frames, masks, pixels, size, plan, Clock(), stack, interval)[0]
 
 
 def _restored(
-    network: Weights, frames, masks, pixels: PixelFormat, size, plan: Plan, clock: "Clock", stack: contextlib.ExitStack
+    network: Weights,
+    frames,
+    masks,
+    pixels: PixelFormat,
+    size,
+    plan: Plan,
+    clock: "Clock",
+    stack: contextlib.ExitStack,
+    interval: Fraction | None,
 ):
     """Preprocess, in a thread; diffuse and postprocess, on the device. Nothing to do: the frames as they are."""
     if not plan.tasks:
         return iter(frames), None
     restorer = Restorer(network, pixels, size, plan.sigma)
-    prepared = chunks(prepare(frames, masks, pixels, restorer.multiple), restorer.frames)
-    ahead: Prefetch[Chunk] = Prefetch(clock.timed("preprocess", prepared), depth=2)
+    prepared = prepare(frames, masks, pixels, restorer.multiple)
+    if interval is not None:
+        prepared = retimed(prepared, interval)
+    cut = chunks(prepared, restorer.frames)
+    ahead: Prefetch[Chunk] = Prefetch(clock.timed("preprocess", cut), depth=2)
     stack.callback(ahead.close)
     return itertools.chain.from_iterable(_diffused(ahead, restorer, clock)), restorer
 
@@ -108,6 +127,33 @@ def _peek(frames: Iterator[Frame], frame_bytes: int) -> tuple[Iterator[Frame], l
     count = max(2, min(_MEASURED, _MEASURED_BYTES // max(frame_bytes, 1)))
     first = list(itertools.islice(frames, count))
     return itertools.chain(first, frames), first
+
+
+def _timing(
+    task: str, info: media.VideoInfo, fps: Fraction | float | None, slow: Fraction | float | None
+) -> tuple[media.VideoInfo, Fraction | None]:
+    """What the output's frames are, and the interval between them in the input's time base; `None`: as they come.
+
+    Raises:
+      OptionError: a rate or slowness that makes no frames, or that another task is not made for.
+    """
+    if task != "interpolate":
+        if fps is not None or slow is not None:
+            raise OptionError("fps and slow are interpolate's: pass --task interpolate with them")
+        return info, None
+    if (fps is None) == (slow is None):
+        raise OptionError("interpolate needs either --fps, the rate to reach, or --slow, how many times slower to play")
+    if slow is not None:
+        if slow <= 1:
+            raise OptionError(f"slow {float(slow):g} is out of range: it is how many times slower to play, above 1")
+        rate, seconds = info.rate, 1 / (info.rate * Fraction(slow))
+    else:
+        rate = Fraction(fps).limit_denominator(1001)
+        if not info.rate <= rate <= 1000:
+            raise OptionError(f"fps {float(fps):g} is out of range: from the video's {float(info.rate):.6g} to 1000")
+        seconds = 1 / rate
+    frames = info.frames and round(info.frames * float(1 / (info.rate * seconds)))
+    return dataclasses.replace(info, rate=rate, time_base=1 / rate, frames=frames), seconds / info.time_base
 
 
 def _masks(mask: str | Path | None, info: media.VideoInfo, start: float | None, stack: contextlib.ExitStack):

@@ -17,7 +17,7 @@ from vdiff_jax.tasks.denoise import STRONGEST
 
 log = logging.getLogger(__name__)
 
-TASKS = ("auto", "denoise", "inpaint")
+TASKS = ("auto", "denoise", "inpaint", "interpolate")
 CLEAN = 1.5 / 255
 """Noise below this is left alone unless sigma is given: it can't be told from fine texture."""
 
@@ -76,6 +76,9 @@ def make_plan(
         )
     if sigma is not None and not 0 <= sigma <= 255:
         raise OptionError(f"sigma {sigma} is out of range: it is in 8-bit units, 0 to 255")
+    if task == "interpolate":
+        why = "frames at other times were asked for; those that exist stay as they are"
+        return Plan(tasks=("interpolate",), weights=weights, sigma=np.zeros(3, np.float32), sigma_rgb=0.0, why=why)
     holes = ("inpaint",) if masked else ()
     reason = "a mask says what to fill" if masked else ""
     if sigma is not None:

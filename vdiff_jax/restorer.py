@@ -42,24 +42,22 @@ class Restorer:
         self.frames = int(np.clip(_PIXELS_A_CHUNK // (size[0] * size[1]), 1, _LONGEST))
         self._padded = tuple(side + -side % self.multiple for side in size)
         self._carry = self._start()
-        self._index = 0
         self._compiled = None
         self.compile_seconds = 0.0
 
     def __call__(self, chunk: Chunk) -> list[Frame]:
-        """The restored frames of a chunk; chunks come in order."""
+        """The restored frames of a chunk that are to be shown; chunks come in order."""
         if chunk.starts_shot:
             self._carry = self._start()
-        time_of = np.float32(self._index) + np.arange(len(chunk.valid), dtype=np.float32)
-        inputs = (chunk.planes, chunk.valid, chunk.mask, chunk.velocity, time_of, self._sigma)
+        inputs = (chunk.planes, chunk.valid, chunk.mask, chunk.velocity, chunk.time, self._sigma)
         if self._compiled is None:
             self._compiled = self._compile(inputs)
         self._carry, planes = self._compiled(self._params, self._carry, *inputs)
-        self._index += len(chunk.frames)
         planes = [np.asarray(plane) for plane in planes]
         return [
             Frame(tuple(plane[n] for plane in planes), frame.pts, frame.duration)
             for n, frame in enumerate(chunk.frames)
+            if frame is not None
         ]
 
     def _start(self) -> Carry:

@@ -12,34 +12,52 @@ from vdiff_jax.preprocess.motion import Seen, see, velocity
 from vdiff_jax.preprocess.shots import ShotDetector, thumbnail
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A frame with what was measured on it: its mask (True: repair), and what motion is measured on."""
+    """A frame with what was measured on it.
+
+    Attributes:
+      frame: the frame; for one that holds nothing the planes of a neighbour stand in.
+      mask: True where it is to be repaired; `None` without a mask.
+      seen: what motion is measured on.
+      starts_shot: it is the first of its shot.
+      shown: it is asked for; otherwise the others are to learn from it.
+      following: for a frame that holds nothing, the next one that does; `None` for all others.
+    """
 
     frame: Frame
     mask: Bool[np.ndarray, "h w"] | None
     seen: Seen
     starts_shot: bool
+    shown: bool = True
+    following: "Prepared | None" = None
+
+    @property
+    def holds(self) -> bool:
+        """Something of the frame is known."""
+        return self.following is None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """Up to n frames of one shot, as arrays of exactly n, and the frame after them.
+    """Up to n frames of one shot, as arrays of exactly n, and the next frame after them that holds something.
 
     Attributes:
-      frames: the frames themselves, at most n.
+      frames: the frames themselves, at most n; `None` for one that is not shown.
       planes: n + 1 frames' planes; what follows the chunk is the last, what is missing repeats the one before.
-      valid: n + 1 flags, 1 for a frame that is there.
+      valid: n + 1 flags, 1 for a frame that holds something.
       mask: n + 1 masks, 1 where nothing is known; `None` without a mask.
       velocity: of the n frames.
+      time: n + 1 times, in frame intervals.
       starts_shot: the first frame is the first of its shot.
     """
 
-    frames: list[Frame]
+    frames: list[Frame | None]
     planes: tuple[np.ndarray, ...]
     valid: Float[np.ndarray, " n1"]
     mask: Bool[np.ndarray, "n1 h w"] | None
     velocity: Float[np.ndarray, "n hv wv 4"]
+    time: Float[np.ndarray, " n1"]
     starts_shot: bool
 
 
@@ -48,43 +66,50 @@ def prepare(
 ) -> Iterator[Prepared]:
     """Measures each frame; one frame behind, as the detector of shots is."""
     detector = ShotDetector()
-    waiting: tuple | None = None
-    for frame, mask in zip(frames, masks):
+    waiting: dict | None = None
+    for index, (frame, mask) in enumerate(zip(frames, masks)):
         luma = _luma(frame, pixels)
         verdict = detector.push(thumbnail(luma))
         if waiting is not None:
-            yield Prepared(*waiting, bool(verdict))
+            yield Prepared(**waiting, starts_shot=bool(verdict))
         known = None if mask is None else _padded((~mask).astype(np.float32), multiple)
-        waiting = (frame, mask, see(_padded(luma, multiple), known))
+        seen = see(_padded(luma, multiple), known, time=float(index))
+        waiting = {"frame": frame, "mask": mask, "seen": seen}
     if waiting is not None:
-        yield Prepared(*waiting, bool(detector.finish()))
+        yield Prepared(**waiting, starts_shot=bool(detector.finish()))
 
 
 def chunks(prepared: Iterable[Prepared], size: int) -> Iterator[Chunk]:
     """Chunks of at most `size` frames; none reaches over a cut."""
     waiting: list[Prepared] = []
     before: Prepared | None = None
+    begins = True
     for item in prepared:
         if waiting and (item.starts_shot or len(waiting) == size):
-            yield _chunk(waiting, before, None if item.starts_shot else item, size)
-            before = None if item.starts_shot else waiting[-1]
+            yield _chunk(waiting, before, None if item.starts_shot else item, size, begins)
+            begins = item.starts_shot
+            before = None if begins else next((i for i in reversed(waiting) if i.holds), before)
             waiting = []
         waiting.append(item)
     if waiting:
-        yield _chunk(waiting, before, None, size)
+        yield _chunk(waiting, before, None, size, begins)
 
 
-def _chunk(items: list[Prepared], before: Prepared | None, following: Prepared | None, size: int) -> Chunk:
+def _chunk(
+    items: list[Prepared], before: Prepared | None, after: Prepared | None, size: int, starts_shot: bool
+) -> Chunk:
     missing = size - len(items)
-    line = [*items, *[items[-1]] * missing, following or items[-1]]
-    field = velocity([i.seen for i in items], before and before.seen, following and following.seen)
+    after = after and (after.following or after)
+    line = [*items, *[items[-1]] * missing, after or items[-1]]
+    field = velocity([i.seen for i in items], before=before and before.seen, after=after and after.seen)
     return Chunk(
-        frames=[item.frame for item in items],
+        frames=[item.frame if item.shown else None for item in items],
         planes=tuple(np.stack(planes) for planes in zip(*(item.frame.planes for item in line))),
-        valid=np.array([1.0] * len(items) + [0.0] * missing + [float(following is not None)], np.float32),
+        valid=np.array([*(float(i.holds) for i in items), *[0.0] * missing, float(after is not None)], np.float32),
         mask=None if items[0].mask is None else np.stack([item.mask for item in line]),
         velocity=np.concatenate([field, np.zeros((missing, *field.shape[1:]), np.float32)]),
-        starts_shot=before is None,
+        time=np.array([item.seen.time for item in line], np.float32),
+        starts_shot=starts_shot,
     )
 
 

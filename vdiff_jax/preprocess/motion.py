@@ -23,14 +23,14 @@ class MotionMeter:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flow.setFinestScale(1)
 
-    def displacement(self, here: "Seen", there: "Seen | None") -> Float[np.ndarray, "hv wv 2"]:
-        """Where each pixel of one frame lies in another, in full-size pixels, on the velocity grid; 0 without another.
+    def displacement(self, here: "Seen", there: "Seen") -> Float[np.ndarray, "hv wv 2"]:
+        """Where each pixel of one frame lies in another, in full-size pixels, on the velocity grid.
 
         Under a hole the motion around it is continued.
         """
         height, width = here.small.shape
         size = (width * 2 // VELOCITY_GRID, height * 2 // VELOCITY_GRID)
-        if there is None or min(height, width) < _SMALLEST:
+        if min(height, width) < _SMALLEST:
             return np.zeros((size[1], size[0], 2), np.float32)
         flow = self._flow.calc(here.small, there.small, None)
         field = 2.0 * cv2.resize(flow, size, interpolation=cv2.INTER_AREA)
@@ -58,36 +58,129 @@ def spread(image: Float[np.ndarray, "h w c"], known: Float[np.ndarray, "h w"]) -
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """What motion is measured on: a frame's small picture, and where it was known (`None`: everywhere)."""
+    """What motion is measured on.
 
-    small: UInt8[np.ndarray, "h2 w2"]
+    Attributes:
+      small: the frame's small picture; `None` for a frame that holds nothing.
+      known: where it was known; `None`: everywhere.
+      time: the frame's time in frame intervals.
+      size: its height and width in pixels.
+    """
+
+    small: UInt8[np.ndarray, "h2 w2"] | None
     known: Float[np.ndarray, "hv wv"] | None
+    time: float | int
+    size: tuple[int, int]
 
 
-def see(luma: Float[np.ndarray, "h w"], known: Float[np.ndarray, "h w"] | None = None) -> Seen:
+def see(
+    luma: Float[np.ndarray, "h w"], known: Float[np.ndarray, "h w"] | None = None, *, time: float | int = 0
+) -> Seen:
     """Prepares a frame; holes are filled from around them, so that their edges don't count as structure."""
     if known is None or known.all():
-        return Seen(shrink(luma), None)
-    return Seen(shrink(spread(luma[..., None], known)[..., 0]), _on_velocity_grid(known))
+        return Seen(shrink(luma), None, time, luma.shape)
+    if not known.any():
+        return Seen(None, None, time, luma.shape)
+    return Seen(shrink(spread(luma[..., None], known)[..., 0]), _on_velocity_grid(known), time, luma.shape)
 
 
 def velocity(
-    frames: Sequence[Seen], before: Seen | None = None, after: Seen | None = None
+    frames: Sequence[Seen], *, before: Seen | None = None, after: Seen | None = None
 ) -> Float[np.ndarray, "t hv wv 4"]:
-    """The velocity field of an Observation for frames of one shot, all of which hold something.
+    """The velocity field of an Observation for frames of one shot, in the order of their times.
 
     Args:
       frames: the clip.
-      before: the frame before the first; without it nothing is known of where the first came from.
-      after: the frame after the last.
+      before: the frame before the first that holds something; without it nothing is known of where the first came from.
+      after: the next frame after the last that holds something.
     """
-    meter = MotionMeter()
-    line = [before, *frames, after]
+    held = [frame for frame in (before, *frames, after) if frame is not None and frame.small is not None]
+    motion = _Motion(frames[0].size)
     fields = []
-    for index, here in enumerate(frames, start=1):
-        pair = [meter.displacement(here, other) for other in (line[index - 1], line[index + 1])]
+    for here in frames:
+        last = next((frame for frame in reversed(held) if frame.time < here.time), None)
+        following = next((frame for frame in held if frame.time > here.time), None)
+        if here.small is not None:
+            pair = [motion(here, last), motion(here, following)]
+        elif last is None or following is None:
+            pair = [motion(None, None)] * 2
+        else:
+            share = (here.time - last.time) / (following.time - last.time)
+            whole = between(motion(last, following), motion(following, last), share)
+            pair = [-share * whole, (1 - share) * whole]
         fields.append(np.concatenate(pair, axis=-1))
     return np.stack(fields)
+
+
+class _Motion:
+    """Displacements between frames, each measured once; 0 where one of the two is missing."""
+
+    def __init__(self, size: tuple[int, int]):
+        self._nothing = np.zeros((size[0] // VELOCITY_GRID, size[1] // VELOCITY_GRID, 2), np.float32)
+        self._meter = MotionMeter()
+        self._measured: dict[tuple[float, float], np.ndarray] = {}
+
+    def __call__(self, here: Seen | None, there: Seen | None) -> Float[np.ndarray, "hv wv 2"]:
+        if here is None or there is None:
+            return self._nothing
+        key = (here.time, there.time)
+        if key not in self._measured:
+            self._measured[key] = self._meter.displacement(here, there)
+        return self._measured[key]
+
+
+def between(
+    forward: Float[np.ndarray, "hv wv 2"], backward: Float[np.ndarray, "hv wv 2"], share: float
+) -> Float[np.ndarray, "hv wv 2"]:
+    """The displacement from one frame to the next of what lies at each place at a time between the two.
+
+    Both fields are carried along themselves to that time. A sample counts less where the two disagree, for what one of
+    the frames does not see has no counterpart in it, and more the more its motion differs from that of the whole: an
+    object crosses in front of the scene more often than behind it. Where nothing arrives the surroundings are
+    continued.
+
+    Args:
+      forward: from the first frame to the second, in pixels, on the velocity grid.
+      backward: from the second to the first.
+      share: the time, 0 at the first frame and 1 at the second.
+    """
+    scene = np.median(forward, axis=(0, 1))
+    parts = [
+        _carried(forward, forward, share, (1 - share) * _weight(forward, backward, scene)),
+        _carried(backward, -backward, 1 - share, share * _weight(backward, forward, -scene)),
+    ]
+    total, weight = (sum(part) for part in zip(*parts))
+    known = (weight > 0.2).astype(np.float32)
+    return spread(total / np.maximum(weight, 1e-6)[..., None] * known[..., None], known)
+
+
+def _weight(
+    there: Float[np.ndarray, "hv wv 2"], back: Float[np.ndarray, "hv wv 2"], scene: Float[np.ndarray, "2"]
+) -> Float[np.ndarray, "hv wv"]:
+    """High where the way there and back ends where it began, and where the motion is not the scene's."""
+    height, width = there.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    place = there / VELOCITY_GRID
+    returned = cv2.remap(back, x + place[..., 0], y + place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    agreement = 1 / (1 + np.square(there + returned).sum(axis=-1)) ** 2
+    return (agreement + 1e-3) * (1 + np.linalg.norm(there - scene, axis=-1))
+
+
+def _carried(field, values, share: float, weight) -> tuple[Float[np.ndarray, "hv wv 2"], Float[np.ndarray, "hv wv"]]:
+    """Values and weights moved by `share` of a field, each spread over the four grid points it falls between."""
+    height, width = weight.shape
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    x, y = x + share * field[..., 0] / VELOCITY_GRID, y + share * field[..., 1] / VELOCITY_GRID
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    sums = np.zeros((3, height * width))
+    for column, row in ((left, top), (left + 1, top), (left, top + 1), (left + 1, top + 1)):
+        part = weight * (1 - np.abs(x - column)) * (1 - np.abs(y - row))
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        index = (row * width + column)[inside]
+        for channel, value in enumerate((values[..., 0], values[..., 1], 1.0)):
+            sums[channel] += np.bincount(index, (part * value)[inside], minlength=height * width)
+    sums = sums.astype(np.float32).reshape(3, height, width)
+    return np.moveaxis(sums[:2], 0, -1), sums[2]
 
 
 def _on_velocity_grid(known: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "hv wv"]:

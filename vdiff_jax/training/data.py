@@ -47,7 +47,11 @@ class Examples:
         if rng.random() < SUBSAMPLED:
             observation, truth = _subsample(observation, truth)
         observation = jax.tree.map(np.asarray, observation)
-        field = velocity([see(*frame) for frame in zip(observation.values[..., 0], observation.known[..., 0])])
+        seen = [
+            see(luma, known, time=float(time))
+            for luma, known, time in zip(observation.values[..., 0], observation.known[..., 0], observation.time)
+        ]
+        field = velocity(seen)
         observation = Observation(**{**vars(observation), "velocity": field})
         return Example(observation, np.asarray(truth))
 

@@ -1,0 +1,58 @@
+"""Motion between frames: known displacements of known pictures, and of what lies between two frames."""
+
+import cv2
+import numpy as np
+import pytest
+
+from vdiff_jax.preprocess.motion import Seen, between, see, velocity
+
+
+@pytest.fixture(scope="module")
+def picture():
+    coarse = np.random.default_rng(0).random((40, 60), np.float32)
+    return cv2.resize(coarse, (320, 200), interpolation=cv2.INTER_CUBIC)
+
+
+def shifted(picture, pixels, *, time):
+    return see(np.ascontiguousarray(np.roll(picture, pixels, axis=1)), time=time)
+
+
+def middle(field):
+    return np.median(field[8:-8, 12:-12], axis=(0, 1))
+
+
+def test_velocity_points_to_both_neighbours(picture):
+    frames = [shifted(picture, 6 * n, time=n) for n in range(3)]
+    field = velocity(frames)
+    np.testing.assert_allclose(middle(field[1]), [-6, 0, 6, 0], atol=0.3)
+    np.testing.assert_array_equal(field[0, ..., :2], 0)
+    np.testing.assert_array_equal(field[2, ..., 2:], 0)
+
+
+def test_neighbours_outside_the_clip_count(picture):
+    frame, before, after = (shifted(picture, 4 * n, time=n) for n in (1, 0, 2))
+    np.testing.assert_allclose(middle(velocity([frame], before=before, after=after)[0]), [-4, 0, 4, 0], atol=0.3)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_a_frame_that_holds_nothing_lies_between_its_neighbours(picture, share):
+    first, last = shifted(picture, 0, time=0), shifted(picture, 8, time=1)
+    nothing = Seen(None, None, share, first.size)
+    field = velocity([first, nothing, last])
+    np.testing.assert_allclose(middle(field[1]), [-8 * share, 0, 8 * (1 - share), 0], atol=0.4)
+    np.testing.assert_allclose(middle(field[2]), [-8, 0, 0, 0], atol=0.4)
+
+
+def test_what_moves_is_carried_to_where_it_is_between():
+    forward = np.zeros((20, 40, 2), np.float32)
+    forward[5:15, 4:14, 0] = 64
+    backward = np.zeros_like(forward)
+    backward[5:15, 20:30, 0] = -64
+    field = between(forward, backward, 0.5)
+    assert field[8:12, 14:20, 0].min() > 60
+    assert np.abs(field[8:12, 34:]).max() < 1e-3
+    assert np.abs(field[:4]).max() < 1e-3
+
+
+def test_a_frame_that_is_masked_throughout_holds_nothing(picture):
+    assert see(picture, np.zeros_like(picture)).small is None
