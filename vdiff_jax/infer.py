@@ -3,12 +3,12 @@
 import argparse
 import json
 import logging
-import os
 import signal
 import sys
 import warnings
 from pathlib import Path
 
+from vdiff_jax.caches import use_compilation_cache
 from vdiff_jax.errors import VdiffError
 
 
@@ -158,17 +158,6 @@ class _progress:  # noqa: N801 a context manager read as a verb
 
     def __exit__(self, *exception: object) -> None:
         self._bar.close()
-
-
-def use_compilation_cache() -> None:
-    """Keeps compiled programs between runs, unless the caller has said where or not to."""
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder() / "compiled"))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
-
-
-def cache_folder() -> Path:
-    """$XDG_CACHE_HOME/vdiff_jax or ~/.cache/vdiff_jax."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vdiff_jax"
 
 
 if __name__ == "__main__":
