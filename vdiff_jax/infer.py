@@ -118,15 +118,21 @@ def _encoder(options: argparse.Namespace) -> dict[str, str] | None:
 
 
 def _batch(options: argparse.Namespace, videos: list[Path], one) -> int:
-    """A folder of videos to a folder of results; failures are listed at the end."""
+    """A folder of videos to a folder of results, spread over the devices; failures are listed at the end."""
+    from vdiff_jax.sharding import over_devices
+
     folder = Path(options.output)
     folder.mkdir(parents=True, exist_ok=True)
-    reports, failures = {}, {}
-    for video in videos:
+
+    def attempt(video: Path) -> dict | VdiffError:
         try:
-            reports[video.name] = one(video, folder / video.name)
+            return one(video, folder / video.name)
         except VdiffError as error:
-            failures[video.name] = " ".join(str(error).split())
+            return error
+
+    results = dict(zip((video.name for video in videos), over_devices(attempt, videos)))
+    failures = {name: " ".join(str(e).split()) for name, e in results.items() if isinstance(e, VdiffError)}
+    reports = {name: report for name, report in results.items() if name not in failures}
     for name, reason in failures.items():
         print(f"error: {name}: {reason}", file=sys.stderr)
     _finish(options, {"files": reports, "failures": failures})

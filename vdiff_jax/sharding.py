@@ -3,9 +3,11 @@
 import glob
 import importlib.util
 import os
+import queue
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import jax
@@ -16,6 +18,8 @@ from vdiff_jax.errors import ClusterError, ConfigError
 
 AXIS = "data"
 Tree = TypeVar("Tree")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def connect(
@@ -71,6 +75,28 @@ def preempted(step: int) -> bool:
 def leads() -> bool:
     """Whether this is the process that writes what is written once."""
     return jax.process_index() == 0
+
+
+def over_devices(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """function(item) for each item, in order; as many at a time as there are local devices, each on one of its own."""
+    devices = jax.local_devices()
+    if len(devices) == 1:
+        yield from map(function, items)
+        return
+    free: queue.SimpleQueue = queue.SimpleQueue()
+    for device in devices:
+        free.put(device)
+
+    def on_a_free_one(item: Item) -> Result:
+        device = free.get()
+        try:
+            with jax.default_device(device):
+                return function(item)
+        finally:
+            free.put(device)
+
+    with ThreadPoolExecutor(len(devices)) as threads:
+        yield from threads.map(on_a_free_one, items)
 
 
 def data_parallel(step: Callable, *, donate: tuple[int, ...] = (0,)) -> Callable:

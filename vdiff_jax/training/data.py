@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, UInt8
 
 from vdiff_jax.config import Data
 from vdiff_jax.corruption.storage import subsampled, subsampled_observation
-from vdiff_jax.observation import Observation
+from vdiff_jax.observation import VELOCITY_GRID, Observation
 from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.preprocess.motion import see, velocity
 from vdiff_jax.tasks import TASKS
@@ -114,6 +114,16 @@ def batches(examples: Examples, data: Data, *, process: int = 0, processes: int 
     """
     own = grain.MapDataset.range(2**40)[process::processes].map(examples).batch(data.batch // processes, batch_fn=stack)
     return own.to_iter_dataset(grain.ReadOptions(num_threads=data.threads, prefetch_buffer_size=4))
+
+
+def shapes(data: Data, tasks: dict[str, float]) -> Example:
+    """What an example's arrays are, without making one."""
+    side, frames = data.patch, data.frames
+    clip = jax.ShapeDtypeStruct((frames, side, side, 3), np.float32)
+    observation = jax.eval_shape(TASKS[next(iter(tasks))].corrupt, jax.random.key(0), clip)
+    field = jax.ShapeDtypeStruct((frames, side // VELOCITY_GRID, side // VELOCITY_GRID, 4), np.float32)
+    reduced = observation.reduced if len(tasks) == 1 else None
+    return Example(dataclasses.replace(observation, velocity=field, reduced=reduced), clip)
 
 
 def stack(examples: list[Example]) -> Example:

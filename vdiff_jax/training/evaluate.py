@@ -1,4 +1,4 @@
-"""Validation during training: clips that are never trained on, their PSNR and SSIM before and after, and strips to look at."""
+"""Validation during training: clips that are never trained on, their figures before and after, and strips of them."""
 
 from functools import partial
 
@@ -33,7 +33,7 @@ class Evaluation:
         self._restore = jax.jit(partial(_restored, definition), static_argnums=0)
 
     def __call__(self, params: nnx.State) -> tuple[dict[str, float], dict[str, Float[np.ndarray, "h w 3"]]]:
-        """Scalars such as "psnr/denoise" and "input_psnr/denoise" in dB and "ssim/denoise", and a strip for each task."""
+        """Scalars such as "psnr/denoise" in dB, "ssim/denoise" and "input_psnr/denoise", and each task's strip."""
         scalars, strips = {}, {}
         for task, batch in self._batches.items():
             corrupted, result, truth = self._restore(TASKS[task].project, params, batch)

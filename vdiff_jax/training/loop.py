@@ -143,8 +143,8 @@ class Run:
                 steps = self.checkpoints.steps()
                 good = f"{self.workdir / 'checkpoints' / str(steps[-1])} (step {steps[-1]})" if steps else "none"
                 raise DivergedError(
-                    f"the loss is {one['loss']:.6g} and its gradient's norm {one['gradient_norm']:.6g} at step {n}; the "
-                    f"last good checkpoint is {good}: go on from it with a lower train.learning_rate or train.clip"
+                    f"the loss is {one['loss']:.6g} at step {n}, its gradient's norm {one['gradient_norm']:.6g}; the last "
+                    f"good checkpoint is {good}: begin from its weights with a lower train.learning_rate or train.clip"
                 )
         return {key: float(np.mean([one[key] for one in metrics])) for key in metrics[0]}
 
@@ -203,8 +203,8 @@ def check_workdir(workdir: Path, checkpoints: Checkpoints, config: Config, *, re
     if found is not None:
         changed = configuration.differences(configuration.decode(found, f"{workdir}"), config)
         if changed:
-            raise CheckpointError(f"{workdir} holds a run of another configuration: {'; '.join(changed)}")
+            what = "; ".join(changed)
+            raise CheckpointError(f"{workdir} holds a run of another configuration: {what}; name another --workdir")
     if not resume:
-        raise CheckpointError(
-            f"{workdir} holds a run up to step {checkpoints.steps()[-1]}: go on with --resume, or name another --workdir"
-        )
+        last = checkpoints.steps()[-1]
+        raise CheckpointError(f"{workdir} holds a run up to step {last}: add --resume, or name another --workdir")
