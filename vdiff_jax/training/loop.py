@@ -143,8 +143,8 @@ class Run:
                 steps = self.checkpoints.steps()
                 good = f"{self.workdir / 'checkpoints' / str(steps[-1])} (step {steps[-1]})" if steps else "none"
                 raise DivergedError(
-                    f"the loss is {one['loss']:.6g} at step {n}, its gradient's norm {one['gradient_norm']:.6g}; the last "
-                    f"good checkpoint is {good}: begin from its weights with a lower train.learning_rate or train.clip"
+                    f"the loss is {one['loss']:.6g} at step {n}, the gradient's norm {one['gradient_norm']:.6g}; "
+                    f"the last good checkpoint is {good}: begin from its weights at a lower train.learning_rate"
                 )
         return {key: float(np.mean([one[key] for one in metrics])) for key in metrics[0]}
 
