@@ -1,6 +1,7 @@
 """Training examples through grain: a clean clip, corrupted on the fly, and what is known of it."""
 
 import dataclasses
+import functools
 import threading
 from collections.abc import Callable
 from typing import NamedTuple
@@ -49,11 +50,14 @@ class Examples:
         self._names = list(tasks)
         self._shares = np.array(list(tasks.values())) / sum(tasks.values())
         self._corrupt = {name: _on_host(TASKS[name].corrupt) for name in tasks}
-        self._measured = [balance.measure(shot) for shot in self._shots]
-        self._weights = balance.weights(self._measured, data.balance)
-        still = [balance.measure(photo[None]) for photo in split.photos]
         of_photos = {name: n for name, n in data.balance.items() if name in ("brightness", "texture")}
+        still = [balance.measure(photo[None]) if of_photos else {} for photo in split.photos]
         self._photo_weights = balance.weights(still, of_photos)
+        self._weights = balance.weights(self._measured if data.balance else [{}] * len(self._shots), data.balance)
+
+    @functools.cached_property
+    def _measured(self) -> list[dict[str, float]]:
+        return [balance.measure(shot) for shot in self._shots]
 
     def __call__(self, index: int) -> Example:
         draw = self.draw(index)
