@@ -26,7 +26,7 @@ def test_properties_are_what_they_are_called():
     assert kind_of("motion", shot(speed=4)) == "medium"
     assert balance.measure(shot(speed=4))["motion"] == pytest.approx(4, rel=0.2)
     assert [kind_of("brightness", shot(level=v, contrast=10)) for v in (30, 220)] == ["dark", "bright"]
-    assert [kind_of("texture", shot(contrast=c)) for c in (4, 60)] == ["smooth", "rich"]
+    assert [kind_of("texture", shot(contrast=c)) for c in (4, 90)] == ["smooth", "rich"]
     assert [kind_of("length", shot(frames=n)) for n in (3, 20)] == ["glimpse", "short"]
 
 
@@ -50,8 +50,12 @@ def test_a_95_to_5_split_is_drawn_as_configured(uneven, strength, rare):
 
 
 def test_several_properties_hold_at_once():
-    measured = [{"motion": m, "brightness": b, "texture": 0, "length": 9} for m, b in
-                [(0, 0.1)] * 60 + [(0, 0.9)] * 30 + [(9, 0.1)] * 8 + [(9, 0.9)] * 2]  # fmt: skip
+    counts = {(0.0, 0.1): 60, (0.0, 0.9): 30, (9.0, 0.1): 8, (9.0, 0.9): 2}
+    measured = [
+        {"motion": motion, "brightness": brightness, "texture": 0.0, "length": 9.0}
+        for (motion, brightness), count in counts.items()
+        for _ in range(count)
+    ]
     weights = balance.weights(measured, {"motion": 1.0, "brightness": 1.0})
     drawn = balance.shares(measured, weights)
     assert drawn["motion"] == pytest.approx({"still": 0.5, "fast": 0.5}, abs=1e-3)

@@ -37,28 +37,28 @@ def bucket(monkeypatch, tmp_path):
 
 
 def test_a_bucket_is_decoded_once_into_the_cache(bucket, tmp_path, caplog):
-    items = cache.decode("s3://footage", tmp_path / "cache", reduction=2)
+    items = cache.decode("s3://footage", tmp_path / "cache", reduction=2.0)
     assert "skipped 1 unreadable" in caplog.text
     assert "broken.mp4" in caplog.text
     assert [item.source for item in items] == ["s3://footage/deep/a.png", "s3://footage/flower.mp4"]
     np.testing.assert_array_equal(items[0].frames()[0], bucket)
-    local = cache.decode(sample.TRUTH, tmp_path / "other", reduction=2)
+    local = cache.decode(sample.TRUTH, tmp_path / "other", reduction=2.0)
     np.testing.assert_array_equal(items[1].frames(), local[0].frames())
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
-    cache.decode("s3://footage", tmp_path / "cache", reduction=2)
+    cache.decode("s3://footage", tmp_path / "cache", reduction=2.0)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()} == kept
 
 
 @pytest.mark.parametrize("name", ["s3://nothing-here", "no/such/folder"])
 def test_missing_data_is_named(bucket, tmp_path, name):
     with pytest.raises(DataError, match=name):
-        cache.decode(name, tmp_path, reduction=1)
+        cache.decode(name, tmp_path, reduction=1.0)
 
 
 def test_what_reads_buckets_is_named_where_it_is_missing(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     with pytest.raises(DataError, match=r"vdiff_jax\[cloud\]"):
-        cache.decode("gs://footage", tmp_path, reduction=1)
+        cache.decode("gs://footage", tmp_path, reduction=1.0)
 
 
 def test_videos_are_cut_into_shots(tmp_path):
