@@ -2,7 +2,9 @@
 
 import dataclasses
 import difflib
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ class Data:
       photos: share of the clips that are photographs in synthetic motion, where the data holds both.
       reduction: by how much decoded videos are reduced before anything else, so that they are clean.
       threads: that prepare clips.
+      balance: for each property of `PROPERTIES` how far its kinds are evened out, from 0 (seen as often as they come;
+        so is what is left out) to 1 (all equally often).
     """
 
     frames: int = 5
@@ -32,6 +36,7 @@ class Data:
     photos: float = 0.66
     reduction: float = 2.0
     threads: int = 2
+    balance: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,8 @@ class Train:
       clip: the gradient's greatest global norm.
       ema: decay of the average of the parameters that is kept.
       seed: of everything random.
+      compute: what the network is computed in, "float32" or "bfloat16"; parameters and losses are float32.
+      accumulate: parts that each device takes its share of the batch in: the same gradient, less memory.
       remat: computes activations again in the backward pass: slower, less memory.
       log_every: steps between two lines of metrics.
       evaluate_every: steps between two evaluations.
@@ -69,6 +76,8 @@ class Train:
     clip: float = 1.0
     ema: float = 0.999
     seed: int = 0
+    compute: str = "float32"
+    accumulate: int = 1
     remat: bool = False
     log_every: int = 10
     evaluate_every: int = 50
@@ -79,8 +88,18 @@ class Train:
 class Config:
     """One training run."""
 
-    data: Data = Data()
+    data: Data = dataclasses.field(default_factory=Data)
     train: Train = dataclasses.field(default_factory=Train)
+
+
+PROPERTIES = ("motion", "brightness", "texture", "length")
+"""What `data.balance` can weight clips by."""
+
+FREE = {
+    "data.threads",
+    *(f"train.{name}" for name in ("steps", "accumulate", "remat", "log_every", "evaluate_every", "checkpoint_every")),
+}
+"""What may differ when a run is resumed: it says how long, how fast and how often, not what is learned."""
 
 
 def load(path: str | Path | None, overrides: dict[str, str] | None = None) -> Config:
@@ -90,28 +109,51 @@ def load(path: str | Path | None, overrides: dict[str, str] | None = None) -> Co
       ConfigError: no such file, not TOML, an unknown key, a wrong type, a value out of range.
     """
     table: dict[str, Any] = {}
+    lines: dict[str, int] = {}
     if path is not None:
         try:
-            table = tomllib.loads(Path(path).read_text())
+            text = Path(path).read_text()
+            table, lines = tomllib.loads(text), _lines(text)
         except OSError as error:
             raise ConfigError(f"{path}: {error.strerror}") from error
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{path}: {error}") from error
+    places = {key: f"{path}, line {line}" for key, line in lines.items()}
     for key, text in (overrides or {}).items():
         section, _, name = key.rpartition(".")
         table.setdefault(section, {})[name] = _value(text)
-    return decode(table, str(path or "command line"))
+        places[key] = "command line"
+    return decode(table, str(path or "command line"), places)
 
 
-def decode(table: dict[str, Any], origin: str) -> Config:
-    """The configuration that a nested table stands for."""
-    _check_keys(Config, table, origin)
-    try:
-        config = dacite.from_dict(Config, table, dacite.Config(strict=True, cast=[float]))
-    except dacite.DaciteError as error:
-        raise ConfigError(f"{origin}: {error}") from error
-    _check_values(config, origin)
-    return config
+def decode(table: dict[str, Any], origin: str, places: dict[str, str] | None = None) -> Config:
+    """The configuration that a nested table stands for.
+
+    Args:
+      table: the values by section and name.
+      origin: where they come from, for errors.
+      places: where a value such as "train.steps" comes from, if that is known better.
+    """
+    places = places or {}
+    for key, message in _errors(table):
+        raise ConfigError(f"{places.get(key, origin)}: {message}")
+    return dacite.from_dict(Config, table, _STRICT)
+
+
+def differences(old: Config, new: Config) -> list[str]:
+    """What differs between two configurations of one run that must not, such as "train.seed was 0, is 1"."""
+    before, after = _flat(old), _flat(new)
+    return [
+        f"{key} was {before[key]}, is {after[key]}" for key in before if before[key] != after[key] and key not in FREE
+    ]
+
+
+_STRICT = dacite.Config(strict=True, cast=[float])
+
+
+def _flat(config: Config) -> dict[str, Any]:
+    sections = dataclasses.asdict(config)
+    return {f"{section}.{name}": value for section, values in sections.items() for name, value in values.items()}
 
 
 def _value(text: str) -> Any:
@@ -121,24 +163,64 @@ def _value(text: str) -> Any:
         return text
 
 
-def _check_keys(cls: type, table: dict[str, Any], origin: str, prefix: str = "") -> None:
+def _lines(text: str) -> dict[str, int]:
+    """The number of the line that each section and each of its keys begins at."""
+    lines, section = {}, ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            section = header[1].strip()
+            lines.setdefault(section, number)
+        elif key := re.match(r"\s*([\w.-]+)\s*=", line):
+            lines.setdefault(f"{section}.{key[1]}" if section else key[1], number)
+    return lines
+
+
+def _errors(table: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is wrong with a table: keys and what to say of them."""
+    yield from _unknown_keys(Config, table)
+    try:
+        config = dacite.from_dict(Config, table, _STRICT)
+    except dacite.DaciteFieldError as error:
+        yield error.field_path or "", str(error)
+    except (dacite.DaciteError, ValueError, TypeError) as error:
+        yield "", str(error)
+    else:
+        yield from ((message.split()[0], message) for message in _broken_rules(config))
+
+
+def _unknown_keys(cls: type, table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     fields = {field.name: field.type for field in dataclasses.fields(cls)}
     for key, value in table.items():
         if key not in fields:
             nearest = difflib.get_close_matches(key, fields, n=1, cutoff=0)
-            raise ConfigError(f"{origin}: unknown key {prefix}{key}; the nearest one is {prefix}{nearest[0]}")
-        if dataclasses.is_dataclass(fields[key]) and isinstance(value, dict):
-            _check_keys(fields[key], value, origin, f"{prefix}{key}.")
+            yield prefix + key, f"unknown key {prefix}{key}; the nearest one is {prefix}{nearest[0]}"
+        elif dataclasses.is_dataclass(fields[key]) and isinstance(value, dict):
+            yield from _unknown_keys(fields[key], value, f"{prefix}{key}.")
 
 
-def _check_values(config: Config, origin: str) -> None:
+def _broken_rules(config: Config) -> Iterator[str]:
     data, train = config.data, config.train
     rules = {
-        f"data.patch must be a positive multiple of 8, not {data.patch}": data.patch > 0 and data.patch % 8 == 0,
+        f"data.patch must be a multiple of 8 from 16, not {data.patch}": data.patch >= 16 and data.patch % 8 == 0,
         f"data.frames must be at least 1, not {data.frames}": data.frames >= 1,
         f"data.batch must be at least 1, not {data.batch}": data.batch >= 1,
         f"data.photos must lie in 0 to 1, not {data.photos}": 0 <= data.photos <= 1,
         f"data.reduction must be at least 1, not {data.reduction}": data.reduction >= 1,
+        f"data.threads must be at least 1, not {data.threads}": data.threads >= 1,
+        f"data.balance must be some of {', '.join(PROPERTIES)}, not {', '.join(data.balance)}": set(data.balance)
+        <= set(PROPERTIES),
+        f"data.balance must give numbers in 0 to 1, not {data.balance}": all(
+            0 <= s <= 1 for s in data.balance.values()
+        ),
+        f"train.accumulate must be at least 1, not {train.accumulate}": train.accumulate >= 1,
+        f"train.compute must be float32 or bfloat16, not {train.compute}": train.compute in ("float32", "bfloat16"),
+        f"train.ema must lie in 0 to 1, not {train.ema}": 0 <= train.ema <= 1,
+        f"train.clip must be positive, not {train.clip}": train.clip > 0,
+        f"train.warmup must be at least 0, not {train.warmup}": train.warmup >= 0,
+        f"train.final must lie in 0 to 1, not {train.final}": 0 <= train.final <= 1,
+        f"train.log_every must be at least 1, not {train.log_every}": train.log_every >= 1,
+        f"train.evaluate_every must be at least 1, not {train.evaluate_every}": train.evaluate_every >= 1,
+        f"train.checkpoint_every must be at least 1, not {train.checkpoint_every}": train.checkpoint_every >= 1,
         f"train.steps must be at least 1, not {train.steps}": train.steps >= 1,
         f"train.unroll must divide data.frames ({data.frames}), not {train.unroll}": train.unroll >= 1
         and data.frames % train.unroll == 0,
@@ -150,6 +232,4 @@ def _check_values(config: Config, origin: str) -> None:
         f"train.tasks must give positive shares, not {train.tasks}": bool(train.tasks)
         and all(share > 0 for share in train.tasks.values()),
     }
-    for message, holds in rules.items():
-        if not holds:
-            raise ConfigError(f"{origin}: {message}")
+    yield from (message for message, holds in rules.items() if not holds)

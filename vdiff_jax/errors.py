@@ -45,5 +45,13 @@ class CheckpointError(VdiffError):
     """A checkpoint that is missing, damaged, or belongs to another configuration."""
 
 
+class ClusterError(VdiffError):
+    """The other processes of a training run can't be reached; the message names the address."""
+
+
+class DivergedError(VdiffError):
+    """The loss or its gradient is no longer a number; the message names the step and the last good checkpoint."""
+
+
 class StitchError(VdiffError):
     """Inputs that can't be stitched; the message names the pair and the reason."""

@@ -3,13 +3,13 @@
 import argparse
 import json
 import logging
-import os
 import signal
 import sys
 import warnings
 from fractions import Fraction
 from pathlib import Path
 
+from vdiff_jax.caches import use_compilation_cache
 from vdiff_jax.errors import VdiffError
 
 
@@ -133,15 +133,21 @@ def _encoder(options: argparse.Namespace) -> dict[str, str] | None:
 
 
 def _batch(options: argparse.Namespace, videos: list[Path], one) -> int:
-    """A folder of videos to a folder of results; failures are listed at the end."""
+    """A folder of videos to a folder of results, spread over the devices; failures are listed at the end."""
+    from vdiff_jax.sharding import over_devices
+
     folder = Path(options.output)
     folder.mkdir(parents=True, exist_ok=True)
-    reports, failures = {}, {}
-    for video in videos:
+
+    def attempt(video: Path) -> dict | VdiffError:
         try:
-            reports[video.name] = one(video, folder / video.name)
+            return one(video, folder / video.name)
         except VdiffError as error:
-            failures[video.name] = " ".join(str(error).split())
+            return error
+
+    results = dict(zip((video.name for video in videos), over_devices(attempt, videos)))
+    failures = {name: " ".join(str(e).split()) for name, e in results.items() if isinstance(e, VdiffError)}
+    reports = {name: report for name, report in results.items() if name not in failures}
     for name, reason in failures.items():
         print(f"error: {name}: {reason}", file=sys.stderr)
     _finish(options, {"files": reports, "failures": failures})
@@ -173,17 +179,6 @@ class _progress:  # noqa: N801 a context manager read as a verb
 
     def __exit__(self, *exception: object) -> None:
         self._bar.close()
-
-
-def use_compilation_cache() -> None:
-    """Keeps compiled programs between runs, unless the caller has said where or not to."""
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder() / "compiled"))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
-
-
-def cache_folder() -> Path:
-    """$XDG_CACHE_HOME/vdiff_jax or ~/.cache/vdiff_jax."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vdiff_jax"
 
 
 if __name__ == "__main__":

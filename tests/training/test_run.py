@@ -1,8 +1,12 @@
-"""Training runs: resumed = never stopped, several devices = one, the state saved when it is told to stop."""
+"""Training runs: killed and resumed = never stopped, several devices or processes = one, stopped = saved."""
 
 import json
 import os
+import random
+import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,20 +15,22 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import yaml
 
 from vdiff_jax import weights
 from vdiff_jax.nn.network import SIZES
 
+CLOUD = Path("scripts/cloud")
 SMALL = {
     "train.size": "tiny",
     "data.patch": 16,
     "data.frames": 2,
     "train.unroll": 2,
-    "data.batch": 4,
+    "data.batch": 8,
     "train.log_every": 1,
-    "train.evaluate_every": 100,
-    "train.checkpoint_every": 3,
-    "train.steps": 6,
+    "train.evaluate_every": 100000,
+    "train.checkpoint_every": 5,
+    "train.steps": 20,
 }
 
 
@@ -42,82 +48,173 @@ def footage(tmp_path_factory) -> Path:
 def command(footage: Path, workdir: Path, *more: str, **settings: object) -> list[str]:
     values = {**SMALL, **{key.replace("__", "."): value for key, value in settings.items()}}
     options = [f"--{key}={value}" for key, value in values.items()]
-    base = [sys.executable, "-m", "vdiff_jax.train", "--data", str(footage), "--cache", str(workdir.parent / "cache")]
-    return [*base, "--workdir", str(workdir), *options, *more]
+    base = [sys.executable, "-m", "vdiff_jax.train", "--data", str(footage), "--workdir", str(workdir)]
+    return [*base, *options, *more]
 
 
-def train(
-    footage: Path, workdir: Path, *more: str, devices: int = 1, **settings: object
-) -> subprocess.CompletedProcess:
-    environment = {**os.environ, **compiled_once(footage), "JAX_NUM_CPU_DEVICES": str(devices)}
+def environment(footage: Path, devices: int = 1) -> dict[str, str]:
+    """Runs of one module share what was compiled and decoded."""
+    return {
+        **os.environ,
+        "XDG_CACHE_HOME": str(footage.parent / "caches"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
+        "JAX_NUM_CPU_DEVICES": str(devices),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+
+
+def train(footage: Path, workdir: Path, *more: str, devices: int = 1, **settings: object) -> str:
+    """What a run that ends well says."""
     arguments = command(footage, workdir, *more, **settings)
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=300, env=environment)
-
-
-def compiled_once(footage: Path) -> dict[str, str]:
-    """Runs of one module share what was compiled."""
-    folder = footage.parent / "compiled"
-    return {"JAX_COMPILATION_CACHE_DIR": str(folder), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2"}
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=600, env=environment(footage, devices))
+    assert done.returncode == 0, done.stderr
+    return done.stderr
 
 
 def losses(workdir: Path) -> dict[int, float]:
-    lines = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
+    path = workdir / "metrics.jsonl"
+    lines = map(json.loads, path.read_text().split("\n")[:-1]) if path.exists() else []
     return {line["step"]: line["loss"] for line in lines if "loss" in line}
+
+
+def until(workdir: Path, steps: int, *processes: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 400
+    while len(losses(workdir)) < steps and time.monotonic() < deadline:
+        assert all(process.poll() is None for process in processes), [process.communicate() for process in processes]
+        time.sleep(0.01)
+
+
+def assert_close(some: dict[int, float], reference: dict[int, float]) -> None:
+    np.testing.assert_allclose([some[n] for n in reference], list(reference.values()), rtol=1e-5)
 
 
 @pytest.fixture(scope="module")
 def whole(footage, tmp_path_factory) -> Path:
     workdir = tmp_path_factory.mktemp("runs") / "whole"
-    done = train(footage, workdir)
-    assert done.returncode == 0, done.stderr
+    (workdir.parent / "said").write_text(train(footage, workdir))
     return workdir
 
 
-def test_unreadable_files_are_skipped_and_named(footage, tmp_path):
-    done = train(footage, tmp_path / "run", train__steps=1)
-    assert "skipped 1 unreadable" in done.stderr
-    assert "broken.png" in done.stderr
-
-
-def test_resumed_gives_the_losses_of_never_stopped(footage, whole, tmp_path):
-    assert train(footage, tmp_path / "run", train__steps=4).returncode == 0
-    for checkpoint in (tmp_path / "run" / "checkpoints").glob("4*"):
-        checkpoint.rename(tmp_path / "gone")
-    done = train(footage, tmp_path / "run", "--resume", train__steps=6)
-    assert done.returncode == 0, done.stderr
-    # The schedule ends elsewhere in the first part, so its learning rates differ only after the warm-up.
-    assert losses(tmp_path / "run") == losses(whole)
-
-
-def test_four_devices_give_the_losses_of_one(footage, whole, tmp_path):
-    done = train(footage, tmp_path / "run", devices=4)
-    assert done.returncode == 0, done.stderr
-    assert "4 devices" in done.stderr
-    several, one = losses(tmp_path / "run"), losses(whole)
-    np.testing.assert_allclose([several[n] for n in one], list(one.values()), rtol=1e-5)
-
-
-def test_a_batch_that_devices_do_not_divide_is_refused(footage, tmp_path):
-    done = train(footage, tmp_path / "run", devices=3)
-    assert done.returncode == 1
-    assert "not a multiple of 3 devices" in done.stderr
+def test_unreadable_files_are_skipped_and_named(whole):
+    said = (whole.parent / "said").read_text()
+    assert "skipped 1 unreadable" in said
+    assert "broken.png" in said
 
 
 def test_weights_of_a_run_load(whole):
     _, _, about = weights.load(whole / "weights.safetensors")
-    assert about["step"] == "6"
+    assert about["step"] == "20"
     assert json.loads(about["network"])["widths"] == list(SIZES["tiny"].widths)
 
 
-def test_told_to_stop_it_saves(footage, tmp_path):
-    arguments = command(footage, tmp_path / "run", train__steps=100000, train__checkpoint_every=100000)
-    environment = {**os.environ, **compiled_once(footage)}
-    process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, env=environment)
-    metrics = tmp_path / "run" / "metrics.jsonl"
-    deadline = time.monotonic() + 240
-    while not (metrics.exists() and metrics.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.2)
+def test_killed_at_a_random_moment_and_resumed_gives_the_losses_of_never_stopped(footage, whole, tmp_path):
+    moment = random.randint(2, 15)
+    process = subprocess.Popen(command(footage, tmp_path / "run"), stderr=subprocess.DEVNULL, env=environment(footage))
+    until(tmp_path / "run", moment, process)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, f"killed after {moment} steps"
+    train(footage, tmp_path / "run", "--resume")
+    assert losses(tmp_path / "run") == losses(whole), f"killed after {moment} steps"
+
+
+@pytest.mark.parametrize("devices", [2, 8])
+def test_several_devices_give_the_losses_of_one(footage, whole, tmp_path, devices):
+    assert f"{devices} devices" in train(footage, tmp_path / "run", devices=devices)
+    assert_close(losses(tmp_path / "run"), losses(whole))
+
+
+def test_four_devices_do_and_two_or_one_go_on_with_what_they_saved(footage, whole, tmp_path):
+    train(footage, tmp_path / "four", devices=4)
+    assert_close(losses(tmp_path / "four"), losses(whole))
+    shutil.rmtree(tmp_path / "four" / "checkpoints" / "20")
+    for devices in (2, 1):
+        workdir = shutil.copytree(tmp_path / "four", tmp_path / str(devices))
+        said = train(footage, workdir, "--resume", devices=devices, train__steps=17)
+        assert "resumed at step 15" in said
+        assert list(losses(workdir)) == list(range(1, 18))
+        assert_close(losses(workdir), {n: loss for n, loss in losses(whole).items() if n <= 17})
+
+
+@pytest.mark.parametrize(
+    ("more", "devices", "says"),
+    [
+        ([], 3, "not a multiple of 3 devices: take 9"),
+        ([], 1, "holds a run up to step 20: add --resume"),
+        (["--resume", "--train.seed=4"], 1, "another configuration: train.seed was 0, is 4"),
+    ],
+)
+def test_what_would_spoil_a_run_is_refused_in_one_line(footage, whole, more, devices, says):
+    arguments = command(footage, whole, *more)
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=300, env=environment(footage, devices))
+    assert done.returncode == 1
+    assert says in done.stderr.splitlines()[-1]
+
+
+def test_told_to_stop_it_saves_and_traces(footage, tmp_path):
+    arguments = command(footage, tmp_path / "run", "--profile=2", train__steps=100000, train__checkpoint_every=100000)
+    process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, env=environment(footage))
+    until(tmp_path / "run", 7, process)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=120) == 75
+    assert process.wait(timeout=300) == 75
     saved = [int(folder.name) for folder in (tmp_path / "run" / "checkpoints").iterdir()]
     assert saved == [max(losses(tmp_path / "run"))]
+    assert list((tmp_path / "run" / "tensorboard" / "plugins" / "profile").rglob("*.xplane.pb"))
+
+
+def of_jobset(process: int, values: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """What Kubernetes would run in one of the pods, with some of the environment's values replaced."""
+    jobset = yaml.safe_load((CLOUD / "jobset.yaml").read_text())
+    pod = jobset["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]
+    container = pod["spec"]["containers"][0]
+    declared = {entry["name"]: entry.get("value", str(process)) for entry in container["env"]}
+    settings = {name: values.get(name, value) for name, value in declared.items()}
+    words = container["command"] + container["args"]
+    return [re.sub(r"\$\((\w+)\)", lambda match: settings[match[1]], word) for word in words], settings
+
+
+def of_skypilot(process: int, values: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """What SkyPilot would run on one of two nodes."""
+    task = yaml.safe_load((CLOUD / "skypilot.yaml").read_text())
+    host, port = values["JAX_COORDINATOR_ADDRESS"].split(":")
+    nodes = {"SKYPILOT_NUM_NODES": "2", "SKYPILOT_NODE_RANK": str(process), "SKYPILOT_NODE_IPS": f"{host}\n{host}"}
+    settings = {**task["envs"], **{name: values[name] for name in ("CONFIG", "DATA", "WORKDIR")}, **nodes}
+    return ["bash", "-c", task["run"].replace("8476", port)], settings
+
+
+def launch(launcher, footage: Path, config: Path, workdir: Path) -> list[subprocess.Popen]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    values = {"CONFIG": config, "DATA": footage, "WORKDIR": workdir, "JAX_COORDINATOR_ADDRESS": address}
+    processes = []
+    for process in range(2):
+        arguments, settings = launcher(process, {name: str(value) for name, value in values.items()})
+        how = {"stderr": subprocess.PIPE, "text": True, "env": {**environment(footage), **settings}}
+        processes.append(subprocess.Popen(arguments, **how))
+    return processes
+
+
+def write_config(path: Path, **settings: object) -> None:
+    sections: dict[str, list[str]] = {}
+    for key, value in {**SMALL, **{key.replace("__", "."): value for key, value in settings.items()}}.items():
+        section, name = key.split(".")
+        sections.setdefault(section, []).append(f"{name} = {json.dumps(value)}")
+    path.write_text("\n".join(line for section, lines in sections.items() for line in [f"[{section}]", *lines]) + "\n")
+
+
+def test_cloud_jobs_give_one_process_losses_stop_together_and_go_on(footage, whole, tmp_path):
+    config, workdir = tmp_path / "config.toml", tmp_path / "run"
+    # The warm-up is longer than what is compared, so the schedule's end does not matter.
+    write_config(config, train__steps=100000, train__checkpoint_every=100000)
+    processes = launch(of_jobset, footage, config, workdir)
+    until(workdir, 21, *processes)
+    processes[1].send_signal(signal.SIGTERM)
+    said = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [75, 75], said
+    assert_close(losses(workdir), losses(whole))
+    last = max(losses(workdir))
+    write_config(config, train__steps=last + 2)
+    processes = launch(of_skypilot, footage, config, workdir)
+    said = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert f"resumed at step {last}" in said[0]
+    assert max(losses(workdir)) == last + 2

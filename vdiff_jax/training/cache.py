@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,8 @@ from jaxtyping import UInt8
 from vdiff_jax.errors import DataError, VdiffError
 from vdiff_jax.media.colour import to_rgb
 from vdiff_jax.media.read import open_reader
+from vdiff_jax.preprocess.shots import shot_starts, thumbnail
+from vdiff_jax.training.files import AnyPath, any_path, fetched, identity, list_files
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +24,7 @@ PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 VIDEOS = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg", ".m4v", ".y4m", ".ts", ".gif"}
 STILL = 0.35
 """Frames that differ by less than this (mean of 255, at 64×36) from the last one kept are left out."""
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32) / 255
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,30 +37,49 @@ class Item:
     def frames(self) -> UInt8[np.ndarray, "t h w 3"]:
         return np.load(self.path, mmap_mode="r")
 
+    def shot_starts(self) -> list[int]:
+        """The first frame of each shot, found once and kept beside the frames."""
+        kept = self.path.with_suffix(".shots.json")
+        if not kept.exists():
+            lumas = (thumbnail(np.asarray(frame, np.float32) @ _LUMA) for frame in self.frames())
+            starts = [n for n, starts in enumerate(shot_starts(lumas)) if starts]
+            _write_beside(kept, lambda partial: partial.write_text(json.dumps(starts)))
+        return json.loads(kept.read_text())
+
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """What is trained on or validated with, uint8: photographs `h w 3` and videos `t h w 3` of any sizes."""
+    """What is trained on or validated with, uint8: photographs `h w 3` and shots `t h w 3` of any sizes."""
 
     photos: list[np.ndarray]
     videos: list[np.ndarray]
 
 
-def decode(folder: Path, cache: Path, *, reduction: float, exclude: tuple[str, ...] = ()) -> list[Item]:
+def find(folder: str | Path, *, exclude: tuple[str, ...] = ()) -> list[AnyPath]:
+    """The videos and photographs in and under a folder, which may be s3://bucket/folder or gs://bucket/folder.
+
+    Raises:
+      DataError: no such folder, or none in it.
+    """
+    files = list_files(any_path(folder))
+    files = [p for p in files if p.suffix.lower() in PHOTOS | VIDEOS and not any(name in p.name for name in exclude)]
+    if not files:
+        raise DataError(f"{folder}: no videos or photographs in it ({' '.join(sorted(PHOTOS | VIDEOS))})")
+    return files
+
+
+def decode(folder: str | Path, cache: Path, *, reduction: float, exclude: tuple[str, ...] = ()) -> list[Item]:
     """Decodes what is not in the cache yet; unreadable files are skipped, counted and named in the log.
 
     Raises:
       DataError: no such folder, or nothing readable in it.
     """
-    if not folder.exists():
-        raise DataError(f"{folder}: no such folder of training data")
-    files = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
-    files = [p for p in files if p.suffix.lower() in PHOTOS | VIDEOS and not any(name in p.name for name in exclude)]
+    files = find(folder, exclude=exclude)
     cache.mkdir(parents=True, exist_ok=True)
     items, failed = [], []
     for path in files:
         try:
-            items.append(_decode_one(path, folder, cache, reduction))
+            items.append(_decode_one(path, cache, reduction))
         except (VdiffError, OSError, ValueError) as error:
             failed.append(f"{path.name} ({error})")
     if failed:
@@ -67,27 +90,38 @@ def decode(folder: Path, cache: Path, *, reduction: float, exclude: tuple[str, .
 
 
 def split(items: list[Item]) -> tuple[Split, Split]:
-    """Training and validation: of each video its last tenth (of a lone one the last third), every 20th photo."""
+    """Training and validation: of each video its last tenth (of a lone one the last third), every 20th photo.
+
+    What is trained on is cut into shots; what is validated with is whole.
+    """
     arrays = [item.frames() for item in items]
     photos = [a[0] for a in arrays if len(a) == 1]
-    videos = [a for a in arrays if len(a) > 1]
     share = 1 / 3 if len(arrays) == 1 else 0.1
-    ends = [len(v) - max(1, round(share * len(v))) for v in videos]
-    training = Split([p for i, p in enumerate(photos) if i % 20], [v[:e] for v, e in zip(videos, ends)])
-    validation = Split([p for i, p in enumerate(photos) if not i % 20], [v[e:] for v, e in zip(videos, ends)])
+    training = Split([p for i, p in enumerate(photos) if i % 20], [])
+    validation = Split([p for i, p in enumerate(photos) if not i % 20], [])
+    for item, video in zip(items, arrays):
+        if len(video) > 1:
+            end = len(video) - max(1, round(share * len(video)))
+            training.videos.extend(np.split(video[:end], [n for n in item.shot_starts() if 0 < n < end]))
+            validation.videos.append(video[end:])
     return training, validation
 
 
-def _decode_one(path: Path, folder: Path, cache: Path, reduction: float) -> Item:
-    source = str(path.relative_to(folder)) if path != folder else path.name
-    identity = json.dumps([str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns, reduction, STILL])
-    target = cache / f"{hashlib.sha256(identity.encode()).hexdigest()[:20]}.npy"
+def _decode_one(path: AnyPath, cache: Path, reduction: float) -> Item:
+    name = hashlib.sha256(json.dumps([*identity(path), reduction, STILL]).encode()).hexdigest()[:20]
+    target = cache / f"{name}.npy"
     if not target.exists():
-        frames = _photo(path) if path.suffix.lower() in PHOTOS else _video(path, reduction)
-        partial = target.with_name(f"{target.stem}.{os.getpid()}.part.npy")
-        np.save(partial, frames)
-        partial.replace(target)
-    return Item(source, target)
+        with fetched(path) as local:
+            frames = _photo(local) if path.suffix.lower() in PHOTOS else _video(local, reduction)
+        _write_beside(target, lambda partial: np.save(partial, frames))
+    return Item(str(path), target)
+
+
+def _write_beside(target: Path, write: Callable[[Path], object]) -> None:
+    """Writes a file beside the target first: several processes may share the cache."""
+    partial = target.with_name(f"{os.getpid()}.part.{target.name}")
+    write(partial)
+    partial.replace(target)
 
 
 def _photo(path: Path) -> UInt8[np.ndarray, "1 h w 3"]:

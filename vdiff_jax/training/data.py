@@ -1,5 +1,7 @@
 """Training examples through grain: a clean clip, corrupted on the fly, and what is known of it."""
 
+import dataclasses
+import functools
 import threading
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,14 +9,15 @@ from typing import NamedTuple
 import grain
 import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt8
 
 from vdiff_jax.config import Data
 from vdiff_jax.corruption.storage import subsampled, subsampled_observation
-from vdiff_jax.observation import Observation
+from vdiff_jax.observation import VELOCITY_GRID, Observation
 from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.preprocess.motion import see, velocity
 from vdiff_jax.tasks import TASKS
+from vdiff_jax.training import balance
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.motion import clip_of_photo, clip_of_video, turned
 
@@ -29,20 +32,39 @@ class Example(NamedTuple):
     clip: Float[Array, "*b t h w 3"]
 
 
+class Draw(NamedTuple):
+    """What an example is made of: its task, and a photograph and another to move across it, or a shot."""
+
+    task: int
+    photos: tuple[int, int] | None
+    shot: int | None
+
+
 class Examples:
     """Example number n, a function of the seed and n alone: the same on any number of devices and processes."""
 
     def __init__(self, split: Split, data: Data, tasks: dict[str, float], *, seed: int):
-        self._split, self._data, self._seed = split, data, seed
+        self._data, self._seed = data, seed
+        long = [video for video in split.videos if len(video) >= data.frames]
+        self._photos, self._shots = split.photos, long or split.videos
         self._names = list(tasks)
         self._shares = np.array(list(tasks.values())) / sum(tasks.values())
         self._corrupt = {name: _on_host(TASKS[name].corrupt) for name in tasks}
+        of_photos = {name: n for name, n in data.balance.items() if name in ("brightness", "texture")}
+        still = [balance.measure(photo[None]) if of_photos else {} for photo in split.photos]
+        self._photo_weights = balance.weights(still, of_photos)
+        self._weights = balance.weights(self._measured if data.balance else [{}] * len(self._shots), data.balance)
+
+    @functools.cached_property
+    def _measured(self) -> list[dict[str, float]]:
+        return [balance.measure(shot) for shot in self._shots]
 
     def __call__(self, index: int) -> Example:
+        draw = self.draw(index)
         rng = np.random.default_rng([self._seed, index])
-        clip = np.asarray(self._clean(rng), np.float32) / 255
-        name = self._names[rng.choice(len(self._names), p=self._shares)]
-        observation = self._corrupt[name](jax.random.fold_in(jax.random.key(self._seed), index), clip)
+        clip = np.asarray(self._clean(rng, draw), np.float32) / 255
+        corrupt = self._corrupt[self._names[draw.task]]
+        observation = corrupt(jax.random.fold_in(jax.random.key(self._seed), index), clip)
         truth = _truth(clip)
         if rng.random() < SUBSAMPLED:
             observation, truth = _subsample(observation, truth)
@@ -51,24 +73,64 @@ class Examples:
             see(luma, known, time=float(time))
             for luma, known, time in zip(observation.values[..., 0], observation.known[..., 0], observation.time)
         ]
-        field = velocity(seen)
-        observation = Observation(**{**vars(observation), "velocity": field})
+        # What only one of several tasks measures can't be stacked: there it is learned without.
+        reduced = observation.reduced if len(self._names) == 1 else None
+        observation = dataclasses.replace(observation, velocity=velocity(seen), reduced=reduced)
         return Example(observation, np.asarray(truth))
 
-    def _clean(self, rng: np.random.Generator):
+    def draw(self, index: int) -> Draw:
+        """What example number `index` is made of."""
+        rng = np.random.default_rng([self._seed, index, 1])
+        task = int(rng.choice(len(self._names), p=self._shares))
+        if self._photos and (not self._shots or rng.random() < self._data.photos):
+            first, second = rng.choice(len(self._photos), 2, p=self._photo_weights)
+            return Draw(task, (int(first), int(second)), None)
+        return Draw(task, None, int(rng.choice(len(self._shots), p=self._weights)))
+
+    def intended(self) -> dict[str, dict[str, tuple[float, float]]]:
+        """For each property and kind of shot, the share of it in the data and the share that is to be drawn."""
+        if not self._shots:
+            return {}
+        there = balance.shares(self._measured, np.ones(len(self._shots)))
+        drawn = balance.shares(self._measured, self._weights)
+        return {name: {kind: (there[name][kind], drawn[name][kind]) for kind in there[name]} for name in there}
+
+    def drawn(self, first: int, last: int) -> dict[str, float]:
+        """What examples first to last - 1 were made of, as shares, such as "drawn/motion/still": of the shots."""
+        draws = [self.draw(index) for index in range(first, last)]
+        counts = np.bincount([d.shot for d in draws if d.shot is not None], minlength=len(self._shots)).astype(float)
+        tasks = np.bincount([d.task for d in draws], minlength=len(self._names)) / max(1, len(draws))
+        table = {f"drawn/task/{name}": float(share) for name, share in zip(self._names, tasks)}
+        table["drawn/photos"] = sum(d.photos is not None for d in draws) / max(1, len(draws))
+        if counts.any():
+            for name, kinds in balance.shares(self._measured, counts).items():
+                table |= {f"drawn/{name}/{kind}": share for kind, share in kinds.items()}
+        return table
+
+    def _clean(self, rng: np.random.Generator, draw: Draw) -> UInt8[np.ndarray, "t p p 3"]:
         size = {"frames": self._data.frames, "patch": self._data.patch}
-        photos, videos = self._split.photos, self._split.videos
-        if photos and (not videos or rng.random() < self._data.photos):
-            first, second = rng.integers(0, len(photos), 2)
-            return turned(rng, clip_of_photo(rng, photos[first], photos[second], **size))
-        return turned(rng, clip_of_video(rng, videos[int(rng.integers(0, len(videos)))], **size))
+        if draw.photos is not None:
+            return turned(rng, clip_of_photo(rng, *(self._photos[n] for n in draw.photos), **size))
+        return turned(rng, clip_of_video(rng, self._shots[draw.shot], **size))
 
 
 def batches(examples: Examples, data: Data, *, process: int = 0, processes: int = 1) -> grain.IterDataset:
-    """This process's part of each global batch, prepared ahead by `data.threads` threads; its iterator has a state."""
-    dataset = grain.MapDataset.range(2**40)[process::processes].map(examples)
-    reading = grain.ReadOptions(num_threads=data.threads, prefetch_buffer_size=4 * data.batch)
-    return dataset.to_iter_dataset(reading).batch(data.batch // processes, batch_fn=stack)
+    """This process's part of each global batch, prepared ahead by `data.threads` threads.
+
+    Its iterator's state counts batches: it fits any number of processes.
+    """
+    own = grain.MapDataset.range(2**40)[process::processes].map(examples).batch(data.batch // processes, batch_fn=stack)
+    return own.to_iter_dataset(grain.ReadOptions(num_threads=data.threads, prefetch_buffer_size=4))
+
+
+def shapes(data: Data, tasks: dict[str, float]) -> Example:
+    """What an example's arrays are, without making one."""
+    side, frames = data.patch, data.frames
+    clip = jax.ShapeDtypeStruct((frames, side, side, 3), np.float32)
+    observation = jax.eval_shape(TASKS[next(iter(tasks))].corrupt, jax.random.key(0), clip)
+    field = jax.ShapeDtypeStruct((frames, side // VELOCITY_GRID, side // VELOCITY_GRID, 4), np.float32)
+    reduced = observation.reduced if len(tasks) == 1 else None
+    return Example(dataclasses.replace(observation, velocity=field, reduced=reduced), clip)
 
 
 def stack(examples: list[Example]) -> Example:

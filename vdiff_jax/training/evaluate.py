@@ -1,4 +1,6 @@
-"""Validation during training: clips that are never trained on, their PSNR before and after, and strips to look at."""
+"""Validation during training: clips that are never trained on, their figures before and after, and strips of them."""
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +10,10 @@ from jaxtyping import Array, Float
 
 from vdiff_jax.config import Config, Data
 from vdiff_jax.diffusion.rollout import rollout
-from vdiff_jax.diffusion.step import start
+from vdiff_jax.diffusion.step import Project, start
+from vdiff_jax.metrics import ssim
 from vdiff_jax.preprocess.colour import ycbcr_to_rgb
+from vdiff_jax.tasks import TASKS
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.data import Example, Examples, stack
 
@@ -26,23 +30,26 @@ class Evaluation:
             task: stack([Examples(split, size, {task: 1.0}, seed=1)(n) for n in range(CLIPS)])
             for task in config.train.tasks
         }
-        self._restore = jax.jit(lambda params, batch: _restored(definition, params, batch))
+        self._restore = jax.jit(partial(_restored, definition), static_argnums=0)
 
     def __call__(self, params: nnx.State) -> tuple[dict[str, float], dict[str, Float[np.ndarray, "h w 3"]]]:
-        """Scalars such as "psnr/denoise" and "input_psnr/denoise", in dB, and a strip of pictures for each task."""
+        """Scalars such as "psnr/denoise" in dB, "ssim/denoise" and "input_psnr/denoise", and each task's strip."""
         scalars, strips = {}, {}
         for task, batch in self._batches.items():
-            corrupted, result, truth = self._restore(params, batch)
-            scalars[f"psnr/{task}"] = float(_psnr(result, truth))
-            scalars[f"input_psnr/{task}"] = float(_psnr(corrupted, truth))
+            corrupted, result, truth = self._restore(TASKS[task].project, params, batch)
+            for prefix, clip in (("", result), ("input_", corrupted)):
+                scalars[f"{prefix}psnr/{task}"] = float(_psnr(clip, truth))
+                scalars[f"{prefix}ssim/{task}"] = float(jnp.mean(ssim(clip, truth)))
             strips[task] = np.asarray(_strip(corrupted, result, truth))
         return scalars, strips
 
 
-def _restored(definition: nnx.GraphDef, params: nnx.State, batch: Example) -> tuple[Array, Array, Array]:
+def _restored(
+    definition: nnx.GraphDef, project: Project, params: nnx.State, batch: Example
+) -> tuple[Array, Array, Array]:
     network = nnx.merge(definition, params)
     carry = start(network.config, (batch.clip.shape[0], *batch.clip.shape[-3:-1]))
-    _, result = rollout(network, batch.observation, carry)
+    _, result = rollout(network, batch.observation, carry, project=project)
     images = (batch.observation.values, result, batch.clip)
     return tuple(jnp.clip(ycbcr_to_rgb(image), 0, 1) for image in images)
 

@@ -1,6 +1,6 @@
 """One step of gradient descent, written for one device."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import jax
@@ -13,11 +13,13 @@ from jaxtyping import Array, Int
 
 from vdiff_jax.config import Train
 from vdiff_jax.diffusion.rollout import rollout
-from vdiff_jax.diffusion.step import INPUTS, start
+from vdiff_jax.diffusion.step import INPUTS, Project, impose, start
 from vdiff_jax.nn.network import SIZES, Network, NetworkConfig
 from vdiff_jax.sharding import AXIS
+from vdiff_jax.tasks import TASKS
 from vdiff_jax.training.data import Example
 from vdiff_jax.training.losses import LOSSES
+from vdiff_jax.training.precision import NETWORKS
 
 
 class State(NamedTuple):
@@ -29,9 +31,9 @@ class State(NamedTuple):
     optimiser: optax.OptState
 
 
-def build(config: NetworkConfig, *, seed: int = 0) -> tuple[nnx.GraphDef, nnx.State]:
+def build(config: NetworkConfig, *, kind: type[Network] = Network, seed: int = 0) -> tuple[nnx.GraphDef, nnx.State]:
     """A new network, split into its definition and its parameters."""
-    return nnx.split(nnx.jit(lambda: Network(config, inputs=INPUTS, rngs=nnx.Rngs(seed)))())
+    return nnx.split(nnx.jit(lambda: kind(config, inputs=INPUTS, rngs=nnx.Rngs(seed)))())
 
 
 def schedule(train: Train) -> optax.Schedule:
@@ -61,22 +63,29 @@ def _as_matrix(leaf: Array) -> optax.contrib.MuonDimensionNumbers | None:
 
 def initial(train: Train) -> tuple[nnx.GraphDef, State]:
     """The state before the first step."""
-    definition, params = build(SIZES[train.size], seed=train.seed)
+    definition, params = build(SIZES[train.size], kind=NETWORKS[train.compute], seed=train.seed)
     return definition, State(jnp.zeros((), int), params, params, optimiser(train).init(params))
+
+
+def projection(tasks: Iterable[str]) -> Project:
+    """What the results of training are projected onto: a lone task's own; of several, what all have in common."""
+    projects = [TASKS[name].project for name in tasks]
+    return projects[0] if len(projects) == 1 else impose
 
 
 def make_step(definition: nnx.GraphDef, train: Train) -> Callable[[State, Example], tuple[State, dict[str, Array]]]:
     """The step (state, batch) -> (state, metrics) for one device of the axis `AXIS`."""
-    tx = optimiser(train)
+    tx, project = optimiser(train), projection(train.tasks)
 
     def loss(params: nnx.State, batch: Example) -> Array:
         network = nnx.merge(definition, params)
         carry = start(network.config, (*batch.clip.shape[:-4], *batch.clip.shape[-3:-1]))
-        _, result = rollout(network, batch.observation, carry, unroll=train.unroll, remat=train.remat)
+        how = {"project": project, "unroll": train.unroll, "remat": train.remat}
+        _, result = rollout(network, batch.observation, carry, **how)
         return LOSSES[train.loss](result, batch.clip)
 
     def step(state: State, batch: Example) -> tuple[State, dict[str, Array]]:
-        value, gradient = jax.value_and_grad(loss)(state.params, batch)
+        value, gradient = in_parts(jax.value_and_grad(loss), train.accumulate)(state.params, batch)
         value, gradient = lax.pmean((value, gradient), AXIS)
         updates, opt = tx.update(gradient, state.optimiser, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -86,3 +95,18 @@ def make_step(definition: nnx.GraphDef, train: Train) -> Callable[[State, Exampl
         return State(state.step + 1, params, average, opt), metrics
 
     return step
+
+
+def in_parts(gradient_of: Callable, parts: int) -> Callable:
+    """The function (params, batch) -> tree of means, computed on one part of the batch after the other."""
+    if parts == 1:
+        return gradient_of
+
+    def accumulated(params: nnx.State, batch: Example):
+        split = jax.tree.map(lambda leaf: leaf.reshape(parts, leaf.shape[0] // parts, *leaf.shape[1:]), batch)
+        shapes = jax.eval_shape(gradient_of, params, jax.tree.map(lambda leaf: leaf[0], split))
+        zeros = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
+        total, _ = lax.scan(lambda t, part: (jax.tree.map(jnp.add, t, gradient_of(params, part)), None), zeros, split)
+        return jax.tree.map(lambda leaf: leaf / parts, total)
+
+    return accumulated

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# The same training through xpk, which makes the JobSet itself: PROJECT=p ZONE=z CLUSTER=c IMAGE=i BUCKET=b scripts/cloud/xpk.sh
+# The slices of the cluster come from `xpk cluster create --tpu-type=$TPU --num-slices=$SLICES --spot`, the bucket's
+# mount from `xpk storage attach bucket --type=gcsfuse --auto-mount=true --mount-point=/bucket --bucket=$BUCKET`.
+set -euo pipefail
+: "${PROJECT:?}" "${ZONE:?}" "${CLUSTER:?}" "${IMAGE:?}" "${BUCKET:?}"
+exec xpk workload create --workload="${NAME:-vdiff}" --project="$PROJECT" --zone="$ZONE" --cluster="$CLUSTER" \
+  --tpu-type="${TPU:-v5litepod-8}" --num-slices="${SLICES:-1}" --docker-image="$IMAGE" \
+  --max-restarts=100 --restart-on-exit-codes=75 \
+  --command="python -m vdiff_jax.train --config ${CONFIG:-configs/base.toml} --data ${DATA:-gs://$BUCKET/footage} --workdir ${WORKDIR:-/bucket/runs/base} --resume"

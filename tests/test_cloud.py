@@ -1,0 +1,82 @@
+"""Cloud jobs: their parts fit each other and the program; tests/training/test_run.py runs their commands."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vdiff_jax import config
+from vdiff_jax.train import PREEMPTED
+
+CLOUD = Path("scripts/cloud")
+
+
+def test_jobset_fits_together():
+    jobset = yaml.safe_load((CLOUD / "jobset.yaml").read_text())
+    assert (jobset["apiVersion"], jobset["kind"]) == ("jobset.x-k8s.io/v1alpha2", "JobSet")
+    group = jobset["spec"]["replicatedJobs"][0]
+    job = group["template"]["spec"]
+    pod = job["template"]["spec"]
+    container = pod["containers"][0]
+    values = {entry["name"]: entry.get("value") for entry in container["env"]}
+    name = jobset["metadata"]["name"]
+    host, port = values["JAX_COORDINATOR_ADDRESS"].split(":")
+    assert host == f"{name}-{group['name']}-0-0.{name}"
+    assert int(port) == container["ports"][0]["containerPort"]
+    assert job["completionMode"] == "Indexed"
+    assert job["parallelism"] == job["completions"] == int(values["JAX_NUM_PROCESSES"])
+    assert config.load(values["CONFIG"])
+    # A policy on exit codes needs a pod that is not restarted, and a container of that name.
+    rule = job["podFailurePolicy"]["rules"][0]["onExitCodes"]
+    assert pod["restartPolicy"] == "Never"
+    assert (rule["containerName"], rule["values"]) == (container["name"], [PREEMPTED])
+    [restart] = jobset["spec"]["failurePolicy"]["rules"]
+    assert restart["onJobFailureReasons"] == ["PodFailurePolicy"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert mounts.keys() == {volume["name"] for volume in pod["volumes"]}
+    assert values["WORKDIR"].startswith(f"{mounts['bucket']}/")
+    assert "--resume" in container["args"]
+
+
+def test_skypilot_fits_together():
+    task = yaml.safe_load((CLOUD / "skypilot.yaml").read_text())
+    assert task["resources"]["use_spot"]
+    assert task["resources"]["job_recovery"]["recover_on_exit_codes"] == [PREEMPTED]
+    [mount] = task["file_mounts"]
+    assert task["file_mounts"][mount] == {"name": "${BUCKET}", "mode": "MOUNT"}
+    assert task["envs"]["WORKDIR"].startswith(f"{mount}/")
+    assert config.load(task["envs"]["CONFIG"])
+    for script in (task["setup"], task["run"]):
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+def test_xpk_is_given_the_whole_command(tmp_path):
+    fake = tmp_path / "xpk"
+    fake.write_text('#!/bin/sh\nfor word; do echo "$word"; done\n')
+    fake.chmod(0o755)
+    needed = dict.fromkeys(("PROJECT", "ZONE", "CLUSTER", "IMAGE", "BUCKET"), "x")
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **needed}
+    words = subprocess.run([CLOUD / "xpk.sh"], env=environment, capture_output=True, text=True, check=True).stdout
+    places = "--data gs://x/footage --workdir /bucket/runs/base"
+    train = f"python -m vdiff_jax.train --config configs/base.toml {places} --resume"
+    assert f"--command={train}" in words.splitlines()
+    assert f"--restart-on-exit-codes={PREEMPTED}" in words.splitlines()
+    del environment["BUCKET"]
+    assert subprocess.run([CLOUD / "xpk.sh"], env=environment, capture_output=True).returncode != 0
+
+
+def test_dockerfile_copies_what_is_there():
+    text = (CLOUD / "Dockerfile").read_text().splitlines()
+    steps = [line.split() for line in text if line and not line.startswith("#")]
+    assert [step[0] for step in steps][:2] == ["FROM", "ARG"]
+    assert {step[0] for step in steps} == {"FROM", "ARG", "WORKDIR", "COPY", "RUN", "ENTRYPOINT", "CMD"}
+    copied = [source for step in steps if step[0] == "COPY" for source in step[1:-1]]
+    assert all(Path(source).exists() for source in copied)
+    assert {"pyproject.toml", "vdiff_jax", "configs"} <= set(copied)
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "jobset.yaml", "xpk.sh", "skypilot.yaml"])
+def test_readme_names_them(name):
+    assert f"scripts/cloud/{name}" in Path("README.md").read_text()

@@ -1,0 +1,101 @@
+"""A step of training: in parts = at once, nearly the same in bfloat16, and every task's batch fits."""
+
+import dataclasses
+from pathlib import Path
+
+import imageio.v3 as iio
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vdiff_jax import config, sharding
+from vdiff_jax.config import Data, Train
+from vdiff_jax.errors import DivergedError
+from vdiff_jax.tasks import TASKS
+from vdiff_jax.training.cache import Split
+from vdiff_jax.training.data import Examples, shapes, stack
+from vdiff_jax.training.loop import Run
+from vdiff_jax.training.step import initial, make_step, projection
+
+DATA = Data(frames=2, patch=16, batch=4)
+TRAIN = Train(size="tiny", unroll=2, warmup=0)
+PHOTOS = [np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)]
+
+
+def batch(tasks: dict[str, float], size: int = 4):
+    examples = Examples(Split(PHOTOS, []), DATA, tasks, seed=0)
+    return stack([examples(n) for n in range(size)])
+
+
+def stepped(train: Train, examples):
+    definition, state = initial(train)
+    step = sharding.data_parallel(make_step(definition, train), donate=())
+    state, metrics = step(sharding.replicate(state), jax.tree.map(lambda leaf: leaf[None], examples))
+    return sharding.first(state), sharding.first(metrics)
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    return batch({"denoise": 1.0})
+
+
+@pytest.fixture(scope="module")
+def at_once(noisy):
+    return stepped(TRAIN, noisy)
+
+
+def test_in_parts_gives_the_same_gradient(noisy, at_once):
+    _, metrics = stepped(dataclasses.replace(TRAIN, accumulate=2), noisy)
+    for key, value in at_once[1].items():
+        np.testing.assert_allclose(metrics[key], value, rtol=1e-5)
+
+
+def test_bfloat16_is_near_and_leaves_parameters_alone(noisy, at_once):
+    state, metrics = stepped(dataclasses.replace(TRAIN, compute="bfloat16"), noisy)
+    np.testing.assert_allclose(metrics["loss"], at_once[1]["loss"], rtol=0.02)
+    assert metrics["loss"] != at_once[1]["loss"]
+    assert {leaf.dtype for leaf in jax.tree.leaves(state.params)} == {jnp.float32}
+    assert [leaf.shape for leaf in jax.tree.leaves(state.params)] == [
+        leaf.shape for leaf in jax.tree.leaves(at_once[0].params)
+    ]
+
+
+def test_a_batch_of_all_tasks_stacks_and_one_of_each_is_as_foretold():
+    several = batch(dict.fromkeys(TASKS, 1.0), size=12)
+    assert several.observation.reduced is None
+    assert projection(TASKS) is not TASKS["superres"].project
+    for name, task in TASKS.items():
+        assert projection([name]) is task.project
+        made = batch({name: 1.0}, size=1)
+        foretold = shapes(DATA, {name: 1.0})
+        assert jax.tree.map(lambda leaf: leaf.shape[1:], made) == jax.tree.map(lambda leaf: leaf.shape, foretold)
+
+
+def test_superres_trains_with_its_own_projection():
+    _, metrics = stepped(dataclasses.replace(TRAIN, tasks={"superres": 1.0}), batch({"superres": 1.0}, size=1))
+    assert np.isfinite(metrics["loss"])
+
+
+def test_a_configuration_for_each_task_and_one_for_all():
+    found = {path.stem: set(config.load(path).train.tasks) for path in Path("configs").glob("*.toml")}
+    assert found["all"] == set(TASKS)
+    assert all(found[name] == {name} for name in TASKS)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_last_good_checkpoint(tmp_path):
+    values = config.Config(data=DATA, train=dataclasses.replace(TRAIN, steps=4, checkpoint_every=1, evaluate_every=9))
+    for n in range(2):
+        iio.imwrite(tmp_path / f"{n}.png", PHOTOS[0])
+    run = Run(values, tmp_path / "run", tmp_path, tmp_path / "cache")
+    kept = run._save
+
+    def save_then_spoil(step, score):
+        kept(step, score)
+        run.checkpoints.wait()
+        if step == 2:
+            run.state = run.state._replace(params=jax.tree.map(lambda leaf: leaf * jnp.nan, run.state.params))
+
+    run._save = save_then_spoil
+    with pytest.raises(DivergedError, match=r"loss is nan at step 3.*checkpoints/2 \(step 2\)"):
+        run.train()
