@@ -101,7 +101,8 @@ def test_a_camera_that_drops_out_leaves_the_others_going(rig, how):
     assert made.report["inputs"][1]["missing_frames"] == 7
     seen = [(frame != [255, 0, 0]).any(axis=-1) for frame in (made.clip[3], made.clip[-1])]
     assert 0.4 < seen[1].sum() / seen[0].sum() < 0.7
-    assert made.clip[-1].max(axis=-1).min() > 10
+    # Nothing is darker than what the camera that goes on shows itself.
+    assert made.clip[-1].max(axis=-1).min() >= left[19].max(axis=-1).min() - 2
 
 
 def test_a_camera_that_pans_is_followed(wide, cameras):
