@@ -25,12 +25,14 @@ class View:
       maps: where each of its pixels comes from, in OpenCV's fixed point (`cv2.remap`).
       where: the same as floats: h w 2, camera pixels x and y.
       seen: the pixels that the camera sees.
+      shift: (rows, columns) from the box's pixels to the camera's where these are the very same; None otherwise.
     """
 
     box: tuple[int, int, int, int]
     maps: tuple[np.ndarray, np.ndarray]
     where: Float[np.ndarray, "h w 2"]
     seen: Bool[np.ndarray, "h w"]
+    shift: tuple[int, int] | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -106,7 +108,18 @@ def view(canvas: Canvas, homography: Float[np.ndarray, "3 3"], size: tuple[int, 
     seen = np.all((source >= -slack) & (source <= np.asarray(size) - 1 + slack), axis=-1)
     where = np.where(np.isfinite(source), source, -1e4).clip(-1e4, 3e4).astype(np.float32)
     maps = cv2.convertMaps(np.ascontiguousarray(where[..., 0]), np.ascontiguousarray(where[..., 1]), cv2.CV_16SC2)
-    return View(box=(int(low[0]), int(low[1]), int(high_end[0]), int(high_end[1])), maps=maps, where=where, seen=seen)
+    box = (int(low[0]), int(low[1]), int(high_end[0]), int(high_end[1]))
+    return View(box=box, maps=maps, where=where, seen=seen, shift=_shift(where, seen))
+
+
+def _shift(where: Float[np.ndarray, "h w 2"], seen: np.ndarray) -> tuple[int, int] | None:
+    """Whether samples lie on the camera's own pixels, as the reference's do on a plane, and by how much they move."""
+    still = np.indices(seen.shape)[::-1].transpose(1, 2, 0)
+    moved = (where - still)[seen]
+    if len(moved) == 0 or np.ptp(moved, axis=0).max() > 0.01 or np.abs(moved - np.rint(moved)).max() > 0.01:
+        return None
+    across, down = np.rint(moved[0]).astype(int)
+    return int(down), int(across)
 
 
 def from_surface(
