@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vdiff_jax.media import VideoInfo, check_target, open_writer
-from vdiff_jax.stitch import joins, loudness
+from vdiff_jax.media import VideoInfo, check_target, loudness, open_writer
+from vdiff_jax.stitch import joins
 from vdiff_jax.stitch.blend import diffuse
 from vdiff_jax.stitch.calibration import Calibration, calibrate, load
 from vdiff_jax.stitch.layout import lay_out
