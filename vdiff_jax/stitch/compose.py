@@ -82,6 +82,10 @@ class Composer:
         extra = self._correct(pictures)  # begins now, and goes on while the cameras are warped
         return self._mosaic(frames, self._tables, extra, 2 * self.step)
 
+    def joined(self, frames: list[UInt8[np.ndarray, "_h _w 3"] | None]) -> UInt8[np.ndarray, "h w 3"]:
+        """The cameras put together along the seams as they are, nothing diffused."""
+        return self._mosaic(frames, self._tables, None, 2 * self.step)
+
     def covered(self) -> Bool[np.ndarray, "h w"]:
         """The pixels that a camera which is there sees."""
         return self._seen[list(self.present)].any(axis=0) if any(self.present) else np.zeros(self._seen.shape[1:], bool)
@@ -141,7 +145,7 @@ class Composer:
         self._mosaic = Mosaic(self._views, shares / np.maximum(shares.sum(axis=0), 1e-9))
 
     def _correct(self, pictures: Float[np.ndarray, "n h w 3"]) -> Float[Array, "n h2 w2 3"] | None:
-        """The diffused difference in code values, on cells twice as wide as the seam's; JAX computes it in the background."""
+        """The diffused difference in code values, on cells twice as wide as the seam's; computed in the background."""
         if sum(self.present) < 2:
             return None
         seen = self._seen_small & np.array(self.present)[:, None, None]

@@ -60,7 +60,7 @@ class Mosaic:
         Args:
           frames: one of each camera, None for one that is missing.
           tables: by which each camera's values are exchanged; None leaves them.
-          correction: what to add to each camera, code values; read after the warps, so that JAX can compute it meanwhile.
+          correction: what to add to each camera, code values; read after the warps, to be computed meanwhile.
           cell: how many pixels a cell of the correction is wide.
         """
         drawn = [
