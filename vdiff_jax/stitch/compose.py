@@ -13,6 +13,7 @@ from vdiff_jax.stitch.reduction import Reduction
 
 _CELLS = 30_000  # of the grid on which seams are chosen: finer ones take longer and follow noise
 _RETRY = 3  # frames until a seam that can't avoid a mover is tried again
+_RENEW = 10  # frames after which a moving rig's seams are chosen anew
 _UNSEEN = 4.0  # code value of the 99th percentile under which a camera has gone black
 
 
@@ -43,7 +44,7 @@ class Composer:
         self.present: tuple[bool, ...] = (True,) * len(calibration.sizes)
         self._learn(samples)
         self._memory = None
-        self._place(self._background, self._traffic)
+        self._place(self._background, self._traffic if self._still else np.zeros(self._grid, bool))
 
     def _aim(self, homographies: Float[np.ndarray, "n 3 3"]) -> None:
         """Computes where each camera lands, in full and on the reduced canvas."""
@@ -69,16 +70,19 @@ class Composer:
         """Composes one moment; None, or black, stands for a camera that is missing."""
         frames = [None if frame is None or _black(frame) else frame for frame in frames]
         if not self._still:
-            self._aim(self._at(time))
+            self._aim(self._calibration.at(time))
         pictures = self._reduction(frames)
-        moving = self._moving(pictures)
         present = tuple(frame is not None for frame in frames)
-        if present != self.present or not self._still:
-            self.present = present
-            self._place(pictures, moving)
-        elif self._still:
-            self._avoid(pictures, moving)
-            self._age(pictures, moving)
+        changed, self.present = present != self.present, present
+        if not self._still:
+            self._carry_on(pictures, changed)
+        else:
+            moving = self._moving(pictures)
+            if changed:
+                self._place(pictures, moving)
+            else:
+                self._avoid(pictures, moving)
+                self._age(pictures, moving)
         extra = self._correct(pictures)  # begins now, and goes on while the cameras are warped
         return self._mosaic(frames, self._tables, extra, 2 * self.step)
 
@@ -89,12 +93,6 @@ class Composer:
     def covered(self) -> Bool[np.ndarray, "h w"]:
         """The pixels that a camera which is there sees."""
         return self._seen[list(self.present)].any(axis=0) if any(self.present) else np.zeros(self._seen.shape[1:], bool)
-
-    def _at(self, time: float) -> Float[np.ndarray, "n 3 3"]:
-        times, path = self._calibration.times, self._calibration.homographies
-        position = np.interp(time, times, np.arange(len(times)))
-        low = min(int(position), len(times) - 2)
-        return path[low] * (low + 1 - position) + path[low + 1] * (position - low)
 
     def _moving(self, pictures: Float[np.ndarray, "n h w 3"]) -> Bool[np.ndarray, "h w"]:
         """Where a camera that is there shows something that its background does not, in what several see."""
@@ -107,6 +105,17 @@ class Composer:
     def _place(self, pictures: np.ndarray, moving: np.ndarray, before: Int[np.ndarray, "h w"] | None = None) -> None:
         seen = self._seen_small & np.array(self.present)[:, None, None]
         self._use(seam.place(pictures, seen, moving, self._joining, before))
+
+    def _carry_on(self, pictures: np.ndarray, changed: bool) -> None:
+        """A moving rig's seams: taken along from frame to frame, and chosen anew, reluctantly, every few frames."""
+        self._wait = 0 if changed else self._wait - 1
+        if self._wait <= 0:
+            self._wait = _RENEW
+            self._place(pictures, np.zeros(self._grid, bool), None if changed else self.labels)
+            return
+        seen = self._seen_small & np.array(self.present)[:, None, None]
+        kept = np.take_along_axis(seen, np.maximum(self.labels, 0)[None], axis=0)[0] & (self.labels >= 0)
+        self._use(np.where(kept, self.labels, np.where(seen.any(axis=0), seen.argmax(axis=0), -1)))
 
     def _avoid(self, pictures: np.ndarray, moving: np.ndarray) -> None:
         """Moves the seam when something has come across it and a better way is found."""

@@ -54,7 +54,7 @@ class Panorama:
         check(sources, options)
         begun = time.perf_counter()
         self._sources, self._options = sources, options
-        self.calibration, views = _calibrated(sources, options)
+        self.calibration, times, views = _calibrated(sources, options)
         self.canvas = projection.plan(self.calibration, kind=options.projection)
         calibrated = time.perf_counter()
         self._composer = Composer(self.calibration, self.canvas, views)
@@ -62,13 +62,13 @@ class Panorama:
         self._composer.blocked = 0
         self.box = (0, 0, self.canvas.width, self.canvas.height)
         if options.crop:
-            self.box = projection.inside(self._composer.covered())
+            self.box = projection.inside(projection.always_covered(self.canvas, self.calibration))
         self.rate = sources[0].rate
         self.size = (self.box[2] - self.box[0], self.box[3] - self.box[1])
         self._views = views
         self.report = {
             **describe(self.calibration, self.canvas),
-            "metrics": measures.measure(self.calibration, self.canvas, views),
+            "metrics": measures.measure(self.calibration, self.canvas, times, views),
             "seconds": {"calibrate": calibrated - begun},
             "compile_seconds": time.perf_counter() - calibrated,
         }
@@ -166,16 +166,16 @@ def describe(calibration: Calibration, canvas: projection.Canvas) -> dict:
     }  # fmt: skip
 
 
-def _calibrated(sources: Sequence[Source], options: Options) -> tuple[Calibration, list[list[RGB]]]:
+def _calibrated(sources: Sequence[Source], options: Options) -> tuple[Calibration, np.ndarray, list[list[RGB]]]:
     path = options.calibration
     if path is None or not pathlib.Path(path).exists():
-        calibration, views = survey(sources)
+        calibration, times, views = survey(sources)
         if path is not None:
             calibration.save(path)
-        return calibration, views
+        return calibration, times, views
     calibration = rig.load(path)
     rig.check_fits(calibration, [source.size for source in sources])
-    return calibration, samples(sources, calibration.offsets)
+    return calibration, *samples(sources, calibration.offsets)
 
 
 def in_chunks(function: FillClip) -> Fill:

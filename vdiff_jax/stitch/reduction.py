@@ -38,9 +38,11 @@ class Reduction:
         self._tables = [None] * len(sizes) if tables is None else tables
         self._maps = []
         for each, small_size, size in zip(self._views, self._sizes, sizes):
-            where = ((each.where + 0.5) * np.array(small_size) / np.array(size) - 0.5).astype(np.float32)
-            across, down = np.ascontiguousarray(where[..., 0]), np.ascontiguousarray(where[..., 1])
-            self._maps.append(cv2.convertMaps(across, down, cv2.CV_16SC2))
+            scaled = [
+                (where + 0.5) * np.float32(small / full) - np.float32(0.5)
+                for where, small, full in zip(each.where, small_size, size)
+            ]
+            self._maps.append(cv2.convertMaps(*scaled, cv2.CV_16SC2))
 
     def __call__(self, frames: Sequence[UInt8[np.ndarray, "_h _w 3"] | None]) -> Float[np.ndarray, "n h w 3"]:
         """The frames of one moment, code values; 0 where a camera sees nothing or is missing (None)."""
