@@ -4,22 +4,27 @@
 
 DEV_CLIPS holds wide clips from which rigs of two cameras are cut with a known homography, gain and offset; STITCH_SETS
 holds folders of overlapping pictures and bled3cam_{left,mid,right}.mp4. RESULTS gets stitch.json and a PNG of each.
+`--only` names some: clips, sets, moving, filling, bridging, bled3cam, memory.
 """
 
 import argparse
+import functools
+import itertools
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from vdiff_jax import media
+from vdiff_jax import media, weights
 from vdiff_jax.errors import VdiffError
-from vdiff_jax.stitch import stitch
+from vdiff_jax.stitch import joins, learned, stitch
 from vdiff_jax.stitch.features import corners, project
 from vdiff_jax.stitch.panorama import Options, Panorama
-from vdiff_jax.stitch.source import FileSource, open_sources
+from vdiff_jax.stitch.source import FileSource, frame_for, open_sources, output_info
 
 CLIPS = ("cutl.mp4", "vtest.avi", "bedroom.mp4", "highway_frames", "cockatoo.mp4")
 GAIN = np.array([0.85, 0.90, 0.95])
@@ -37,17 +42,26 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     results: dict = {"rigs": {}, "sets": {}}
-    for name in CLIPS if options.dev else ():
-        if options.only is None or name in options.only:
-            results["rigs"][name] = rig(options.dev / name, options.frames, options.out)
-            print(name, json.dumps(results["rigs"][name]), flush=True)
-    for folder in sorted(options.sets.iterdir()) if options.sets else ():
-        if folder.is_dir() and (options.only is None or folder.name in options.only):
-            results["sets"][folder.name] = pictures(folder, options.out)
-            print(folder.name, json.dumps(results["sets"][folder.name]), flush=True)
-    if options.sets and (options.only is None or "bled3cam" in options.only):
-        results["bled3cam"] = bled(options.sets, options.out)
-        print("bled3cam", json.dumps(results["bled3cam"]), flush=True)
+
+    def wanted(name: str) -> bool:
+        return options.only is None or name in options.only
+
+    def keep(place: dict, name: str, value) -> None:
+        place[name] = value
+        print(name, json.dumps(value), flush=True)
+
+    if options.dev:
+        for name in filter(wanted, CLIPS):
+            keep(results["rigs"], name, rig(options.dev / name, options.frames, options.out))
+        for name, measure in (("moving", moving), ("filling", filling), ("bridging", bridging)):
+            if wanted(name):
+                keep(results, name, {clip: measure(options.dev / clip, options.frames) for clip in CLIPS[:4]})
+    if options.sets:
+        for folder in sorted(path for path in options.sets.iterdir() if path.is_dir() and wanted(path.name)):
+            keep(results["sets"], folder.name, pictures(folder, options.out))
+        for name, measure in (("bled3cam", bled), ("memory", memory)):
+            if wanted(name):
+                keep(results, name, measure(options.sets, options.out))
     (options.out / "stitch.json").write_text(json.dumps(results, indent=1) + "\n")
 
 
@@ -83,6 +97,101 @@ def rig(path: Path, count: int, out: Path) -> dict:
     pairs = [(first[start + index], second[index]) for index in range(min(len(frames), len(first) - start))]
     result["opencv"] = opencv(pairs, shown, truths, truth)
     cv2.imwrite(str(out / f"rig_{path.stem}.png"), frames[len(frames) // 2][..., ::-1])
+    return result
+
+
+def moving(path: Path, count: int) -> dict:
+    """The second of the two cameras pans against the first one by 1.2 pixels a frame."""
+    wide, rate = first_frames(path, count)
+    still, start = two_poses(wide[0].shape[1], wide[0].shape[0])
+    poses = [np.array([[1, 0, -1.2 * n], [0, 1, 0.3 * n], [0, 0, 1]]) @ start for n in range(len(wide))]
+    clips = [np.stack([shoot(frame, still, np.ones(3)) for frame in wide])]
+    clips.append(np.stack([shoot(frame, pose, GAIN) for frame, pose in zip(wide, poses)]))
+    made = Panorama(open_sources(clips, [rate] * 2), Options())
+    frames = sum(1 for _ in made.frames())
+    errors = [
+        corner_error(np.linalg.solve(*found), np.linalg.solve(still, poses[min(len(poses) - 1, round(moment * rate))]))
+        for moment, found in zip(made.calibration.times, made.calibration.homographies)
+    ]
+    return {
+        "corner_error_px": [round(float(each), 4) for each in (np.median(errors), max(errors))],
+        "frames": frames,
+        "compose_frames_per_second": round(made.report["frames_per_second"], 2),
+        **made.report["metrics"],
+    }
+
+
+def filling(path: Path, count: int) -> dict:
+    """What no camera saw of the wide view, filled by diffusion and by the network: PSNR in the first, last frame."""
+    wide, rate = first_frames(path, count)
+    poses = two_poses(wide[0].shape[1], wide[0].shape[0])
+    clips = [np.stack([shoot(frame, pose, np.ones(3)) for frame in wide]) for pose in poses]
+    result = {}
+    for name, chosen in (("black", None), ("diffusion", None), ("network", "base")):
+        begun = time.perf_counter()
+        made = stitch(clips, layout="panorama", rates=[rate] * 2, fill=name != "black", weights=chosen)
+        if name == "black":
+            across = np.array(made.report["inputs"][0]["homography"]) @ np.linalg.inv(poses[0])
+            size = made.clip.shape[2:0:-1]
+            truths = [cv2.warpPerspective(frame, across, size, flags=cv2.INTER_AREA) for frame in wide]
+            known = cv2.warpPerspective(np.ones(wide[0].shape[:2], np.uint8), across, size, flags=cv2.INTER_NEAREST)
+            gap = (known > 0) & (made.clip[0].max(axis=-1) == 0)
+            continue
+        ends = [psnr(made.clip[index][gap], truths[index][gap]) for index in (0, len(made.clip) - 1)]
+        result[name] = {"psnr": [round(each, 2) for each in ends], "seconds": round(time.perf_counter() - begun, 1)}
+    return result
+
+
+def bridging(path: Path, count: int) -> dict:
+    """Three frames left out and put back by optical flow, by the network and by fading: their PSNR, seconds a frame."""
+    frames = [cv2.resize(frame, SIZE, interpolation=cv2.INTER_AREA) for frame in first_frames(path, count)[0][:21]]
+    network = functools.partial(learned.bridge, weights.load("base"))
+    result = {}
+    for name, bridge in (("flow", joins.bridge), ("network", network), ("fade", fade)):
+        begun, scores = time.perf_counter(), []
+        for start in range(0, len(frames) - 4, 8):
+            made = bridge(frames[start], frames[start + 4], 3)
+            scores += [psnr(frame, frames[start + 1 + index]) for index, frame in enumerate(made)]
+        seconds = (time.perf_counter() - begun) / len(scores)
+        result[name] = {"psnr": round(float(np.mean(scores)), 2), "seconds": round(seconds, 3)}
+    return result
+
+
+def fade(first: np.ndarray, second: np.ndarray, count: int) -> list[np.ndarray]:
+    """Frames that dissolve from one into the other."""
+    shares = np.arange(1, count + 1) / (count + 1)
+    return [cv2.addWeighted(first, 1 - share, second, share, 0) for share in shares]
+
+
+def first_frames(path: Path, count: int) -> tuple[list[np.ndarray], float]:
+    """A clip's first frames, and its rate."""
+    source = FileSource(path, path.name)
+    return [frame for _, frame in itertools.islice(source.frames(), count)], source.rate
+
+
+def psnr(one: np.ndarray, other: np.ndarray) -> float:
+    """In dB, of 8-bit samples."""
+    return float(10 * np.log10(255**2 / np.mean((one.astype(np.float64) - other) ** 2)))
+
+
+def memory(sets: Path, out: Path) -> dict:
+    """The command line's peak memory in MB for 100 and for 1,000 frames of two cameras (played to and fro)."""
+    result = {}
+    for count in (100, 1000):
+        paths = []
+        for name in ("left", "mid"):
+            source = FileSource(sets / f"bled3cam_{name}.mp4", name)
+            frames = [frame for _, frame in source.frames()]
+            info = output_info(source, source.size, source.rate)
+            paths.append(str(out / f"memory_{name}.mp4"))
+            with media.open_writer(paths[-1], info, options={"preset": "ultrafast"}) as writer:
+                for index, frame in enumerate(itertools.islice(itertools.cycle(frames + frames[::-1]), count)):
+                    writer.write(frame_for(frame, info, index))
+        report = out / "memory.json"
+        command = [sys.executable, "-m", "vdiff_jax.infer", "stitch", *paths, "-o", str(out / "memory.mp4")]
+        subprocess.run([*command, "--layout", "panorama", "--report", str(report)], check=True)
+        said = json.loads(report.read_text())
+        result[said["frames"]] = round(said["peak_memory_bytes"] / 2**20, 1)
     return result
 
 
@@ -136,8 +245,7 @@ def psnr_to(panorama: np.ndarray, wide: np.ndarray) -> float:
     _, across = cv2.findTransformECC(grey, target, across, cv2.MOTION_HOMOGRAPHY, stop, where.astype(np.uint8))
     truth = cv2.warpPerspective(wide, across, size, flags=cv2.INTER_CUBIC).astype(np.float64)
     gain = [(panorama[where, c] * truth[where, c]).sum() / (truth[where, c] ** 2).sum() for c in range(3)]
-    error = np.mean((panorama[where] - truth[where] * gain) ** 2)
-    return float(10 * np.log10(255**2 / error))
+    return psnr(panorama[where], truth[where] * gain)
 
 
 def opencv(pairs: list, shown: list[int], truths: list[np.ndarray], truth: np.ndarray) -> dict:

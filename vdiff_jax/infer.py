@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     edge.add_argument("--crop", action="store_true", help="cut to the largest rectangle that is always seen")
     edge.add_argument("--fill", action="store_true", help="fill what no camera saw")
     stitch.add_argument("--bridge", type=int, default=0, metavar="N", help="frames put between two clips")
-    stitch.add_argument("--stages", metavar="FOLDER", help="each stage as pictures")
+    stitch.add_argument("--weights", help="base, or a file: its network makes --fill and --bridge instead")
     _add_common(stitch)
     stitch.set_defaults(run=_stitch)
     return parser
@@ -70,7 +70,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--preset", help="the encoder's preset")
     command.add_argument("--report", type=Path, metavar="OUT.json", help="what was done, measured, how long it took")
     command.add_argument("--quiet", action="store_true", help="errors only")
-    command.add_argument("--debug", action="store_true", help="everything, and the whole traceback")
+    command.add_argument("--debug", action="store_true", help="everything, the whole traceback; stitch: OUT.stages/")
 
 
 def _level(options: argparse.Namespace) -> int:
@@ -113,18 +113,25 @@ def _stitch(options: argparse.Namespace) -> int:
     use_compilation_cache()
     from vdiff_jax.stitch import stitch
 
-    names = ("layout", "calibration", "projection", "crop", "fill", "bridge", "codec")
+    names = ("layout", "calibration", "projection", "crop", "fill", "bridge", "weights", "codec")
     keywords = {name: getattr(options, name) for name in names}
     with _progress(options, options.inputs[0]) as progress:
         stitched = stitch(
             options.inputs,
             options.output,
             options=_encoder(options),
-            debug=options.stages,
+            debug=_stages(options),
             progress=progress,
             **keywords,
         )
     return _finish(options, stitched.report)
+
+
+def _stages(options: argparse.Namespace) -> str | None:
+    """With --debug, the folder beside the output that gets pictures of each stage."""
+    if not options.debug:
+        return None
+    return "stitch.stages" if options.output == "-" else options.output.rstrip("/") + ".stages"
 
 
 def _encoder(options: argparse.Namespace) -> dict[str, str] | None:

@@ -48,6 +48,8 @@ def test_an_exposure_step_is_gone_at_the_seam_and_what_lies_far_stays():
     assert np.abs(extra[0, :, :20]).max() < 0.004
     # Across the seam both cameras' corrections lead to the same picture.
     np.testing.assert_allclose(extra[0, :, 60:68] - extra[1, :, 60:68], 0.04, atol=0.006)
+    # It is enlarged afterwards: no camera's correction may jump where its picture ends.
+    assert np.abs(np.diff(extra[1], axis=1))[:, 40:56].max() < 0.004
 
 
 def test_what_only_one_camera_sees_does_not_bleed():
@@ -81,6 +83,18 @@ def test_gains_are_found_in_spite_of_clipping_and_movers():
     found = exposure.gains(pictures, seen, [(0, 1), (1, 2)])
     np.testing.assert_allclose(1 / found, gains, rtol=0.005)
     np.testing.assert_array_equal(found[0], 1.0)
+
+
+def test_highlights_that_a_gain_would_burn_out_are_held_back():
+    frame = np.tile(np.linspace(0, 230, 256).astype(np.uint8)[None, :, None], (32, 1, 3))
+    held = exposure.table(np.array([1.5, 1.5, 1.0]), [frame])[0]
+    exact = np.rint(np.arange(256)[:, None] * [1.5, 1.5, 1.0])
+    np.testing.assert_array_equal(held[:119], exact[:119])
+    np.testing.assert_array_equal(held[:, 2], exact[:, 2])
+    assert held[170, 0] < held[200, 0] < held[229, 0]
+    assert (np.diff(held.astype(int), axis=0) >= 0).all()
+    plain = exposure.table(np.array([1.5, 1.5, 1.0]), [frame // 2])[0]
+    np.testing.assert_array_equal(plain, exact.clip(0, 255))
 
 
 def _overlapping():

@@ -1,5 +1,6 @@
 """Video and pictures, in and out: the only place that knows PyAV and imageio."""
 
+from vdiff_jax.media import loudness
 from vdiff_jax.media.mask import MovingMask, read_mask
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
 from vdiff_jax.media.pixels import Frame, PixelFormat
@@ -22,6 +23,7 @@ __all__ = [
     "is_picture",
     "list_pictures",
     "list_videos",
+    "loudness",
     "open_reader",
     "open_writer",
     "picture_of",

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import resource
@@ -14,14 +15,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vdiff_jax.media import VideoInfo, check_target, open_writer
-from vdiff_jax.stitch import joins, loudness
+from vdiff_jax.media import VideoInfo, check_target, loudness, open_writer
+from vdiff_jax.stitch import joins, learned
 from vdiff_jax.stitch.blend import diffuse
 from vdiff_jax.stitch.calibration import Calibration, calibrate, load
 from vdiff_jax.stitch.layout import lay_out
-from vdiff_jax.stitch.panorama import Fill, Options, Panorama
+from vdiff_jax.stitch.panorama import FillClip, Options, Panorama, in_chunks
 from vdiff_jax.stitch.sequence import Film, Interpolate
 from vdiff_jax.stitch.source import FileSource, Source, frame_for, open_sources, output_info
+from vdiff_jax.weights import load as load_weights
 
 __all__ = ["Calibration", "Film", "Panorama", "Stitched", "calibrate", "diffuse", "lay_out", "load", "stitch"]
 
@@ -43,9 +45,10 @@ def stitch(
     calibration: str | os.PathLike | None = None,
     projection: str = "auto",
     crop: bool = False,
-    fill: bool | Fill = False,
+    fill: bool | FillClip = False,
     bridge: int = 0,
-    interpolate: Interpolate = joins.bridge,
+    interpolate: Interpolate | None = None,
+    weights: str | None = None,
     codec: str | None = None,
     options: dict[str, str] | None = None,
     report: str | os.PathLike | None = None,
@@ -64,7 +67,8 @@ def stitch(
       crop: cut the panorama to the largest rectangle that is always seen.
       fill: fill what no camera saw: True by diffusion, or a function of a clip in [0, 1] and a mask, 1 where unseen.
       bridge: frames put between clips that don't overlap.
-      interpolate: makes them from the last frame, the first frame and their number.
+      interpolate: makes them from the last frame, the first frame and their number, instead of what `weights` says.
+      weights: "base", or a file: its network fills and bridges; None leaves that to diffusion and optical flow.
       codec: an encoder's name. options: for it.
       report: where to write the report as JSON.
       debug: a folder for pictures of each stage.
@@ -76,7 +80,13 @@ def stitch(
     """
     begun = time.perf_counter()
     sources = open_sources(inputs, rates)
-    filling: Fill | None = diffuse if fill is True else fill or None
+    network = None if weights is None else load_weights(weights)
+    filling = None
+    if fill:
+        classic = in_chunks(diffuse if fill is True else fill)
+        filling = classic if network is None or fill is not True else functools.partial(learned.fill, network)
+    if interpolate is None:
+        interpolate = joins.bridge if network is None else functools.partial(learned.bridge, network)
     wanted = Options(projection=projection, crop=crop, fill=filling, calibration=calibration, debug=debug)
     made, why = lay_out(sources, layout, wanted, bridge=bridge, interpolate=interpolate)
     prepared = time.perf_counter()

@@ -137,8 +137,9 @@ def corrections(
     )  # fmt: skip
     common = solve(jnp.full((*labels.shape, 1), reach**-2), _jumps(spread, labels), cycles=3)
     own = jnp.take_along_axis(spread, jnp.maximum(labels, 0)[None, ..., None], axis=0)
-    elsewhere = (labels[None] != jnp.arange(len(pictures))[:, None, None])[..., None] * weight
-    return common[None] + elsewhere * (own - spread), (total, trusted)
+    # Also where a camera sees nothing: its correction is enlarged, and must not change abruptly at its edge.
+    elsewhere = (labels[None] != jnp.arange(len(pictures))[:, None, None]) & (labels[None] >= 0)
+    return common[None] + elsewhere[..., None] * (own - spread), (total, trusted)
 
 
 def _jumps(spread: Array, labels: Array) -> Array:

@@ -44,6 +44,14 @@ class Calibration:
     rms: float
     pairs: tuple[dict, ...]
 
+    def at(self, time: float) -> Float[np.ndarray, "n 3 3"]:
+        """The homographies at a time in seconds on the first input's clock, between key moments on straight lines."""
+        position = float(np.interp(time, self.times, np.arange(len(self.times))))
+        low = min(int(position), max(0, len(self.times) - 2))
+        high = min(low + 1, len(self.times) - 1)
+        share = position - low
+        return self.homographies[low] * (1 - share) + self.homographies[high] * share
+
     def save(self, path: str | pathlib.Path) -> None:
         """Writes the calibration as JSON."""
         fields = dataclasses.asdict(self)

@@ -3,15 +3,17 @@
 import cv2
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from vdiff_jax.stitch import blend, seam
+from vdiff_jax.stitch import blend, exposure, seam
 from vdiff_jax.stitch.calibration import Calibration
+from vdiff_jax.stitch.mosaic import Mosaic
 from vdiff_jax.stitch.projection import Canvas, cover, view
 from vdiff_jax.stitch.reduction import Reduction
 
 _CELLS = 30_000  # of the grid on which seams are chosen: finer ones take longer and follow noise
 _RETRY = 3  # frames until a seam that can't avoid a mover is tried again
+_RENEW = 10  # frames after which a moving rig's seams are chosen anew
 _UNSEEN = 4.0  # code value of the 99th percentile under which a camera has gone black
 
 
@@ -29,7 +31,11 @@ class Composer:
         """Args: samples: frames of each camera at the same moments, from which still and moving places are told."""
         self._calibration, self._canvas = calibration, canvas
         self.step = max(2, int(np.ceil((canvas.width * canvas.height / _CELLS) ** 0.5)))
-        self._luts = [_lut(gain) for gain in calibration.gains]
+        gained = [not np.allclose(gain, 1.0, atol=1e-3) for gain in calibration.gains]
+        self._tables = [
+            exposure.table(gain, each) if differs else None
+            for gain, each, differs in zip(calibration.gains, samples, gained)
+        ]
         matched = [(pair["inputs"][0], pair["inputs"][1]) for pair in calibration.pairs]
         self._joining = seam.order(len(calibration.sizes), calibration.reference, matched)
         self.seam_changes, self.blocked, self._wait = 0, 0, 0
@@ -38,27 +44,25 @@ class Composer:
         self.present: tuple[bool, ...] = (True,) * len(calibration.sizes)
         self._learn(samples)
         self._memory = None
-        self._place(self._background, self._traffic)
+        self._place(self._background, self._traffic if self._still else np.zeros(self._grid, bool))
 
     def _aim(self, homographies: Float[np.ndarray, "n 3 3"]) -> None:
         """Computes where each camera lands, in full and on the reduced canvas."""
         sizes = self._calibration.sizes
         self._views = [view(self._canvas, each, size) for each, size in zip(homographies, sizes)]
         self._seen = cover(self._canvas, self._views)
-        self._reduction = Reduction(self._canvas, homographies, sizes, self.step)
+        self._reduction = Reduction(self._canvas, homographies, sizes, self.step, self._tables)
         self._grid, self._seen_small = self._reduction.grid, self._reduction.seen
+        self._shared = self._seen_small.sum(axis=0) > 1
 
     def _learn(self, samples: list[list[np.ndarray]]) -> None:
         """The still background of each camera, how much each place flickers, and how often things pass there."""
         moments = min(len(each) for each in samples)
-        pictures = np.stack([self._reduced([each[moment] for each in samples]) for moment in range(moments)])
+        pictures = np.stack([self._reduction([each[moment] for each in samples]) for moment in range(moments)])
         self._background = np.median(pictures, axis=0)
-        away = np.abs(pictures - self._background).max(axis=-1)
-        self._flicker = np.median(away, axis=0) * 1.5
+        away = _largest(np.abs(pictures - self._background))
+        self._noticed = 12 + 6 * np.median(away, axis=0)
         self._traffic = np.mean([self._moving(picture) for picture in pictures], axis=0)
-
-    def _reduced(self, frames: list) -> Float[np.ndarray, "n h w 3"]:
-        return self._reduction(frames) * self._calibration.gains[:, None, None].astype(np.float32)
 
     def __call__(
         self, frames: list[UInt8[np.ndarray, "_h _w 3"] | None], time: float = 0.0
@@ -66,41 +70,52 @@ class Composer:
         """Composes one moment; None, or black, stands for a camera that is missing."""
         frames = [None if frame is None or _black(frame) else frame for frame in frames]
         if not self._still:
-            self._aim(self._at(time))
-        pictures = self._reduced(frames)
-        moving = self._moving(pictures)
+            self._aim(self._calibration.at(time))
+        pictures = self._reduction(frames)
         present = tuple(frame is not None for frame in frames)
-        if present != self.present or not self._still:
-            self.present = present
-            self._place(pictures, moving)
-        elif self._still:
-            self._avoid(pictures, moving)
-            self._age(pictures, moving)
-        extra = self._correct(pictures)
-        return self._draw(frames, extra)
+        changed, self.present = present != self.present, present
+        if not self._still:
+            self._carry_on(pictures, changed)
+        else:
+            moving = self._moving(pictures)
+            if changed:
+                self._place(pictures, moving)
+            else:
+                self._avoid(pictures, moving)
+                self._age(pictures, moving)
+        extra = self._correct(pictures)  # begins now, and goes on while the cameras are warped
+        return self._mosaic(frames, self._tables, extra, 2 * self.step)
+
+    def joined(self, frames: list[UInt8[np.ndarray, "_h _w 3"] | None]) -> UInt8[np.ndarray, "h w 3"]:
+        """The cameras put together along the seams as they are, nothing diffused."""
+        return self._mosaic(frames, self._tables, None, 2 * self.step)
 
     def covered(self) -> Bool[np.ndarray, "h w"]:
         """The pixels that a camera which is there sees."""
         return self._seen[list(self.present)].any(axis=0) if any(self.present) else np.zeros(self._seen.shape[1:], bool)
 
-    def _at(self, time: float) -> Float[np.ndarray, "n 3 3"]:
-        times, path = self._calibration.times, self._calibration.homographies
-        position = np.interp(time, times, np.arange(len(times)))
-        low = min(int(position), len(times) - 2)
-        return path[low] * (low + 1 - position) + path[low + 1] * (position - low)
-
     def _moving(self, pictures: Float[np.ndarray, "n h w 3"]) -> Bool[np.ndarray, "h w"]:
         """Where a camera that is there shows something that its background does not, in what several see."""
-        away = np.abs(pictures - self._background).max(axis=-1) > 12 + 4 * self._flicker
-        present = pictures.any(axis=(1, 2, 3))[:, None, None]
-        shared = self._seen_small.sum(axis=0) > 1
-        found = (away & self._seen_small & present).any(axis=0) & shared
+        away = _largest(np.abs(pictures - self._background)) > self._noticed
+        there = pictures.reshape(len(pictures), -1).any(axis=1)[:, None, None]
+        found = (away & self._seen_small & there).any(axis=0) & self._shared
         opened = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
         return cv2.dilate(opened, np.ones((3, 3), np.uint8)) > 0
 
     def _place(self, pictures: np.ndarray, moving: np.ndarray, before: Int[np.ndarray, "h w"] | None = None) -> None:
         seen = self._seen_small & np.array(self.present)[:, None, None]
         self._use(seam.place(pictures, seen, moving, self._joining, before))
+
+    def _carry_on(self, pictures: np.ndarray, changed: bool) -> None:
+        """A moving rig's seams: taken along from frame to frame, and chosen anew, reluctantly, every few frames."""
+        self._wait = 0 if changed else self._wait - 1
+        if self._wait <= 0:
+            self._wait = _RENEW
+            self._place(pictures, np.zeros(self._grid, bool), None if changed else self.labels)
+            return
+        seen = self._seen_small & np.array(self.present)[:, None, None]
+        kept = np.take_along_axis(seen, np.maximum(self.labels, 0)[None], axis=0)[0] & (self.labels >= 0)
+        self._use(np.where(kept, self.labels, np.where(seen.any(axis=0), seen.argmax(axis=0), -1)))
 
     def _avoid(self, pictures: np.ndarray, moving: np.ndarray) -> None:
         """Moves the seam when something has come across it and a better way is found."""
@@ -136,88 +151,28 @@ class Composer:
                 shares[index] = (soft[:height, :width] + 1e-4) * seen
         total = shares.sum(axis=0)
         shares = np.where(shares > 0.01 * total, shares, 0) / np.maximum(total, 1e-9)
-        self._parts = [_part(share / np.maximum(shares.sum(axis=0), 1e-9)) for share in shares]
+        self._mosaic = Mosaic(self._views, shares / np.maximum(shares.sum(axis=0), 1e-9))
 
-    def _correct(self, pictures: Float[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "n h2 w2 3"] | None:
-        """The diffused difference, on cells twice as wide as the seam's."""
+    def _correct(self, pictures: Float[np.ndarray, "n h w 3"]) -> Float[Array, "n h2 w2 3"] | None:
+        """The diffused difference in code values, on cells twice as wide as the seam's; computed in the background."""
         if sum(self.present) < 2:
             return None
         seen = self._seen_small & np.array(self.present)[:, None, None]
         whole = seen[:, ::2, ::2] & seen[:, 1::2, ::2] & seen[:, ::2, 1::2] & seen[:, 1::2, 1::2]
-        coarse = np.stack(
-            [
-                cv2.resize(each, (self._grid[1] // 2, self._grid[0] // 2), interpolation=cv2.INTER_AREA)
-                for each in pictures
-            ]
-        )
+        size = (self._grid[1] // 2, self._grid[0] // 2)
+        coarse = np.stack([cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in pictures])
         labels = self.labels[::2, ::2]
-        rate = 0.1 if self._memory is not None else 1.0
-        memory = self._memory
+        rate, memory = np.float32(0.1), self._memory
         if memory is None:
-            memory = (jnp.zeros(coarse.shape), jnp.zeros((*coarse.shape[:3], 1)))
+            rate, memory = np.float32(1.0), (jnp.zeros(coarse.shape), jnp.zeros((*coarse.shape[:3], 1)))
         reach = max(4.0, 0.3 * min(labels.shape))
-        extra, self._memory = blend.corrections(
-            coarse / np.float32(255), whole, labels, memory, jnp.float32(rate), reach=reach
-        )
-        return np.asarray(extra) * np.float32(255)
-
-    def _draw(self, frames: list, extra: Float[np.ndarray, "n h2 w2 3"] | None) -> UInt8[np.ndarray, "h w 3"]:
-        """Warps each camera to where it has a share and adds them up."""
-        canvas = np.zeros((self._canvas.height, self._canvas.width, 3), np.uint8)
-        ramp = np.zeros(canvas.shape, np.float32)
-        size = (self._grid[1] * self.step, self._grid[0] * self.step)
-        for index, (frame, each, part) in enumerate(zip(frames, self._views, self._parts)):
-            if frame is None or part is None:
-                continue
-            rows, columns, whole, mixed, share = part
-            left, top = each.box[:2]
-            inner = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
-            maps = [lookup[inner] for lookup in each.maps]
-            picture = cv2.remap(
-                cv2.LUT(frame, self._luts[index]), *maps, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-            )
-            if extra is not None and np.abs(extra[index]).max() > 0.3:
-                enlarged = cv2.resize(extra[index], size, interpolation=cv2.INTER_LINEAR)[rows, columns]
-                picture = cv2.add(picture, enlarged, dtype=cv2.CV_8U)
-            cv2.copyTo(picture, whole, canvas[rows, columns])
-            if mixed is not None:
-                there = (slice(mixed[0].start + rows.start, mixed[0].stop + rows.start),
-                         slice(mixed[1].start + columns.start, mixed[1].stop + columns.start))  # fmt: skip
-                ramp[there] += picture[mixed] * share
-        return _settle(canvas, ramp, self._parts)
+        extra, self._memory = blend.corrections(coarse / np.float32(255), whole, labels, memory, rate, reach=reach)
+        return 255 * extra
 
 
-def _settle(canvas: np.ndarray, ramp: np.ndarray, parts: list) -> UInt8[np.ndarray, "h w 3"]:
-    """Puts the ramps across the seams into the canvas."""
-    for part in parts:
-        if part is None or part[3] is None:
-            continue
-        rows, columns, _, mixed, share = part
-        there = (slice(mixed[0].start + rows.start, mixed[0].stop + rows.start),
-                 slice(mixed[1].start + columns.start, mixed[1].stop + columns.start))  # fmt: skip
-        band = (share > 0).astype(np.uint8)
-        cv2.copyTo(cv2.convertScaleAbs(ramp[there]), band, canvas[there])
-    return canvas
-
-
-def _part(share: Float[np.ndarray, "h w"]) -> tuple | None:
-    """Where a camera has a share: its rows and columns, the pixels it has alone, the box and shares of its ramp."""
-    rows, columns = np.flatnonzero(share.any(axis=1)), np.flatnonzero(share.any(axis=0))
-    if len(rows) == 0:
-        return None
-    box = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
-    inside = share[box]
-    ramp = (inside > 0) & (inside < 0.999)
-    whole = (inside >= 0.999).astype(np.uint8)
-    if not ramp.any():
-        return (*box, whole, None, None)
-    rows, columns = np.flatnonzero(ramp.any(axis=1)), np.flatnonzero(ramp.any(axis=0))
-    mixed = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
-    return (*box, whole, mixed, np.where(ramp, inside, 0)[mixed][..., None])
-
-
-def _lut(gain: Float[np.ndarray, " 3"]) -> UInt8[np.ndarray, "1 256 3"]:
-    return np.rint(np.clip(np.arange(256)[None, :, None] * gain, 0, 255)).astype(np.uint8)
+def _largest(pictures: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n"]:
+    """The largest channel; NumPy's own `max` is ten times slower along so short an axis."""
+    return np.maximum(np.maximum(pictures[..., 0], pictures[..., 1]), pictures[..., 2])
 
 
 def _black(frame: UInt8[np.ndarray, "h w 3"]) -> bool:

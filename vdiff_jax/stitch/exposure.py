@@ -1,9 +1,12 @@
 """Gains and white balance: the factors that make cameras agree where they see the same thing."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 
 _DARK, _BRIGHT = 12.0, 243.0  # code values past which a camera clips, or noise and black level count
+_KNEE = 0.7  # of white: where highlights that a gain would burn out begin to be held back, at the earliest
 
 
 def gains(
@@ -51,3 +54,25 @@ def _ratio(
         if use.sum() >= 8:
             result[channel] = np.median(np.log(one[use, channel] / other[use, channel]))
     return result, float(good.mean() * len(good)) + 1e-3
+
+
+def table(
+    gain: Float[np.ndarray, " 3"], frames: Sequence[UInt8[np.ndarray, "_h _w 3"]]
+) -> UInt8[np.ndarray, "1 256 3"]:
+    """What a camera's values become (for `cv2.LUT`): multiplied, with highlights held back that would burn out.
+
+    Where the camera's brightest values exceed white once multiplied, those above a knee are compressed so that the
+    brightest one becomes white; the knee lies the lower the more there is to compress. All else is exactly the gain's.
+
+    Args:
+      gain: the camera's factors.
+      frames: what it shows, from which its brightest values are told.
+    """
+    value = np.arange(256)[:, None] * gain
+    brightest = np.percentile(np.stack([frame[::4, ::4] for frame in frames]), 99.8, axis=(0, 1, 2))
+    top = np.maximum(brightest * gain, 255.0)
+    knee = np.maximum(255.0 - 1.5 * (top - 255.0), 255.0 * _KNEE)
+    slope = np.maximum((top - knee) / np.maximum(255.0 - knee, 1e-9), 1.0)
+    beyond = np.clip((value - knee) / np.maximum(top - knee, 1e-9), 0.0, 1.0)
+    held = knee + (255.0 - knee) * slope * beyond / (1 + (slope - 1) * beyond)
+    return np.rint(np.where(value > knee, held, value).clip(0, 255)).astype(np.uint8)[None]

@@ -1,5 +1,6 @@
 """Panorama or film: what the inputs themselves say, and why."""
 
+import functools
 from collections.abc import Sequence
 
 from vdiff_jax.errors import OptionError, StitchError
@@ -30,16 +31,17 @@ def lay_out(
     """
     if layout not in LAYOUTS:
         raise OptionError(f"layout {layout}: pass auto, panorama or sequence")
+    film = functools.partial(Film, sources, bridge=bridge, interpolate=interpolate, debug=options.debug)
     if layout == "panorama":
         return Panorama(sources, options), "asked for"
     if layout == "sequence":
-        return Film(sources, bridge=bridge, interpolate=interpolate), "asked for"
+        return film(), "asked for"
     if len(sources) < 2:
         raise StitchError(f"{len(sources)} input{'s' * (len(sources) != 1)}: stitch takes two or more")
     try:
         panorama = Panorama(sources, options)
     except StitchError as error:
-        return Film(sources, bridge=bridge, interpolate=interpolate), f"no panorama: {error}"
+        return film(), f"no panorama: {error}"
     shares = ", ".join(
         f"{pair['inputs'][0]} and {pair['inputs'][1]} {pair['overlap']:.0%}" for pair in panorama.report["pairs"]
     )

@@ -6,32 +6,60 @@ from jaxtyping import Bool, Float, UInt8
 
 from vdiff_jax.stitch.calibration import Calibration
 from vdiff_jax.stitch.features import corners, project
-from vdiff_jax.stitch.projection import Canvas, view
+from vdiff_jax.stitch.projection import Canvas, to_surface, view
+
+_RATE = 30  # frames a second at which paths are measured
 
 
-def measure(calibration: Calibration, canvas: Canvas, views: list[list[UInt8[np.ndarray, "_h _w 3"]]]) -> dict:
-    """Alignment of each pair's overlap (PSNR in dB, SSIM), stability and distortion.
+def measure(
+    calibration: Calibration,
+    canvas: Canvas,
+    times: Float[np.ndarray, " k"],
+    views: list[list[UInt8[np.ndarray, "_h _w 3"]]],
+) -> dict:
+    """How well a panorama fits, keeps still and keeps shapes, largely as StabStitch measures it.
 
-    Stability is the mean step of the corners' velocity between key moments in pixels: 0 for a rig with one geometry.
-    Distortion is the largest ratio of a picture's stretch along its two axes at a corner: 1 is a mere turn or zoom.
+    Args:
+      times: moments in seconds on the first input's clock.
+      views: each camera's frames there.
 
-    Source: Nie et al., Eliminating Warping Shakes for Unsupervised Online Video Stitching (StabStitch), 2024, sec. 5.
+    Returns:
+      `alignment`: PSNR in dB and SSIM of each pair's overlap. `stability`: how far a mesh on each camera is from where
+      it was and will be one to three frames (of 1/30 s) away, squared, in pixels of 480 × 360, the smaller the
+      better; a steady pan counts too. `shake_pixels`: the mean change of the corners' velocity from key moment to key
+      moment; a steady pan counts nothing. Both are 0 for a rig with one geometry. `distortion`: how far the mesh's
+      lines bend and its cells swell, 0 for none. `stretch`: the largest ratio of a picture's scales along two axes at
+      a corner, 1 for a mere turn or zoom.
+
+    Source: Nie et al., Eliminating Warping Shakes for Unsupervised Online Video Stitching (StabStitch), 2024, sec. 5
+    and the code that goes with it.
     """
-    landed = [view(canvas, each, size) for each, size in zip(calibration.homographies[0], calibration.sizes)]
+    chosen = range(0, len(times), max(1, len(times) // 3))
+    landed = {
+        moment: [view(canvas, each, size) for each, size in zip(calibration.at(times[moment]), calibration.sizes)]
+        for moment in chosen
+    }
     pairs = []
     for pair in calibration.pairs:
         first, second = pair["inputs"]
         scores = [
-            _alignment(*(_drawn(canvas, landed[i], views[i][moment], calibration.gains[i]) for i in (first, second)))
-            for moment in range(0, len(views[first]), max(1, len(views[first]) // 3))
-        ]  # fmt: skip
+            _alignment(*(_drawn(canvas, landed[m][i], views[i][m], calibration.gains[i]) for i in (first, second)))
+            for m in chosen
+        ]
         scores = [score for score in scores if score is not None]
         if scores:
             psnr, ssim = np.mean(scores, axis=0)
             pairs.append(
                 {"inputs": [first + 1, second + 1], "psnr": round(float(psnr), 3), "ssim": round(float(ssim), 4)}
             )
-    return {"alignment": pairs, "stability": _stability(calibration), "distortion": _distortion(calibration)}
+    meshes = _meshes(calibration, canvas)
+    return {
+        "alignment": pairs,
+        "stability": round(stability(meshes), 4),
+        "shake_pixels": round(_shake(calibration), 4),
+        "distortion": round(max(distortion(mesh) for mesh in meshes.reshape(-1, *meshes.shape[-3:])), 4),
+        "stretch": _stretch(calibration),
+    }
 
 
 def _drawn(canvas: Canvas, landed, frame, gain) -> tuple[Float[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
@@ -66,7 +94,49 @@ def ssim(first: Float[np.ndarray, "h w"], second: Float[np.ndarray, "h w"], wher
     return float(score[where].mean())
 
 
-def _stability(calibration: Calibration) -> float:
+def _meshes(calibration: Calibration, canvas: Canvas) -> Float[np.ndarray, "t n 7 9 2"]:
+    """A mesh of 6 × 8 cells on each camera, on the canvas, scaled so that each camera has 480 × 360 pixels."""
+    span = calibration.times[-1] - calibration.times[0]
+    times = calibration.times[0] + np.arange(int(span * _RATE) + 1) / _RATE
+    result = np.empty((len(times), len(calibration.sizes), 7, 9, 2))
+    for index, time in enumerate(times):
+        for camera, (homography, size) in enumerate(zip(calibration.at(time), calibration.sizes)):
+            across, down = np.meshgrid(np.linspace(0, size[0] - 1, 9), np.linspace(0, size[1] - 1, 7))
+            points = np.stack([across.ravel(), down.ravel()], axis=1)
+            result[index, camera] = to_surface(canvas, homography, points).reshape(7, 9, 2) / size * (480, 360)
+    return result
+
+
+def stability(paths: Float[np.ndarray, "t *n 2"]) -> float:
+    """StabStitch's: squared distances to one, two and three frames away on both sides, weighted 0.9, 0.3, 0.1."""
+    if len(paths) < 7:
+        return 0.0
+    middle = paths[3:-3]
+    total = 0.0
+    for away, weight in ((1, 0.9), (2, 0.3), (3, 0.1)):
+        for other in (paths[3 - away : -3 - away], paths[3 + away : len(paths) - 3 + away]):
+            total += weight * float(np.mean((other - middle) ** 2))
+    return total
+
+
+def distortion(mesh: Float[np.ndarray, "7 9 2"]) -> float:
+    """StabStitch's figure: 1 - cos of the bends between a mesh's successive edges, and by how much cells exceed double.
+
+    Pixels of 480 × 360; the mean over each row's or column's cells of the bends on both sides of it.
+    """
+    total = 0.0
+    for axis, largest in ((0, 120.0), (1, 120.0)):
+        lines = np.moveaxis(mesh, 1 - axis, 1)  # lines along x first, then along y
+        edges = np.diff(lines, axis=1)
+        cosine = (edges[:, :-1] * edges[:, 1:]).sum(-1) / np.prod(
+            [np.linalg.norm(part, axis=-1) for part in (edges[:, :-1], edges[:, 1:])], axis=0
+        )
+        bend = 1 - cosine
+        total += float(np.mean(bend[:-1] + bend[1:])) + float(np.maximum(edges[..., axis] - largest, 0).mean())
+    return total
+
+
+def _shake(calibration: Calibration) -> float:
     if len(calibration.times) < 3:
         return 0.0
     paths = np.stack(
@@ -78,9 +148,10 @@ def _stability(calibration: Calibration) -> float:
     return float(np.linalg.norm(np.diff(paths, n=2, axis=0), axis=-1).mean())
 
 
-def _distortion(calibration: Calibration) -> float:
+def _stretch(calibration: Calibration) -> float:
     worst = 1.0
-    for homography, (width, height) in zip(calibration.homographies[0], calibration.sizes):
+    frames = [pair for frame in calibration.homographies for pair in zip(frame, calibration.sizes)]
+    for homography, (width, height) in frames:
         for corner in corners(width, height):
             steps = [project(homography, corner[None] + step)[0] for step in ([1, 0], [-1, 0], [0, 1], [0, -1])]
             jacobian = np.stack([steps[0] - steps[1], steps[2] - steps[3]], axis=1) / 2

@@ -1,23 +1,29 @@
 """Several cameras to one panorama: calibrate once, compose every moment, fill or cut what no camera saw."""
 
 import dataclasses
+import itertools
 import pathlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-import cv2
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float
 
 from vdiff_jax.errors import OptionError, StitchError
-from vdiff_jax.stitch import blend, measures, projection
 from vdiff_jax.stitch import calibration as rig
+from vdiff_jax.stitch import measures, projection
 from vdiff_jax.stitch.calibration import Calibration
 from vdiff_jax.stitch.compose import Composer
 from vdiff_jax.stitch.source import RGB, Follower, Source
+from vdiff_jax.stitch.stages import Stages
 from vdiff_jax.stitch.survey import duration, samples, survey
 
-Fill = Callable[[Float[np.ndarray, "t h w 3"], Float[np.ndarray, "t h w 1"]], Float[np.ndarray, "t h w 3"]]
+Moment = tuple[RGB, Bool[np.ndarray, "h w"]]
+"""A frame, and what of it a camera saw."""
+Fill = Callable[[Iterator[Moment]], Iterator[RGB]]
+"""Gives the frames of all moments in order, with what no camera saw filled."""
+FillClip = Callable[[Float[np.ndarray, "t h w 3"], Float[np.ndarray, "t h w 1"]], Float[np.ndarray, "t h w 3"]]
+"""Fills a clip in [0, 1] where a mask is 1."""
 _CHUNK = 8  # frames that are filled together
 _TAIL = 0.1  # of the length: a shorter stretch in which a camera has ended already is left out
 
@@ -29,7 +35,7 @@ class Options:
     Attributes:
       projection: "auto", "planar" or "cylindrical".
       crop: cut to the largest rectangle that is always seen.
-      fill: how to fill what no camera saw, from a clip in [0, 1] and a mask that is 1 there; None leaves it black.
+      fill: fills what no camera saw; None leaves it black.
       calibration: a file to reuse, or to write if it doesn't exist yet.
       debug: a folder for pictures of each stage.
     """
@@ -48,7 +54,7 @@ class Panorama:
         check(sources, options)
         begun = time.perf_counter()
         self._sources, self._options = sources, options
-        self.calibration, views = _calibrated(sources, options)
+        self.calibration, times, views = _calibrated(sources, options)
         self.canvas = projection.plan(self.calibration, kind=options.projection)
         calibrated = time.perf_counter()
         self._composer = Composer(self.calibration, self.canvas, views)
@@ -56,30 +62,32 @@ class Panorama:
         self._composer.blocked = 0
         self.box = (0, 0, self.canvas.width, self.canvas.height)
         if options.crop:
-            self.box = projection.inside(self._composer.covered())
+            self.box = projection.inside(projection.always_covered(self.canvas, self.calibration))
         self.rate = sources[0].rate
         self.size = (self.box[2] - self.box[0], self.box[3] - self.box[1])
         self._views = views
         self.report = {
             **describe(self.calibration, self.canvas),
-            "metrics": measures.measure(self.calibration, self.canvas, views),
+            "metrics": measures.measure(self.calibration, self.canvas, times, views),
             "seconds": {"calibrate": calibrated - begun},
             "compile_seconds": time.perf_counter() - calibrated,
         }
-        if options.debug is not None:
-            self._draw_stages(pathlib.Path(options.debug), views)
+        self._stages = None if options.debug is None else Stages(options.debug)
+        if self._stages is not None:
+            self._stages.panorama(self.calibration, self.canvas, views)
 
     def frames(self) -> Iterator[RGB]:
         """The panorama's frames in order, RGB."""
-        moments: Iterator = self._moments()
-        if self._options.fill is not None:
-            moments = _filled(moments, self._options.fill)
+        fill = self._options.fill
+        pictures = (picture for picture, _ in self._moments()) if fill is None else fill(self._moments())
         left, top, right, bottom = self.box
-        for picture, _ in moments:
-            yield np.ascontiguousarray(picture[top:bottom, left:right])
+        for index, picture in enumerate(pictures):
+            frame = np.ascontiguousarray(picture[top:bottom, left:right])
+            if self._stages is not None and index == 0:
+                self._stages.write("6_result", frame)
+            yield frame
 
-    def _moments(self) -> Iterator[tuple[RGB, Bool[np.ndarray, "h w"]]]:
-        """Each frame and what of it a camera saw."""
+    def _moments(self) -> Iterator[Moment]:
         offsets = self.calibration.offsets
         followers = [Follower(source, float(offset)) for source, offset in zip(self._sources, offsets)]
         start, end = timeline(self._sources, offsets)
@@ -108,28 +116,6 @@ class Panorama:
         }  # fmt: skip
         for entry, frames in zip(self.report["inputs"], missing):
             entry["missing_frames"] = int(frames)
-
-    def _draw_stages(self, folder: pathlib.Path, views: list[list[RGB]]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        first = [view[0] for view in views]
-        alone = [
-            [frame if index == other else None for other, frame in enumerate(first)] for index in range(len(first))
-        ]
-        composer = Composer(self.calibration, self.canvas, views)
-        for index, frames in enumerate(alone):
-            _write(folder / f"1_camera_{index + 1}.png", composer(frames))
-        labels = cv2.resize(
-            (self._composer.labels + 1).astype(np.uint8), self.canvas_size, interpolation=cv2.INTER_NEAREST
-        )
-        whole = Composer(self.calibration, self.canvas, views)(first)
-        edge = cv2.morphologyEx(labels, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
-        _write(folder / "2_seam.png", np.where(edge[..., None], np.array([255, 0, 0], np.uint8), whole))
-        _write(folder / "3_panorama.png", whole)
-
-    @property
-    def canvas_size(self) -> tuple[int, int]:
-        """(width, height) before cutting."""
-        return self.canvas.width, self.canvas.height
 
 
 def check(sources: Sequence[Source], options: Options) -> None:
@@ -180,42 +166,28 @@ def describe(calibration: Calibration, canvas: projection.Canvas) -> dict:
     }  # fmt: skip
 
 
-def _calibrated(sources: Sequence[Source], options: Options) -> tuple[Calibration, list[list[RGB]]]:
+def _calibrated(sources: Sequence[Source], options: Options) -> tuple[Calibration, np.ndarray, list[list[RGB]]]:
     path = options.calibration
     if path is None or not pathlib.Path(path).exists():
-        calibration, views = survey(sources)
+        calibration, times, views = survey(sources)
         if path is not None:
             calibration.save(path)
-        return calibration, views
+        return calibration, times, views
     calibration = rig.load(path)
     rig.check_fits(calibration, [source.size for source in sources])
-    return calibration, samples(sources, calibration.offsets)
+    return calibration, *samples(sources, calibration.offsets)
 
 
-def _filled(moments: Iterator, fill: Fill) -> Iterator:
-    """Fills chunk by chunk; pixels that were seen stay as they are."""
-    chunk: list = []
-    for moment in moments:
-        chunk.append(moment)
-        if len(chunk) == _CHUNK:
-            yield from _fill_chunk(chunk, fill)
-            chunk = []
-    if chunk:
-        yield from _fill_chunk(chunk, fill)
+def in_chunks(function: FillClip) -> Fill:
+    """A fill that hands a function eight frames at a time and keeps every pixel that was seen."""
 
+    def fill(moments: Iterator[Moment]) -> Iterator[RGB]:
+        while chunk := list(itertools.islice(moments, _CHUNK)):
+            frames, seen = np.stack([frame for frame, _ in chunk]), np.stack([seen for _, seen in chunk])[..., None]
+            if not seen.all():
+                given = frames.astype(np.float32) / 255
+                result = np.asarray(function(given, 1 - seen.astype(np.float32)))
+                frames = np.where(seen, frames, np.rint(result.clip(0, 1) * 255).astype(np.uint8))
+            yield from frames
 
-def _fill_chunk(chunk: list, fill: Fill) -> Iterator:
-    frames, seen = np.stack([frame for frame, _ in chunk]), np.stack([seen for _, seen in chunk])[..., None]
-    if not seen.all():
-        given = frames.astype(np.float32) / 255
-        result = np.rint(np.asarray(fill(given, 1 - seen.astype(np.float32))).clip(0, 1) * 255).astype(np.uint8)
-        frames = np.where(seen, frames, result)
-    for frame, (_, covered) in zip(frames, chunk):
-        yield frame, covered
-
-
-def _write(path: pathlib.Path, picture: UInt8[np.ndarray, "h w 3"]) -> None:
-    cv2.imwrite(str(path), picture[..., ::-1])
-
-
-FILL_BY_DIFFUSION: Fill = blend.diffuse
+    return fill

@@ -17,15 +17,16 @@ _DRIFT = 1.5  # pixels by which matches must miss a fixed geometry, in the media
 _SMOOTH = 1.0  # key moments, the standard deviation of the path's smoothing
 
 
-def follow(sources: Sequence[Source], calibration: Calibration, features: Sequence[Sequence[Features]]) -> Calibration:
-    """The calibration itself if the cameras keep their places, else one per key moment over the whole length.
-
-    Args:
-      features: `features[camera][moment]`, by which the calibration is checked.
-    """
+def moves(calibration: Calibration, features: Sequence[Sequence[Features]]) -> bool:
+    """Whether the cameras leave the places that a calibration gives them; `features[camera][moment]` tell."""
     moments = list(zip(*features))
-    if len(moments) < 3 or np.median([_miss([[e] for e in each], calibration) for each in moments]) < _DRIFT:
-        return calibration
+    return len(moments) >= 3 and bool(
+        np.median([_miss([[each] for each in moment], calibration) for moment in moments]) >= _DRIFT
+    )
+
+
+def follow(sources: Sequence[Source], calibration: Calibration) -> Calibration:
+    """The calibration at key moments over the whole length, each camera on a smooth path; itself if that is short."""
     times, raw = [], []
     for time, found in _key_features(sources, calibration):
         times.append(time)

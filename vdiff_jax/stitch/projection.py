@@ -23,14 +23,16 @@ class View:
     Attributes:
       box: left, top, right, bottom on the canvas, pixels, the right and bottom ones excluded.
       maps: where each of its pixels comes from, in OpenCV's fixed point (`cv2.remap`).
-      where: the same as floats: h w 2, camera pixels x and y.
+      where: the same as floats: camera pixels x and y, h w each.
       seen: the pixels that the camera sees.
+      shift: (rows, columns) from the box's pixels to the camera's where these are the very same; None otherwise.
     """
 
     box: tuple[int, int, int, int]
     maps: tuple[np.ndarray, np.ndarray]
-    where: Float[np.ndarray, "h w 2"]
+    where: tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]
     seen: Bool[np.ndarray, "h w"]
+    shift: tuple[int, int] | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,7 @@ def plan(calibration: Calibration, *, kind: str = "auto") -> Canvas:
     still = Canvas(kind=kind, width=0, height=0, origin=(0, 0), focal=calibration.focal, level=level, inner=inner)
     points = np.concatenate(
         [
-            _to_surface(still, homography, _outline(size))
+            to_surface(still, homography, _outline(size))
             for homographies in calibration.homographies
             for homography, size in zip(homographies, calibration.sizes)
         ]
@@ -96,32 +98,55 @@ def view(canvas: Canvas, homography: Float[np.ndarray, "3 3"], size: tuple[int, 
       step: the canvas's pixels per sample; sample n stands for pixels n·step to n·step + step - 1.
     """
     wide, high = -(-canvas.width // step), -(-canvas.height // step)
-    outline = _to_surface(canvas, homography, _outline(size)) - canvas.origin
+    outline = to_surface(canvas, homography, _outline(size)) - canvas.origin
     low = np.maximum(np.floor(outline.min(axis=0) / step).astype(int), 0)
     high_end = np.minimum(np.ceil(outline.max(axis=0) / step).astype(int) + 1, [wide, high])
-    columns, rows = np.meshgrid(np.arange(low[0], high_end[0]), np.arange(low[1], high_end[1]))
-    centre = np.stack([columns, rows], axis=-1) * step + (step - 1) / 2
-    source = from_surface(canvas, homography, centre + np.asarray(canvas.origin, float))
+    columns, rows = (np.arange(first, last) * step + (step - 1) / 2 for first, last in zip(low, high_end))
+    across, down = _grid_from_surface(canvas, homography, columns + canvas.origin[0], rows + canvas.origin[1])
     slack = 0.02 if step == 1 else 0.5 * step
-    seen = np.all((source >= -slack) & (source <= np.asarray(size) - 1 + slack), axis=-1)
-    where = np.where(np.isfinite(source), source, -1e4).clip(-1e4, 3e4).astype(np.float32)
-    maps = cv2.convertMaps(np.ascontiguousarray(where[..., 0]), np.ascontiguousarray(where[..., 1]), cv2.CV_16SC2)
-    return View(box=(int(low[0]), int(low[1]), int(high_end[0]), int(high_end[1])), maps=maps, where=where, seen=seen)
+    seen = (across >= -slack) & (across <= size[0] - 1 + slack) & (down >= -slack) & (down <= size[1] - 1 + slack)
+    maps = cv2.convertMaps(across, down, cv2.CV_16SC2)
+    return View(
+        box=(int(low[0]), int(low[1]), int(high_end[0]), int(high_end[1])), maps=maps, where=(across, down), seen=seen,
+        shift=_shift(canvas, homography, low) if step == 1 else None,
+    )  # fmt: skip
 
 
-def from_surface(
-    canvas: Canvas, homography: Float[np.ndarray, "3 3"], points: Float[np.ndarray, "*n 2"]
-) -> Float[np.ndarray, "*n 2"]:
-    """The camera's pixels that surface coordinates show; NaN for what lies behind it."""
+def _shift(canvas: Canvas, homography: np.ndarray, low: np.ndarray) -> tuple[int, int] | None:
+    """By how many rows and columns the box's pixels are moved to the camera's, if that is all."""
+    moved = homography / homography[2, 2]
+    by = np.rint(moved[:2, 2])
+    if canvas.kind != "planar" or np.abs(moved - [[1, 0, by[0]], [0, 1, by[1]], [0, 0, 1]]).max() > 1e-9:
+        return None
+    across, down = (low + canvas.origin - by).astype(int)
+    return int(down), int(across)
+
+
+def _grid_from_surface(
+    canvas: Canvas,
+    homography: Float[np.ndarray, "3 3"],
+    columns: Float[np.ndarray, " w"],
+    rows: Float[np.ndarray, " h"],
+) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+    """The camera's x and y, float32, that each point of a grid of surface coordinates shows; -1e4 behind the camera.
+
+    Either surface's ray is a part that depends on the column plus a part that depends on the row.
+    """
+    ones = np.ones_like
     if canvas.kind == "planar":
-        plane = np.concatenate([points, np.ones((*points.shape[:-1], 1))], axis=-1)
+        matrix = np.eye(3)
+        along, down = np.stack([columns, 0 * columns, ones(columns)]), np.stack([0 * rows, rows, 0 * rows])
     else:
-        angle = points[..., 0] / canvas.focal
-        ray = np.stack([np.sin(angle), points[..., 1] / canvas.focal, np.cos(angle)], axis=-1)
-        plane = ray @ (canvas.inner @ canvas.level.T).T
-    pixel = plane @ np.linalg.inv(forward(homography)).T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(pixel[..., 2:] > 1e-9, pixel[..., :2] / pixel[..., 2:], np.nan)
+        matrix = canvas.inner @ canvas.level.T
+        angle = columns / canvas.focal
+        along = np.stack([np.sin(angle), 0 * angle, np.cos(angle)])
+        down = np.stack([0 * rows, rows / canvas.focal, 0 * rows])
+    matrix = np.linalg.inv(forward(homography)) @ matrix
+    along, down = matrix @ along, matrix @ down
+    x, y, depth = (along[axis].astype(np.float32) + down[axis].astype(np.float32)[:, None] for axis in range(3))
+    ahead = depth > 1e-9
+    share = 1 / np.where(ahead, depth, 1)
+    return tuple(np.where(ahead, each * share, np.float32(-1e4)).clip(-1e4, 3e4) for each in (x, y))
 
 
 def to_canvas(canvas: Canvas, homography: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3 3"]:
@@ -173,7 +198,8 @@ def _outline(size: tuple[int, int]) -> Float[np.ndarray, "n 2"]:
     return np.concatenate(sides)
 
 
-def _to_surface(canvas: Canvas, homography: np.ndarray, points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
+def to_surface(canvas: Canvas, homography: np.ndarray, points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
+    """Where a camera's pixels lie on the surface, before the canvas's origin is taken off."""
     plane = np.concatenate([points, np.ones((len(points), 1))], axis=1) @ forward(homography).T
     if canvas.kind == "planar":
         return plane[:, :2] / np.maximum(plane[:, 2:], 1e-4)
@@ -215,4 +241,13 @@ def cover(canvas: Canvas, views: Sequence[View], *, step: int = 1) -> Bool[np.nd
     for index, each in enumerate(views):
         left, top, right, bottom = each.box
         result[index, top:bottom, left:right] = each.seen
+    return result
+
+
+def always_covered(canvas: Canvas, calibration: Calibration) -> Bool[np.ndarray, "h w"]:
+    """The pixels of the canvas that some camera sees at every moment."""
+    result = np.ones((canvas.height, canvas.width), bool)
+    for homographies in calibration.homographies:
+        views = [view(canvas, each, size) for each, size in zip(homographies, calibration.sizes)]
+        result &= cover(canvas, views).any(axis=0)
     return result

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -11,6 +12,7 @@ from vdiff_jax.errors import OptionError, StitchError
 from vdiff_jax.stitch import joins
 from vdiff_jax.stitch.joins import Join
 from vdiff_jax.stitch.source import RGB, Source
+from vdiff_jax.stitch.stages import Stages
 
 Interpolate = Callable[[RGB, RGB, int], Sequence[RGB]]
 
@@ -28,13 +30,22 @@ class Part:
 class Film:
     """A film whose joins are known; `report` is complete after the last frame."""
 
-    def __init__(self, sources: Sequence[Source], *, bridge: int = 0, interpolate: Interpolate = joins.bridge):
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        bridge: int = 0,
+        interpolate: Interpolate = joins.bridge,
+        debug: str | os.PathLike | None = None,
+    ):
+        """Args: debug: a folder for pictures of each join."""
         if len(sources) < 2:
             raise StitchError(f"{len(sources)} input: a film is joined from two or more")
         if bridge < 0:
             raise OptionError(f"bridge {bridge}: pass 0 for hard cuts, or the frames of each join")
         begun = time.perf_counter()
         self._sources, self._bridge, self._interpolate = sources, bridge, interpolate
+        self._stages = None if debug is None else Stages(debug)
         self.size = (sources[0].size[0] + sources[0].size[0] % 2, sources[0].size[1] + sources[0].size[1] % 2)
         self.rate = sources[0].rate
         ends = [joins.ends(self._adapted(source)) for source in sources]
@@ -55,10 +66,12 @@ class Film:
         for index, part in enumerate(self.parts):
             first = True
             for frame in self._shown(part):
-                if first and last is not None and self._bridge and not self.joins[index - 1].overlap:
-                    for between in self._interpolate(last, frame, self._bridge):
-                        count += 1
-                        yield between
+                if first and last is not None:
+                    between = self._between(last, frame, self.joins[index - 1])
+                    count += len(between)
+                    yield from between
+                    if self._stages is not None:
+                        self._stages.write(f"join_{index}", np.hstack([last, *between, frame]))
                 first, last = False, frame
                 count += 1
                 yield frame
@@ -66,6 +79,10 @@ class Film:
         self.report["seconds"]["join"] = seconds
         self.report |= {"frames": count, "width": self.size[0], "height": self.size[1]}
         self.report["frames_per_second"] = count / max(seconds, 1e-9)
+
+    def _between(self, last: RGB, first: RGB, at: Join) -> Sequence[RGB]:
+        """The frames put between two parts; none where they overlap."""
+        return [] if at.overlap or not self._bridge else self._interpolate(last, first, self._bridge)
 
     def spans(self) -> list[tuple[Source, float, float, float]]:
         """For the sound: each source, from and to which second of it is shown, and how long the bridge before it is."""

@@ -2,14 +2,15 @@
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from vdiff_jax.errors import StitchError
 from vdiff_jax.stitch import exposure, path
 from vdiff_jax.stitch.calibration import Calibration, calibrate, detect_all
-from vdiff_jax.stitch.projection import Canvas, plan
+from vdiff_jax.stitch.features import Features
+from vdiff_jax.stitch.projection import plan
 from vdiff_jax.stitch.reduction import Reduction
 from vdiff_jax.stitch.source import RGB, Follower, Source
 from vdiff_jax.stitch.synchronise import Offset, activity, ego_motion, find_offset
@@ -21,50 +22,77 @@ _DENSE = 300  # frames of each camera that are compared in time
 _CELLS = 6000
 
 
-def survey(sources: Sequence[Source]) -> tuple[Calibration, list[list[RGB]]]:
+def survey(sources: Sequence[Source]) -> tuple[Calibration, np.ndarray, list[list[RGB]]]:
     """Calibrates a rig: geometry, offsets, gains.
 
     Returns:
-      The calibration, and frames of each camera at the same moments.
+      The calibration, some moments in seconds on the first input's clock, and each camera's frames there.
 
     Raises:
       StitchError: the inputs don't make a panorama; names the pair and the reason.
     """
-    names = [source.name for source in sources]
+    first = _meet(sources)
+    found = _synchronised(sources, first)
+    if path.moves(found.calibration, found.features):
+        # A pan passes for what moves in the picture: once more along the path that it takes.
+        found = _synchronised(sources, first.along(path.follow(sources, first.calibration)))
+        if len(found.calibration.times) == 1:
+            found = found.along(path.follow(sources, found.calibration))
+    return with_gains(found.calibration, found.times, found.views), found.times, found.views
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Known:
+    """What is known of a rig: its calibration, and the moments, frames and features that it was found from."""
+
+    calibration: Calibration
+    times: np.ndarray
+    views: list[list[RGB]]
+    features: list[list[Features]]
+
+    def along(self, calibration: Calibration) -> "_Known":
+        return dataclasses.replace(self, calibration=calibration)
+
+
+def _meet(sources: Sequence[Source]) -> _Known:
+    """The rig as if all cameras had started together, or as their own motion says they did."""
     offsets = np.zeros(len(sources))
-    views = samples(sources, offsets)
-    features = detect_all(views)
     try:
-        calibration = calibrate(views, names, features)
+        return _at(sources, offsets)
     except StitchError:
         # Nothing but movers in common, or a rig on the move: its geometry shows only at the same moments.
         offsets = _offsets_from_motion(sources)
         if not offsets.any():
             raise
-        views = samples(sources, offsets)
-        features = detect_all(views)
-        calibration = calibrate(views, names, features)
-    found = _offsets_from_overlap(sources, calibration, offsets)
-    if found.any():
-        offsets = offsets + found - found[0]
-        views = samples(sources, offsets)
-        features = detect_all(views)
-        calibration = _again(calibration, views, names, features)
+        return _at(sources, offsets)
+
+
+def _at(sources: Sequence[Source], offsets: np.ndarray) -> _Known:
+    times, views = samples(sources, offsets)
+    features = detect_all(views)
+    calibration = calibrate(views, [source.name for source in sources], features)
     calibration = dataclasses.replace(calibration, offsets=offsets - offsets[0])
-    calibration = path.follow(sources, calibration, features)
-    return with_gains(calibration, views), views
+    return _Known(calibration=calibration, times=times, views=views, features=features)
 
 
-def _again(calibration: Calibration, views: list, names: list[str], features: list) -> Calibration:
-    """The calibration from frames of the same moments, in which what moves counts too; the first one if that fails."""
+def _synchronised(sources: Sequence[Source], known: _Known) -> _Known:
+    """The same from frames of the same moments, if what moves in the overlaps says that others are."""
+    later = _offsets_from_overlap(sources, known.calibration)
+    if not later.any():
+        return known
+    offsets = known.calibration.offsets + later - later[0]
     try:
-        return calibrate(views, names, features)
+        return _at(sources, offsets)
     except StitchError:
-        return calibration
+        times, views = samples(sources, offsets)
+        moved = dataclasses.replace(known.calibration, offsets=offsets - offsets[0])
+        return _Known(calibration=moved, times=times, views=views, features=detect_all(views))
 
 
-def samples(sources: Sequence[Source], offsets: np.ndarray, count: int = _MOMENTS) -> list[list[RGB]]:
-    """Frames of every source at the same `count` moments, spread over the first 20 seconds that all share.
+def samples(
+    sources: Sequence[Source], offsets: np.ndarray, count: int = _MOMENTS
+) -> tuple[np.ndarray, list[list[RGB]]]:
+    """Up to `count` moments, spread over the first 20 seconds that all share, and every source's frames there.
 
     Raises:
       StitchError: a source has no frames, or none at the same time as the others.
@@ -84,7 +112,7 @@ def samples(sources: Sequence[Source], offsets: np.ndarray, count: int = _MOMENT
         raise StitchError(f"{sources[0].name} and {sources[-1].name} have no frames at the same time")
     # A camera that goes black halfway shows nothing to match there.
     bright = [moment for moment in both if all(lit(view[moment]) for view in found)] or both
-    return [[view[moment] for moment in bright] for view in found]
+    return times[bright], [[view[moment] for moment in bright] for view in found]
 
 
 def lit(frame: RGB) -> bool:
@@ -99,36 +127,55 @@ def duration(source: Source) -> float:
     return source.count / source.rate
 
 
-def with_gains(calibration: Calibration, views: list[list[RGB]]) -> Calibration:
+def with_gains(calibration: Calibration, times: np.ndarray, views: list[list[RGB]]) -> Calibration:
     """The calibration with the gains that these frames show."""
-    reduction = _reduction(calibration, plan(calibration))
-    pictures = np.stack([reduction([view[moment] for view in views]) for moment in range(len(views[0]))])
+    reduction_at = _reductions(calibration)
+    reductions = [reduction_at(time) for time in times]
+    pictures = np.stack([each([view[index] for view in views]) for index, each in enumerate(reductions)])
+    seen = np.logical_and.reduce([each.seen for each in reductions])
     matched = [(pair["inputs"][0], pair["inputs"][1]) for pair in calibration.pairs]
-    return dataclasses.replace(calibration, gains=exposure.gains(pictures, reduction.seen, matched))
+    return dataclasses.replace(calibration, gains=exposure.gains(pictures, seen, matched))
 
 
-def _reduction(calibration: Calibration, canvas: Canvas) -> Reduction:
+def _reductions(calibration: Calibration) -> Callable[[float], Reduction]:
+    """The cameras on one small canvas at any time; a rig that keeps its shape has one reduction for all."""
+    canvas = plan(calibration)
     step = max(2, int(np.ceil((canvas.width * canvas.height / _CELLS) ** 0.5)))
-    return Reduction(canvas, calibration.homographies[0], calibration.sizes, step)
+
+    def at(time: float) -> Reduction:
+        return Reduction(canvas, calibration.at(time), calibration.sizes, step)
+
+    if len(calibration.times) > 1:
+        return at
+    still = at(0.0)
+    return lambda _: still
 
 
-def _offsets_from_overlap(sources: Sequence[Source], calibration: Calibration, known: np.ndarray) -> np.ndarray:
+def _offsets_from_overlap(sources: Sequence[Source], calibration: Calibration) -> np.ndarray:
     """Each start relative to what is known, by what changes in what two cameras both see."""
-    reduction = _reduction(calibration, plan(calibration))
-    pictures, times = [], []
-    for index, source in enumerate(sources):
-        frames = [(time, reduction.one(index, frame)) for time, frame in first_frames(source) if lit(frame)]
-        times.append(np.array([time for time, _ in frames]) + known[index])
-        pictures.append(np.stack([picture for _, picture in frames]))
-    if min(len(each) for each in times) < 8:
-        return np.zeros(len(sources))
+    reduction_at = _reductions(calibration)
+    pictures, seen, times = [], [], []
+    for index, (source, offset) in enumerate(zip(sources, calibration.offsets)):
+        small, always, moments = [], True, []
+        for time, frame in first_frames(source):
+            if lit(frame):
+                reduction = reduction_at(time + offset)
+                small.append(reduction.one(index, frame))
+                always = always & reduction.seen[index]
+                moments.append(time + offset)
+        if len(small) < 8:
+            return np.zeros(len(sources))
+        pictures.append(np.stack(small))
+        seen.append(always)
+        times.append(np.array(moments))
     found = {}
     for pair in calibration.pairs:
         first, second = pair["inputs"]
-        both = reduction.seen[first] & reduction.seen[second]
-        found[first, second] = find_offset(
-            activity(pictures[first], both), times[first], activity(pictures[second], both), times[second]
-        )
+        both = seen[first] & seen[second]
+        if both.any():
+            found[first, second] = find_offset(
+                activity(pictures[first], both), times[first], activity(pictures[second], both), times[second]
+            )
     offsets = _spread(found, len(sources), [source.name for source in sources])
     # Nearest frames are shown: a tenth of a frame's interval is no offset.
     return np.where(np.abs(offsets) < 0.1 / max(source.rate for source in sources), 0.0, offsets)

@@ -1,0 +1,38 @@
+import av
+import numpy as np
+import pytest
+
+from vdiff_jax.media import loudness
+
+
+def _tone(path, seconds, level):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=48_000, layout="stereo")
+        times = np.arange(int(seconds * 48_000)) / 48_000
+        wave = np.rint(32767 * level * np.sin(2 * np.pi * 1000 * times)).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(np.repeat(wave, 2)[None], format="s16", layout="stereo")
+        frame.sample_rate, frame.pts = 48_000, 0
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    return str(path)
+
+
+def _read(path):
+    with av.open(str(path)) as container:
+        blocks = [frame.to_ndarray().reshape(-1, 2)[:, 0] for frame in container.decode(audio=0)]
+    return np.concatenate(blocks) / 32767
+
+
+def test_clips_of_different_loudness_become_alike_and_keep_their_places(tmp_path):
+    quiet, loud = _tone(tmp_path / "quiet.wav", 4, 0.05), _tone(tmp_path / "loud.wav", 4, 0.6)
+    out = tmp_path / "film.mka"
+    assert loudness.write(out, [(quiet, 0.0, 4.0, 0.0), (None, 0.0, 1.0, 0.0), (loud, 0.5, 4.0, 0.5)])
+    sound = _read(out)
+    assert len(sound) / 48_000 == pytest.approx(9.0, abs=0.01)
+    level = [np.sqrt(np.mean(sound[int(start * 48_000) : int((start + 2) * 48_000)] ** 2)) for start in (1.5, 6.5)]
+    assert level[0] == pytest.approx(level[1], rel=0.12)
+    assert np.abs(sound[int(4.1 * 48_000) : int(5.4 * 48_000)]).max() == 0
+
+
+def test_without_any_sound_nothing_is_written(tmp_path):
+    assert not loudness.write(tmp_path / "film.mka", [(None, 0.0, 1.0, 0.0)])
+    assert not (tmp_path / "film.mka").exists()
