@@ -91,7 +91,7 @@ def make_step(definition: nnx.GraphDef, train: Train) -> Callable[[State, Exampl
         params = optax.apply_updates(state.params, updates)
         decay = jnp.minimum(train.ema, (1 + state.step) / (10 + state.step))
         average = jax.tree.map(lambda a, p: a + (1 - decay) * (p - a), state.average, params)
-        metrics = {"loss": value, "gradient_norm": optax.global_norm(gradient)}
+        metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
         return State(state.step + 1, params, average, opt), metrics
 
     return step
