@@ -23,12 +23,12 @@ def conv_explicit(x: Float[Array, "n h w i"], kernel: Float[Array, "3 3 i o"]) -
 
 
 def _forward(x, kernel):
-    return _correlate(x, kernel), (x, kernel)
+    # What is turned here rather than in the backward pass is turned once, not in every turn of a scan.
+    return _correlate(x, kernel), (x, kernel[::-1, ::-1].swapaxes(2, 3))
 
 
 def _backward(saved, g):
-    x, kernel = saved
-    flipped = kernel[::-1, ::-1].swapaxes(2, 3)
+    x, flipped = saved
     return _correlate(g, flipped), _kernel_gradient(x, g)
 
 
@@ -60,8 +60,8 @@ def matmul_explicit(x: Float[Array, "*n i"], kernel: Float[Array, "i o"]) -> Flo
 
 
 matmul_explicit.defvjp(
-    lambda x, kernel: (x @ kernel, (x, kernel)),
-    lambda saved, g: (g @ saved[1].T, (_columns(g) @ saved[0].reshape(-1, saved[0].shape[-1])).T),
+    lambda x, kernel: (x @ kernel, (x, kernel.T)),
+    lambda saved, g: (g @ saved[1], (_columns(g) @ saved[0].reshape(-1, saved[0].shape[-1])).T),
 )
 
 
