@@ -6,6 +6,9 @@ Prints, for the devices that are there:
 - the step on a batch held in memory (median seconds), and the frames a second that it consumes;
 - the pipeline alone, in frames a second, and how many times what the step consumes: 3 or more is wanted;
 - the step with the pipeline (median), and how much longer it is: 5 % at most is wanted;
+- with --twin, the step of 4 clips of 5 frames of 96×96 against that of the same network in PyTorch (channels last),
+  both with Adam, measured in turns: seconds of either and their ratio; needs torch, in this environment or in the one
+  whose Python TORCH_PYTHON names;
 - what a checkpoint costs (the call itself, and the steps that run while it is written), and its share of a run that
   saves every 200 steps: 2 % at most is wanted.
 
@@ -14,9 +17,13 @@ speed falls on both.
 """
 
 import argparse
+import dataclasses
 import itertools
 import json
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +59,8 @@ def main() -> None:
     figures |= _checkpoint(trainer, held, stream.get_state(), options.steps)
     figures["pipeline_frames_per_second"] = frames * _rate(iter(batches(examples, values.data)), options.steps)
     figures["pipeline_times"] = figures["pipeline_frames_per_second"] / figures["frames_per_second_consumed"]
+    if options.twin:
+        figures |= _against_twin(values, options.steps)
     for name, figure in figures.items():
         print(f"{name:28} {figure:10.4g}")
     if options.json:
@@ -64,6 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", default=sample.TRUTH, help="a folder of videos and photographs (the sample)")
     parser.add_argument("--cache", type=Path, default=cache_folder() / "data", help="where decoded data is kept")
     parser.add_argument("--steps", type=int, default=40, help="of each measurement (40)")
+    parser.add_argument("--twin", action="store_true", help="compare with the same network in PyTorch")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures here")
     return parser.parse_args()
 
@@ -98,6 +108,26 @@ def _with_and_without(trainer: Trainer, held: Any, stream: Iterator[Any], steps:
         together += trainer.run(map(sharding.split, stream), 10)[2:]
     alone, joined = statistics.median(without), statistics.median(together)
     return {"step_seconds": alone, "step_with_pipeline_seconds": joined, "pipeline_percent": 100 * (joined / alone - 1)}
+
+
+def _against_twin(values: config.Config, steps: int) -> dict[str, float]:
+    frames, batch, patch = 5, 4, 96
+    shape = dataclasses.replace(values.data, frames=frames, batch=batch, patch=patch)
+    train = dataclasses.replace(values.train, unroll=frames, optimiser="adam", accumulate=1)
+    clips = cache.split(cache.decode(sample.TRUTH, cache_folder() / "data", reduction=1.0))[0]
+    held = sharding.split(next(iter(batches(Examples(clips, shape, {"denoise": 1.0}, seed=0), shape))))
+    trainer = Trainer(dataclasses.replace(values, data=shape, train=train))
+    trainer.run(itertools.repeat(held), 3)
+    sizes = {"size": train.size, "frames": frames, "batch": batch, "patch": patch, "steps": max(1, steps // 4)}
+    command = [os.environ.get("TORCH_PYTHON", sys.executable), "-m", "peers.twin"]
+    command += [f"--{name}={value}" for name, value in sizes.items()]
+    ours, twin = [], []
+    for _ in range(4):
+        run = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+        twin += json.loads(run.stdout)["seconds"]
+        ours += trainer.run(itertools.repeat(held), sizes["steps"])
+    mine, theirs = statistics.median(ours), statistics.median(twin)
+    return {"twin_step_seconds": theirs, "same_step_seconds": mine, "same_step_over_twin": mine / theirs}
 
 
 def _checkpoint(trainer: Trainer, held: Any, iterator: dict, steps: int) -> dict[str, float]:

@@ -6,6 +6,7 @@ Prints its parameters and the seconds of each training step (forward, backward, 
 """
 
 import argparse
+import itertools
 import json
 import time
 
@@ -51,7 +52,7 @@ class Twin(nn.Module):
 
     def __init__(self, widths, encoder, decoder, reach):
         super().__init__()
-        pairs = list(zip(widths[:-1], widths[1:]))
+        pairs = list(itertools.pairwise(widths))
         self.widths = widths
         self.stem = conv(INPUTS, widths[0])
         self.down = nn.ModuleList(conv(4 * i, o, 1) for i, o in pairs)
@@ -68,9 +69,9 @@ class Twin(nn.Module):
         u, known, sigma = (F.pixel_unshuffle(part, 2) for part in frame.split(3, dim=1))
         hidden = [nearest(h, velocity[:, :2], 2 << level) for level, h in enumerate(hidden)]
         moved = bilinear(torch.cat([result, trust], dim=1).detach(), velocity[:, :2])
-        last, last_trust = F.pixel_unshuffle(moved[:, :3], 2), F.pixel_unshuffle(moved[:, 3:], 2)
+        last = F.pixel_unshuffle(moved[:, :3], 2)
         beyond = nearest(ahead[:, :5], velocity[:, 2:], 1)
-        following, following_trust = F.pixel_unshuffle(beyond[:, :3], 2), F.pixel_unshuffle(beyond[:, 3:], 2)
+        following = F.pixel_unshuffle(beyond[:, :3], 2)
         pair = known[:, :8]
         means = [F.avg_pool2d(part, 2) for part in (frame[:, 6:8], moved[:, 3:], beyond[:, 3:])]
         distance = torch.ones_like(means[0])

@@ -3,22 +3,16 @@
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
-from vdiff_jax.diffusion.rollout import rollout
-from vdiff_jax.diffusion.step import start
 from vdiff_jax.media import Frame, PixelFormat
 from vdiff_jax.preprocess.chunks import chunks, prepare
-from vdiff_jax.preprocess.colour import rgb_to_ycbcr, ycbcr_to_rgb
-from vdiff_jax.preprocess.motion import see, velocity
+from vdiff_jax.preprocess.insertion import retimed
 from vdiff_jax.restorer import Restorer
 from vdiff_jax.stitch.source import RGB
-from vdiff_jax.tasks import interpolate
 from vdiff_jax.weights import Weights
 
 _PIXELS = PixelFormat(kind="rgb", full_range=True)
@@ -41,7 +35,7 @@ def fill(network: Weights, moments: Iterable[tuple[RGB, Bool[np.ndarray, "h w"]]
     def frames() -> Iterator[Frame]:
         for index, (frame, seen) in enumerate(itertools.chain([first], moments)):
             masks.append(~seen)
-            yield Frame(planes=tuple(np.moveaxis(frame, -1, 0)), pts=index)
+            yield _frame(frame, index)
 
     def holes() -> Iterator[np.ndarray]:
         while True:
@@ -54,29 +48,14 @@ def fill(network: Weights, moments: Iterable[tuple[RGB, Bool[np.ndarray, "h w"]]
 
 def bridge(network: Weights, first: RGB, second: RGB, count: int) -> list[RGB]:
     """`count` frames between two, of which the network knows nothing but the two and how far away they are."""
-    height, width = first.shape[:2]
-    exists = np.array([True, *[False] * count, True])
-    graph, params, _ = network
-    config = nnx.merge(graph, params).config
-    pad = ((0, 0), (0, -height % config.multiple), (0, -width % config.multiple), (0, 0))
-    ends = np.pad(np.stack([first, second]).astype(np.float32) / 255, pad, mode="edge")
-    clip = np.concatenate([ends[:1], np.zeros((count, *ends.shape[1:]), np.float32), ends[1:]])
-    motion = _between(velocity([see(end[..., 1]) for end in ends]), count)
-
-    @jax.jit
-    def restore(params: nnx.State, clip, motion):
-        known = interpolate.observe(rgb_to_ycbcr(clip), exists)
-        observation = dataclasses.replace(known, velocity=motion)
-        return ycbcr_to_rgb(rollout(nnx.merge(graph, params), observation, start(config, clip.shape[1:3]))[1])
-
-    made = np.asarray(restore(params, jnp.asarray(clip), jnp.asarray(motion)))[1:-1, :height, :width]
-    return list(np.rint(made.clip(0, 1) * 255).astype(np.uint8))
+    restorer = Restorer(network, _PIXELS, first.shape[:2], np.zeros(3))
+    ends = [_frame(first, 0), _frame(second, 1)]
+    prepared = prepare(ends, itertools.repeat(None), _PIXELS, restorer.multiple)
+    # Two clips are two shots; between these two frames the one is to become the other.
+    one_shot = (dataclasses.replace(item, starts_shot=item.frame.pts == 0) for item in prepared)
+    cut = chunks(retimed(one_shot, Fraction(1, count + 1)), restorer.frames)
+    return [np.stack(frame.planes, axis=-1) for chunk in cut for frame in restorer(chunk)][1:-1]
 
 
-def _between(ends: Float[np.ndarray, "2 hv wv 4"], count: int) -> Float[np.ndarray, "t hv wv 4"]:
-    """The velocity field of two frames and of `count` frames that lie evenly between them on straight paths."""
-    ahead, back = ends[0, ..., 2:], ends[1, ..., :2]
-    result = [ends[0]]
-    for share in np.arange(1, count + 1) / (count + 1):
-        result.append(np.concatenate([share * back, (1 - share) * ahead], axis=-1))
-    return np.stack([*result, ends[1]]).astype(np.float32)
+def _frame(picture: RGB, pts: int) -> Frame:
+    return Frame(planes=tuple(np.moveaxis(picture, -1, 0)), pts=pts)
