@@ -33,7 +33,7 @@ def main() -> None:
     clip = clean_clip()
     noise = SIGMA * jax.random.normal(jax.random.key(0), clip.shape)
     other = noise.at[CHANGED].set(SIGMA * jax.random.normal(jax.random.key(1), clip.shape[1:]))
-    field = velocity([see(np.asarray(frame[..., 0])) for frame in clip + noise])
+    field = velocity([see(np.asarray(frame[..., 0]), time=n) for n, frame in enumerate(clip + noise)])
 
     @jax.jit
     def restore(noisy):

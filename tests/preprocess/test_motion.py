@@ -55,4 +55,4 @@ def test_what_moves_is_carried_to_where_it_is_between():
 
 
 def test_a_frame_that_is_masked_throughout_holds_nothing(picture):
-    assert see(picture, np.zeros_like(picture)).small is None
+    assert see(picture, np.zeros_like(picture), time=0).small is None
