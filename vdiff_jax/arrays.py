@@ -21,6 +21,8 @@ def repair(
     task: str = "auto",
     mask: np.ndarray | str | Path | None = None,
     sigma: float | int | None = None,
+    scale: int | None = None,
+    size: tuple[int, int] | None = None,
     weights: str = "base",
     **keywords,
 ) -> np.ndarray | dict:
@@ -30,14 +32,16 @@ def repair(
       clip: `t h w c` R'G'B' or grey (c = 3 or 1), uint8, or float in [0, 1] (noise may reach beyond; the result is not
         rounded); or a path, with `output`.
       output: where to write, if `clip` is a path.
-      task: "auto", "denoise" or "inpaint".
+      task: "auto", "denoise", "inpaint" or "superres".
       mask: True where the clip is to be filled: `h w`, or `t h w`; a path, if `clip` is one.
       sigma: the noise's standard deviation in 8-bit units; measured if left out.
+      scale: how many times larger superres makes the clip, 2 or 4.
+      size: the width and height that superres gives it instead.
       weights: "base", "fast" or a file.
       **keywords: more of `pipeline.repair`, for paths.
 
     Returns:
-      The repaired clip, as the input in shape and dtype; for paths, the report.
+      The repaired clip, of the input's dtype and, but for superres, shape; for paths, the report.
 
     Raises:
       ClipError: an array that is no clip.
@@ -47,7 +51,8 @@ def repair(
     if isinstance(clip, str | Path):
         if output is None:
             raise ClipError("a path to repair needs a path to write to: pass output")
-        return repair_file(clip, output, task=task, mask=mask, sigma=sigma, weights=weights, **keywords)
+        given = {"task": task, "mask": mask, "sigma": sigma, "scale": scale, "size": size, "weights": weights}
+        return repair_file(clip, output, **given, **keywords)
     if output is not None or keywords:
         raise ClipError(f"for an array there is no {'output' if output is not None else ', '.join(keywords)}")
     clip = np.asarray(clip)
@@ -55,8 +60,9 @@ def repair(
     pixels = PixelFormat(kind="rgb" if clip.shape[-1] == 3 else "gray", full_range=True)
     frames = [Frame(tuple(np.moveaxis(frame, -1, 0)), n) for n, frame in enumerate(clip)]
     masks = itertools.repeat(None) if mask is None else _masks(np.asarray(mask), clip.shape)
-    plan = make_plan(task, frames[:24], pixels, masked=mask is not None, sigma=sigma, weights=weights)
-    restored = repair_frames(load(weights), frames, masks, pixels, clip.shape[1:3], plan)
+    wanted = {"scale": scale, "size": size and size[::-1]}
+    plan = make_plan(task, frames[:24], pixels, masked=mask is not None, sigma=sigma, weights=weights, **wanted)
+    restored = repair_frames(load(weights), frames, masks, pixels, plan)
     return np.stack([np.stack(frame.planes, axis=-1) for frame in restored])
 
 

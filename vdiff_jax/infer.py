@@ -37,9 +37,12 @@ def _parser() -> argparse.ArgumentParser:
     repair = commands.add_parser("repair", help="denoise, inpaint: make a video look as it did")
     repair.add_argument("input", nargs="?", help="a video, pictures, a folder of videos, or - ; the sample if left out")
     repair.add_argument("-o", "--output", required=True, help="a video, a folder/ of PNGs, or -")
-    repair.add_argument("--task", default="auto", choices=("auto", "denoise", "inpaint"))
+    repair.add_argument("--task", default="auto", choices=("auto", "denoise", "inpaint", "superres"))
     repair.add_argument("--mask", help="what to fill is white: a picture, or a video or folder with one a frame")
     repair.add_argument("--sigma", type=float, help="the noise's standard deviation, 8-bit units; measured if left out")
+    repair.add_argument("--scale", type=int, help="superres: how many times larger, 2 or 4")
+    repair.add_argument("--size", type=_size, metavar="WxH", help="superres: to this size instead, such as 1920x1080")
+    repair.add_argument("--deinterlace", action="store_true", help="make whole pictures of interlaced lines first")
     repair.add_argument("--weights", default="base", help="base, fast, or a file")
     repair.add_argument("--from", dest="start", type=float, metavar="SECONDS", help="begin here")
     repair.add_argument("--to", dest="stop", type=float, metavar="SECONDS", help="end here")
@@ -74,6 +77,18 @@ def _level(options: argparse.Namespace) -> int:
     return logging.ERROR if options.quiet else logging.DEBUG if options.debug else logging.WARNING
 
 
+_REPAIR = ("task", "mask", "sigma", "scale", "size", "deinterlace", "weights", "codec", "start", "stop")
+"""The options that `pipeline.repair` takes under the same name."""
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Width and height on the command line."""
+    width, by, height = text.partition("x")
+    if not (by and width.isdecimal() and height.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text} is no size such as 1920x1080")
+    return int(width), int(height)
+
+
 def _repair(options: argparse.Namespace) -> int:
     use_compilation_cache()
     from vdiff_jax import media, sample
@@ -81,7 +96,7 @@ def _repair(options: argparse.Namespace) -> int:
 
     if options.input is None:
         options.input, options.mask = str(sample.NOISY), options.mask or str(sample.MASK)
-    keywords = {name: getattr(options, name) for name in ("task", "mask", "sigma", "weights", "codec", "start", "stop")}
+    keywords = {name: getattr(options, name) for name in _REPAIR}
     keywords["options"] = _encoder(options)
 
     def one(source: str | Path, target: str | Path) -> dict:

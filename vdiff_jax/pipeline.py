@@ -1,11 +1,13 @@
 """The flow: read, preprocess, diffuse, postprocess, write."""
 
 import contextlib
+import dataclasses
 import itertools
 import logging
 import resource
 import time
 from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,9 @@ def repair(
     task: str = "auto",
     mask: str | Path | None = None,
     sigma: float | None = None,
+    scale: int | None = None,
+    size: tuple[int, int] | None = None,
+    deinterlace: bool = False,
     weights: str = "base",
     codec: str | None = None,
     options: dict[str, str] | None = None,
@@ -45,6 +50,20 @@ def repair(
 ) -> dict[str, Any]:
     """Repairs a video from file to file and returns the report.
 
+    Args:
+      source: any file, folder or glob that `media.open_reader` takes.
+      target: what `media.open_writer` takes.
+      task: "auto" or a task.
+      mask: what is to be filled is white.
+      sigma: the noise in 8-bit units; measured if left out.
+      scale: how many times larger superres makes the video, 2 or 4.
+      size: the width and height, as shown, that superres gives it instead.
+      deinterlace: makes whole pictures of interlaced lines first.
+      weights: a name or a file.
+      codec, options: the encoder's name and options.
+      start, stop: seconds; the part that is repaired.
+      progress: is told how many frames are done.
+
     Raises:
       VdiffError: one of its kinds, for anything wrong with the input, the options or the output.
     """
@@ -52,22 +71,23 @@ def repair(
     media.check_target(target, [source])
     network = load(weights)
     with contextlib.ExitStack() as stack:
-        reader = stack.enter_context(media.open_reader(source, start=start, stop=stop))
+        reader = stack.enter_context(media.open_reader(source, start=start, stop=stop, deinterlace=deinterlace))
         info = reader.info
         frames, first = _peek(clock.timed("read", reader), info.frame_bytes)
         masks = _masks(mask, info, start, stack)
-        plan = make_plan(task, first, info.pixels, masked=mask is not None, sigma=sigma, weights=weights)
+        wanted = {"scale": scale, "size": _stored(size, info)}
+        plan = make_plan(task, first, info.pixels, masked=mask is not None, sigma=sigma, weights=weights, **wanted)
         log.info("%s: %s", " and ".join(plan.tasks) or "nothing to do", plan.why)
-        writer = stack.enter_context(media.open_writer(target, info, codec=codec, options=options, copy_from=source))
-        size = (info.height, info.width)
-        restored, restorer = _restored(network, frames, masks, info.pixels, size, plan, clock, stack)
+        shown = _shown(info, plan)
+        writer = stack.enter_context(media.open_writer(target, shown, codec=codec, options=options, copy_from=source))
+        restored, restorer = _restored(network, frames, masks, info.pixels, plan, clock, stack)
         count = 0
         for frame in restored:
             with clock.stage("write"):
                 writer.write(frame)
             count += 1
             progress(count)
-    return clock.report(count, info.width, info.height, plan, restorer)
+    return clock.report(count, shown.width, shown.height, plan, restorer)
 
 
 def repair_frames(
@@ -75,22 +95,21 @@ def repair_frames(
     frames: Iterable[Frame],
     masks: Iterable[np.ndarray | None],
     pixels: PixelFormat,
-    size: tuple[int, int],
     plan: Plan,
 ) -> Iterator[Frame]:
     """The same from frames to frames, for arrays in memory."""
     with contextlib.ExitStack() as stack:
-        yield from _restored(network, frames, masks, pixels, size, plan, Clock(), stack)[0]
+        yield from _restored(network, frames, masks, pixels, plan, Clock(), stack)[0]
 
 
 def _restored(
-    network: Weights, frames, masks, pixels: PixelFormat, size, plan: Plan, clock: "Clock", stack: contextlib.ExitStack
+    network: Weights, frames, masks, pixels: PixelFormat, plan: Plan, clock: "Clock", stack: contextlib.ExitStack
 ):
     """Preprocess, in a thread; diffuse and postprocess, on the device. Nothing to do: the frames as they are."""
     if not plan.tasks:
         return iter(frames), None
-    restorer = Restorer(network, pixels, size, plan.sigma)
-    prepared = chunks(prepare(frames, masks, pixels, restorer.multiple), restorer.frames)
+    restorer = Restorer(network, plan.job, plan.sigma)
+    prepared = chunks(prepare(frames, masks, pixels, restorer.multiple, scale=plan.job.scale), restorer.frames)
     ahead: Prefetch[Chunk] = Prefetch(clock.timed("preprocess", prepared), depth=2)
     stack.callback(ahead.close)
     return itertools.chain.from_iterable(_diffused(ahead, restorer, clock)), restorer
@@ -108,6 +127,28 @@ def _peek(frames: Iterator[Frame], frame_bytes: int) -> tuple[Iterator[Frame], l
     count = max(2, min(_MEASURED, _MEASURED_BYTES // max(frame_bytes, 1)))
     first = list(itertools.islice(frames, count))
     return itertools.chain(first, frames), first
+
+
+def _stored(size: tuple[int, int] | None, info: media.VideoInfo) -> tuple[int, int] | None:
+    """Height and width of the stored pictures, for the width and height of those that are shown."""
+    if size is None:
+        return None
+    return size if info.rotation in (90, 270) else size[::-1]
+
+
+def _shown(info: media.VideoInfo, plan: Plan) -> media.VideoInfo:
+    """The output's properties: where its size would stretch the picture, pixels change their shape instead."""
+    pixels, (height, width) = plan.job.written()
+    if (height, width) == (info.height, info.width):
+        return dataclasses.replace(info, pixels=pixels)
+    if info.interlaced:
+        log.warning("the video is interlaced, and taken for whole pictures: --deinterlace makes them of its lines")
+    aspect, stretch = info.sample_aspect, Fraction(info.width * height, info.height * width)
+    if abs(stretch - 1) > 0.01:  # else it is a side that was rounded
+        aspect = ((aspect or 1) * stretch).limit_denominator(1000)
+    if aspect not in (None, 1):
+        log.warning("pixels are not square: %s before, %s now", info.sample_aspect or "1", aspect)
+    return dataclasses.replace(info, pixels=pixels, width=width, height=height, sample_aspect=aspect)
 
 
 def _masks(mask: str | Path | None, info: media.VideoInfo, start: float | None, stack: contextlib.ExitStack):

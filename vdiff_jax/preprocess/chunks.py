@@ -44,9 +44,14 @@ class Chunk:
 
 
 def prepare(
-    frames: Iterable[Frame], masks: Iterable[Bool[np.ndarray, "h w"] | None], pixels: PixelFormat, multiple: int
+    frames: Iterable[Frame],
+    masks: Iterable[Bool[np.ndarray, "h w"] | None],
+    pixels: PixelFormat,
+    multiple: int,
+    *,
+    scale: int = 1,
 ) -> Iterator[Prepared]:
-    """Measures each frame; one frame behind, as the detector of shots is."""
+    """Measures each frame, enlarged by `scale`; one frame behind, as the detector of shots is."""
     detector = ShotDetector()
     waiting: tuple | None = None
     for frame, mask in zip(frames, masks):
@@ -55,7 +60,7 @@ def prepare(
         if waiting is not None:
             yield Prepared(*waiting, bool(verdict))
         known = None if mask is None else _padded((~mask).astype(np.float32), multiple)
-        waiting = (frame, mask, see(_padded(luma, multiple), known))
+        waiting = (frame, mask, see(_padded(_enlarged(luma, scale), multiple), known))
     if waiting is not None:
         yield Prepared(*waiting, bool(detector.finish()))
 
@@ -94,6 +99,10 @@ def _luma(frame: Frame, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
     if np.issubdtype(plane.dtype, np.floating):
         return np.asarray(plane, np.float32)
     return plane.astype(np.float32) / np.float32(pixels.peak)
+
+
+def _enlarged(plane: Float[np.ndarray, "h w"], scale: int) -> Float[np.ndarray, "h2 w2"]:
+    return plane if scale == 1 else cv2.resize(plane, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
 
 
 def _padded(plane: Float[np.ndarray, "h w"], multiple: int) -> Float[np.ndarray, "h2 w2"]:

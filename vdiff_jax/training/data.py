@@ -1,5 +1,6 @@
 """Training examples through grain: a clean clip, corrupted on the fly, and what is known of it."""
 
+import dataclasses
 import threading
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,7 +11,6 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from vdiff_jax.config import Data
-from vdiff_jax.corruption.storage import subsampled, subsampled_observation
 from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.preprocess.motion import see, velocity
@@ -37,6 +37,7 @@ class Examples:
         self._names = list(tasks)
         self._shares = np.array(list(tasks.values())) / sum(tasks.values())
         self._corrupt = {name: _on_host(TASKS[name].corrupt) for name in tasks}
+        self._stored = {name: _on_host(TASKS[name].stored) for name in tasks}
 
     def __call__(self, index: int) -> Example:
         rng = np.random.default_rng([self._seed, index])
@@ -45,10 +46,11 @@ class Examples:
         observation = self._corrupt[name](jax.random.fold_in(jax.random.key(self._seed), index), clip)
         truth = _truth(clip)
         if rng.random() < SUBSAMPLED:
-            observation, truth = _subsample(observation, truth)
+            observation, truth = self._stored[name](observation, truth)
         observation = jax.tree.map(np.asarray, observation)
         field = velocity([see(*frame) for frame in zip(observation.values[..., 0], observation.known[..., 0])])
-        observation = Observation(**{**vars(observation), "velocity": field})
+        reduction = np.ones((len(clip), 3), np.float32) if observation.reduction is None else observation.reduction
+        observation = dataclasses.replace(observation, velocity=field, reduction=reduction)
         return Example(observation, np.asarray(truth))
 
     def _clean(self, rng: np.random.Generator):
@@ -86,6 +88,3 @@ def _on_host(function: Callable) -> Callable:
             return compiled(*arguments)
 
     return run
-
-
-_subsample = _on_host(lambda observation, clip: (subsampled_observation(observation), subsampled(clip)))

@@ -10,6 +10,7 @@ from vdiff_jax.config import Config, Data
 from vdiff_jax.diffusion.rollout import rollout
 from vdiff_jax.diffusion.step import start
 from vdiff_jax.preprocess.colour import ycbcr_to_rgb
+from vdiff_jax.tasks.projection import project
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.data import Example, Examples, stack
 
@@ -42,7 +43,7 @@ class Evaluation:
 def _restored(definition: nnx.GraphDef, params: nnx.State, batch: Example) -> tuple[Array, Array, Array]:
     network = nnx.merge(definition, params)
     carry = start(network.config, (batch.clip.shape[0], *batch.clip.shape[-3:-1]))
-    _, result = rollout(network, batch.observation, carry)
+    _, result = rollout(network, batch.observation, carry, project=project)
     images = (batch.observation.values, result, batch.clip)
     return tuple(jnp.clip(ycbcr_to_rgb(image), 0, 1) for image in images)
 

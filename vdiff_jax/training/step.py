@@ -16,6 +16,7 @@ from vdiff_jax.diffusion.rollout import rollout
 from vdiff_jax.diffusion.step import INPUTS, start
 from vdiff_jax.nn.network import SIZES, Network, NetworkConfig
 from vdiff_jax.sharding import AXIS
+from vdiff_jax.tasks.projection import project
 from vdiff_jax.training.data import Example
 from vdiff_jax.training.losses import LOSSES
 
@@ -72,7 +73,7 @@ def make_step(definition: nnx.GraphDef, train: Train) -> Callable[[State, Exampl
     def loss(params: nnx.State, batch: Example) -> Array:
         network = nnx.merge(definition, params)
         carry = start(network.config, (*batch.clip.shape[:-4], *batch.clip.shape[-3:-1]))
-        _, result = rollout(network, batch.observation, carry, unroll=train.unroll, remat=train.remat)
+        _, result = rollout(network, batch.observation, carry, project=project, unroll=train.unroll, remat=train.remat)
         return LOSSES[train.loss](result, batch.clip)
 
     def step(state: State, batch: Example) -> tuple[State, dict[str, Array]]:
