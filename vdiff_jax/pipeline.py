@@ -6,7 +6,7 @@ import itertools
 import logging
 import resource
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from vdiff_jax import media
+from vdiff_jax.colouring import TwoWays
 from vdiff_jax.errors import MaskError
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.threads import Prefetch
 from vdiff_jax.plan import Plan, make_plan
 from vdiff_jax.preprocess.chunks import Chunk, chunks, prepare
+from vdiff_jax.preprocess.references import with_references
 from vdiff_jax.restorer import Restorer
 from vdiff_jax.weights import Weights, load
 
@@ -41,6 +43,8 @@ def repair(
     scale: int | None = None,
     size: tuple[int, int] | None = None,
     deinterlace: bool = False,
+    reference: Sequence[str | Path] = (),
+    force: bool = False,
     weights: str = "base",
     codec: str | None = None,
     options: dict[str, str] | None = None,
@@ -59,6 +63,8 @@ def repair(
       scale: how many times larger superres makes the video, 2 or 4.
       size: the width and height, as shown, that superres gives it instead.
       deinterlace: makes whole pictures of interlaced lines first.
+      reference: pictures of coloured frames, `N:picture` for frame N, for colorize.
+      force: takes references and a coloured video as they are.
       weights: a name or a file.
       codec, options: the encoder's name and options.
       start, stop: seconds; the part that is repaired.
@@ -75,12 +81,13 @@ def repair(
         info = reader.info
         frames, first = _peek(clock.timed("read", reader), info.frame_bytes)
         masks = _masks(mask, info, start, stack)
-        wanted = {"scale": scale, "size": _stored(size, info)}
+        wanted = {"scale": scale, "size": _stored(size, info), "force": force}
+        wanted["references"] = media.read_references(reference, info)
         plan = make_plan(task, first, info.pixels, masked=mask is not None, sigma=sigma, weights=weights, **wanted)
         log.info("%s: %s", " and ".join(plan.tasks) or "nothing to do", plan.why)
         shown = _shown(info, plan)
         writer = stack.enter_context(media.open_writer(target, shown, codec=codec, options=options, copy_from=source))
-        restored, restorer = _restored(network, frames, masks, info.pixels, plan, clock, stack)
+        restored, restorer = restored_frames(network, frames, masks, info.pixels, plan, clock, stack)
         count = 0
         for frame in restored:
             with clock.stage("write"):
@@ -99,27 +106,33 @@ def repair_frames(
 ) -> Iterator[Frame]:
     """The same from frames to frames, for arrays in memory."""
     with contextlib.ExitStack() as stack:
-        yield from _restored(network, frames, masks, pixels, plan, Clock(), stack)[0]
+        yield from restored_frames(network, frames, masks, pixels, plan, Clock(), stack)[0]
 
 
-def _restored(
+def restored_frames(
     network: Weights, frames, masks, pixels: PixelFormat, plan: Plan, clock: "Clock", stack: contextlib.ExitStack
 ):
     """Preprocess, in a thread; diffuse and postprocess, on the device. Nothing to do: the frames as they are."""
     if not plan.tasks:
         return iter(frames), None
     restorer = Restorer(network, plan.job, plan.sigma)
-    prepared = chunks(prepare(frames, masks, pixels, restorer.multiple, scale=plan.job.scale), restorer.frames)
-    ahead: Prefetch[Chunk] = Prefetch(clock.timed("preprocess", prepared), depth=2)
+    prepared = prepare(frames, masks, pixels, restorer.multiple, scale=plan.job.scale)
+    if plan.references is not None:
+        prepared = with_references(prepared, plan.references, pixels, force=plan.force)
+    cut = chunks(prepared, restorer.frames)
+    ahead: Prefetch[Chunk] = Prefetch(clock.timed("preprocess", cut), depth=2)
+    if plan.references is not None:
+        restorer = TwoWays(restorer, plan.references, force=plan.force)
     stack.callback(ahead.close)
     return itertools.chain.from_iterable(_diffused(ahead, restorer, clock)), restorer
 
 
-def _diffused(ahead: Iterable[Chunk], restorer: Restorer, clock: "Clock") -> Iterator[list[Frame]]:
+def _diffused(ahead: Iterable[Chunk], restorer: Restorer | TwoWays, clock: "Clock") -> Iterator[list[Frame]]:
     for chunk in ahead:
         with clock.stage("diffuse"):
             frames = restorer(chunk)
         yield frames
+    yield restorer.finish()
 
 
 def _peek(frames: Iterator[Frame], frame_bytes: int) -> tuple[Iterator[Frame], list[Frame]]:
@@ -188,7 +201,9 @@ class Clock:
                 return
             yield item
 
-    def report(self, count: int, width: int, height: int, plan: Plan, restorer: Restorer | None) -> dict[str, Any]:
+    def report(
+        self, count: int, width: int, height: int, plan: Plan, restorer: Restorer | TwoWays | None
+    ) -> dict[str, Any]:
         """The report as JSON; stages overlap, for they run in threads."""
         total = time.monotonic() - self._begun
         compiling = restorer.compile_seconds if restorer else 0.0
@@ -201,4 +216,5 @@ class Clock:
             "frames_per_second": round(count / max(total - compiling, 1e-9), 3),
             "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             "plan": plan.report(),
+            **(restorer.report() if restorer else {}),
         }

@@ -10,9 +10,12 @@ from jaxtyping import Float
 
 from vdiff_jax.errors import MaskError, OptionError
 from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.memory import check_memory
 from vdiff_jax.preprocess.colour import from_rgb, noise_in_ycbcr
 from vdiff_jax.preprocess.noise import estimate_sigma, estimate_sigma_channels
 from vdiff_jax.preprocess.planes import levels
+from vdiff_jax.preprocess.references import Pictures, has_colours
+from vdiff_jax.tasks.colorize import Colouring
 from vdiff_jax.tasks.denoise import STRONGEST
 from vdiff_jax.tasks.projection import FACTORS
 from vdiff_jax.tasks.superres import Enlargement
@@ -20,7 +23,7 @@ from vdiff_jax.tasks.video import Job, SameSize
 
 log = logging.getLogger(__name__)
 
-TASKS = ("auto", "denoise", "inpaint", "superres")
+TASKS = ("auto", "denoise", "inpaint", "superres", "colorize")
 CLEAN = 1.5 / 255
 """Noise below this is left alone unless sigma is given: it can't be told from fine texture."""
 NOISY = 3.0 / 255
@@ -38,6 +41,9 @@ class Plan:
       sigma_rgb: the same as one figure, that of white R'G'B' noise, in 8-bit units.
       why: a sentence for people.
       job: how the tasks take the video.
+      references: pictures, R'G'B' and opacity, that give some frames their colours, by the frame's number; `None` where
+        nothing is to be coloured.
+      force: the references are taken as they are.
     """
 
     tasks: tuple[str, ...]
@@ -46,6 +52,8 @@ class Plan:
     sigma_rgb: float
     why: str
     job: Job
+    references: Pictures | None = None
+    force: bool = False
 
     def report(self) -> dict[str, Any]:
         """As JSON."""
@@ -68,6 +76,8 @@ def make_plan(
     weights: str,
     scale: int | None = None,
     size: tuple[int, int] | None = None,
+    references: Pictures | None = None,
+    force: bool = False,
 ) -> Plan:
     """The plan for a video.
 
@@ -80,9 +90,12 @@ def make_plan(
       weights: the name of the weights.
       scale: how many times larger superres is to make it.
       size: the height and width superres is to give it, instead.
+      references: pictures of coloured frames, by the frame's number, for colorize.
+      force: takes references and a coloured video as they are.
 
     Raises:
-      OptionError: an unknown task, a sigma outside 0 to 255, a scale or size that isn't offered.
+      OptionError: an unknown task, a sigma outside 0 to 255, a scale or size that isn't offered, colorize without
+        references or of a coloured video.
       MaskError: inpaint without a mask.
     """
     if task not in TASKS:
@@ -97,6 +110,10 @@ def make_plan(
         return _plan_superres(frames, pixels, masked=masked, sigma=sigma, weights=weights, scale=scale, size=size)
     if scale is not None or size is not None:
         raise OptionError("a scale and a size are superres's: pass --task superres with them")
+    if task == "colorize":
+        return _plan_colorize(frames, pixels, weights=weights, references=references, force=force)
+    if references:
+        raise OptionError("references are colorize's: pass --task colorize with them")
     holes = ("inpaint",) if masked else ()
     reason = "a mask says what to fill" if masked else ""
     if sigma is not None:
@@ -143,8 +160,28 @@ def _plan_superres(
             why, channels = f"{why}: taken for a clean reduction", np.zeros(3, np.float32)
     why = f"{small[1]}x{small[0]} to {target[1]}x{target[0]} through {factor} times the size; {why}"
     job = Enlargement(pixels, small, factor, target)
+    check_memory(job.network_size, job.target)
     return Plan(
         tasks=("superres",), weights=weights, sigma=channels, sigma_rgb=_rgb(channels, pixels), why=why, job=job
+    )
+
+
+def _plan_colorize(
+    frames: list[Frame], pixels: PixelFormat, *, weights: str, references: Pictures | None, force: bool
+) -> Plan:
+    if not references:
+        raise OptionError("colorize needs a coloured frame: pass --reference PICTURE, or N:PICTURE for frame N")
+    if not force and has_colours(frames, pixels):
+        raise OptionError("the video has colours already: pass --force to have them replaced")
+    return Plan(
+        tasks=("colorize",),
+        weights=weights,
+        sigma=np.zeros(3, np.float32),
+        sigma_rgb=0.0,
+        why=f"references were given for {len(references)} of the frames",
+        job=Colouring(pixels, frames[0].planes[0].shape),
+        references=references,
+        force=force,
     )
 
 

@@ -1,8 +1,10 @@
 """A network ready to restore one video: compiled once for its size, the state carried from chunk to chunk."""
 
+import copy
 import dataclasses
 import time
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -52,6 +54,7 @@ class Restorer:
             planes=chunk.planes,
             valid=chunk.valid,
             mask=chunk.mask,
+            colours=chunk.colours,
             velocity=chunk.velocity,
             time=np.float32(self._index) + np.arange(len(chunk.valid), dtype=np.float32),
             sigma=self._sigma,
@@ -65,6 +68,20 @@ class Restorer:
             Frame(tuple(plane[n] for plane in planes), frame.pts, frame.duration)
             for n, frame in enumerate(chunk.frames)
         ]
+
+    def finish(self) -> list[Frame]:
+        """The last frames: none is ever held back."""
+        return []
+
+    def report(self) -> dict[str, Any]:
+        """What the report says of this."""
+        return {}
+
+    def anew(self) -> "Restorer":
+        """The same, compiled if this one is, before its first frame."""
+        other = copy.copy(self)
+        other._carry, other._index, other.compile_seconds = self._start(), 0, 0.0
+        return other
 
     def _start(self) -> Carry:
         return start(self._config, self._padded)

@@ -12,7 +12,7 @@ def interlaced(tmp_path):
     """A bright edge that moves 4 pixels between the two fields of each frame: 10 frames of 64×48, top field first."""
     path = tmp_path / "interlaced.mkv"
     with av.open(str(path), "w") as output:
-        stream = output.add_stream("mpeg2video", rate=25, options={"flags": "+ildct+ilme", "qscale": "2"})
+        stream = output.add_stream("libx264", rate=25, options={"qp": "8", "x264-params": "tff=1:bframes=0"})
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for n in range(10):
             luma = np.full((48, 64), 40, np.uint8)
@@ -20,7 +20,6 @@ def interlaced(tmp_path):
                 luma[field::2, : 8 + 4 * (2 * n + field)] = 200
             frame = av.VideoFrame.from_ndarray(np.concatenate([luma, np.full((24, 64), 128, np.uint8)]), "yuv420p")
             frame.pts = n
-            frame.interlaced_frame = True
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return path

@@ -14,12 +14,26 @@ from vdiff_jax.preprocess.shots import ShotDetector, thumbnail
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """A frame with what was measured on it: its mask (True: repair), and what motion is measured on."""
+    """A frame with what was measured on it.
+
+    Attributes:
+      frame: the frame.
+      mask: True where it is to be repaired; `None` without a mask.
+      seen: what motion is measured on.
+      starts_shot: it is the first of its shot.
+      colours: what a reference says of its Cb and Cr, and 1 where it does; `None` where no task asks for them.
+    """
 
     frame: Frame
     mask: Bool[np.ndarray, "h w"] | None
     seen: Seen
     starts_shot: bool
+    colours: Float[np.ndarray, "h w 3"] | None = None
+
+    @property
+    def coloured(self) -> bool:
+        """It has a reference."""
+        return self.colours is not None and bool(self.colours[..., 2].any())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,20 +41,26 @@ class Chunk:
     """Up to n frames of one shot, as arrays of exactly n, and the frame after them.
 
     Attributes:
-      frames: the frames themselves, at most n.
+      prepared: the frames themselves, at most n.
       planes: n + 1 frames' planes; what follows the chunk is the last, what is missing repeats the one before.
       valid: n + 1 flags, 1 for a frame that is there.
       mask: n + 1 masks, 1 where nothing is known; `None` without a mask.
+      colours: of n + 1 frames, as theirs.
       velocity: of the n frames.
       starts_shot: the first frame is the first of its shot.
     """
 
-    frames: list[Frame]
+    prepared: list[Prepared]
     planes: tuple[np.ndarray, ...]
     valid: Float[np.ndarray, " n1"]
     mask: Bool[np.ndarray, "n1 h w"] | None
+    colours: Float[np.ndarray, "n1 h w 3"] | None
     velocity: Float[np.ndarray, "n hv wv 4"]
     starts_shot: bool
+
+    @property
+    def frames(self) -> list[Frame]:
+        return [item.frame for item in self.prepared]
 
 
 def prepare(
@@ -55,7 +75,7 @@ def prepare(
     detector = ShotDetector()
     waiting: tuple | None = None
     for frame, mask in zip(frames, masks):
-        luma = _luma(frame, pixels)
+        luma = luma_of(frame, pixels)
         verdict = detector.push(thumbnail(luma))
         if waiting is not None:
             yield Prepared(*waiting, bool(verdict))
@@ -84,16 +104,17 @@ def _chunk(items: list[Prepared], before: Prepared | None, following: Prepared |
     line = [*items, *[items[-1]] * missing, following or items[-1]]
     field = velocity([i.seen for i in items], before and before.seen, following and following.seen)
     return Chunk(
-        frames=[item.frame for item in items],
+        prepared=items,
         planes=tuple(np.stack(planes) for planes in zip(*(item.frame.planes for item in line))),
         valid=np.array([1.0] * len(items) + [0.0] * missing + [float(following is not None)], np.float32),
         mask=None if items[0].mask is None else np.stack([item.mask for item in line]),
+        colours=None if items[0].colours is None else np.stack([item.colours for item in line]),
         velocity=np.concatenate([field, np.zeros((missing, *field.shape[1:]), np.float32)]),
         starts_shot=before is None,
     )
 
 
-def _luma(frame: Frame, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
+def luma_of(frame: Frame, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
     """Luma, or green, in about [0, 1]: motion and cuts need no more."""
     plane = frame.planes[1 if pixels.kind == "rgb" else 0]
     if np.issubdtype(plane.dtype, np.floating):

@@ -58,6 +58,11 @@ class Enlargement:
     scale: int
     target: tuple[int, int]
 
+    @property
+    def network_size(self) -> tuple[int, int]:
+        """(height, width) of the frames that the network sees."""
+        return self.size[0] * self.scale, self.size[1] * self.scale
+
     def written(self) -> tuple[PixelFormat, tuple[int, int]]:
         return self.pixels, self.target
 
@@ -72,7 +77,7 @@ class Enlargement:
         return dataclasses.replace(observation, values=clip * known, known=known, time=given.time)
 
     def planes(self, given: Given, result: Float[Array, "n hp wp 3"]) -> Planes:
-        height, width = (side * self.scale for side in self.size)
+        height, width = self.network_size
         planes = planes_of_clip(result[:, :height, :width], self.pixels, self.target, dtype=given.planes[0].dtype)
         if not self.pixels.alpha:
             return planes
@@ -88,7 +93,7 @@ class Enlargement:
         scale, shift = chroma_scale(self.pixels), chroma_shift(self.pixels)
         return resample(
             levels(plane, self.pixels, chroma=True),
-            tuple(side * self.scale for side in self.size),
+            self.network_size,
             scale=tuple(float(self.scale * s) for s in scale),
             shift=tuple(self.scale * s for s in shift),
         )

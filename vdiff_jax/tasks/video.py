@@ -1,7 +1,7 @@
 """How a task takes a video: from its planes to what is known of it, and from a result back to planes."""
 
 import dataclasses
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,8 @@ class Given:
       planes: `n1 h w` each.
       valid: `n1`, 1 for a frame that is there.
       mask: `n1 h w`, 1 where nothing is known; `None` without a mask.
+      colours: `n1 h w 3`, Cb and Cr in levels where a reference picture gives them, and 1 where it does; `None` where
+        no task asks for them.
       velocity: of the n frames, as an Observation's.
       time: `n1`, in frame intervals.
       sigma: the expected error of Y', Cb and Cr, in levels.
@@ -30,11 +32,13 @@ class Given:
     planes: Leaf
     valid: Leaf
     mask: Leaf
+    colours: Leaf
     velocity: Leaf
     time: Leaf
     sigma: Leaf
 
 
+@runtime_checkable
 class Job(Protocol):
     """A task on videos of one format and size; all of it static, so that it can be compiled once."""
 
