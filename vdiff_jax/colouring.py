@@ -128,7 +128,7 @@ class TwoWays:
             yield from results[1 if number == 0 else 0 :]
 
 
-def _blend(forward: Coloured, backward: Coloured, since: float, until: float) -> Coloured:
+def _blend(forward: Coloured, backward: Coloured, since: float | int, until: int) -> Coloured:
     """Both directions, each weighted by its trust over its distance in time."""
     a, b = (forward.trust + 1e-3) / max(since, 1e-3), (backward.trust + 1e-3) / until
     share = a / (a + b)
