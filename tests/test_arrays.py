@@ -3,10 +3,11 @@
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 import vdiff_jax
 from vdiff_jax import sample
-from vdiff_jax.errors import ClipError, MaskError, OptionError
+from vdiff_jax.errors import ClipError, MaskError, OptionError, ReferencePictureError
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +69,29 @@ def test_a_mask_of_another_size_is_refused(clean):
 def test_sigma_out_of_range_is_refused(clean):
     with pytest.raises(OptionError, match="-3"):
         vdiff_jax.repair(clean, sigma=-3)
+
+
+def test_a_small_clip_is_enlarged_by_either_factor_and_to_any_size(clean):
+    small = np.stack([np.asarray(Image.fromarray(f).resize((64, 48), Image.Resampling.BICUBIC)) for f in clean[:3]])
+    double = vdiff_jax.repair(small, task="superres", scale=2, sigma=0)
+    assert double.dtype == np.uint8
+    assert double.shape == clean[:3].shape
+    again = np.stack([np.asarray(Image.fromarray(f).resize((64, 48), Image.Resampling.BICUBIC)) for f in double])
+    assert psnr(again, small) > 38  # what comes out is what the small clip was made of
+    odd = vdiff_jax.repair(small[:, :37, :51].astype(np.float32) / 255, task="superres", size=(120, 91), sigma=0)
+    assert odd.dtype == np.float32
+    assert odd.shape == (3, 91, 120, 3)
+    shown = np.stack([np.asarray(Image.fromarray(f).resize((120, 91))) for f in small[:, :37, :51]])
+    assert psnr(255 * odd, shown) > 25
+
+
+def test_a_grey_clip_is_coloured_from_its_first_frame(clean):
+    grey = np.rint(clean @ np.array([0.299, 0.587, 0.114]))[..., None].astype(np.uint8)
+    coloured = vdiff_jax.repair(grey, task="colorize", reference=clean[0])
+    assert coloured.shape == clean.shape
+    assert psnr(coloured[0], clean[0]) > 35
+    assert psnr(coloured, clean) > psnr(np.broadcast_to(grey, clean.shape), clean)
+    with pytest.raises(ReferencePictureError, match="frame 9"):
+        vdiff_jax.repair(grey, task="colorize", reference={9: clean[0]})
+    with pytest.raises(ReferencePictureError, match="size"):
+        vdiff_jax.repair(grey, task="colorize", reference=clean[0, :50])

@@ -26,6 +26,10 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / np.mean((a - b) ** 2)))
 
 
+SUPERRES = [str(sample.TRUTH), "-o", "{folder}/out.mp4", "--task", "superres", "--sigma", "0"]
+COLORIZE = [str(sample.TRUTH), "-o", "{folder}/out.mp4", "--task", "colorize"]
+
+
 @pytest.fixture(scope="module")
 def repaired(tmp_path_factory):
     folder = tmp_path_factory.mktemp("repaired")
@@ -93,6 +97,13 @@ def test_help_answers_at_once():
         ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--task", "interpolate"], "--fps"),
         ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--task", "interpolate", "--fps", "10"], "10"),
         ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--task", "interpolate", "--slow", "0.5"], "0.5"),
+        ([*SUPERRES, "--scale", "3"], "scale 3"),
+        ([*SUPERRES, "--size", "480x200"], "480x200"),
+        ([*SUPERRES, "--size", "300000x200000"], "GB of memory"),
+        (COLORIZE, "--reference"),
+        ([*COLORIZE, "--force", "--reference", "{folder}/small.png"], "9x9"),
+        ([*COLORIZE, "--reference", "{folder}/coloured.png"], "--force"),
+        ([*COLORIZE, "--force", "--reference", "600:{folder}/coloured.png"], "frame 600"),
     ],
 )
 def test_bad_input_is_one_named_line(tmp_path, capsys, arguments, says):
@@ -102,6 +113,7 @@ def test_bad_input_is_one_named_line(tmp_path, capsys, arguments, says):
     (tmp_path / "text.mp4").write_text("no video " * 100)
     iio.imwrite(tmp_path / "small.png", np.full((9, 9), 255, np.uint8))
     before = sorted(tmp_path.iterdir())
+    iio.imwrite(tmp_path / "coloured.png", np.random.default_rng(0).integers(0, 256, (270, 480, 3), np.uint8))
     # The command and its sigma are given, so that nothing is measured before the error.
     code = infer.main(["repair", *(a.format(folder=tmp_path) for a in arguments)])
     error = capsys.readouterr().err.strip()

@@ -1,18 +1,22 @@
 """The library's door for arrays: clips in memory in, clips in memory out."""
 
 import itertools
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 
-from vdiff_jax.errors import ClipError, MaskError, OptionError
+from vdiff_jax.errors import ClipError, MaskError, OptionError, ReferencePictureError
+from vdiff_jax.media import check_reference
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.pipeline import repair as repair_file
 from vdiff_jax.pipeline import repair_frames
 from vdiff_jax.plan import make_plan
 from vdiff_jax.weights import load
+
+Reference = np.ndarray | Mapping[int, np.ndarray]
 
 
 def repair(
@@ -23,6 +27,10 @@ def repair(
     mask: np.ndarray | str | Path | None = None,
     sigma: float | int | None = None,
     slow: float | None = None,
+    scale: int | None = None,
+    size: tuple[int, int] | None = None,
+    reference: Reference | Sequence[str | Path] = (),
+    force: bool = False,
     weights: str = "base",
     **keywords,
 ) -> np.ndarray | dict:
@@ -32,15 +40,20 @@ def repair(
       clip: `t h w c` R'G'B' or grey (c = 3 or 1), uint8, or float in [0, 1] (noise may reach beyond; the result is not
         rounded); or a path, with `output`.
       output: where to write, if `clip` is a path.
-      task: "auto", "denoise", "inpaint" or "interpolate".
+      task: "auto", "denoise", "inpaint", "interpolate", "superres" or "colorize".
       mask: True where the clip is to be filled: `h w`, or `t h w`; a path, if `clip` is one.
       sigma: the noise's standard deviation in 8-bit units; measured if left out.
       slow: for interpolate, how many times slower: 2 makes one frame between any two (2 t - 1 in all).
+      scale: how many times larger superres makes the clip, 2 or 4.
+      size: the width and height that superres gives it instead.
+      reference: coloured frames for colorize, by their numbers: `h w 3`, or `h w 4` whose last channel says where it
+        is coloured; one alone is frame 0's. For paths, their names.
+      force: takes references and a coloured clip as they are.
       weights: "base", "fast" or a file.
       **keywords: more of `pipeline.repair`, for paths.
 
     Returns:
-      The repaired clip, as the input in shape and dtype; for paths, the report.
+      The repaired clip, of the input's dtype and, but for superres and colorize, shape; for paths, the report.
 
     Raises:
       ClipError: an array that is no clip.
@@ -51,7 +64,9 @@ def repair(
     if isinstance(clip, str | Path):
         if output is None:
             raise ClipError("a path to repair needs a path to write to: pass output")
-        return repair_file(clip, output, task=task, mask=mask, sigma=sigma, slow=slow, weights=weights, **keywords)
+        given = {"task": task, "mask": mask, "sigma": sigma, "scale": scale, "size": size, "weights": weights}
+        given |= {"reference": reference, "force": force, "slow": slow}
+        return repair_file(clip, output, **given, **keywords)
     if output is not None or keywords:
         raise ClipError(f"for an array there is no {'output' if output is not None else ', '.join(keywords)}")
     clip = np.asarray(clip)
@@ -59,11 +74,13 @@ def repair(
     pixels = PixelFormat(kind="rgb" if clip.shape[-1] == 3 else "gray", full_range=True)
     frames = [Frame(tuple(np.moveaxis(frame, -1, 0)), n) for n, frame in enumerate(clip)]
     masks = itertools.repeat(None) if mask is None else _masks(np.asarray(mask), clip.shape)
-    plan = make_plan(task, frames[:24], pixels, masked=mask is not None, sigma=sigma, weights=weights)
+    wanted = {"scale": scale, "size": size and size[::-1], "force": force}
+    wanted["references"] = _references(reference, clip.shape)
+    plan = make_plan(task, frames[:24], pixels, masked=mask is not None, sigma=sigma, weights=weights, **wanted)
     if (slow is None) == (task == "interpolate") or (slow is not None and slow <= 1):
         raise OptionError(f"slow={slow} with task {task}: interpolate takes a number above 1, no other task takes any")
     interval = None if slow is None else 1 / Fraction(slow).limit_denominator(1001)
-    restored = repair_frames(load(weights), frames, masks, pixels, clip.shape[1:3], plan, interval)
+    restored = repair_frames(load(weights), frames, masks, pixels, plan, interval)
     return np.stack([np.stack(frame.planes, axis=-1) for frame in restored])
 
 
@@ -77,6 +94,14 @@ def check_clip(clip: np.ndarray) -> None:
         raise ClipError("the clip holds NaN or infinite values")
     if clip.dtype != np.uint8 and np.abs(clip).max() > 8:
         raise ClipError(f"the clip's values reach {np.abs(clip).max():.0f}: a float clip lies in [0, 1]; pass uint8")
+
+
+def _references(reference: Reference, shape: tuple[int, ...]) -> dict[int, np.ndarray]:
+    pictures = reference if isinstance(reference, Mapping) else {0: reference} if len(reference) else {}
+    late = [number for number in pictures if not 0 <= number < shape[0]]
+    if late:
+        raise ReferencePictureError(f"there is a reference for frame {late[0]}, but there are {shape[0]} frames")
+    return {n: check_reference(np.asarray(p), shape[1:3], f"for frame {n}") for n, p in pictures.items()}
 
 
 def _masks(mask: np.ndarray, shape: tuple[int, ...]):

@@ -21,6 +21,10 @@ class MaskError(VdiffError):
     """A mask whose size or length doesn't fit the video."""
 
 
+class ReferencePictureError(VdiffError):
+    """A reference picture of another size, another shot or no such frame, without colours, or contradicting another."""
+
+
 class ClipError(VdiffError):
     """An array that is no clip: wrong rank, channels or dtype, NaN or infinite values, values out of range."""
 

@@ -35,14 +35,26 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m vdiff_jax.infer", description="Repairs and stitches video.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    repair = commands.add_parser("repair", help="denoise, inpaint: make a video look as it did")
+    repair = commands.add_parser("repair", help="denoise, inpaint, enlarge, colour: make a video look as it did")
     repair.add_argument("input", nargs="?", help="a video, pictures, a folder of videos, or - ; the sample if left out")
     repair.add_argument("-o", "--output", required=True, help="a video, a folder/ of PNGs, or -")
-    repair.add_argument("--task", default="auto", choices=("auto", "denoise", "inpaint", "interpolate"))
+    tasks = ("auto", "denoise", "inpaint", "interpolate", "superres", "colorize")
+    repair.add_argument("--task", default="auto", choices=tasks)
     repair.add_argument("--mask", help="what to fill is white: a picture, or a video or folder with one a frame")
     repair.add_argument("--sigma", type=float, help="the noise's standard deviation, 8-bit units; measured if left out")
     repair.add_argument("--fps", type=_number, help="interpolate to this rate, such as 50 or 60000/1001")
     repair.add_argument("--slow", type=_number, metavar="N", help="interpolate to play N times slower, without sound")
+    repair.add_argument("--scale", type=int, help="superres: how many times larger, 2 or 4")
+    repair.add_argument("--size", type=_size, metavar="WxH", help="superres: to this size instead, such as 1920x1080")
+    repair.add_argument(
+        "--reference",
+        nargs="+",
+        default=(),
+        metavar="PICTURE",
+        help="colorize: coloured frames, N:PICTURE for frame N",
+    )
+    repair.add_argument("--force", action="store_true", help="colorize: references and a coloured video are meant")
+    repair.add_argument("--deinterlace", action="store_true", help="make whole pictures of interlaced lines first")
     repair.add_argument("--weights", default="base", help="base, fast, or a file")
     repair.add_argument("--from", dest="start", type=float, metavar="SECONDS", help="begin here")
     repair.add_argument("--to", dest="stop", type=float, metavar="SECONDS", help="end here")
@@ -77,7 +89,10 @@ def _level(options: argparse.Namespace) -> int:
     return logging.ERROR if options.quiet else logging.DEBUG if options.debug else logging.WARNING
 
 
-_REPAIR = ("task", "mask", "sigma", "fps", "slow", "weights", "codec", "start", "stop")
+_REPAIR = (
+    *("task", "mask", "sigma", "fps", "slow", "scale", "size", "reference", "force", "deinterlace"),
+    *("weights", "codec", "start", "stop"),
+)
 """The options that `pipeline.repair` takes under the same name."""
 
 
@@ -89,13 +104,23 @@ def _number(text: str) -> Fraction:
         raise argparse.ArgumentTypeError(f"{text} is no number") from error
 
 
+def _size(text: str) -> tuple[int, int]:
+    """Width and height on the command line."""
+    width, by, height = text.partition("x")
+    if not (by and width.isdecimal() and height.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text} is no size such as 1920x1080")
+    return int(width), int(height)
+
+
 def _repair(options: argparse.Namespace) -> int:
     use_compilation_cache()
     from vdiff_jax import media, sample
     from vdiff_jax.pipeline import repair
 
     if options.input is None:
-        options.input, options.mask = str(sample.NOISY), options.mask or str(sample.MASK)
+        options.input = str(sample.NOISY)
+        if options.task in ("auto", "inpaint"):
+            options.mask = options.mask or str(sample.MASK)
     keywords = {name: getattr(options, name) for name in _REPAIR}
     keywords["options"] = _encoder(options)
 

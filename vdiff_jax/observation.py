@@ -27,8 +27,8 @@ class Observation:
       velocity: `*b t h/4 w/4 4`, displacement in pixels (x, y) from each pixel of frame t to where it lies in the frame
         before that holds something (first pair) and in the next one (second pair), on a grid `VELOCITY_GRID` times
         coarser than the frames; `None` where no motion was measured.
-      reduced: `*b t hs ws c`, the clip's antialiased bicubic reduction where that is what was measured; `None`
-        otherwise.
+      reduction: `*b t c`, the factor of the antialiased bicubic reduction that each channel was measured through,
+        `values` being its bicubic enlargement; 1 where samples were measured themselves; `None`: everywhere.
     """
 
     values: Leaf
@@ -36,7 +36,7 @@ class Observation:
     sigma: Leaf
     time: Leaf
     velocity: Leaf = None
-    reduced: Leaf = None
+    reduction: Leaf = None
 
 
 def holds(known: Float[Array, "*b h w c"]) -> Float[Array, "*b"]:

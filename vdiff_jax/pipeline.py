@@ -6,7 +6,7 @@ import itertools
 import logging
 import resource
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from vdiff_jax import media
+from vdiff_jax.colouring import TwoWays
 from vdiff_jax.errors import MaskError, OptionError
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.threads import Prefetch
 from vdiff_jax.plan import Plan, make_plan
 from vdiff_jax.preprocess.chunks import Chunk, chunks, prepare
 from vdiff_jax.preprocess.insertion import retimed
+from vdiff_jax.preprocess.references import with_references
 from vdiff_jax.restorer import Restorer
 from vdiff_jax.weights import Weights, load
 
@@ -41,6 +43,11 @@ def repair(
     sigma: float | None = None,
     fps: Fraction | float | None = None,
     slow: Fraction | float | None = None,
+    scale: int | None = None,
+    size: tuple[int, int] | None = None,
+    deinterlace: bool = False,
+    reference: Sequence[str | Path] = (),
+    force: bool = False,
     weights: str = "base",
     codec: str | None = None,
     options: dict[str, str] | None = None,
@@ -50,6 +57,22 @@ def repair(
 ) -> dict[str, Any]:
     """Repairs a video from file to file and returns the report.
 
+    Args:
+      source: any file, folder or glob that `media.open_reader` takes.
+      target: what `media.open_writer` takes.
+      task: "auto" or a task.
+      mask: what is to be filled is white.
+      sigma: the noise in 8-bit units; measured if left out.
+      scale: how many times larger superres makes the video, 2 or 4.
+      size: the width and height, as shown, that superres gives it instead.
+      deinterlace: makes whole pictures of interlaced lines first.
+      reference: pictures of coloured frames, `N:picture` for frame N, for colorize.
+      force: takes references and a coloured video as they are.
+      weights: a name or a file.
+      codec, options: the encoder's name and options.
+      start, stop: seconds; the part that is repaired.
+      progress: is told how many frames are done.
+
     Raises:
       VdiffError: one of its kinds, for anything wrong with the input, the options or the output.
     """
@@ -57,24 +80,25 @@ def repair(
     media.check_target(target, [source])
     network = load(weights)
     with contextlib.ExitStack() as stack:
-        reader = stack.enter_context(media.open_reader(source, start=start, stop=stop))
+        reader = stack.enter_context(media.open_reader(source, start=start, stop=stop, deinterlace=deinterlace))
         info = reader.info
         frames, first = _peek(clock.timed("read", reader), info.frame_bytes)
         masks = _masks(mask, info, start, stack)
-        plan = make_plan(task, first, info.pixels, masked=mask is not None, sigma=sigma, weights=weights)
+        wanted = {"scale": scale, "size": _stored(size, info), "force": force}
+        wanted["references"] = media.read_references(reference, info)
+        plan = make_plan(task, first, info.pixels, masked=mask is not None, sigma=sigma, weights=weights, **wanted)
         log.info("%s: %s", " and ".join(plan.tasks) or "nothing to do", plan.why)
-        shown, interval = _timing(task, info, fps, slow)
+        shown, interval = _timing(task, _shown(info, plan), fps, slow)
         sound = source if slow is None else None
         writer = stack.enter_context(media.open_writer(target, shown, codec=codec, options=options, copy_from=sound))
-        size = (info.height, info.width)
-        restored, restorer = _restored(network, frames, masks, info.pixels, size, plan, clock, stack, interval)
+        restored, restorer = restored_frames(network, frames, masks, info.pixels, plan, clock, stack, interval)
         count = 0
         for frame in restored:
             with clock.stage("write"):
                 writer.write(frame)
             count += 1
             progress(count)
-    return clock.report(count, info.width, info.height, plan, restorer)
+    return clock.report(count, shown.width, shown.height, plan, restorer)
 
 
 def repair_frames(
@@ -82,44 +106,47 @@ def repair_frames(
     frames: Iterable[Frame],
     masks: Iterable[np.ndarray | None],
     pixels: PixelFormat,
-    size: tuple[int, int],
     plan: Plan,
     interval: Fraction | None = None,
 ) -> Iterator[Frame]:
     """The same from frames to frames, for arrays in memory; `interval` as in `retimed`."""
     with contextlib.ExitStack() as stack:
-        yield from _restored(network, frames, masks, pixels, size, plan, Clock(), stack, interval)[0]
+        yield from restored_frames(network, frames, masks, pixels, plan, Clock(), stack, interval)[0]
 
 
-def _restored(
+def restored_frames(
     network: Weights,
     frames,
     masks,
     pixels: PixelFormat,
-    size,
     plan: Plan,
     clock: "Clock",
     stack: contextlib.ExitStack,
-    interval: Fraction | None,
+    interval: Fraction | None = None,
 ):
     """Preprocess, in a thread; diffuse and postprocess, on the device. Nothing to do: the frames as they are."""
     if not plan.tasks:
         return iter(frames), None
-    restorer = Restorer(network, pixels, size, plan.sigma)
-    prepared = prepare(frames, masks, pixels, restorer.multiple)
+    restorer = Restorer(network, plan.job, plan.sigma)
+    prepared = prepare(frames, masks, pixels, restorer.multiple, scale=plan.job.scale)
     if interval is not None:
         prepared = retimed(prepared, interval)
+    if plan.references is not None:
+        prepared = with_references(prepared, plan.references, pixels, force=plan.force)
     cut = chunks(prepared, restorer.frames)
     ahead: Prefetch[Chunk] = Prefetch(clock.timed("preprocess", cut), depth=2)
+    if plan.references is not None:
+        restorer = TwoWays(restorer, plan.references, force=plan.force)
     stack.callback(ahead.close)
     return itertools.chain.from_iterable(_diffused(ahead, restorer, clock)), restorer
 
 
-def _diffused(ahead: Iterable[Chunk], restorer: Restorer, clock: "Clock") -> Iterator[list[Frame]]:
+def _diffused(ahead: Iterable[Chunk], restorer: Restorer | TwoWays, clock: "Clock") -> Iterator[list[Frame]]:
     for chunk in ahead:
         with clock.stage("diffuse"):
             frames = restorer(chunk)
         yield frames
+    yield restorer.finish()
 
 
 def _peek(frames: Iterator[Frame], frame_bytes: int) -> tuple[Iterator[Frame], list[Frame]]:
@@ -154,6 +181,28 @@ def _timing(
         seconds = 1 / rate
     frames = info.frames and round(info.frames * float(1 / (info.rate * seconds)))
     return dataclasses.replace(info, rate=rate, time_base=1 / rate, frames=frames), seconds / info.time_base
+
+
+def _stored(size: tuple[int, int] | None, info: media.VideoInfo) -> tuple[int, int] | None:
+    """Height and width of the stored pictures, for the width and height of those that are shown."""
+    if size is None:
+        return None
+    return size if info.rotation in (90, 270) else size[::-1]
+
+
+def _shown(info: media.VideoInfo, plan: Plan) -> media.VideoInfo:
+    """The output's properties: where its size would stretch the picture, pixels change their shape instead."""
+    pixels, (height, width) = plan.job.written()
+    if (height, width) == (info.height, info.width):
+        return dataclasses.replace(info, pixels=pixels)
+    if info.interlaced:
+        log.warning("the video is interlaced, and taken for whole pictures: --deinterlace makes them of its lines")
+    aspect, stretch = info.sample_aspect, Fraction(info.width * height, info.height * width)
+    if abs(stretch - 1) > 0.01:  # else it is a side that was rounded
+        aspect = ((aspect or 1) * stretch).limit_denominator(1000)
+    if aspect not in (None, 1):
+        log.warning("pixels are not square: %s before, %s now", info.sample_aspect or "1", aspect)
+    return dataclasses.replace(info, pixels=pixels, width=width, height=height, sample_aspect=aspect)
 
 
 def _masks(mask: str | Path | None, info: media.VideoInfo, start: float | None, stack: contextlib.ExitStack):
@@ -193,7 +242,9 @@ class Clock:
                 return
             yield item
 
-    def report(self, count: int, width: int, height: int, plan: Plan, restorer: Restorer | None) -> dict[str, Any]:
+    def report(
+        self, count: int, width: int, height: int, plan: Plan, restorer: Restorer | TwoWays | None
+    ) -> dict[str, Any]:
         """The report as JSON; stages overlap, for they run in threads."""
         total = time.monotonic() - self._begun
         compiling = restorer.compile_seconds if restorer else 0.0
@@ -206,4 +257,5 @@ class Clock:
             "frames_per_second": round(count / max(total - compiling, 1e-9), 3),
             "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             "plan": plan.report(),
+            **(restorer.report() if restorer else {}),
         }

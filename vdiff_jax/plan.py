@@ -10,16 +10,24 @@ from jaxtyping import Float
 
 from vdiff_jax.errors import MaskError, OptionError
 from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.memory import check_memory
 from vdiff_jax.preprocess.colour import from_rgb, noise_in_ycbcr
 from vdiff_jax.preprocess.noise import estimate_sigma, estimate_sigma_channels
 from vdiff_jax.preprocess.planes import levels
+from vdiff_jax.preprocess.references import Pictures, has_colours
+from vdiff_jax.tasks.colorize import Colouring
 from vdiff_jax.tasks.denoise import STRONGEST
+from vdiff_jax.tasks.projection import FACTORS
+from vdiff_jax.tasks.superres import Enlargement
+from vdiff_jax.tasks.video import Job, SameSize
 
 log = logging.getLogger(__name__)
 
-TASKS = ("auto", "denoise", "inpaint", "interpolate")
+TASKS = ("auto", "denoise", "inpaint", "interpolate", "superres", "colorize")
 CLEAN = 1.5 / 255
 """Noise below this is left alone unless sigma is given: it can't be told from fine texture."""
+NOISY = 3.0 / 255
+"""Noise from which a small video is no clean reduction: small pictures are all fine texture."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,6 +40,10 @@ class Plan:
       sigma: the expected error of Y', Cb and Cr, in levels.
       sigma_rgb: the same as one figure, that of white R'G'B' noise, in 8-bit units.
       why: a sentence for people.
+      job: how the tasks take the video.
+      references: pictures, R'G'B' and opacity, that give some frames their colours, by the frame's number; `None` where
+        nothing is to be coloured.
+      force: the references are taken as they are.
     """
 
     tasks: tuple[str, ...]
@@ -39,6 +51,9 @@ class Plan:
     sigma: Float[np.ndarray, "3"]
     sigma_rgb: float
     why: str
+    job: Job
+    references: Pictures | None = None
+    force: bool = False
 
     def report(self) -> dict[str, Any]:
         """As JSON."""
@@ -52,7 +67,17 @@ class Plan:
 
 
 def make_plan(
-    task: str, frames: list[Frame], pixels: PixelFormat, *, masked: bool, sigma: float | int | None, weights: str
+    task: str,
+    frames: list[Frame],
+    pixels: PixelFormat,
+    *,
+    masked: bool,
+    sigma: float | int | None,
+    weights: str,
+    scale: int | None = None,
+    size: tuple[int, int] | None = None,
+    references: Pictures | None = None,
+    force: bool = False,
 ) -> Plan:
     """The plan for a video.
 
@@ -63,9 +88,14 @@ def make_plan(
       masked: a mask is given.
       sigma: the noise in 8-bit units as far as the caller knows it.
       weights: the name of the weights.
+      scale: how many times larger superres is to make it.
+      size: the height and width superres is to give it, instead.
+      references: pictures of coloured frames, by the frame's number, for colorize.
+      force: takes references and a coloured video as they are.
 
     Raises:
-      OptionError: an unknown task, a sigma outside 0 to 255.
+      OptionError: an unknown task, a sigma outside 0 to 255, a scale or size that isn't offered, colorize without
+        references or of a coloured video.
       MaskError: inpaint without a mask.
     """
     if task not in TASKS:
@@ -76,9 +106,16 @@ def make_plan(
         )
     if sigma is not None and not 0 <= sigma <= 255:
         raise OptionError(f"sigma {sigma} is out of range: it is in 8-bit units, 0 to 255")
+    if task == "superres":
+        return _plan_superres(frames, pixels, masked=masked, sigma=sigma, weights=weights, scale=scale, size=size)
+    if scale is not None or size is not None:
+        raise OptionError("a scale and a size are superres's: pass --task superres with them")
+    if task == "colorize":
+        return _plan_colorize(frames, pixels, weights=weights, references=references, force=force)
+    if references:
+        raise OptionError("references are colorize's: pass --task colorize with them")
     if task == "interpolate":
-        why = "frames at other times were asked for; those that exist stay as they are"
-        return Plan(tasks=("interpolate",), weights=weights, sigma=np.zeros(3, np.float32), sigma_rgb=0.0, why=why)
+        return _plan_interpolate(frames, pixels, weights=weights)
     holes = ("inpaint",) if masked else ()
     reason = "a mask says what to fill" if masked else ""
     if sigma is not None:
@@ -95,7 +132,83 @@ def make_plan(
         why, channels = f"{why}: clean enough to be left as it is", np.zeros(3, np.float32)
     noisy = ("denoise",) if channels.max() > 0 else ()
     why = "; ".join(part for part in (reason, why) if part)
-    return Plan(tasks=holes + noisy, weights=weights, sigma=channels, sigma_rgb=_rgb(channels, pixels), why=why)
+    job = SameSize(pixels, frames[0].planes[0].shape)
+    tasks = holes + noisy
+    return Plan(tasks=tasks, weights=weights, sigma=channels, sigma_rgb=_rgb(channels, pixels), why=why, job=job)
+
+
+def _plan_interpolate(frames: list[Frame], pixels: PixelFormat, *, weights: str) -> Plan:
+    why = "frames at other times were asked for; those that exist stay as they are"
+    job = SameSize(pixels, frames[0].planes[0].shape)
+    return Plan(tasks=("interpolate",), weights=weights, sigma=np.zeros(3, np.float32), sigma_rgb=0.0, why=why, job=job)
+
+
+def _plan_superres(
+    frames: list[Frame],
+    pixels: PixelFormat,
+    *,
+    masked: bool,
+    sigma: float | int | None,
+    weights: str,
+    scale: int | None,
+    size: tuple[int, int] | None,
+) -> Plan:
+    if masked:
+        raise OptionError("superres fills no holes: repair them first with --task inpaint")
+    if (scale is None) == (size is None):
+        raise OptionError("superres needs either a scale, 2 or 4, or a size such as 1920x1080")
+    small = frames[0].planes[0].shape
+    factor, target = _enlargement(small, scale, size)
+    if sigma is not None:
+        channels, why = _of_rgb(sigma / 255, pixels), f"sigma {sigma:g} was given"
+    else:
+        channels = measure_sigma(frames, pixels)
+        why = f"sigma {_rgb(channels, pixels):.1f} was measured"
+        if _rgb(channels, pixels) < NOISY * 255:
+            why, channels = f"{why}: taken for a clean reduction", np.zeros(3, np.float32)
+    why = f"{small[1]}x{small[0]} to {target[1]}x{target[0]} through {factor} times the size; {why}"
+    job = Enlargement(pixels, small, factor, target)
+    check_memory(job.network_size, job.target)
+    return Plan(
+        tasks=("superres",), weights=weights, sigma=channels, sigma_rgb=_rgb(channels, pixels), why=why, job=job
+    )
+
+
+def _plan_colorize(
+    frames: list[Frame], pixels: PixelFormat, *, weights: str, references: Pictures | None, force: bool
+) -> Plan:
+    if not references:
+        raise OptionError("colorize needs a coloured frame: pass --reference PICTURE, or N:PICTURE for frame N")
+    if not force and has_colours(frames, pixels):
+        raise OptionError("the video has colours already: pass --force to have them replaced")
+    return Plan(
+        tasks=("colorize",),
+        weights=weights,
+        sigma=np.zeros(3, np.float32),
+        sigma_rgb=0.0,
+        why=f"references were given for {len(references)} of the frames",
+        job=Colouring(pixels, frames[0].planes[0].shape),
+        references=references,
+        force=force,
+    )
+
+
+def _enlargement(
+    small: tuple[int, int], scale: int | None, size: tuple[int, int] | None
+) -> tuple[int, tuple[int, int]]:
+    """By how much the network enlarges, and the height and width that come out."""
+    if size is None:
+        if scale not in FACTORS:
+            raise OptionError(f"scale {scale} isn't offered: take one of {', '.join(map(str, FACTORS))}, or a size")
+        return scale, (small[0] * scale, small[1] * scale)
+    times = max(new / old for new, old in zip(size, small))
+    if min(new / old for new, old in zip(size, small)) < 1 or times == 1:
+        raise OptionError(
+            f"the size {size[1]}x{size[0]} is no enlargement of {small[1]}x{small[0]}: superres only makes larger"
+        )
+    if times > FACTORS[-1]:
+        log.warning("%dx%d is more than %d times larger: the rest is interpolated", *size[::-1], FACTORS[-1])
+    return next((factor for factor in FACTORS if factor >= times), FACTORS[-1]), size
 
 
 def measure_sigma(frames: list[Frame], pixels: PixelFormat) -> Float[np.ndarray, "3"]:

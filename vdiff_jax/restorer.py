@@ -1,22 +1,24 @@
 """A network ready to restore one video: compiled once for its size, the state carried from chunk to chunk."""
 
+import copy
+import dataclasses
 import time
 from functools import partial
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from vdiff_jax import weights
 from vdiff_jax.diffusion.rollout import rollout
 from vdiff_jax.diffusion.step import Carry, start
-from vdiff_jax.media.pixels import Frame, PixelFormat
-from vdiff_jax.observation import Observation
-from vdiff_jax.postprocess.planes import changed_planes
+from vdiff_jax.media.pixels import Frame
 from vdiff_jax.preprocess.chunks import Chunk
-from vdiff_jax.preprocess.planes import Planes, clip_of_planes, known_of_mask
+from vdiff_jax.preprocess.planes import Planes
+from vdiff_jax.tasks.projection import project
+from vdiff_jax.tasks.video import Given, Job
 
 _PIXELS_A_CHUNK = 2_000_000
 _LONGEST = 8
@@ -27,20 +29,18 @@ class Restorer:
 
     Args:
       network: trained weights.
-      pixels: what the video's planes mean.
-      size: the frames' height and width.
+      job: how the task takes the video.
       sigma: the expected error of Y', Cb and Cr, in levels.
     """
 
-    def __init__(
-        self, network: weights.Weights, pixels: PixelFormat, size: tuple[int, int], sigma: Float[np.ndarray, "3"]
-    ):
+    def __init__(self, network: weights.Weights, job: Job, sigma: Float[np.ndarray, "3"]):
         self._definition, self._params, _ = network
-        self._pixels, self._sigma = pixels, np.asarray(sigma, np.float32)
+        self._job, self._sigma = job, np.asarray(sigma, np.float32)
         self._config = nnx.merge(self._definition, self._params).config
         self.multiple = self._config.multiple
-        self.frames = int(np.clip(_PIXELS_A_CHUNK // (size[0] * size[1]), 1, _LONGEST))
-        self._padded = tuple(side + -side % self.multiple for side in size)
+        height, width = (side * job.scale for side in job.size)
+        self.frames = int(np.clip(_PIXELS_A_CHUNK // (height * width), 1, _LONGEST))
+        self._padded = tuple(side + -side % self.multiple for side in (height, width))
         self._carry = self._start()
         self._compiled = None
         self.compile_seconds = 0.0
@@ -49,10 +49,18 @@ class Restorer:
         """The restored frames of a chunk that are to be shown; chunks come in order."""
         if chunk.starts_shot:
             self._carry = self._start()
-        inputs = (chunk.planes, chunk.valid, chunk.mask, chunk.velocity, chunk.time, self._sigma)
+        given = Given(
+            planes=chunk.planes,
+            valid=chunk.valid,
+            mask=chunk.mask,
+            colours=chunk.colours,
+            velocity=chunk.velocity,
+            time=chunk.time,
+            sigma=self._sigma,
+        )
         if self._compiled is None:
-            self._compiled = self._compile(inputs)
-        self._carry, planes = self._compiled(self._params, self._carry, *inputs)
+            self._compiled = self._compile(given)
+        self._carry, planes = self._compiled(self._params, self._carry, given)
         planes = [np.asarray(plane) for plane in planes]
         return [
             Frame(tuple(plane[n] for plane in planes), frame.pts, frame.duration)
@@ -60,42 +68,38 @@ class Restorer:
             if frame is not None
         ]
 
+    def finish(self) -> list[Frame]:
+        """The last frames: none is ever held back."""
+        return []
+
+    def report(self) -> dict[str, Any]:
+        """What the report says of this."""
+        return {}
+
+    def anew(self) -> "Restorer":
+        """The same, compiled if this one is, before its first frame."""
+        other = copy.copy(self)
+        other._carry, other.compile_seconds = self._start(), 0.0
+        return other
+
     def _start(self) -> Carry:
         return start(self._config, self._padded)
 
-    def _compile(self, inputs: tuple):
+    def _compile(self, given: Given):
         begun = time.monotonic()
-        restore = partial(restore_planes, self._definition, self._pixels, self.multiple)
-        compiled = jax.jit(restore).lower(self._params, self._carry, *inputs).compile()
+        restore = partial(restore_planes, self._definition, self._job, self.multiple)
+        compiled = jax.jit(restore).lower(self._params, self._carry, given).compile()
         self.compile_seconds = time.monotonic() - begun
         return compiled
 
 
 def restore_planes(
-    definition: nnx.GraphDef,
-    pixels: PixelFormat,
-    multiple: int,
-    params: nnx.State,
-    carry: Carry,
-    planes: Planes,
-    valid: Float[Array, " n1"],
-    mask: Array | None,
-    velocity: Float[Array, "n hv wv 4"],
-    time_of: Float[Array, " n1"],
-    sigma: Float[Array, "3"],
+    definition: nnx.GraphDef, job: Job, multiple: int, params: nnx.State, carry: Carry, given: Given
 ) -> tuple[Carry, Planes]:
     """One chunk, planes in and planes out: preprocess, diffuse, postprocess. Pure."""
-    clip = clip_of_planes(planes, pixels, multiple)
-    there = jnp.broadcast_to(valid.reshape(-1, 1, 1, 1), clip.shape)
-    known = there if mask is None else there * known_of_mask(mask, pixels, multiple)
-    observation = Observation(
-        values=clip * known,
-        known=known,
-        sigma=jnp.broadcast_to(sigma.reshape(1, 1, 1, 3), clip.shape),
-        time=time_of,
-    )
+    observation = job.observe(given, multiple)
     frames = jax.tree.map(lambda leaf: leaf[:-1], observation)
     following = jax.tree.map(lambda leaf: leaf[-1:], observation)
-    frames = Observation(**{**vars(frames), "velocity": velocity})
-    carry, result = rollout(nnx.merge(definition, params), frames, carry, following=following)
-    return carry, changed_planes(tuple(plane[:-1] for plane in planes), result - clip[:-1], pixels)
+    frames = dataclasses.replace(frames, velocity=given.velocity)
+    carry, result = rollout(nnx.merge(definition, params), frames, carry, following=following, project=project)
+    return carry, job.planes(given, result)

@@ -1,4 +1,4 @@
-"""The problems put to all peers: scenes made noisy or covered, the same whoever is to solve them.
+"""The problems put to all peers: scenes made noisy, covered, small or grey, the same whoever is to solve them.
 
 Randomness is keyed by the problem, the scene and the frame alone, so that neither the peers nor the number of frames
 change what a frame looks like.
@@ -8,12 +8,16 @@ import dataclasses
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
+from PIL import Image
 
 from benchmarking.scenes import read_frames, read_masks, write_frames
 
 SIGMAS = (10, 25, 50)
 HOLES = ("logo", "scratches", "dropouts")
+FACTORS = ("x2", "x4")
+REFERENCES = ("first",)
 _SEED = 2024
 _LOGO = 64
 
@@ -23,8 +27,8 @@ class Problem:
     """One scene damaged in one way; its input, masks and truth are folders of PNGs.
 
     Attributes:
-      task: denoise or inpaint.
-      variant: the sigma in 8-bit units, or the kind of hole.
+      task: denoise, inpaint, superres or colorize.
+      variant: the sigma in 8-bit units, the kind of hole, the factor, or which frame is the reference.
       scene: the scene's name.
       folder: where `input/` and `mask/` are, and the peers' results go.
       truth: the folder of clean frames.
@@ -41,13 +45,36 @@ class Problem:
         """The noise in 8-bit units."""
         return float(self.variant) if self.task == "denoise" else 0.0
 
+    @property
+    def factor(self) -> int:
+        """By how much the frames were made smaller."""
+        return int(self.variant[1:]) if self.task == "superres" else 1
+
+    @property
+    def reference_file(self) -> Path:
+        """The one frame that keeps its colours, a picture."""
+        return sorted(self.truth.glob("*.png"))[0]
+
+    def reference(self) -> np.ndarray:
+        """The same, uint8 RGB `h w 3`."""
+        return self.clean()[0]
+
     def frames(self) -> np.ndarray:
         """The damaged frames, uint8 RGB `t h w 3`."""
         return read_frames(self.folder / "input")
 
     def clean(self) -> np.ndarray:
-        """The frames before, uint8 RGB `t h w 3`."""
-        return read_frames(self.truth)
+        """The frames before, uint8 RGB `t h w 3`; for superres without what is left over by the factor."""
+        frames, n = read_frames(self.truth), self.factor
+        return frames[:, : frames.shape[1] // n * n, : frames.shape[2] // n * n]
+
+    def untouched(self) -> np.ndarray:
+        """The damaged frames in the size of the clean ones: small ones as bicubic interpolation enlarges them."""
+        frames, n = self.frames(), self.factor
+        if n == 1:
+            return frames
+        size = (frames.shape[2] * n, frames.shape[1] * n)
+        return np.stack([Image.fromarray(f).resize(size, Image.Resampling.BICUBIC) for f in frames])
 
     def masks(self) -> np.ndarray | None:
         """What is to be filled, bool `t h w`; None for noise."""
@@ -60,12 +87,25 @@ def make_problem(task: str, variant: str, scene: str, truth: Path, folder: Path)
     if task == "inpaint" and not (folder / "mask").exists():
         write_frames(folder / "mask", holes(variant, scene, problem.clean().shape[:3]))
     if not (folder / "input").exists():
-        clean = problem.clean()
-        damaged = (
-            add_noise(clean, problem.sigma, scene) if task == "denoise" else cover(clean, problem.masks(), variant)
-        )
-        write_frames(folder / "input", damaged)
+        damage = {
+            "denoise": lambda clean: add_noise(clean, problem.sigma, scene),
+            "inpaint": lambda clean: cover(clean, problem.masks(), variant),
+            "superres": lambda clean: reduce(clean, problem.factor),
+            "colorize": grey,
+        }
+        write_frames(folder / "input", damage[task](problem.clean()))
     return problem
+
+
+def reduce(clean: np.ndarray, factor: int) -> np.ndarray:
+    """Pillow's antialiased bicubic reduction."""
+    size = (clean.shape[2] // factor, clean.shape[1] // factor)
+    return np.stack([Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC) for frame in clean])
+
+
+def grey(clean: np.ndarray) -> np.ndarray:
+    """Luma (BT.601) in all three channels."""
+    return np.stack([np.repeat(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=-1) for frame in clean])
 
 
 def add_noise(clean: np.ndarray, sigma: float, scene: str) -> np.ndarray:

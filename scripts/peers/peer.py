@@ -88,7 +88,8 @@ def missing_modules(names: Iterable[str]) -> str | None:
 
 def peers_for(task: str, weights: list[str]) -> dict[str, Peer]:
     """Every peer of a task by its name, this project with these weights first."""
-    from peers import ffmpeg, inpainters, networks, project
+    from peers import colorizers, enlargers, ffmpeg, inpainters, networks, project
 
     listed = [*project.with_weights(task, weights), *ffmpeg.PEERS, *networks.PEERS, *inpainters.PEERS]
+    listed += [*enlargers.PEERS, *colorizers.PEERS]
     return {peer.name: peer for peer in listed if peer.task == task}

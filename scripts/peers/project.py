@@ -65,6 +65,10 @@ class Project:
         command += ["--task", problem.task, "--weights", self.weights, "--report", f"{folder}/report.json", "--quiet"]
         if problem.task == "inpaint":
             command += ["--mask", str(problem.folder / "mask")]
+        elif problem.task == "superres":
+            command += ["--scale", str(problem.factor), "--sigma", "0"]
+        elif problem.task == "colorize":
+            command += ["--reference", str(problem.reference_file)]
         elif not self.blind:
             command += ["--sigma", str(problem.sigma)]
         run = subprocess.run(command, capture_output=True, text=True, check=False)

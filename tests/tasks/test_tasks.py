@@ -1,7 +1,5 @@
 """Each task's observation, and that the network learns it through the one rollout."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +11,9 @@ from vdiff_jax.diffusion.rollout import rollout
 from vdiff_jax.diffusion.step import INPUTS, start
 from vdiff_jax.nn.network import Network, NetworkConfig
 from vdiff_jax.preprocess.colour import rgb_to_ycbcr
-from vdiff_jax.tasks import TASKS
+from vdiff_jax.preprocess.resample import enlarge, reduce
+from vdiff_jax.tasks import TASKS, superres
+from vdiff_jax.tasks.projection import project
 
 CONFIG = NetworkConfig(widths=(8, 8), encoder=(0, 0), decoder=(0, 1), reach=(1, 1))
 STEPS = 200
@@ -31,8 +31,8 @@ def clip():
     return jnp.asarray(np.stack(frames), jnp.float32)
 
 
-@partial(jax.jit, static_argnames="project")
-def overfitted(observation, truth, project):
+@jax.jit
+def overfitted(observation, truth):
     """The mean squared error before training and after `STEPS` steps on one clip."""
     definition, params = nnx.split(Network(CONFIG, inputs=INPUTS, rngs=nnx.Rngs(0)))
     tx = optax.adam(3e-3)
@@ -55,7 +55,7 @@ def overfitted(observation, truth, project):
 def test_network_overfits(name, clip):
     task = TASKS[name]
     observation = task.corrupt(jax.random.key(5), clip)
-    first, last = overfitted(observation, rgb_to_ycbcr(clip), task.project)
+    first, last = overfitted(observation, rgb_to_ycbcr(clip))
     assert last < 0.35 * first, f"{name}: {first:.5f} -> {last:.5f}"
 
 
@@ -75,21 +75,52 @@ def test_inpaint_knows_nothing_in_holes(clip):
 
 
 def test_superres_projection_meets_the_small_clip(clip):
-    task = TASKS["superres"]
-    observation = task.corrupt(jax.random.key(0), clip)
-    z = observation.values + 0.1
-    for _ in range(8):
-        z = task.project(z, observation)
-    from vdiff_jax.preprocess.resample import reduce
+    for factor in (2, 4):
+        small = reduce(rgb_to_ycbcr(clip), factor)
+        observation = superres.observe(enlarge(small, factor), factor, jnp.zeros(3), whole=True)
+        z = observation.values + 0.1
+        for _ in range(8):
+            z = project(z, observation)
+        np.testing.assert_allclose(reduce(z, factor), small, atol=2e-3)
 
-    np.testing.assert_allclose(reduce(z, 2), observation.reduced, atol=2e-3)
+
+def test_noisy_or_subsampled_samples_are_not_projected_onto(clip):
+    values = rgb_to_ycbcr(clip)
+    noisy = superres.observe(values, 2, jnp.full(3, 0.02), whole=True)
+    np.testing.assert_array_equal(project(values + 0.1, noisy), values + 0.1)
+    stored = superres.observe(values, 2, jnp.zeros(3), whole=False)
+    moved = project(values + 0.1, stored) - values
+    assert jnp.abs(moved[..., 1:] - 0.1).max() < 1e-6
+    assert jnp.abs(moved[..., 0]).max() < 0.1
 
 
-def test_colorize_knows_luma_and_one_frames_chroma(clip):
-    known = TASKS["colorize"].corrupt(jax.random.key(0), clip).known
-    assert (known[..., 0] == 1).all()
-    assert (known[0] == 1).all()
-    assert (known[1:, ..., 1:] == 0).all()
+def test_superres_tells_its_two_factors_and_two_sets_apart(clip):
+    large = jax.image.resize(clip, (4, 48, 48, 3), "linear")
+    corrupt = jax.jit(TASKS["superres"].corrupt)
+    seen = set()
+    for seed in range(40):
+        observation = corrupt(jax.random.key(seed), large)
+        factor, told = int(observation.reduction[0, 0]), float(observation.sigma[0, 0, 0, 0])
+        if factor == 1:
+            assert min(abs(told - error) for error in superres.ERROR.values()) > 1e-6
+        else:
+            np.testing.assert_allclose(told, superres.ERROR[factor], rtol=1e-6)
+            error = jnp.sqrt(jnp.mean((observation.values - rgb_to_ycbcr(large)) ** 2))
+            assert error < 2 * told
+        seen.add((factor, bool(observation.reduction[0, 1] == factor)))
+    assert seen == {(2, True), (2, False), (4, True), (4, False), (1, True)}
+
+
+def test_colorize_knows_luma_and_the_chroma_of_one_frame_or_two(clip):
+    corrupt, seen = jax.jit(TASKS["colorize"].corrupt), set()
+    for seed in range(24):
+        known = np.asarray(corrupt(jax.random.key(seed), clip).known)
+        assert (known[..., 0] == 1).all()
+        assert (known[..., 1:].max(axis=(1, 2, 3)) == known[..., 1:].min(axis=(1, 2, 3))).all()
+        seen.add(tuple(np.flatnonzero(known[:, 0, 0, 1])))
+    assert (0,) in seen
+    assert any(len(frames) == 1 and frames != (0,) for frames in seen)
+    assert {len(frames) for frames in seen} == {1, 2}
 
 
 def test_interpolate_knows_every_second_frame(clip):

@@ -78,7 +78,7 @@ def look_ahead(observation: Observation, following: Observation | None = None) -
 
 
 def _seen(observation: Observation) -> Observation:
-    return dataclasses.replace(observation, sigma=None, velocity=None, reduced=None)
+    return dataclasses.replace(observation, sigma=None, velocity=None, reduction=None)
 
 
 def _time_axis(observation: Observation) -> int:

@@ -5,6 +5,7 @@ from vdiff_jax.media.mask import MovingMask, read_mask
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.read import VideoReader, is_picture, open_reader, probe
+from vdiff_jax.media.references import check_reference, read_references
 from vdiff_jax.media.sources import list_pictures, list_videos
 from vdiff_jax.media.target import check_target, is_folder_target
 from vdiff_jax.media.video import ColourTags, VideoInfo
@@ -18,6 +19,7 @@ __all__ = [
     "VideoInfo",
     "VideoReader",
     "VideoWriter",
+    "check_reference",
     "check_target",
     "is_folder_target",
     "is_picture",
@@ -30,5 +32,6 @@ __all__ = [
     "probe",
     "read_mask",
     "read_picture",
+    "read_references",
     "write_picture",
 ]

@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 from vdiff_jax.errors import InputError
+from vdiff_jax.media.deinterlace import deinterlaced
 from vdiff_jax.media.pixels import Frame, planes_of
 from vdiff_jax.media.probe import choose_stream, declared_duration, describe, open_container
 from vdiff_jax.media.video import Seconds, VideoInfo
@@ -27,17 +28,21 @@ class VideoSource:
     Args:
         name: a file, or `-` for stdin.
         start, stop: seconds from the beginning of the file; frames with start <= time < stop are read.
+        deinterlace: whole pictures are made of interlaced fields.
 
     Raises:
         InputError: it can't be read as a video.
     """
 
-    def __init__(self, name: str, start: Seconds | None = None, stop: Seconds | None = None):
+    def __init__(
+        self, name: str, start: Seconds | None = None, stop: Seconds | None = None, *, deinterlace: bool = False
+    ):
         self._name = "stdin" if name == "-" else name
         self._file = sys.stdin.buffer if name == "-" else name
         self._begin = Fraction(start or 0).limit_denominator(av.time_base)
         self._end = None if stop is None else Fraction(stop).limit_denominator(av.time_base)
         self._damaged = self._resized = False
+        self._deinterlace = deinterlace
         self._open()
         try:
             first = self._seek() if self._begin > 0 and name != "-" else None
@@ -60,7 +65,8 @@ class VideoSource:
             raise
         self._stream.thread_type = "AUTO"
         self._origin = Fraction(self._container.start_time or 0, av.time_base)
-        self._decoded = self._decode()
+        frames = self._decode()
+        self._decoded = deinterlaced(frames, self._stream.time_base) if self._deinterlace else frames
 
     def _seek(self) -> av.VideoFrame | None:
         """The first frame decoded after a seek, None if it lies behind the wanted time or there is none."""

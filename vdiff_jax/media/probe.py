@@ -85,6 +85,7 @@ def describe(
         tags=tags,
         codec=stream.codec_context.codec.canonical_name,
         has_audio=any(other.type == "audio" for other in container.streams),
+        interlaced=bool(first.interlaced_frame),
     )
 
 

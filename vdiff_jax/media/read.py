@@ -63,6 +63,7 @@ def open_reader(
     start: Seconds | None = None,
     stop: Seconds | None = None,
     picture_rate: Fraction | int = PICTURE_RATE,
+    deinterlace: bool = False,
 ) -> VideoReader:
     """Opens a file, a folder or glob of pictures, one picture, or `-` (YUV4MPEG2 on stdin).
 
@@ -70,6 +71,7 @@ def open_reader(
         source: what to read.
         start, stop: seconds from the beginning; frames with start <= time < stop are read and pts 0 moves to start.
         picture_rate: frames per second of pictures.
+        deinterlace: whole pictures are made of a video's interlaced fields, one a frame.
 
     Raises:
         InputError: nothing is there, or nothing in it can be read as a video.
@@ -81,7 +83,7 @@ def open_reader(
     pictures = [Path(name)] if is_picture(name) else list_pictures(name)
     if pictures is not None:
         return VideoReader(PictureSource(pictures, name, Fraction(picture_rate), start, stop))
-    return VideoReader(VideoSource(name, start, stop))
+    return VideoReader(VideoSource(name, start, stop, deinterlace=deinterlace))
 
 
 def is_picture(source: Source) -> bool:

@@ -40,6 +40,7 @@ class VideoInfo:
         tags: colour tags, to be written as they are.
         codec: FFmpeg's name of the codec.
         has_audio: there is a sound track.
+        interlaced: its first frame is stored as two fields.
         start, stop: seconds on the file's own clock: where pts 0 lies, and where reading ends if it was cut.
     """
 
@@ -57,6 +58,7 @@ class VideoInfo:
     tags: ColourTags = field(default_factory=ColourTags)
     codec: str = ""
     has_audio: bool = False
+    interlaced: bool = False
     start: Fraction = Fraction(0)
     stop: Fraction | None = None
 

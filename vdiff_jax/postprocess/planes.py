@@ -5,8 +5,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from vdiff_jax.media.pixels import PixelFormat
-from vdiff_jax.preprocess.colour import to_rgb
-from vdiff_jax.preprocess.planes import Planes, sample_range
+from vdiff_jax.preprocess.colour import to_rgb, ycbcr_to_rgb
+from vdiff_jax.preprocess.planes import Planes, chroma_scale, chroma_shift, sample_range
+from vdiff_jax.preprocess.resample import resample
 
 
 def changed_planes(planes: Planes, change: Float[Array, "*b h w 3"], pixels: PixelFormat) -> Planes:
@@ -31,6 +32,46 @@ def changed_planes(planes: Planes, change: Float[Array, "*b h w 3"], pixels: Pix
         small = [_block_mean(change[..., i], pixels.subsampling) for i in (1, 2)]
         colours += [_add(plane, delta, pixels, chroma=True) for plane, delta in zip(planes[1:3], small)]
     return (*colours, *planes[len(colours) :])
+
+
+def planes_of_clip(
+    clip: Float[Array, "*b h w 3"], pixels: PixelFormat, size: tuple[int, int], *, dtype: jnp.dtype
+) -> Planes:
+    """A Y'CbCr clip (in BT.601 for R'G'B') as planes of any size, by the antialiased bicubic filter; without alpha.
+
+    Args:
+      clip: without padding.
+      pixels: what the planes mean.
+      size: height and width of the frames.
+      dtype: of the planes; floats are neither clipped nor rounded.
+    """
+    if pixels.kind == "rgb":
+        colours = ycbcr_to_rgb(clip)
+        return tuple(_samples(resample(colours[..., i], size), pixels, dtype, chroma=False) for i in range(3))
+    luma = _samples(resample(clip[..., 0], size), pixels, dtype, chroma=False)
+    if pixels.kind == "gray":
+        return (luma,)
+    scale, shift = chroma_scale(pixels), chroma_shift(pixels)
+    ratio = [new / old for new, old in zip(size, clip.shape[-3:-1])]
+    small = [
+        resample(
+            clip[..., i],
+            tuple(-(-side // s) for side, s in zip(size, scale)),
+            scale=tuple(r / s for r, s in zip(ratio, scale)),
+            shift=tuple(-offset / s for offset, s in zip(shift, scale)),
+        )
+        for i in (1, 2)
+    ]
+    return (luma, *(_samples(plane, pixels, dtype, chroma=True) for plane in small))
+
+
+def _samples(plane: Float[Array, "*b h w"], pixels: PixelFormat, dtype: jnp.dtype, *, chroma: bool) -> Array:
+    """The inverse of `levels`."""
+    if jnp.issubdtype(dtype, jnp.floating):
+        return plane.astype(dtype)
+    zero, span = sample_range(pixels, chroma=chroma)
+    centred = plane - 0.5 if chroma else plane
+    return jnp.clip(jnp.round(centred * span + zero), 0, pixels.peak).astype(dtype)
 
 
 def _add(plane: Array, delta: Float[Array, "*b h w"], pixels: PixelFormat, *, chroma: bool) -> Array:

@@ -23,6 +23,7 @@ class Prepared:
       starts_shot: it is the first of its shot.
       shown: it is asked for; otherwise the others are to learn from it.
       following: for a frame that holds nothing, the next one that does; `None` for all others.
+      colours: what a reference says of its Cb and Cr, and 1 where it does; `None` where no task asks for them.
     """
 
     frame: Frame
@@ -31,11 +32,17 @@ class Prepared:
     starts_shot: bool
     shown: bool = True
     following: "Prepared | None" = None
+    colours: Float[np.ndarray, "h w 3"] | None = None
 
     @property
     def holds(self) -> bool:
         """Something of the frame is known."""
         return self.following is None
+
+    @property
+    def coloured(self) -> bool:
+        """It has a reference."""
+        return self.colours is not None and bool(self.colours[..., 2].any())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,37 +50,49 @@ class Chunk:
     """Up to n frames of one shot, as arrays of exactly n, and the next frame after them that holds something.
 
     Attributes:
-      frames: the frames themselves, at most n; `None` for one that is not shown.
+      prepared: the frames themselves, at most n.
       planes: n + 1 frames' planes; what follows the chunk is the last, what is missing repeats the one before.
       valid: n + 1 flags, 1 for a frame that holds something.
       mask: n + 1 masks, 1 where nothing is known; `None` without a mask.
+      colours: of n + 1 frames, as theirs.
       velocity: of the n frames.
       time: n + 1 times, in frame intervals.
       starts_shot: the first frame is the first of its shot.
     """
 
-    frames: list[Frame | None]
+    prepared: list[Prepared]
     planes: tuple[np.ndarray, ...]
     valid: Float[np.ndarray, " n1"]
     mask: Bool[np.ndarray, "n1 h w"] | None
+    colours: Float[np.ndarray, "n1 h w 3"] | None
     velocity: Float[np.ndarray, "n hv wv 4"]
     time: Float[np.ndarray, " n1"]
     starts_shot: bool
 
+    @property
+    def frames(self) -> list[Frame | None]:
+        """The frames, `None` for one that is not shown."""
+        return [item.frame if item.shown else None for item in self.prepared]
+
 
 def prepare(
-    frames: Iterable[Frame], masks: Iterable[Bool[np.ndarray, "h w"] | None], pixels: PixelFormat, multiple: int
+    frames: Iterable[Frame],
+    masks: Iterable[Bool[np.ndarray, "h w"] | None],
+    pixels: PixelFormat,
+    multiple: int,
+    *,
+    scale: int = 1,
 ) -> Iterator[Prepared]:
-    """Measures each frame; one frame behind, as the detector of shots is."""
+    """Measures each frame, enlarged by `scale`; one frame behind, as the detector of shots is."""
     detector = ShotDetector()
     waiting: dict | None = None
     for index, (frame, mask) in enumerate(zip(frames, masks)):
-        luma = _luma(frame, pixels)
+        luma = luma_of(frame, pixels)
         verdict = detector.push(thumbnail(luma))
         if waiting is not None:
             yield Prepared(**waiting, starts_shot=bool(verdict))
         known = None if mask is None else _padded((~mask).astype(np.float32), multiple)
-        seen = see(_padded(luma, multiple), known, time=float(index))
+        seen = see(_padded(_enlarged(luma, scale), multiple), known, time=float(index))
         waiting = {"frame": frame, "mask": mask, "seen": seen}
     if waiting is not None:
         yield Prepared(**waiting, starts_shot=bool(detector.finish()))
@@ -103,22 +122,27 @@ def _chunk(
     line = [*items, *[items[-1]] * missing, after or items[-1]]
     field = velocity([i.seen for i in items], before=before and before.seen, after=after and after.seen)
     return Chunk(
-        frames=[item.frame if item.shown else None for item in items],
+        prepared=items,
         planes=tuple(np.stack(planes) for planes in zip(*(item.frame.planes for item in line))),
         valid=np.array([*(float(i.holds) for i in items), *[0.0] * missing, float(after is not None)], np.float32),
         mask=None if items[0].mask is None else np.stack([item.mask for item in line]),
+        colours=None if items[0].colours is None else np.stack([item.colours for item in line]),
         velocity=np.concatenate([field, np.zeros((missing, *field.shape[1:]), np.float32)]),
         time=np.array([item.seen.time for item in line], np.float32),
         starts_shot=starts_shot,
     )
 
 
-def _luma(frame: Frame, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
+def luma_of(frame: Frame, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
     """Luma, or green, in about [0, 1]: motion and cuts need no more."""
     plane = frame.planes[1 if pixels.kind == "rgb" else 0]
     if np.issubdtype(plane.dtype, np.floating):
         return np.asarray(plane, np.float32)
     return plane.astype(np.float32) / np.float32(pixels.peak)
+
+
+def _enlarged(plane: Float[np.ndarray, "h w"], scale: int) -> Float[np.ndarray, "h2 w2"]:
+    return plane if scale == 1 else cv2.resize(plane, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
 
 
 def _padded(plane: Float[np.ndarray, "h w"], multiple: int) -> Float[np.ndarray, "h2 w2"]:

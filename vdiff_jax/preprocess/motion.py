@@ -90,9 +90,7 @@ class Seen:
     size: tuple[int, int]
 
 
-def see(
-    luma: Float[np.ndarray, "h w"], known: Float[np.ndarray, "h w"] | None = None, *, time: float | int
-) -> Seen:
+def see(luma: Float[np.ndarray, "h w"], known: Float[np.ndarray, "h w"] | None = None, *, time: float | int) -> Seen:
     """Prepares a frame; holes are filled from around them, so that their edges don't count as structure."""
     if known is None or known.all():
         return Seen(shrink(luma), None, time, luma.shape)

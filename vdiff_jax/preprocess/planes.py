@@ -46,6 +46,22 @@ def sample_range(pixels: PixelFormat, *, chroma: bool) -> tuple[float, float]:
     return (0.0, float(pixels.peak)) if pixels.full_range else (16.0 * unit, 219.0 * unit)
 
 
+def chroma_scale(pixels: PixelFormat) -> tuple[int, int]:
+    """Pixels that a sample of chroma stands for, (y, x)."""
+    x, y = pixels.subsampling
+    return y, x
+
+
+def chroma_shift(pixels: PixelFormat) -> tuple[float, float]:
+    """Where chroma's grid begins on luma's, in pixels (y, x): one that is centred on its pixels begins at 0.
+
+    Video's samples lie on the first of theirs across, and between them down (MPEG-2's siting); a full-range picture's
+    (JPEG) between them both ways.
+    """
+    x = pixels.subsampling[0]
+    return 0.0, 0.0 if pixels.full_range else (1 - x) / 2
+
+
 def pad(clip: Float[Array, "*b h w c"], multiple: int) -> Float[Array, "*b h2 w2 c"]:
     """Repeats the last row and column until height and width are multiples of `multiple`."""
     height, width = clip.shape[-3:-1]

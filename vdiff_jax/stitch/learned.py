@@ -13,6 +13,7 @@ from vdiff_jax.preprocess.chunks import chunks, prepare
 from vdiff_jax.preprocess.insertion import retimed
 from vdiff_jax.restorer import Restorer
 from vdiff_jax.stitch.source import RGB
+from vdiff_jax.tasks.video import SameSize
 from vdiff_jax.weights import Weights
 
 _PIXELS = PixelFormat(kind="rgb", full_range=True)
@@ -29,7 +30,7 @@ def fill(network: Weights, moments: Iterable[tuple[RGB, Bool[np.ndarray, "h w"]]
     first = next(moments, None)
     if first is None:
         return
-    restorer = Restorer(network, _PIXELS, first[0].shape[:2], np.zeros(3))
+    restorer = Restorer(network, SameSize(_PIXELS, first[0].shape[:2]), np.zeros(3))
     masks: list[np.ndarray] = []
 
     def frames() -> Iterator[Frame]:
@@ -48,7 +49,7 @@ def fill(network: Weights, moments: Iterable[tuple[RGB, Bool[np.ndarray, "h w"]]
 
 def bridge(network: Weights, first: RGB, second: RGB, count: int) -> list[RGB]:
     """`count` frames between two, of which the network knows nothing but the two and how far away they are."""
-    restorer = Restorer(network, _PIXELS, first.shape[:2], np.zeros(3))
+    restorer = Restorer(network, SameSize(_PIXELS, first.shape[:2]), np.zeros(3))
     ends = [_frame(first, 0), _frame(second, 1)]
     prepared = prepare(ends, itertools.repeat(None), _PIXELS, restorer.multiple)
     # Two clips are two shots; between these two frames the one is to become the other.

@@ -2,27 +2,66 @@
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from vdiff_jax.media.pixels import PixelFormat
 from vdiff_jax.observation import Observation
+from vdiff_jax.postprocess.planes import planes_of_clip
 from vdiff_jax.preprocess.colour import rgb_to_ycbcr
+from vdiff_jax.preprocess.planes import Planes, clip_of_planes, pad
 from vdiff_jax.tasks import denoise
 from vdiff_jax.tasks.task import Task
+from vdiff_jax.tasks.video import Given, everywhere
 
 
-def observe(clip: Float[Array, "t h w 3"], coloured: Bool[np.ndarray, " t"]) -> Observation:
+def observe(clip: Float[Array, "t h w 3"], coloured: Bool[Array, " t"]) -> Observation:
     """A Y'CbCr clip whose chroma is known in the coloured frames only."""
     observation = denoise.observe(clip, jnp.zeros(3))
-    chroma = jnp.asarray(coloured, jnp.float32).reshape(-1, 1, 1, 1)
+    chroma = coloured.astype(jnp.float32).reshape(-1, 1, 1, 1)
     known = jnp.concatenate([observation.known[..., :1], observation.known[..., 1:] * chroma], axis=-1)
     return dataclasses.replace(observation, known=known, values=clip * known)
 
 
+@dataclasses.dataclass(frozen=True)
+class Colouring:
+    """A video whose luma stays, and whose chroma is made; grey ones become R'G'B'."""
+
+    pixels: PixelFormat
+    size: tuple[int, int]
+    scale: int = 1
+
+    def written(self) -> tuple[PixelFormat, tuple[int, int]]:
+        if self.pixels.kind != "gray":
+            return self.pixels, self.size
+        return dataclasses.replace(self.pixels, kind="rgb", full_range=True), self.size
+
+    def observe(self, given: Given, multiple: int) -> Observation:
+        luma = clip_of_planes(given.planes, self.pixels, multiple)[..., :1]
+        chroma = pad(given.colours, multiple)
+        clip = jnp.concatenate([luma, chroma[..., :2]], axis=-1)
+        known = jnp.concatenate([jnp.ones_like(luma), jnp.repeat(chroma[..., 2:], 2, axis=-1)], axis=-1)
+        known = known * everywhere(given, clip)
+        return Observation(values=clip * known, known=known, sigma=jnp.zeros_like(clip), time=given.time)
+
+    def planes(self, given: Given, result: Float[Array, "n hp wp 3"]) -> Planes:
+        height, width = self.size
+        source = tuple(plane[:-1] for plane in given.planes)
+        pixels, size = self.written()
+        colours = planes_of_clip(result[:, :height, :width], pixels, size, dtype=source[0].dtype)
+        luma = source[:1] if pixels.kind == "yuv" else ()
+        return (*luma, *colours[len(luma) :], *(source[-1:] if pixels.alpha else ()))
+
+
 def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
-    """Only the first frame keeps its colours."""
-    return observe(rgb_to_ycbcr(clip), np.arange(clip.shape[0]) == 0)
+    """The first frame keeps its colours, or any one, or any two."""
+    kind_key, frame_key = jax.random.split(key)
+    count = clip.shape[0]
+    kind = jax.random.randint(kind_key, (), 0, 4)  # two times out of four the first
+    chosen = jnp.where(kind < 2, 0, jax.random.randint(frame_key, (2,), 0, count))
+    chosen = jnp.where(kind == 2, chosen[0], chosen)
+    return observe(rgb_to_ycbcr(clip), jnp.any(jnp.arange(count)[:, None] == chosen[None], axis=1))
 
 
 TASK = Task(name="colorize", corrupt=corrupt)

@@ -1,35 +1,162 @@
-"""Super-resolve: the small video is what was measured; its enlargement is known with an error."""
+"""Super-resolve: a small video is what was measured; its enlargement is known with an error."""
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from vdiff_jax.corruption.blocking import quantised_blocks
+from vdiff_jax.corruption.noise import gaussian, quantise
+from vdiff_jax.media.pixels import PixelFormat
 from vdiff_jax.observation import Observation
-from vdiff_jax.preprocess.colour import rgb_to_ycbcr
-from vdiff_jax.preprocess.resample import enlarge, reduce
+from vdiff_jax.postprocess.planes import planes_of_clip
+from vdiff_jax.preprocess.colour import noise_in_ycbcr, rgb_to_ycbcr
+from vdiff_jax.preprocess.grids import average
+from vdiff_jax.preprocess.planes import Planes, chroma_scale, chroma_shift, clip_of_planes, levels, pad
+from vdiff_jax.preprocess.resample import enlarge, reduce, resample
 from vdiff_jax.tasks import denoise
+from vdiff_jax.tasks.projection import FACTORS
 from vdiff_jax.tasks.task import Task
+from vdiff_jax.tasks.video import Given, everywhere
 
-ERROR = 0.03
-"""The usual error of an enlargement by 2, in levels."""
+ERROR = {2: 0.03, 4: 0.05}
+"""The usual error of an enlargement by each factor, in levels."""
+_REAL = 0.3
+"""The share of examples that are real footage: of unknown blur, with noise and codec blocks."""
 
 
-def observe(small: Float[Array, "t hs ws 3"], factor: int) -> Observation:
-    """A Y'CbCr clip to be enlarged by `factor`."""
-    observation = denoise.observe(enlarge(small, factor), jnp.full(3, ERROR))
-    return dataclasses.replace(observation, reduced=small)
+def observe(enlarged: Float[Array, "t h w 3"], factor: int, sigma: Float[Array, "3"], *, whole: bool) -> Observation:
+    """What is known of a Y'CbCr clip that was `factor` times smaller.
+
+    Args:
+      enlarged: the small clip's bicubic enlargement.
+      factor: 2 or 4.
+      sigma: the small clip's own error; without one, luma is known to be the antialiased bicubic reduction.
+      whole: so is chroma (it isn't where it was stored smaller than luma).
+    """
+    clean = jnp.max(sigma) == 0
+    channels = jnp.array([True, whole, whole])
+    reduction = jnp.where(clean & channels, float(factor), 1.0)
+    observation = denoise.observe(enlarged, jnp.sqrt(ERROR[factor] ** 2 + sigma**2))
+    return dataclasses.replace(observation, reduction=jnp.broadcast_to(reduction.reshape(1, 3), (enlarged.shape[0], 3)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Enlargement:
+    """A video computed `scale` times larger than it is, and written in the size that was asked for.
+
+    Attributes:
+      pixels: of the video.
+      size: (height, width) of the video.
+      scale: 2 or 4.
+      target: (height, width) of what is written.
+    """
+
+    pixels: PixelFormat
+    size: tuple[int, int]
+    scale: int
+    target: tuple[int, int]
+
+    @property
+    def network_size(self) -> tuple[int, int]:
+        """(height, width) of the frames that the network sees."""
+        return self.size[0] * self.scale, self.size[1] * self.scale
+
+    def written(self) -> tuple[PixelFormat, tuple[int, int]]:
+        return self.pixels, self.target
+
+    def observe(self, given: Given, multiple: int) -> Observation:
+        small = clip_of_planes(given.planes, self.pixels, max(1, multiple // self.scale))
+        clip = enlarge(small, self.scale)
+        if not self._whole:
+            chroma = [pad(self._chroma(plane)[..., None], multiple) for plane in given.planes[1:3]]
+            clip = jnp.concatenate([clip[..., :1], *chroma], axis=-1)
+        observation = observe(clip, self.scale, given.sigma, whole=self._whole)
+        known = everywhere(given, clip)
+        return dataclasses.replace(observation, values=clip * known, known=known, time=given.time)
+
+    def planes(self, given: Given, result: Float[Array, "n hp wp 3"]) -> Planes:
+        height, width = self.network_size
+        planes = planes_of_clip(result[:, :height, :width], self.pixels, self.target, dtype=given.planes[0].dtype)
+        if not self.pixels.alpha:
+            return planes
+        alpha = resample(given.planes[-1][:-1].astype(jnp.float32), self.target)
+        return (*planes, jnp.clip(jnp.round(alpha), 0, self.pixels.peak).astype(given.planes[-1].dtype))
+
+    @property
+    def _whole(self) -> bool:
+        return self.pixels.kind != "yuv" or self.pixels.subsampling == (1, 1)
+
+    def _chroma(self, plane: Array) -> Float[Array, "n1 h w"]:
+        """Chroma straight from its own grid to that of the enlarged luma."""
+        scale, shift = chroma_scale(self.pixels), chroma_shift(self.pixels)
+        return resample(
+            levels(plane, self.pixels, chroma=True),
+            self.network_size,
+            scale=tuple(float(self.scale * s) for s in scale),
+            shift=tuple(self.scale * s for s in shift),
+        )
 
 
 def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
-    """The clip's antialiased bicubic reduction by 2."""
-    return observe(reduce(rgb_to_ycbcr(clip), 2), 2)
+    """A reduction by 2 or by 4, rounded to 8 bits; a part of them through what real footage goes through."""
+    factor_key, small_key = jax.random.split(key)
+    makers = [lambda k, c, n=n: _reduced(k, c, n) for n in FACTORS]
+    return jax.lax.switch(jax.random.randint(factor_key, (), 0, len(makers)), makers, small_key, clip)
 
 
-def back_project(z: Float[Array, "*b h w c"], frame: Observation) -> Float[Array, "*b h w c"]:
-    """z ← z + U(y - D z): the result's reduction comes close to the small frame. Source: Irani and Peleg, 1991."""
-    factor = z.shape[-2] // frame.reduced.shape[-2]
-    return z + enlarge(frame.reduced - reduce(z, factor), factor)
+def _reduced(key: PRNGKeyArray, clip: Float[Array, "t h w 3"], factor: int) -> Observation:
+    real_key, set_key, stored_key = jax.random.split(key, 3)
+
+    def clean() -> tuple[Array, Array]:
+        return rgb_to_ycbcr(quantise(reduce(clip, factor))), jnp.zeros(3)
+
+    small, sigma = jax.lax.cond(
+        jax.random.bernoulli(set_key, _REAL), lambda: _real_footage(real_key, clip, factor), clean
+    )
+    enlarged = enlarge(small, factor)
+
+    def stored() -> Observation:
+        """Chroma kept once for 2×2 pixels of the small clip."""
+        chroma = average(pad(small[..., 1:], 2))
+        chroma = enlarge(chroma, 2 * factor)[..., : clip.shape[-3], : clip.shape[-2], :]
+        return observe(jnp.concatenate([enlarged[..., :1], chroma], axis=-1), factor, sigma, whole=False)
+
+    return jax.lax.cond(
+        jax.random.bernoulli(stored_key, 0.5), stored, lambda: observe(enlarged, factor, sigma, whole=True)
+    )
 
 
-TASK = Task(name="superres", corrupt=corrupt, project=back_project)
+def _real_footage(key: PRNGKeyArray, clip: Float[Array, "t h w 3"], factor: int) -> tuple[Array, Array]:
+    """A small Y'CbCr clip seen through an unknown lens, with noise, coded in blocks; and the error that is told of it.
+
+    The blur is between none and a Gaussian of 0.6 small pixels; noise and quantiser are told as denoise and deblock
+    tell them.
+    """
+    blur_key, sigma_key, noise_key, step_key = jax.random.split(key, 4)
+    blurred = _blur(clip, factor * jax.random.uniform(blur_key, maxval=0.6))
+    sigma = 12 / 255 * jax.random.uniform(sigma_key) ** 2
+    small = quantise(gaussian(noise_key, reduce(blurred, factor), sigma))
+    step = 0.01 * 8 ** jax.random.uniform(step_key)
+    height, width = small.shape[-3:-1]
+    coded = quantised_blocks(pad(rgb_to_ycbcr(small), 8), step)[..., :height, :width, :]
+    return coded, jnp.sqrt((sigma * jnp.asarray(noise_in_ycbcr(1.0))) ** 2 + step**2 / 12)
+
+
+def _blur(clip: Float[Array, "t h w c"], sigma: Array) -> Float[Array, "t h w c"]:
+    """A Gaussian of `sigma` pixels, at most 2.5, over both axes."""
+    reach = 7
+    taps = jnp.exp(-0.5 * (jnp.arange(-reach, reach + 1) / jnp.maximum(sigma, 1e-3)) ** 2)
+    taps = taps / taps.sum()
+    for axis in (1, 2):
+        widths = [(0, 0)] * 4
+        widths[axis] = (reach, reach)
+        padded = jnp.pad(clip, widths, mode="edge")
+        size = clip.shape[axis]
+        clip = sum(taps[i] * jax.lax.slice_in_dim(padded, i, i + size, axis=axis) for i in range(2 * reach + 1))
+    return clip
+
+
+# How chroma was stored is the small clip's matter, and `corrupt` sees to it.
+TASK = Task(name="superres", corrupt=corrupt, stored=lambda observation, truth: (observation, truth))

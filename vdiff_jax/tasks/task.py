@@ -1,12 +1,20 @@
-"""What a task is to the core: how its observation is made from a clean clip, and what its result is projected onto."""
+"""What a task is to the core: how its observation is made from a clean clip."""
 
 import dataclasses
 from collections.abc import Callable
 
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from vdiff_jax.diffusion.step import Project, impose
+from vdiff_jax.corruption.storage import subsampled, subsampled_observation
 from vdiff_jax.observation import Observation
+
+Clip = Float[Array, "t h w 3"]
+Stored = tuple[Observation, Clip]
+
+
+def as_420(observation: Observation, truth: Clip) -> Stored:
+    """An observation, and the clip that it is of, as they are where chroma is stored as 4:2:0."""
+    return subsampled_observation(observation), subsampled(truth)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,9 +24,9 @@ class Task:
     Attributes:
       name: as on the command line.
       corrupt: makes the observation that trains the task from a clean R'G'B' clip in [0, 1].
-      project: brings a guess back to what was measured.
+      stored: what becomes of an observation and its truth (Y'CbCr) where chroma is stored as 4:2:0.
     """
 
     name: str
-    corrupt: Callable[[PRNGKeyArray, Float[Array, "t h w 3"]], Observation]
-    project: Project = impose
+    corrupt: Callable[[PRNGKeyArray, Clip], Observation]
+    stored: Callable[[Observation, Clip], Stored] = as_420

@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from vdiff_jax.config import Data
-from vdiff_jax.corruption.storage import subsampled, subsampled_observation
 from vdiff_jax.observation import VELOCITY_GRID, Observation
 from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.preprocess.motion import see, velocity
@@ -50,6 +49,7 @@ class Examples:
         self._names = list(tasks)
         self._shares = np.array(list(tasks.values())) / sum(tasks.values())
         self._corrupt = {name: _on_host(TASKS[name].corrupt) for name in tasks}
+        self._stored = {name: _on_host(TASKS[name].stored) for name in tasks}
         of_photos = {name: n for name, n in data.balance.items() if name in ("brightness", "texture")}
         still = [balance.measure(photo[None]) if of_photos else {} for photo in split.photos]
         self._photo_weights = balance.weights(still, of_photos)
@@ -63,19 +63,18 @@ class Examples:
         draw = self.draw(index)
         rng = np.random.default_rng([self._seed, index])
         clip = np.asarray(self._clean(rng, draw), np.float32) / 255
-        corrupt = self._corrupt[self._names[draw.task]]
-        observation = corrupt(jax.random.fold_in(jax.random.key(self._seed), index), clip)
+        name = self._names[draw.task]
+        observation = self._corrupt[name](jax.random.fold_in(jax.random.key(self._seed), index), clip)
         truth = _truth(clip)
         if rng.random() < SUBSAMPLED:
-            observation, truth = _subsample(observation, truth)
+            observation, truth = self._stored[name](observation, truth)
         observation = jax.tree.map(np.asarray, observation)
         seen = [
             see(luma, known, time=float(time))
             for luma, known, time in zip(observation.values[..., 0], observation.known[..., 0], observation.time)
         ]
-        # What only one of several tasks measures can't be stacked: there it is learned without.
-        reduced = observation.reduced if len(self._names) == 1 else None
-        observation = dataclasses.replace(observation, velocity=velocity(seen), reduced=reduced)
+        reduction = np.ones((len(clip), 3), np.float32) if observation.reduction is None else observation.reduction
+        observation = dataclasses.replace(observation, velocity=velocity(seen), reduction=reduction)
         return Example(observation, np.asarray(truth))
 
     def draw(self, index: int) -> Draw:
@@ -152,6 +151,3 @@ def _on_host(function: Callable) -> Callable:
             return compiled(*arguments)
 
     return run
-
-
-_subsample = _on_host(lambda observation, clip: (subsampled_observation(observation), subsampled(clip)))

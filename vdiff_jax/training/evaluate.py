@@ -10,10 +10,10 @@ from jaxtyping import Array, Float
 
 from vdiff_jax.config import Config, Data
 from vdiff_jax.diffusion.rollout import rollout
-from vdiff_jax.diffusion.step import Project, start
+from vdiff_jax.diffusion.step import start
 from vdiff_jax.metrics import ssim
 from vdiff_jax.preprocess.colour import ycbcr_to_rgb
-from vdiff_jax.tasks import TASKS
+from vdiff_jax.tasks.projection import project
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.data import Example, Examples, stack
 
@@ -30,13 +30,13 @@ class Evaluation:
             task: stack([Examples(split, size, {task: 1.0}, seed=1)(n) for n in range(CLIPS)])
             for task in config.train.tasks
         }
-        self._restore = jax.jit(partial(_restored, definition), static_argnums=0)
+        self._restore = jax.jit(partial(_restored, definition))
 
     def __call__(self, params: nnx.State) -> tuple[dict[str, float], dict[str, Float[np.ndarray, "h w 3"]]]:
         """Scalars such as "psnr/denoise" in dB, "ssim/denoise" and "input_psnr/denoise", and each task's strip."""
         scalars, strips = {}, {}
         for task, batch in self._batches.items():
-            corrupted, result, truth = self._restore(TASKS[task].project, params, batch)
+            corrupted, result, truth = self._restore(params, batch)
             for prefix, clip in (("", result), ("input_", corrupted)):
                 scalars[f"{prefix}psnr/{task}"] = float(_psnr(clip, truth))
                 scalars[f"{prefix}ssim/{task}"] = float(jnp.mean(ssim(clip, truth)))
@@ -44,9 +44,7 @@ class Evaluation:
         return scalars, strips
 
 
-def _restored(
-    definition: nnx.GraphDef, project: Project, params: nnx.State, batch: Example
-) -> tuple[Array, Array, Array]:
+def _restored(definition: nnx.GraphDef, params: nnx.State, batch: Example) -> tuple[Array, Array, Array]:
     network = nnx.merge(definition, params)
     carry = start(network.config, (batch.clip.shape[0], *batch.clip.shape[-3:-1]))
     _, result = rollout(network, batch.observation, carry, project=project)

@@ -1,6 +1,6 @@
 """One step of gradient descent, written for one device."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -13,10 +13,10 @@ from jaxtyping import Array, Int
 
 from vdiff_jax.config import Train
 from vdiff_jax.diffusion.rollout import rollout
-from vdiff_jax.diffusion.step import INPUTS, Project, impose, start
+from vdiff_jax.diffusion.step import INPUTS, start
 from vdiff_jax.nn.network import SIZES, Network, NetworkConfig
 from vdiff_jax.sharding import AXIS
-from vdiff_jax.tasks import TASKS
+from vdiff_jax.tasks.projection import project
 from vdiff_jax.training.data import Example
 from vdiff_jax.training.losses import LOSSES
 from vdiff_jax.training.precision import NETWORKS
@@ -67,21 +67,14 @@ def initial(train: Train) -> tuple[nnx.GraphDef, State]:
     return definition, State(jnp.zeros((), int), params, params, optimiser(train).init(params))
 
 
-def projection(tasks: Iterable[str]) -> Project:
-    """What the results of training are projected onto: a lone task's own; of several, what all have in common."""
-    projects = [TASKS[name].project for name in tasks]
-    return projects[0] if len(projects) == 1 else impose
-
-
 def make_step(definition: nnx.GraphDef, train: Train) -> Callable[[State, Example], tuple[State, dict[str, Array]]]:
     """The step (state, batch) -> (state, metrics) for one device of the axis `AXIS`."""
-    tx, project = optimiser(train), projection(train.tasks)
+    tx = optimiser(train)
 
     def loss(params: nnx.State, batch: Example) -> Array:
         network = nnx.merge(definition, params)
         carry = start(network.config, (*batch.clip.shape[:-4], *batch.clip.shape[-3:-1]))
-        how = {"project": project, "unroll": train.unroll, "remat": train.remat}
-        _, result = rollout(network, batch.observation, carry, **how)
+        _, result = rollout(network, batch.observation, carry, project=project, unroll=train.unroll, remat=train.remat)
         return LOSSES[train.loss](result, batch.clip)
 
     def step(state: State, batch: Example) -> tuple[State, dict[str, Array]]:

@@ -1,0 +1,95 @@
+"""How a task takes a video: from its planes to what is known of it, and from a result back to planes."""
+
+import dataclasses
+from typing import Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from vdiff_jax.media.pixels import PixelFormat
+from vdiff_jax.observation import Leaf, Observation
+from vdiff_jax.postprocess.planes import changed_planes
+from vdiff_jax.preprocess.planes import Planes, clip_of_planes, known_of_mask
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Given:
+    """What was read and measured of n frames of one shot and the one after them.
+
+    Attributes:
+      planes: `n1 h w` each.
+      valid: `n1`, 1 for a frame that is there.
+      mask: `n1 h w`, 1 where nothing is known; `None` without a mask.
+      colours: `n1 h w 3`, Cb and Cr in levels where a reference picture gives them, and 1 where it does; `None` where
+        no task asks for them.
+      velocity: of the n frames, as an Observation's.
+      time: `n1`, in frame intervals.
+      sigma: the expected error of Y', Cb and Cr, in levels.
+    """
+
+    planes: Leaf
+    valid: Leaf
+    mask: Leaf
+    colours: Leaf
+    velocity: Leaf
+    time: Leaf
+    sigma: Leaf
+
+
+@runtime_checkable
+class Job(Protocol):
+    """A task on videos of one format and size; all of it static, so that it can be compiled once."""
+
+    size: tuple[int, int]
+    """The video's height and width."""
+    scale: int
+    """How many times larger than the video's frames those are that the network sees."""
+
+    def written(self) -> tuple[PixelFormat, tuple[int, int]]:
+        """Format and (height, width) of the frames that come out."""
+        ...
+
+    def observe(self, given: Given, multiple: int) -> Observation:
+        """What is known of the n + 1 frames, padded to a multiple; the velocity is left out."""
+        ...
+
+    def planes(self, given: Given, result: Float[Array, "n hp wp 3"]) -> Planes:
+        """The n results, padded as the observation is, as planes."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class SameSize:
+    """Every sample is known with the same error, or in a hole: what changes is added to the planes."""
+
+    pixels: PixelFormat
+    size: tuple[int, int]
+    scale: int = 1
+
+    def written(self) -> tuple[PixelFormat, tuple[int, int]]:
+        return self.pixels, self.size
+
+    def observe(self, given: Given, multiple: int) -> Observation:
+        clip = clip_of_planes(given.planes, self.pixels, multiple)
+        known = everywhere(given, clip)
+        if given.mask is not None:
+            known = known * known_of_mask(given.mask, self.pixels, multiple)
+        return Observation(values=clip * known, known=known, sigma=like(given.sigma, clip), time=given.time)
+
+    def planes(self, given: Given, result: Float[Array, "n hp wp 3"]) -> Planes:
+        planes = tuple(plane[:-1] for plane in given.planes)
+        height, width = self.size
+        clip = clip_of_planes(planes, self.pixels, 1)
+        return changed_planes(planes, result[:, :height, :width] - clip, self.pixels)
+
+
+def everywhere(given: Given, clip: Float[Array, "n1 hp wp 3"]) -> Float[Array, "n1 hp wp 3"]:
+    """1 on frames that are there."""
+    return jnp.broadcast_to(given.valid.reshape(-1, 1, 1, 1), clip.shape)
+
+
+def like(channels: Float[Array, "3"], clip: Float[Array, "n1 hp wp 3"]) -> Float[Array, "n1 hp wp 3"]:
+    """One number a channel, for every sample of a clip."""
+    return jnp.broadcast_to(channels.reshape(1, 1, 1, 3), clip.shape)
