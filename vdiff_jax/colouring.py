@@ -59,9 +59,10 @@ class TwoWays:
             done += self._release(0)
             self._since = None
             self._starts.append(self._read)
-        for one in map(Coloured, chunk.prepared, self._restorer(chunk), self._trail(chunk)):
+        results = map(Coloured, chunk.prepared, self._restorer(chunk), self._trail(chunk))
+        for one, contradicted in zip(results, self._trail.contradicted):
             if one.item.coloured:
-                if self._trail.contradicted and not self._force:
+                if contradicted and not self._force:
                     raise ReferencePictureError(
                         f"the reference for frame {self._read} contradicts the one for frame {self._since}: "
                         "they colour the same things differently; correct one, or pass --force"

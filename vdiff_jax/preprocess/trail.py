@@ -23,13 +23,14 @@ class Trail:
 
     def __init__(self) -> None:
         self._trust = self._chroma = self._luma = None
-        self.contradiction = 0.0
-        """How far the last reference was, in levels, from what the one before it said of the same places."""
+        self.contradicted: list[bool] = []
+        """For each frame of the last chunk, whether its reference can't be of the same things as the one before."""
 
     def __call__(self, chunk: Chunk) -> list[Float[np.ndarray, "hv wv"]]:
         """The trust in each frame's colours, 0 to 1, on the velocity's grid; chunks come in order."""
         if chunk.starts_shot:
             self._trust = None
+        self.contradicted = []
         return [self._follow(item, field) for item, field in zip(chunk.prepared, chunk.velocity)]
 
     def _follow(self, item: Prepared, field: Float[np.ndarray, "hv wv 4"]) -> Float[np.ndarray, "hv wv"]:
@@ -44,21 +45,18 @@ class Trail:
                 for image in (self._luma, self._trust, self._chroma)
             )
             trust = FADE * trust * np.exp(-(((luma - moved) / _MISMATCH) ** 2))
+        contradicted = False
         if item.coloured:
             colours = _on_grid(item.colours, size)
             known = colours[..., 2:] > 0.5
             told = np.where(known, colours[..., :2] / np.maximum(colours[..., 2:], 1e-6), chroma)
             both = (trust > 0.5) & known[..., 0]
-            difference = np.abs(told - chroma).sum(axis=-1)
-            self.contradiction = float(difference[both].mean()) if both.mean() > 0.05 else 0.0
+            difference = np.abs(told - chroma).mean(axis=-1)
+            contradicted = both.mean() > 0.05 and difference[both].mean() > _CONTRADICTION
             trust, chroma = np.where(known[..., 0], np.float32(1), trust), told
+        self.contradicted.append(bool(contradicted))
         self._luma, self._trust, self._chroma = luma, trust, chroma.astype(np.float32)
         return trust
-
-    @property
-    def contradicted(self) -> bool:
-        """The last reference can't be of the same things as the one before."""
-        return self.contradiction > _CONTRADICTION
 
 
 def best_next(trust: list[float], starts: list[int]) -> int:
