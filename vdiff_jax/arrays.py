@@ -96,7 +96,7 @@ def check_clip(clip: np.ndarray) -> None:
         raise ClipError(f"the clip's values reach {np.abs(clip).max():.0f}: a float clip lies in [0, 1]; pass uint8")
 
 
-def _references(reference: Reference, shape: tuple[int, ...]) -> dict[int, np.ndarray]:
+def _references(reference: Reference | Sequence, shape: tuple[int, ...]) -> dict[int, np.ndarray]:
     pictures = reference if isinstance(reference, Mapping) else {0: reference} if len(reference) else {}
     late = [number for number in pictures if not 0 <= number < shape[0]]
     if late:
