@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import grain
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -36,20 +37,25 @@ class Examples:
         self._split, self._data, self._seed = split, data, seed
         self._names = list(tasks)
         self._shares = np.array(list(tasks.values())) / sum(tasks.values())
-        self._corrupt = {name: _on_host(TASKS[name].corrupt) for name in tasks}
+        self._corrupt = {name: _compiled(TASKS[name].corrupt) for name in tasks if TASKS[name].corrupt}
 
     def __call__(self, index: int) -> Example:
         rng = np.random.default_rng([self._seed, index])
         clip = np.asarray(self._clean(rng), np.float32) / 255
         name = self._names[rng.choice(len(self._names), p=self._shares)]
-        observation = self._corrupt[name](jax.random.fold_in(jax.random.key(self._seed), index), clip)
-        truth = _truth(clip)
-        if rng.random() < SUBSAMPLED:
-            observation, truth = _subsample(observation, truth)
+        observation, truth = self._corrupted(name, rng, index, clip)
         observation = jax.tree.map(np.asarray, observation)
         field = velocity([see(*frame) for frame in zip(observation.values[..., 0], observation.known[..., 0])])
         observation = Observation(**{**vars(observation), "velocity": field})
         return Example(observation, np.asarray(truth))
+
+    def _corrupted(self, name: str, rng: np.random.Generator, index: int, clip: Float[np.ndarray, "t h w 3"]):
+        task, truth = TASKS[name], _truth(clip)
+        on_host, stored = rng.random(2)
+        if on_host < task.share_on_host:
+            return task.corrupt_on_host(rng, clip), subsampled(jnp.asarray(truth))
+        observation = self._corrupt[name](jax.random.fold_in(jax.random.key(self._seed), index), clip)
+        return _subsample(observation, truth) if stored < SUBSAMPLED else (observation, truth)
 
     def _clean(self, rng: np.random.Generator):
         size = {"frames": self._data.frames, "patch": self._data.patch}
@@ -76,7 +82,7 @@ def _truth(clip: Float[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t h w 3"]:
     return clip @ from_rgb("bt601").T + np.array([0, 0.5, 0.5], np.float32)
 
 
-def _on_host(function: Callable) -> Callable:
+def _compiled(function: Callable) -> Callable:
     """The function compiled for the CPU, where its result is needed to measure motion, one thread at a time."""
     compiled = jax.jit(function)
     lock = threading.Lock()
@@ -88,4 +94,4 @@ def _on_host(function: Callable) -> Callable:
     return run
 
 
-_subsample = _on_host(lambda observation, clip: (subsampled_observation(observation), subsampled(clip)))
+_subsample = _compiled(lambda observation, clip: (subsampled_observation(observation), subsampled(clip)))
