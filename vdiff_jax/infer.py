@@ -34,10 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m vdiff_jax.infer", description="Repairs and stitches video.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    repair = commands.add_parser("repair", help="denoise, inpaint: make a video look as it did")
+    repair = commands.add_parser("repair", help="denoise, deblock, inpaint: make a video look as it did")
     repair.add_argument("input", nargs="?", help="a video, pictures, a folder of videos, or - ; the sample if left out")
     repair.add_argument("-o", "--output", required=True, help="a video, a folder/ of PNGs, or -")
-    repair.add_argument("--task", default="auto", choices=("auto", "denoise", "inpaint"))
+    repair.add_argument("--task", default="auto", choices=("auto", "denoise", "deblock", "inpaint"))
     repair.add_argument("--mask", help="what to fill is white: a picture, or a video or folder with one a frame")
     repair.add_argument("--sigma", type=float, help="the noise's standard deviation, 8-bit units; measured if left out")
     repair.add_argument("--weights", default="base", help="base, fast, or a file")

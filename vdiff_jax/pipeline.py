@@ -56,7 +56,9 @@ def repair(
         info = reader.info
         frames, first = _peek(clock.timed("read", reader), info.frame_bytes)
         masks = _masks(mask, info, start, stack)
-        plan = make_plan(task, first, info.pixels, masked=mask is not None, sigma=sigma, weights=weights)
+        plan = make_plan(
+            task, first, info.pixels, codec=info.codec, masked=mask is not None, sigma=sigma, weights=weights
+        )
         log.info("%s: %s", " and ".join(plan.tasks) or "nothing to do", plan.why)
         writer = stack.enter_context(media.open_writer(target, info, codec=codec, options=options, copy_from=source))
         size = (info.height, info.width)
@@ -89,7 +91,7 @@ def _restored(
     """Preprocess, in a thread; diffuse and postprocess, on the device. Nothing to do: the frames as they are."""
     if not plan.tasks:
         return iter(frames), None
-    restorer = Restorer(network, pixels, size, plan.sigma)
+    restorer = Restorer(network, pixels, size, plan.sigma_of)
     prepared = chunks(prepare(frames, masks, pixels, restorer.multiple), restorer.frames)
     ahead: Prefetch[Chunk] = Prefetch(clock.timed("preprocess", prepared), depth=2)
     stack.callback(ahead.close)

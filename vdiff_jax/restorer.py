@@ -1,6 +1,7 @@
 """A network ready to restore one video: compiled once for its size, the state carried from chunk to chunk."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -29,14 +30,18 @@ class Restorer:
       network: trained weights.
       pixels: what the video's planes mean.
       size: the frames' height and width.
-      sigma: the expected error of Y', Cb and Cr, in levels.
+      sigma_of: the expected error of Y', Cb and Cr, in levels, of frames with these quantisers.
     """
 
     def __init__(
-        self, network: weights.Weights, pixels: PixelFormat, size: tuple[int, int], sigma: Float[np.ndarray, "3"]
+        self,
+        network: weights.Weights,
+        pixels: PixelFormat,
+        size: tuple[int, int],
+        sigma_of: Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, "n 3"]],
     ):
         self._definition, self._params, _ = network
-        self._pixels, self._sigma = pixels, np.asarray(sigma, np.float32)
+        self._pixels, self._sigma_of = pixels, sigma_of
         self._config = nnx.merge(self._definition, self._params).config
         self.multiple = self._config.multiple
         self.frames = int(np.clip(_PIXELS_A_CHUNK // (size[0] * size[1]), 1, _LONGEST))
@@ -51,7 +56,7 @@ class Restorer:
         if chunk.starts_shot:
             self._carry = self._start()
         time_of = np.float32(self._index) + np.arange(len(chunk.valid), dtype=np.float32)
-        inputs = (chunk.planes, chunk.valid, chunk.mask, chunk.velocity, time_of, self._sigma)
+        inputs = (chunk.planes, chunk.valid, chunk.mask, chunk.velocity, time_of, self._sigma_of(chunk.quantisers))
         if self._compiled is None:
             self._compiled = self._compile(inputs)
         self._carry, planes = self._compiled(self._params, self._carry, *inputs)
@@ -84,7 +89,7 @@ def restore_planes(
     mask: Array | None,
     velocity: Float[Array, "n hv wv 4"],
     time_of: Float[Array, " n1"],
-    sigma: Float[Array, "3"],
+    sigma: Float[Array, "n1 3"],
 ) -> tuple[Carry, Planes]:
     """One chunk, planes in and planes out: preprocess, diffuse, postprocess. Pure."""
     clip = clip_of_planes(planes, pixels, multiple)
@@ -93,7 +98,7 @@ def restore_planes(
     observation = Observation(
         values=clip * known,
         known=known,
-        sigma=jnp.broadcast_to(sigma.reshape(1, 1, 1, 3), clip.shape),
+        sigma=jnp.broadcast_to(sigma.reshape(-1, 1, 1, 3), clip.shape),
         time=time_of,
     )
     frames = jax.tree.map(lambda leaf: leaf[:-1], observation)

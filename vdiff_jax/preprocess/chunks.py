@@ -30,6 +30,7 @@ class Chunk:
       frames: the frames themselves, at most n.
       planes: n + 1 frames' planes; what follows the chunk is the last, what is missing repeats the one before.
       valid: n + 1 flags, 1 for a frame that is there.
+      quantisers: of n + 1 frames, NaN where the stream doesn't tell.
       mask: n + 1 masks, 1 where nothing is known; `None` without a mask.
       velocity: of the n frames.
       starts_shot: the first frame is the first of its shot.
@@ -38,6 +39,7 @@ class Chunk:
     frames: list[Frame]
     planes: tuple[np.ndarray, ...]
     valid: Float[np.ndarray, " n1"]
+    quantisers: Float[np.ndarray, " n1"]
     mask: Bool[np.ndarray, "n1 h w"] | None
     velocity: Float[np.ndarray, "n hv wv 4"]
     starts_shot: bool
@@ -82,6 +84,7 @@ def _chunk(items: list[Prepared], before: Prepared | None, following: Prepared |
         frames=[item.frame for item in items],
         planes=tuple(np.stack(planes) for planes in zip(*(item.frame.planes for item in line))),
         valid=np.array([1.0] * len(items) + [0.0] * missing + [float(following is not None)], np.float32),
+        quantisers=np.array([item.frame.quantiser for item in line], np.float32),
         mask=None if items[0].mask is None else np.stack([item.mask for item in line]),
         velocity=np.concatenate([field, np.zeros((missing, *field.shape[1:]), np.float32)]),
         starts_shot=before is None,
