@@ -8,6 +8,8 @@ Every scene is a video or a folder of pictures in CLIPS, reduced by area to fit 
 
 denoise: white Gaussian R'G'B' noise of sigma 10, 25, 50, rounded and clipped to 8 bits; sigma is given to all but those
   marked blind. PSNR over R'G'B', mean over frames, then over scenes.
+deblock: x264, preset medium, crf 28, 33, 38; FFmpeg's filters and this project get the stream, whose quantisers tell
+  the quality, those marked blind the decoded pictures. PSNR over R'G'B', VMAF and VMAF NEG.
 inpaint: a still 64×64 logo, 2-pixel scratches, 20 % drop-outs; the mask is given. PSNR inside the mask; for the logo
   also the mean over the scenes that move, whose mean DIS flow is at least 1 pixel.
 
@@ -36,13 +38,13 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from benchmarking import tables
-from benchmarking.problems import HOLES, SIGMAS, Problem, make_problem
+from benchmarking import streams, tables
+from benchmarking.problems import CRFS, HOLES, SIGMAS, Problem, make_problem
 from benchmarking.scenes import find_scenes, read_frames, read_scene, write_frames
 from benchmarking.scores import changed_outside, mean_flow, psnr
 from peers.peer import peers_for
 
-VARIANTS = {"denoise": tuple(str(sigma) for sigma in SIGMAS), "inpaint": HOLES}
+VARIANTS = {"denoise": tuple(str(sigma) for sigma in SIGMAS), "deblock": CRFS, "inpaint": HOLES}
 MOVING = 1.0
 """Mean flow in pixels from which a scene counts as moving."""
 
@@ -79,8 +81,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words = {"type": lambda text: text.split(",")}
     parser.add_argument("clips", type=Path, help="a folder of videos and folders of pictures")
-    parser.add_argument("--tasks", **words, default=list(VARIANTS), help="some of denoise,inpaint")
-    parser.add_argument("--variants", **words, help="some of 10,25,50,logo,scratches,dropouts")
+    parser.add_argument("--tasks", **words, default=list(VARIANTS), help="some of denoise,deblock,inpaint")
+    parser.add_argument("--variants", **words, help="some of 10,25,50,28,33,38,logo,scratches,dropouts")
     parser.add_argument("--scenes", **words, help="some of the scenes, by name")
     parser.add_argument("--peers", **words, help="some of the peers, by name")
     parser.add_argument("--weights", **words, default=["base", "fast"], help="this project's, sizes or files")
@@ -120,7 +122,14 @@ def _write_truths(options: argparse.Namespace, root: Path) -> dict[str, Path]:
 def _untouched(problem: Problem) -> dict:
     """The figures of doing nothing."""
     figure = {"task": problem.task, "variant": problem.variant, "scene": problem.scene, "peer": "input"}
-    return {**figure, "psnr": psnr(problem.frames(), problem.clean(), problem.masks())}
+    return {**figure, **_quality(problem, problem.frames(), list(range(len(problem.clean()))))}
+
+
+def _quality(problem: Problem, frames: np.ndarray, numbers: list[int]) -> dict[str, float]:
+    """How near these frames come to the truth."""
+    clean, masks = problem.clean()[numbers], problem.masks()
+    figures = {"psnr": psnr(frames, clean, None if masks is None else masks[numbers])}
+    return figures | (streams.vmaf(frames, clean) if problem.task == "deblock" else {})
 
 
 def _measure_peers(task: str, problems: list[Problem], options: argparse.Namespace) -> list[dict]:
@@ -155,7 +164,7 @@ def _measure(name: str, problem: Problem, options: argparse.Namespace) -> dict:
     chosen, masks = restored.numbers, problem.masks()
     masks = None if masks is None else masks[chosen]
     figure |= {
-        "psnr": psnr(restored.frames, problem.clean()[chosen], masks),
+        **_quality(problem, restored.frames, chosen),
         "seconds_per_frame": restored.seconds_per_frame,
         "peak_memory_bytes": restored.peak_memory_bytes or own_memory,
         "frames": len(chosen),

@@ -1,4 +1,4 @@
-"""The problems put to all peers: scenes made noisy or covered, the same whoever is to solve them.
+"""The problems put to all peers: scenes made noisy, coded or covered, the same whoever is to solve them.
 
 Randomness is keyed by the problem, the scene and the frame alone, so that neither the peers nor the number of frames
 change what a frame looks like.
@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarking import streams
 from benchmarking.scenes import read_frames, read_masks, write_frames
 
 SIGMAS = (10, 25, 50)
+CRFS = ("28", "33", "38")
 HOLES = ("logo", "scratches", "dropouts")
 _SEED = 2024
 _LOGO = 64
@@ -23,10 +25,10 @@ class Problem:
     """One scene damaged in one way; its input, masks and truth are folders of PNGs.
 
     Attributes:
-      task: denoise or inpaint.
-      variant: the sigma in 8-bit units, or the kind of hole.
+      task: denoise, deblock or inpaint.
+      variant: the sigma in 8-bit units, x264's crf, or the kind of hole.
       scene: the scene's name.
-      folder: where `input/` and `mask/` are, and the peers' results go.
+      folder: where `input/`, `mask/` and `input.mkv` are, and the peers' results go.
       truth: the folder of clean frames.
     """
 
@@ -41,6 +43,11 @@ class Problem:
         """The noise in 8-bit units."""
         return float(self.variant) if self.task == "denoise" else 0.0
 
+    @property
+    def stream(self) -> Path:
+        """The coded video of which `frames` were decoded, for deblock."""
+        return self.folder / "input.mkv"
+
     def frames(self) -> np.ndarray:
         """The damaged frames, uint8 RGB `t h w 3`."""
         return read_frames(self.folder / "input")
@@ -50,7 +57,7 @@ class Problem:
         return read_frames(self.truth)
 
     def masks(self) -> np.ndarray | None:
-        """What is to be filled, bool `t h w`; None for noise."""
+        """What is to be filled, bool `t h w`; None for noise and blocks."""
         return read_masks(self.folder / "mask") if self.task == "inpaint" else None
 
 
@@ -60,12 +67,19 @@ def make_problem(task: str, variant: str, scene: str, truth: Path, folder: Path)
     if task == "inpaint" and not (folder / "mask").exists():
         write_frames(folder / "mask", holes(variant, scene, problem.clean().shape[:3]))
     if not (folder / "input").exists():
-        clean = problem.clean()
-        damaged = (
-            add_noise(clean, problem.sigma, scene) if task == "denoise" else cover(clean, problem.masks(), variant)
-        )
-        write_frames(folder / "input", damaged)
+        write_frames(folder / "input", _damaged(problem))
     return problem
+
+
+def _damaged(problem: Problem) -> np.ndarray:
+    clean = problem.clean()
+    if problem.task == "denoise":
+        return add_noise(clean, problem.sigma, problem.scene)
+    if problem.task == "inpaint":
+        return cover(clean, problem.masks(), problem.variant)
+    problem.folder.mkdir(parents=True, exist_ok=True)
+    streams.encode(clean, problem.variant, problem.stream)
+    return streams.decode(problem.stream, clean.shape)
 
 
 def add_noise(clean: np.ndarray, sigma: float, scene: str) -> np.ndarray:
