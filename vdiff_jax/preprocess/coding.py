@@ -39,7 +39,7 @@ def heights(scale: str, quantisers: Float[np.ndarray, " n"]) -> Float[np.ndarray
 
 
 def estimated_error(luma: Float[np.ndarray, "t h w"]) -> float:
-    """Luma's error estimated from decoded frames alone, in levels: the true one lies within a factor of 2 two times out of three.
+    """Luma's error estimated from decoded frames alone, in levels: within a factor of 2 for three clips of four.
 
     Args:
       luma: in [0, 1], at least 32 pixels a side.
