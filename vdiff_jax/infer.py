@@ -38,7 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     repair.add_argument("input", nargs="?", help="a video, pictures, a folder of videos, or - ; the sample if left out")
     repair.add_argument("-o", "--output", required=True, help="a video, a folder/ of PNGs, or -")
     repair.add_argument("--task", default="auto", choices=("auto", "denoise", "deblock", "inpaint"))
-    repair.add_argument("--mask", help="what to fill is white: a picture, or a video or folder with one a frame")
+    repair.add_argument(
+        "--mask", help="what to fill is white: a picture, a video, a folder with one a frame; auto: old film's damage"
+    )
     repair.add_argument("--sigma", type=float, help="the noise's standard deviation, 8-bit units; measured if left out")
     repair.add_argument("--weights", default="base", help="base, fast, or a file")
     repair.add_argument("--from", dest="start", type=float, metavar="SECONDS", help="begin here")

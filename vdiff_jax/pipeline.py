@@ -17,6 +17,7 @@ from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.threads import Prefetch
 from vdiff_jax.plan import Plan, make_plan
 from vdiff_jax.preprocess.chunks import Chunk, chunks, prepare
+from vdiff_jax.preprocess.film import find_beside
 from vdiff_jax.restorer import Restorer
 from vdiff_jax.weights import Weights, load
 
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _MEASURED = 24
 """Frames at the start that noise is measured on."""
+AUTO = "auto"
+"""The mask that old film's damage is found for; its flicker is evened."""
 _MEASURED_BYTES = 256 << 20
 
 Progress = Callable[[int], Any]
@@ -55,7 +58,10 @@ def repair(
         reader = stack.enter_context(media.open_reader(source, start=start, stop=stop))
         info = reader.info
         frames, first = _peek(clock.timed("read", reader), info.frame_bytes)
-        masks = _masks(mask, info, start, stack)
+        if mask == AUTO:
+            frames, masks = find_beside(frames, info.pixels)
+        else:
+            masks = _masks(mask, info, start, stack)
         plan = make_plan(
             task, first, info.pixels, codec=info.codec, masked=mask is not None, sigma=sigma, weights=weights
         )
