@@ -57,8 +57,8 @@ class Plan:
         everywhere = np.broadcast_to(self.sigma, (len(quantisers), 3)).astype(np.float32)
         if self.codec is None:
             return everywhere
-        told = np.isfinite(quantisers)
-        return np.where(told[:, None], expected_error(self.codec, np.where(told, quantisers, 0)), everywhere)
+        told = np.isfinite(quantisers)[:, None] & (self.sigma > 0)  # a grey video has no chroma
+        return np.where(told, expected_error(self.codec, np.nan_to_num(quantisers)), everywhere)
 
     def report(self) -> dict[str, Any]:
         """As JSON."""

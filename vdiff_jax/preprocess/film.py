@@ -17,7 +17,10 @@ SPIKE = 0.07
 """What stands out by this much, in levels, from all around it in the frames before and after, is damage."""
 CROWDED = 0.15
 """A larger share of spikes around a place is motion that was not followed."""
+APART = 0.04
+"""Where the two neighbours themselves differ by more, in levels, motion was not followed either."""
 _AROUND = 49
+_WIDE = np.ones((9, 9), np.uint8)
 _GROWN = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 _NEAR = np.ones((3, 3), np.uint8)
 _LINE = 0.03
@@ -42,18 +45,22 @@ def damage(
         darkest = np.min([cv2.erode(frame, _NEAR) for frame in around], axis=0)
         spikes = (here > lightest + SPIKE) | (here < darkest - SPIKE)
         crowd = cv2.boxFilter(spikes.astype(np.float32), -1, (_AROUND, _AROUND))
-        found |= spikes & (crowd < CROWDED)
+        apart = np.abs(cv2.blur(around[0], (5, 5)) - cv2.blur(around[1], (5, 5)))
+        found |= spikes & (crowd < CROWDED) & (cv2.dilate(apart, _WIDE) < APART)
     return cv2.dilate(found.astype(np.uint8), _GROWN).astype(bool)
 
 
 def scratches(luma: Float[np.ndarray, "h w"], *, rows: float = 0.8) -> Bool[np.ndarray, "h w"]:
-    """Thin vertical lines through the whole picture, lighter or darker than what is beside them in most rows."""
+    """Thin vertical lines through the whole picture, lighter or darker than what is on both sides in most rows."""
     smooth = cv2.blur(luma, (1, 5))
     beside = (cv2.warpAffine(smooth, _SHIFT[0], luma.shape[::-1], borderMode=cv2.BORDER_REPLICATE),
               cv2.warpAffine(smooth, _SHIFT[1], luma.shape[::-1], borderMode=cv2.BORDER_REPLICATE))  # fmt: skip
     lighter = smooth - np.maximum(*beside)
     darker = np.minimum(*beside) - smooth
-    columns = [(side.mean(axis=0) > _LINE) & ((side > 0).mean(axis=0) > rows) for side in (lighter, darker)]
+    step = np.abs((beside[0] - beside[1]).mean(axis=0))  # an edge: of the picture in a wider frame, of a wall
+    columns = [
+        (side.mean(axis=0) > np.maximum(_LINE, step)) & ((side > 0).mean(axis=0) > rows) for side in (lighter, darker)
+    ]
     return np.broadcast_to((columns[0] | columns[1])[None], luma.shape).copy()
 
 
