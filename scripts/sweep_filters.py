@@ -88,19 +88,19 @@ def _dctdnoiz(sigma: float) -> Iterator[str]:
 def _spp() -> Iterator[str]:
     for mode, bframes, quality in itertools.product(("hard", "soft"), (0, 1), (4, 6)):
         yield f"spp=quality={quality}:mode={mode}:use_bframe_qp={bframes}"
-    for mode, qp in itertools.product(("hard", "soft"), (4, 8, 12, 16, 24)):
+    for mode, qp in itertools.product(("hard", "soft"), (2, 4, 6, 8, 12, 16)):
         yield f"spp=quality=6:mode={mode}:qp={qp}"
 
 
 def _fspp() -> Iterator[str]:
-    for strength, bframes in itertools.product((-12, -8, -4, 0, 4), (0, 1)):
+    for strength, bframes in itertools.product((-15, -12, -8, -4, 0), (0, 1)):
         yield f"fspp=quality=5:strength={strength}:use_bframe_qp={bframes}"
-    for qp in (4, 8, 12, 16, 24):
+    for qp in (2, 4, 6, 8, 12):
         yield f"fspp=quality=5:qp={qp}"
 
 
 def _deblock() -> Iterator[str]:
-    for kind, block, share in itertools.product(("weak", "strong"), (4, 8), (0.25, 0.5, 1.0)):
+    for kind, block, share in itertools.product(("weak", "strong"), (4, 8), (0.1, 0.25, 0.5, 1.0)):
         thresholds = f"alpha={0.098 * share:g}:beta={0.05 * share:g}:gamma={0.05 * share:g}:delta={0.05 * share:g}"
         yield f"deblock=filter={kind}:block={block}:{thresholds}"
 

@@ -111,12 +111,14 @@ def _dctdnoiz(sigma: float) -> str:
     return f"format=rgb24,dctdnoiz=sigma={0.9 * sigma if sigma < 20 else sigma:g}:n=4"
 
 
+_GENTLE = "alpha=0.0245:beta=0.0125:gamma=0.0125:delta=0.0125"
+
 PEERS = [
     Filter(name="hqdn3d", settings=_hqdn3d),
     Filter(name="vaguedenoiser", settings=_vaguedenoiser),
     Filter(name="nlmeans", settings=_nlmeans),
     Filter(name="dctdnoiz", settings=_dctdnoiz),
-    Deblocker(name="spp", settings=lambda crf: "spp=quality=6:use_bframe_qp=1"),
-    Deblocker(name="fspp", settings=lambda crf: "fspp=quality=5:use_bframe_qp=1"),
-    Deblocker(name="deblock", settings=lambda crf: "deblock=filter=weak:block=8"),
+    Deblocker(name="spp", settings=lambda crf: "spp=quality=6:qp=4"),
+    Deblocker(name="fspp", settings=lambda crf: "fspp=quality=5:qp=2"),
+    Deblocker(name="deblock", settings=lambda crf: f"deblock=filter=strong:block=8:{_GENTLE}"),
 ]

@@ -52,7 +52,7 @@ class Examples:
     def _corrupted(self, name: str, rng: np.random.Generator, index: int, clip: Float[np.ndarray, "t h w 3"]):
         task, truth = TASKS[name], _truth(clip)
         on_host, stored = rng.random(2)
-        if on_host < task.share_on_host:
+        if task.corrupt_on_host is not None and on_host < task.share_on_host:
             return task.corrupt_on_host(rng, clip), subsampled(jnp.asarray(truth))
         observation = self._corrupt[name](jax.random.fold_in(jax.random.key(self._seed), index), clip)
         return _subsample(observation, truth) if stored < SUBSAMPLED else (observation, truth)
