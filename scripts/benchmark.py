@@ -8,6 +8,8 @@ Every scene is a video or a folder of pictures in CLIPS, reduced by area to fit 
 
 denoise: white Gaussian R'G'B' noise of sigma 10, 25, 50, rounded and clipped to 8 bits; sigma is given to all but those
   marked blind. PSNR over R'G'B', mean over frames, then over scenes.
+deblock: x264, preset medium, crf 28, 33, 38; FFmpeg's filters and this project get the stream, whose quantisers tell
+  the quality, those marked blind the decoded pictures. PSNR over R'G'B', VMAF and VMAF NEG.
 inpaint: a still 64×64 logo, 2-pixel scratches, 20 % drop-outs; the mask is given. PSNR inside the mask; for the logo
   also the mean over the scenes that move, whose mean DIS flow is at least 1 pixel.
 
@@ -42,14 +44,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from benchmarking import tables
-from benchmarking.problems import FACTORS, HOLES, REFERENCES, SIGMAS, Problem, make_problem
+from benchmarking import streams, tables
+from benchmarking.problems import CRFS, FACTORS, HOLES, REFERENCES, SIGMAS, Problem, make_problem
 from benchmarking.scenes import find_scenes, read_frames, read_scene, write_frames
 from benchmarking.scores import changed_outside, mean_flow, score
 from peers.peer import peers_for
 
 VARIANTS = {
     "denoise": tuple(str(sigma) for sigma in SIGMAS),
+    "deblock": CRFS,
     "inpaint": HOLES,
     "superres": FACTORS,
     "colorize": REFERENCES,
@@ -91,7 +94,7 @@ def _arguments() -> argparse.Namespace:
     words = {"type": lambda text: text.split(",")}
     parser.add_argument("clips", type=Path, help="a folder of videos and folders of pictures")
     parser.add_argument("--tasks", **words, default=["denoise", "inpaint"], help=f"some of {','.join(VARIANTS)}")
-    parser.add_argument("--variants", **words, help="some of 10,25,50,logo,scratches,dropouts,x2,x4")
+    parser.add_argument("--variants", **words, help="some of 10,25,50,28,33,38,logo,scratches,dropouts,x2,x4")
     parser.add_argument("--scenes", **words, help="some of the scenes, by name")
     parser.add_argument("--peers", **words, help="some of the peers, by name")
     parser.add_argument("--weights", **words, default=["base", "fast"], help="this project's, sizes or files")
@@ -132,7 +135,13 @@ def _untouched(problem: Problem) -> dict:
     """The figures of doing nothing."""
     figure = {"task": problem.task, "variant": problem.variant, "scene": problem.scene, "peer": "input"}
     frames = problem.untouched()
-    return {**figure, "psnr": score(problem, frames, list(range(len(frames))))}
+    return {**figure, **_quality(problem, frames, list(range(len(frames))))}
+
+
+def _quality(problem: Problem, frames: np.ndarray, numbers: list[int]) -> dict[str, float]:
+    """How near these frames come to the truth."""
+    figures = {"psnr": score(problem, frames, numbers)}
+    return figures | (streams.vmaf(frames, problem.clean()[numbers]) if problem.task == "deblock" else {})
 
 
 def _measure_peers(task: str, problems: list[Problem], options: argparse.Namespace) -> list[dict]:
@@ -166,7 +175,7 @@ def _measure(name: str, problem: Problem, options: argparse.Namespace) -> dict:
     own_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     chosen, masks = restored.numbers, problem.masks()
     figure |= {
-        "psnr": score(problem, restored.frames, chosen),
+        **_quality(problem, restored.frames, chosen),
         "seconds_per_frame": restored.seconds_per_frame,
         "peak_memory_bytes": restored.peak_memory_bytes or own_memory,
         "frames": len(chosen),

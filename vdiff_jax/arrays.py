@@ -40,7 +40,7 @@ def repair(
       clip: `t h w c` R'G'B' or grey (c = 3 or 1), uint8, or float in [0, 1] (noise may reach beyond; the result is not
         rounded); or a path, with `output`.
       output: where to write, if `clip` is a path.
-      task: "auto", "denoise", "inpaint", "interpolate", "superres" or "colorize".
+      task: "auto", "denoise", "deblock", "inpaint", "interpolate", "superres" or "colorize".
       mask: True where the clip is to be filled: `h w`, or `t h w`; a path, if `clip` is one.
       sigma: the noise's standard deviation in 8-bit units; measured if left out.
       slow: for interpolate, how many times slower: 2 makes one frame between any two (2 t - 1 in all).

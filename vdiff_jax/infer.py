@@ -35,12 +35,14 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m vdiff_jax.infer", description="Repairs and stitches video.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    repair = commands.add_parser("repair", help="denoise, inpaint, enlarge, colour: make a video look as it did")
+    repair = commands.add_parser("repair", help="denoise, deblock, fill, enlarge, colour: make a video look as it did")
     repair.add_argument("input", nargs="?", help="a video, pictures, a folder of videos, or - ; the sample if left out")
     repair.add_argument("-o", "--output", required=True, help="a video, a folder/ of PNGs, or -")
-    tasks = ("auto", "denoise", "inpaint", "interpolate", "superres", "colorize")
+    tasks = ("auto", "denoise", "deblock", "inpaint", "interpolate", "superres", "colorize")
     repair.add_argument("--task", default="auto", choices=tasks)
-    repair.add_argument("--mask", help="what to fill is white: a picture, or a video or folder with one a frame")
+    repair.add_argument(
+        "--mask", help="what to fill is white: a picture, a video, a folder with one a frame; auto: old film's damage"
+    )
     repair.add_argument("--sigma", type=float, help="the noise's standard deviation, 8-bit units; measured if left out")
     repair.add_argument("--fps", type=_number, help="interpolate to this rate, such as 50 or 60000/1001")
     repair.add_argument("--slow", type=_number, metavar="N", help="interpolate to play N times slower, without sound")

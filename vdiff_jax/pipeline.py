@@ -20,15 +20,18 @@ from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.threads import Prefetch
 from vdiff_jax.plan import Plan, make_plan
 from vdiff_jax.preprocess.chunks import Chunk, chunks, prepare
+from vdiff_jax.preprocess.film import find_beside
 from vdiff_jax.preprocess.insertion import retimed
 from vdiff_jax.preprocess.references import with_references
 from vdiff_jax.restorer import Restorer
-from vdiff_jax.weights import Weights, load
+from vdiff_jax.weights import Weights, load, trained_tasks
 
 log = logging.getLogger(__name__)
 
 _MEASURED = 24
 """Frames at the start that noise is measured on."""
+AUTO = "auto"
+"""The mask that old film's damage is found for; its flicker is evened."""
 _MEASURED_BYTES = 256 << 20
 
 Progress = Callable[[int], Any]
@@ -83,9 +86,13 @@ def repair(
         reader = stack.enter_context(media.open_reader(source, start=start, stop=stop, deinterlace=deinterlace))
         info = reader.info
         frames, first = _peek(clock.timed("read", reader), info.frame_bytes)
-        masks = _masks(mask, info, start, stack)
-        wanted = {"scale": scale, "size": _stored(size, info), "force": force}
+        if mask == AUTO:
+            frames, masks = find_beside(frames, info.pixels)
+        else:
+            masks = _masks(mask, info, start, stack)
+        wanted = {"scale": scale, "size": _stored(size, info), "force": force, "codec": info.codec}
         wanted["references"] = media.read_references(reference, info)
+        wanted["deblocks"] = "deblock" in trained_tasks(network)
         plan = make_plan(task, first, info.pixels, masked=mask is not None, sigma=sigma, weights=weights, **wanted)
         log.info("%s: %s", " and ".join(plan.tasks) or "nothing to do", plan.why)
         shown, interval = _timing(task, _shown(info, plan), fps, slow)
@@ -127,7 +134,7 @@ def restored_frames(
     """Preprocess, in a thread; diffuse and postprocess, on the device. Nothing to do: the frames as they are."""
     if not plan.tasks:
         return iter(frames), None
-    restorer = Restorer(network, plan.job, plan.sigma)
+    restorer = Restorer(network, plan.job, plan.sigma_of)
     prepared = prepare(frames, masks, pixels, restorer.multiple, scale=plan.job.scale)
     if interval is not None:
         prepared = retimed(prepared, interval)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +10,9 @@ from jaxtyping import Float
 
 from vdiff_jax.errors import MaskError, OptionError
 from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.memory import check_memory
+from vdiff_jax.preprocess.coding import estimated_error, expected_error
 from vdiff_jax.preprocess.colour import from_rgb, noise_in_ycbcr
 from vdiff_jax.preprocess.noise import estimate_sigma, estimate_sigma_channels
 from vdiff_jax.preprocess.planes import levels
@@ -23,11 +25,19 @@ from vdiff_jax.tasks.video import Job, SameSize
 
 log = logging.getLogger(__name__)
 
-TASKS = ("auto", "denoise", "inpaint", "interpolate", "superres", "colorize")
+TASKS = ("auto", "denoise", "deblock", "inpaint", "interpolate", "superres", "colorize")
 CLEAN = 1.5 / 255
 """Noise below this is left alone unless sigma is given: it can't be told from fine texture."""
 NOISY = 3.0 / 255
 """Noise from which a small video is no clean reduction: small pictures are all fine texture."""
+VISIBLE = 3 / 255
+"""Luma's error from which a video counts as visibly compressed."""
+CHROMA = 0.5
+"""Its error beside luma's, as far as the frames can tell."""
+_LOOKED_AT = 8
+_SMALLEST = 32
+LOSSLESS = frozenset({"", "ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "png", "gif", "qtrle", "magicyuv"})
+"""Codecs that leave no error; "" is pictures and arrays."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,13 +47,14 @@ class Plan:
     Attributes:
       tasks: the tasks, in the table's words; none where the video is left as it is.
       weights: the name of the weights.
-      sigma: the expected error of Y', Cb and Cr, in levels.
+      sigma: the expected error of Y', Cb and Cr, in levels; its mean where it differs from frame to frame.
       sigma_rgb: the same as one figure, that of white R'G'B' noise, in 8-bit units.
       why: a sentence for people.
       job: how the tasks take the video.
       references: pictures, R'G'B' and opacity, that give some frames their colours, by the frame's number; `None` where
         nothing is to be coloured.
       force: the references are taken as they are.
+      codec: whose quantisers tell each frame's error; None where `sigma` is that of all.
     """
 
     tasks: tuple[str, ...]
@@ -54,6 +65,15 @@ class Plan:
     job: Job
     references: Pictures | None = None
     force: bool = False
+    codec: str | None = None
+
+    def sigma_of(self, quantisers: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 3"]:
+        """Each frame's expected error; its quantiser is NaN where the stream doesn't tell."""
+        everywhere = np.broadcast_to(self.sigma, (len(quantisers), 3)).astype(np.float32)
+        if self.codec is None:
+            return everywhere
+        told = np.isfinite(quantisers)[:, None] & (self.sigma > 0)  # a grey video has no chroma
+        return np.where(told, expected_error(self.codec, np.nan_to_num(quantisers)), everywhere)
 
     def report(self) -> dict[str, Any]:
         """As JSON."""
@@ -78,6 +98,8 @@ def make_plan(
     size: tuple[int, int] | None = None,
     references: Pictures | None = None,
     force: bool = False,
+    codec: str = "",
+    deblocks: bool = False,
 ) -> Plan:
     """The plan for a video.
 
@@ -92,6 +114,8 @@ def make_plan(
       size: the height and width superres is to give it, instead.
       references: pictures of coloured frames, by the frame's number, for colorize.
       force: takes references and a coloured video as they are.
+      codec: FFmpeg's name of what the frames were coded with; "" for pictures and arrays.
+      deblocks: the weights were trained for it, so that "auto" may.
 
     Raises:
       OptionError: an unknown task, a sigma outside 0 to 255, a scale or size that isn't offered, colorize without
@@ -118,23 +142,38 @@ def make_plan(
         return _plan_interpolate(frames, pixels, weights=weights)
     holes = ("inpaint",) if masked else ()
     reason = "a mask says what to fill" if masked else ""
+    coding, cleaning = None, "denoise"
     if sigma is not None:
         channels, why = _of_rgb(sigma / 255, pixels), f"sigma {sigma:g} was given"
+        cleaning = "deblock" if task == "deblock" else cleaning
     elif task == "inpaint":
         channels, why = np.zeros(3, np.float32), "nothing but the holes is to change"
+    elif task == "deblock":
+        coding = measure_coding(frames, pixels, codec)
     else:
         channels = measure_sigma(frames, pixels)
         why = f"sigma {_rgb(channels, pixels):.1f} was measured"
+        if task == "auto" and deblocks and codec not in LOSSLESS:
+            coding = measure_coding(frames, pixels, codec)
+            if coding.sigma[0] < max(VISIBLE, channels[0]):
+                coding = None
+    if coding is not None:
+        channels, why, cleaning = coding.sigma, coding.why, "deblock"
     if _rgb(channels, pixels) > STRONGEST * 255:
         log.warning("sigma %.0f is more than the weights know: taken as %.0f", _rgb(channels, pixels), STRONGEST * 255)
         channels = channels * (STRONGEST * 255 / _rgb(channels, pixels))
-    if sigma is None and task == "auto" and _rgb(channels, pixels) < CLEAN * 255:
+    if sigma is None and task in ("auto", "deblock") and _rgb(channels, pixels) < CLEAN * 255:
         why, channels = f"{why}: clean enough to be left as it is", np.zeros(3, np.float32)
-    noisy = ("denoise",) if channels.max() > 0 else ()
     why = "; ".join(part for part in (reason, why) if part)
-    job = SameSize(pixels, frames[0].planes[0].shape)
-    tasks = holes + noisy
-    return Plan(tasks=tasks, weights=weights, sigma=channels, sigma_rgb=_rgb(channels, pixels), why=why, job=job)
+    return Plan(
+        tasks=holes + ((cleaning,) if channels.max() > 0 else ()),
+        weights=weights,
+        sigma=channels,
+        sigma_rgb=_rgb(channels, pixels),
+        why=why,
+        job=SameSize(pixels, frames[0].planes[0].shape),
+        codec=coding.codec if coding is not None and channels.max() > 0 else None,
+    )
 
 
 def _plan_interpolate(frames: list[Frame], pixels: PixelFormat, *, weights: str) -> Plan:
@@ -209,6 +248,33 @@ def _enlargement(
     if times > FACTORS[-1]:
         log.warning("%dx%d is more than %d times larger: the rest is interpolated", *size[::-1], FACTORS[-1])
     return next((factor for factor in FACTORS if factor >= times), FACTORS[-1]), size
+
+
+class Coding(NamedTuple):
+    """What coding did: the mean error of Y', Cb and Cr in levels, and the codec whose quantisers tell it, if any."""
+
+    sigma: Float[np.ndarray, "3"]
+    codec: str | None
+    why: str
+
+
+def measure_coding(frames: list[Frame], pixels: PixelFormat, codec: str) -> Coding:
+    """From the stream's quantisers where it tells them, else from the frames."""
+    quantisers = np.array([frame.quantiser for frame in frames], np.float32)
+    told = quantisers[np.isfinite(quantisers)]
+    if len(told) and scale_of(codec) is not None:
+        sigma = np.sqrt(np.mean(expected_error(codec, told) ** 2, axis=0))
+        sigma = sigma if pixels.kind != "gray" else sigma * np.array([1, 0, 0], np.float32)
+        why = f"{codec}'s quantiser, {told.mean():.1f} by the stream, lets expect an error of {255 * sigma[0]:.1f}"
+        return Coding(sigma, codec, why)
+    brightest = [frame.planes[1 if pixels.kind == "rgb" else 0] for frame in frames[:_LOOKED_AT]]
+    luma = np.asarray(levels(jnp.asarray(np.stack(brightest)), pixels, chroma=False))
+    if min(luma.shape[1:]) < _SMALLEST:
+        return Coding(np.zeros(3, np.float32), None, "frames this small tell nothing of how they were coded")
+    error = estimated_error(luma)
+    chroma = 0.0 if pixels.kind == "gray" else CHROMA
+    why = f"the stream tells no quantisers: an error of {255 * error:.1f} was estimated from the frames"
+    return Coding(np.array([error, chroma * error, chroma * error], np.float32), None, why)
 
 
 def measure_sigma(frames: list[Frame], pixels: PixelFormat) -> Float[np.ndarray, "3"]:

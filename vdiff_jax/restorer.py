@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -30,12 +31,17 @@ class Restorer:
     Args:
       network: trained weights.
       job: how the task takes the video.
-      sigma: the expected error of Y', Cb and Cr, in levels.
+      sigma_of: the expected error of Y', Cb and Cr, in levels, of frames with these quantisers.
     """
 
-    def __init__(self, network: weights.Weights, job: Job, sigma: Float[np.ndarray, "3"]):
+    def __init__(
+        self,
+        network: weights.Weights,
+        job: Job,
+        sigma_of: Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, "n 3"]],
+    ):
         self._definition, self._params, _ = network
-        self._job, self._sigma = job, np.asarray(sigma, np.float32)
+        self._job, self._sigma_of = job, sigma_of
         self._config = nnx.merge(self._definition, self._params).config
         self.multiple = self._config.multiple
         height, width = (side * job.scale for side in job.size)
@@ -56,7 +62,7 @@ class Restorer:
             colours=chunk.colours,
             velocity=chunk.velocity,
             time=chunk.time,
-            sigma=self._sigma,
+            sigma=self._sigma_of(chunk.quantisers).astype(np.float32),
         )
         if self._compiled is None:
             self._compiled = self._compile(given)

@@ -1,4 +1,4 @@
-"""The problems put to all peers: scenes made noisy, covered, small or grey, the same whoever is to solve them.
+"""The problems put to all peers: scenes made noisy, coded, covered, small or grey, the same whoever is to solve them.
 
 Randomness is keyed by the problem, the scene and the frame alone, so that neither the peers nor the number of frames
 change what a frame looks like.
@@ -12,9 +12,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from benchmarking import streams
 from benchmarking.scenes import read_frames, read_masks, write_frames
 
 SIGMAS = (10, 25, 50)
+CRFS = ("28", "33", "38")
 HOLES = ("logo", "scratches", "dropouts")
 FACTORS = ("x2", "x4")
 REFERENCES = ("first",)
@@ -27,10 +29,10 @@ class Problem:
     """One scene damaged in one way; its input, masks and truth are folders of PNGs.
 
     Attributes:
-      task: denoise, inpaint, superres or colorize.
-      variant: the sigma in 8-bit units, the kind of hole, the factor, or which frame is the reference.
+      task: denoise, deblock, inpaint, superres or colorize.
+      variant: the sigma in 8-bit units, x264's crf, the kind of hole, the factor, or which frame is the reference.
       scene: the scene's name.
-      folder: where `input/` and `mask/` are, and the peers' results go.
+      folder: where `input/`, `mask/` and `input.mkv` are, and the peers' results go.
       truth: the folder of clean frames.
     """
 
@@ -44,6 +46,11 @@ class Problem:
     def sigma(self) -> float:
         """The noise in 8-bit units."""
         return float(self.variant) if self.task == "denoise" else 0.0
+
+    @property
+    def stream(self) -> Path:
+        """The coded video of which `frames` were decoded, for deblock."""
+        return self.folder / "input.mkv"
 
     @property
     def factor(self) -> int:
@@ -77,7 +84,7 @@ class Problem:
         return np.stack([Image.fromarray(f).resize(size, Image.Resampling.BICUBIC) for f in frames])
 
     def masks(self) -> np.ndarray | None:
-        """What is to be filled, bool `t h w`; None for noise."""
+        """What is to be filled, bool `t h w`; None for noise and blocks."""
         return read_masks(self.folder / "mask") if self.task == "inpaint" else None
 
 
@@ -89,12 +96,19 @@ def make_problem(task: str, variant: str, scene: str, truth: Path, folder: Path)
     if not (folder / "input").exists():
         damage = {
             "denoise": lambda clean: add_noise(clean, problem.sigma, scene),
+            "deblock": lambda clean: _coded(clean, problem),
             "inpaint": lambda clean: cover(clean, problem.masks(), variant),
             "superres": lambda clean: reduce(clean, problem.factor),
             "colorize": grey,
         }
         write_frames(folder / "input", damage[task](problem.clean()))
     return problem
+
+
+def _coded(clean: np.ndarray, problem: Problem) -> np.ndarray:
+    problem.folder.mkdir(parents=True, exist_ok=True)
+    streams.encode(clean, problem.variant, problem.stream)
+    return streams.decode(problem.stream, clean.shape)
 
 
 def reduce(clean: np.ndarray, factor: int) -> np.ndarray:

@@ -19,6 +19,8 @@ def find_scenes(folder: Path) -> dict[str, Path]:
 def read_scene(path: Path, count: int, size: tuple[int, int]) -> np.ndarray:
     """Its first `count` frames, uint8 RGB `t h w 3`, reduced by area to fit (width, height); never enlarged.
 
+    Odd sizes lose a row or a column, for 4:2:0 has none.
+
     Raises:
       ValueError: there are no frames in it.
     """
@@ -28,9 +30,9 @@ def read_scene(path: Path, count: int, size: tuple[int, int]) -> np.ndarray:
     height, width = frames[0].shape[:2]
     scale = min(size[0] / width, size[1] / height)
     if scale < 1:
-        fitted = round(width * scale), round(height * scale)
+        fitted = 2 * round(width * scale / 2), 2 * round(height * scale / 2)
         frames = [cv2.resize(frame, fitted, interpolation=cv2.INTER_AREA) for frame in frames]
-    return np.stack(frames)
+    return np.stack([frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2] for frame in frames])
 
 
 def _video(path: Path, count: int) -> list[np.ndarray]:

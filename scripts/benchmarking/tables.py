@@ -29,7 +29,10 @@ def summarise(figures: Iterable[dict[str, Any]], moving: Set[str]) -> list[dict[
 
 
 def _means(done: list[dict[str, Any]]) -> dict[str, Any]:
-    means = {"psnr": float(np.mean([figure["psnr"] for figure in done])), "scenes": len(done)}
+    means: dict[str, Any] = {"scenes": len(done)}
+    for score in ("psnr", "vmaf", "vmaf_neg"):
+        if all(score in figure for figure in done):
+            means[score] = float(np.mean([figure[score] for figure in done]))
     timed = [figure for figure in done if "seconds_per_frame" in figure]
     if timed:
         means |= {
@@ -67,6 +70,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, str]:
     quality = f"{row['psnr']:.2f}"
     if "psnr_moving" in row:
         quality += f" (moving {row['psnr_moving']:.2f})"
+    if "vmaf" in row:
+        quality += f", VMAF {row['vmaf']:.1f}, NEG {row['vmaf_neg']:.1f}"
     if row.get("failed"):
         quality += f" (failed on {len(row['failed'])})"
     if "seconds_per_frame" not in row:

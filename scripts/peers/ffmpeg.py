@@ -1,4 +1,4 @@
-"""FFmpeg's denoisers, through the static build in PyPI's imageio-ffmpeg, at the best settings that `sweep.py` found."""
+"""FFmpeg's filters, through PyPI's imageio-ffmpeg, at the best settings that `sweep_filters.py` found."""
 
 import dataclasses
 import resource
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from benchmarking import streams
 from benchmarking.problems import Problem
 
 from peers.peer import Restored, missing_modules
@@ -39,6 +40,37 @@ class Filter:
             seconds_per_frame=max(seconds - start_up, 0.0) / max(len(frames) - 1, 1),
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
         )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Deblocker:
+    """One of FFmpeg's deblocking filters; `settings` gives the filter graph for x264's crf."""
+
+    name: str
+    settings: Callable[[float], str]
+    task: str = "deblock"
+    source: str = "PyPI imageio-ffmpeg"
+
+    def missing(self) -> str | None:
+        """What has to be installed before it runs, or None."""
+        return missing_modules(["imageio_ffmpeg"])
+
+    def restore(self, problem: Problem, *, budget: float) -> Restored:
+        """Decodes the stream, whose quantisers the filter is told, through the filter; decoding alone is taken off."""
+        shape = problem.clean().shape
+        _, decoding = _timed(problem, shape, "null")
+        frames, seconds = _timed(problem, shape, self.settings(float(problem.variant)))
+        return Restored(
+            frames=frames,
+            numbers=list(range(len(frames))),
+            seconds_per_frame=max(seconds - decoding, 0.0) / len(frames),
+            peak_memory_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+        )
+
+
+def _timed(problem: Problem, shape: tuple[int, ...], graph: str) -> tuple[np.ndarray, float]:
+    begun = time.perf_counter()
+    return streams.decode(problem.stream, shape, graph), time.perf_counter() - begun
 
 
 def run_filter(graph: str, frames: np.ndarray) -> tuple[np.ndarray, float]:
@@ -79,9 +111,14 @@ def _dctdnoiz(sigma: float) -> str:
     return f"format=rgb24,dctdnoiz=sigma={0.9 * sigma if sigma < 20 else sigma:g}:n=4"
 
 
+_GENTLE = "alpha=0.0245:beta=0.0125:gamma=0.0125:delta=0.0125"
+
 PEERS = [
     Filter(name="hqdn3d", settings=_hqdn3d),
     Filter(name="vaguedenoiser", settings=_vaguedenoiser),
     Filter(name="nlmeans", settings=_nlmeans),
     Filter(name="dctdnoiz", settings=_dctdnoiz),
+    Deblocker(name="spp", settings=lambda crf: "spp=quality=6:qp=4"),
+    Deblocker(name="fspp", settings=lambda crf: "fspp=quality=5:qp=2"),
+    Deblocker(name="deblock", settings=lambda crf: f"deblock=filter=strong:block=8:{_GENTLE}"),
 ]

@@ -20,7 +20,7 @@ PYTHON_VARIABLE = "VDIFF_JAX_PYTHON"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Project:
-    """`python -m vdiff_jax.infer repair` with the weights of one size, sigma given or left to be measured."""
+    """`python -m vdiff_jax.infer repair` with the weights of one size; blind: sigma or the stream is not given."""
 
     name: str
     weights: str
@@ -53,15 +53,9 @@ class Project:
         )
 
     def _run(self, problem: Problem, folder: Path) -> dict:
-        command = [
-            _python(),
-            "-m",
-            "vdiff_jax.infer",
-            "repair",
-            str(problem.folder / "input"),
-            "-o",
-            f"{folder}/result/",
-        ]
+        told = problem.task == "deblock" and not self.blind
+        source = problem.stream if told else problem.folder / "input"
+        command = [_python(), "-m", "vdiff_jax.infer", "repair", str(source), "-o", f"{folder}/result/"]
         command += ["--task", problem.task, "--weights", self.weights, "--report", f"{folder}/report.json", "--quiet"]
         if problem.task == "inpaint":
             command += ["--mask", str(problem.folder / "mask")]
@@ -69,7 +63,7 @@ class Project:
             command += ["--scale", str(problem.factor), "--sigma", "0"]
         elif problem.task == "colorize":
             command += ["--reference", str(problem.reference_file)]
-        elif not self.blind:
+        elif problem.task == "denoise" and not self.blind:
             command += ["--sigma", str(problem.sigma)]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode:
@@ -82,9 +76,9 @@ def _python() -> str:
 
 
 def with_weights(task: str, weights: list[str]) -> list[Project]:
-    """One for each file or size of weights, and for noise one more each that isn't told sigma."""
+    """One for each file or size of weights, and one more each that isn't told sigma or given the coded stream."""
     named = {Path(name).stem: name for name in weights}
     listed = [Project(name=name, weights=path, task=task) for name, path in named.items()]
-    if task == "denoise":
+    if task in ("denoise", "deblock"):
         listed += [Project(name=f"{name} blind", weights=path, task=task, blind=True) for name, path in named.items()]
     return listed

@@ -51,20 +51,52 @@ def overfitted(observation, truth):
     return losses[0], losses[-1]
 
 
+def corrupted(name, clip, seed=5):
+    task = TASKS[name]
+    if task.corrupt is None:
+        return task.corrupt_on_host(np.random.default_rng(seed), np.asarray(clip))
+    return task.corrupt(jax.random.key(seed), clip)
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_network_overfits(name, clip):
-    task = TASKS[name]
-    observation = task.corrupt(jax.random.key(5), clip)
+    observation = corrupted(name, clip)
     first, last = overfitted(observation, rgb_to_ycbcr(clip))
     assert last < 0.35 * first, f"{name}: {first:.5f} -> {last:.5f}"
 
 
-def test_denoise_tells_the_noise_it_added(clip):
-    flat = jnp.full((4, 64, 64, 3), 0.5)
+def test_denoise_tells_the_noise_it_added():
+    """White, a sensor's, correlated and film's, for each brightness by itself where it is told so."""
+    steps = jnp.repeat(jnp.array([0.25, 0.5, 0.75]), 32).reshape(1, 1, 96, 1)
+    flat = jnp.broadcast_to(steps, (4, 64, 96, 3))
+    corrupt = jax.jit(TASKS["denoise"].corrupt)
+    told_apart = 0
+    for seed in range(24):
+        observation = corrupt(jax.random.key(seed), flat)
+        error = np.square(observation.values - rgb_to_ycbcr(flat)).reshape(4, 64, 3, 32, 3)
+        told = np.square(observation.sigma).reshape(4, 64, 3, 32, 3)
+        told_apart += np.ptp(told[0, 0, :, 0, 0]) > 1e-6
+        measured, expected = (np.sqrt(x.mean(axis=(0, 1, 2, 3))) for x in (error, told))
+        np.testing.assert_allclose(expected, measured, rtol=0.25, atol=3e-3)
+    assert 0 < told_apart < 24
+
+
+def test_noise_under_a_codec_is_told_as_the_error_that_is_left(clip):
+    large = jnp.repeat(jnp.repeat(clip, 4, 1), 4, 2)
     for seed in range(3):
-        observation = TASKS["denoise"].corrupt(jax.random.key(seed), flat)
-        measured = jnp.std(observation.values - rgb_to_ycbcr(flat), axis=(0, 1, 2))
-        np.testing.assert_allclose(observation.sigma[0, 0, 0], measured, rtol=0.2, atol=2e-3)
+        observation = TASKS["denoise"].corrupt_on_host(np.random.default_rng(seed), np.asarray(large))
+        left = np.sqrt(np.mean(np.square(observation.values - rgb_to_ycbcr(large)), axis=(0, 1, 2)))
+        np.testing.assert_allclose(observation.sigma[0, 0, 0], left, rtol=0.4)
+
+
+def test_deblock_tells_an_error_that_grows_with_the_one_left(clip):
+    large = jnp.repeat(jnp.repeat(clip, 4, 1), 4, 2)
+    left, told = [], []
+    for seed in range(24):
+        observation = TASKS["deblock"].corrupt_on_host(np.random.default_rng(seed), np.asarray(large))
+        left.append(np.abs(observation.values - rgb_to_ycbcr(large))[..., 0].mean())
+        told.append(observation.sigma[..., 0].mean())
+    assert np.corrcoef(np.log(left), np.log(told))[0, 1] > 0.4
 
 
 def test_inpaint_knows_nothing_in_holes(clip):

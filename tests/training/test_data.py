@@ -31,6 +31,13 @@ def test_example_is_a_function_of_its_number(split, examples):
     assert np.abs(examples(0).clip - examples(1).clip).max() > 0
 
 
+def test_coded_examples_are_the_same_each_time_and_stored_as_420(split):
+    coded = [Examples(split, DATA, {"deblock": 1.0}, seed=3)(4) for _ in range(2)]
+    jax.tree.map(np.testing.assert_array_equal, *coded)
+    for clip in (coded[0].clip, coded[0].observation.values):
+        np.testing.assert_array_equal(clip[:, ::2, ::2, 1:], clip[:, 1::2, 1::2, 1:])
+
+
 def test_shapes_and_ranges(examples):
     for n in range(6):
         observation, clip = examples(n)

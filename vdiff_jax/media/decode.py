@@ -15,11 +15,14 @@ from vdiff_jax.errors import InputError
 from vdiff_jax.media.deinterlace import deinterlaced
 from vdiff_jax.media.pixels import Frame, planes_of
 from vdiff_jax.media.probe import choose_stream, declared_duration, describe, open_container
+from vdiff_jax.media.quantisers import EXPORT, Kinds, frame_quantiser, mean_by_kind, scale_of
 from vdiff_jax.media.video import Seconds, VideoInfo
 
 logger = logging.getLogger(__name__)
 # How far before the wanted time a seek aims: demuxers seek by decoding time, which runs ahead of display.
 SEEK_MARGIN = Fraction(1)
+# Packets whose headers are read for their quantisers.
+HEADERS = 250
 
 
 class VideoSource:
@@ -52,6 +55,7 @@ class VideoSource:
             whole = describe(self._container, self._stream, self._first, path=None if name == "-" else name)
             self._declared_frames = whole.frames
             self.info = self._cut(whole)
+            self._kinds = self._quantisers_of_kinds() if whole.codec == "hevc" and name != "-" else {}
         except BaseException:
             self.close()
             raise
@@ -64,6 +68,8 @@ class VideoSource:
             self._container.close()
             raise
         self._stream.thread_type = "AUTO"
+        if scale_of(self._stream.codec_context.name) is not None:
+            self._stream.codec_context.options = EXPORT
         self._origin = Fraction(self._container.start_time or 0, av.time_base)
         frames = self._decode()
         self._decoded = deinterlaced(frames, self._stream.time_base) if self._deinterlace else frames
@@ -147,7 +153,7 @@ class VideoSource:
         shift = round(info.start / info.time_base)
         limit = None if info.stop is None else (info.stop - info.start) / info.time_base
         step = max(1, round(1 / (info.rate * info.time_base)))
-        count, last, end = 0, None, 0
+        count, last, end, quantiser = 0, None, 0, None
         for decoded in itertools.chain([self._first], self._decoded):
             stamp = decoded.pts if decoded.pts is not None else decoded.dts
             pts = stamp - shift if stamp is not None else (0 if last is None else last + step)
@@ -155,9 +161,19 @@ class VideoSource:
                 break
             pts = pts if last is None else max(pts, last + 1)
             count, last, end = count + 1, pts, pts + (decoded.duration or step)
-            yield Frame(self._planes(decoded), pts, decoded.duration or None)
+            told = self._kinds.get(decoded.pict_type, frame_quantiser(decoded))
+            quantiser = quantiser if told is None else told  # MPEG-2's decoder holds back the last one's
+            yield Frame(self._planes(decoded), pts, decoded.duration or None, quantiser)
         else:
             self._warn_if_short(count, info.start - self._origin + end * info.time_base)
+
+    def _quantisers_of_kinds(self) -> Kinds:
+        """The mean quantiser of each kind of frame where reading begins, for a decoder that doesn't tell it."""
+        with open_container(self._file, self._name) as container:
+            stream = choose_stream(container, self._name)
+            if self._begin > 0:
+                container.seek(round((self._origin + self._begin) / stream.time_base), stream=stream)
+            return mean_by_kind(itertools.islice(container.demux(stream), HEADERS), stream)
 
     def _planes(self, decoded: av.VideoFrame) -> tuple[np.ndarray, ...]:
         """A frame's planes, scaled where the size changes on the way, as FFmpeg's own tools do."""

@@ -82,11 +82,13 @@ class Frame:
         planes: h w each, uint8 or uint16; Y, Cb, Cr or R, G, B or Y; alpha last if there is any.
         pts: when it is shown, in the video's time base; 0 is the start of the video (or of the part that is read).
         duration: how long, in the same unit, where the file says it.
+        quantiser: how coarsely it was coded, on its codec's scale (see `media.quantisers`), where the stream says it.
     """
 
     planes: tuple[np.ndarray, ...]
     pts: int
     duration: int | None = None
+    quantiser: float | None = None
 
 
 def pixel_format(fmt: av.VideoFormat, *, matrix_tag: int = 2, range_tag: int = 0, height: int) -> PixelFormat:

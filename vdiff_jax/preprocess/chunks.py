@@ -53,6 +53,7 @@ class Chunk:
       prepared: the frames themselves, at most n.
       planes: n + 1 frames' planes; what follows the chunk is the last, what is missing repeats the one before.
       valid: n + 1 flags, 1 for a frame that holds something.
+      quantisers: of n + 1 frames, NaN where the stream doesn't tell.
       mask: n + 1 masks, 1 where nothing is known; `None` without a mask.
       colours: of n + 1 frames, as theirs.
       velocity: of the n frames.
@@ -63,6 +64,7 @@ class Chunk:
     prepared: list[Prepared]
     planes: tuple[np.ndarray, ...]
     valid: Float[np.ndarray, " n1"]
+    quantisers: Float[np.ndarray, " n1"]
     mask: Bool[np.ndarray, "n1 h w"] | None
     colours: Float[np.ndarray, "n1 h w 3"] | None
     velocity: Float[np.ndarray, "n hv wv 4"]
@@ -125,6 +127,7 @@ def _chunk(
         prepared=items,
         planes=tuple(np.stack(planes) for planes in zip(*(item.frame.planes for item in line))),
         valid=np.array([*(float(i.holds) for i in items), *[0.0] * missing, float(after is not None)], np.float32),
+        quantisers=np.array([item.frame.quantiser for item in line], np.float32),
         mask=None if items[0].mask is None else np.stack([item.mask for item in line]),
         colours=None if items[0].colours is None else np.stack([item.colours for item in line]),
         velocity=np.concatenate([field, np.zeros((missing, *field.shape[1:]), np.float32)]),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from vdiff_jax.media import Frame, PixelFormat
 from vdiff_jax.preprocess.chunks import chunks, prepare
@@ -30,7 +30,7 @@ def fill(network: Weights, moments: Iterable[tuple[RGB, Bool[np.ndarray, "h w"]]
     first = next(moments, None)
     if first is None:
         return
-    restorer = Restorer(network, SameSize(_PIXELS, first[0].shape[:2]), np.zeros(3))
+    restorer = Restorer(network, SameSize(_PIXELS, first[0].shape[:2]), _no_error)
     masks: list[np.ndarray] = []
 
     def frames() -> Iterator[Frame]:
@@ -49,7 +49,7 @@ def fill(network: Weights, moments: Iterable[tuple[RGB, Bool[np.ndarray, "h w"]]
 
 def bridge(network: Weights, first: RGB, second: RGB, count: int) -> list[RGB]:
     """`count` frames between two, of which the network knows nothing but the two and how far away they are."""
-    restorer = Restorer(network, SameSize(_PIXELS, first.shape[:2]), np.zeros(3))
+    restorer = Restorer(network, SameSize(_PIXELS, first.shape[:2]), _no_error)
     ends = [_frame(first, 0), _frame(second, 1)]
     prepared = prepare(ends, itertools.repeat(None), _PIXELS, restorer.multiple)
     # Two clips are two shots; between these two frames the one is to become the other.
@@ -60,3 +60,7 @@ def bridge(network: Weights, first: RGB, second: RGB, count: int) -> list[RGB]:
 
 def _frame(picture: RGB, pts: int) -> Frame:
     return Frame(planes=tuple(np.moveaxis(picture, -1, 0)), pts=pts)
+
+
+def _no_error(quantisers: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 3"]:
+    return np.zeros((len(quantisers), 3), np.float32)

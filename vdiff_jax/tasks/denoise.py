@@ -1,41 +1,100 @@
 """Denoise: everything is known, with an error."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from vdiff_jax.corruption.noise import gaussian, quantise
+from vdiff_jax.corruption.coding import coded
+from vdiff_jax.corruption.noise import camera_sigma, coloured, gaussian, grain_sigma, quantise, white
 from vdiff_jax.observation import Observation
-from vdiff_jax.preprocess.colour import noise_in_ycbcr, rgb_to_ycbcr
+from vdiff_jax.preprocess.colour import from_rgb, noise_in_ycbcr, rgb_to_ycbcr
+from vdiff_jax.preprocess.grids import average, repeat
 from vdiff_jax.tasks.task import Task
 
 STRONGEST = 55 / 255
 """The strongest noise that is trained for."""
+KINDS = (0.7, 0.1, 0.1, 0.1)
+"""The shares of white, a sensor's, correlated noise and film's grain."""
+CODED = 0.1
+"""The share of the clips whose noise went through a codec."""
 
 
 def observe(
-    clip: Float[Array, "t h w 3"], sigma: Float[Array, "3"], *, known: Float[Array, "t h w 1"] | None = None
+    clip: Float[Array, "t h w 3"], sigma: Float[Array, "*t 3"], *, known: Float[Array, "t h w 1"] | None = None
 ) -> Observation:
-    """A Y'CbCr clip whose three channels have noise of `sigma`, known everywhere or where `known` is 1."""
+    """A Y'CbCr clip whose three channels have noise of `sigma`, of all frames or each; known where `known` is 1."""
     known = jnp.ones((*clip.shape[:-1], 1)) if known is None else known
     known = jnp.broadcast_to(known, clip.shape)
     return Observation(
         values=clip * known,
         known=known,
-        sigma=jnp.broadcast_to(sigma.reshape(1, 1, 1, 3), clip.shape),
+        sigma=jnp.broadcast_to(sigma.reshape(-1, 1, 1, 3), clip.shape),
         time=jnp.arange(clip.shape[0], dtype=jnp.float32),
     )
 
 
 def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
-    """White R'G'B' noise of sigma 0 to 55, three times out of four clipped and rounded to 8 bits as in a file."""
-    sigma_key, noise_key, store_key, told_key = jax.random.split(key, 4)
+    """Noise of sigma 0 to 55, mostly white, three times out of four clipped and rounded to 8 bits as in a file.
+
+    Of noise that depends on brightness sigma is told for each place or, half the time, as one figure.
+    """
+    sigma_key, noise_key, store_key, told_key, kind_key, place_key = jax.random.split(key, 6)
     sigma = STRONGEST * jax.random.uniform(sigma_key)
-    noisy = gaussian(noise_key, clip, sigma)
+    kind = jax.random.choice(kind_key, len(KINDS), p=jnp.array(KINDS))
+    noise, expected = jax.lax.switch(kind, [_white, _camera, _correlated, _grain], noise_key, clip, sigma)
+    noisy = clip + noise
     noisy = jnp.where(jax.random.bernoulli(store_key, 0.75), quantise(noisy), noisy)
+    everywhere = jnp.sqrt(jnp.mean(expected**2, axis=(0, 1, 2), keepdims=True))
+    expected = jnp.where(jax.random.bernoulli(place_key), expected, everywhere)
     # What is told of sigma is a little off, as an estimate is.
-    told = sigma * jnp.exp(0.05 * jax.random.normal(told_key))
-    return observe(rgb_to_ycbcr(noisy), told * noise_in_ycbcr(1.0))
+    told = expected * jnp.exp(0.05 * jax.random.normal(told_key))
+    observation = observe(rgb_to_ycbcr(noisy), jnp.zeros(3))
+    return dataclasses.replace(observation, sigma=told)
 
 
-TASK = Task(name="denoise", corrupt=corrupt)
+def corrupt_by_codec(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Observation:
+    """Noise of sigma 0 to 40 under a codec, which keeps some of it; what is told is about the error that is left."""
+    key = jax.random.key(int(rng.integers(2**31)))
+    noisy = np.asarray(quantise(gaussian(key, jnp.asarray(clip), rng.uniform(0, 40 / 255))))
+    decoded = coded(rng, noisy).clip
+    error = np.sqrt(np.mean((decoded - np.asarray(rgb_to_ycbcr(jnp.asarray(clip)))) ** 2, axis=(0, 1, 2)))
+    return observe(jnp.asarray(decoded), jnp.asarray(error * np.exp(0.1 * rng.normal()), jnp.float32))
+
+
+def _white(key, clip, sigma):
+    return sigma * white(key, clip.shape), jnp.broadcast_to(sigma * noise_in_ycbcr(1.0), clip.shape)
+
+
+def _camera(key, clip, sigma):
+    share_key, key = jax.random.split(key)
+    shot = jnp.sqrt(jax.random.uniform(share_key, minval=0.5))
+    read = sigma * jnp.sqrt(1 - shot**2)
+    variance = camera_sigma(_around(clip), read, shot * sigma) ** 2 @ jnp.asarray(from_rgb("bt601").T ** 2)
+    return camera_sigma(clip, read, shot * sigma) * white(key, clip.shape), jnp.sqrt(variance)
+
+
+def _correlated(key, clip, sigma):
+    width_key, key = jax.random.split(key)
+    noise = coloured(key, clip.shape, jax.random.uniform(width_key, minval=0.3, maxval=1.0))
+    return sigma * noise, jnp.broadcast_to(sigma * noise_in_ycbcr(1.0), clip.shape)
+
+
+def _grain(key, clip, sigma):
+    """The same in all three colours, so that chroma has none."""
+    width_key, key = jax.random.split(key)
+    noise = coloured(key, (*clip.shape[:3], 1), jax.random.uniform(width_key, minval=0.4, maxval=1.2))
+    luma = rgb_to_ycbcr(clip)[..., :1]
+    expected = grain_sigma(_around(luma), sigma)
+    noise = jnp.broadcast_to(grain_sigma(luma, sigma) * noise, clip.shape)
+    return noise, jnp.concatenate([expected, jnp.zeros_like(clip[..., 1:])], axis=-1)
+
+
+def _around(clip: Float[Array, "t h w c"]) -> Float[Array, "t h w c"]:
+    """The brightness around a pixel, which noise leaves as it is."""
+    return repeat(average(clip, 4), 4)
+
+
+TASK = Task(name="denoise", corrupt=corrupt, corrupt_on_host=corrupt_by_codec, share_on_host=CODED)

@@ -72,7 +72,7 @@ class Enlargement:
         if not self._whole:
             chroma = [pad(self._chroma(plane)[..., None], multiple) for plane in given.planes[1:3]]
             clip = jnp.concatenate([clip[..., :1], *chroma], axis=-1)
-        observation = observe(clip, self.scale, given.sigma, whole=self._whole)
+        observation = observe(clip, self.scale, given.sigma[0], whole=self._whole)
         known = everywhere(given, clip)
         return dataclasses.replace(observation, values=clip * known, known=known, time=given.time)
 

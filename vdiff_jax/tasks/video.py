@@ -26,7 +26,7 @@ class Given:
         no task asks for them.
       velocity: of the n frames, as an Observation's.
       time: `n1`, in frame intervals.
-      sigma: the expected error of Y', Cb and Cr, in levels.
+      sigma: `n1 3`, the expected error of Y', Cb and Cr, in levels.
     """
 
     planes: Leaf
@@ -90,6 +90,6 @@ def everywhere(given: Given, clip: Float[Array, "n1 hp wp 3"]) -> Float[Array, "
     return jnp.broadcast_to(given.valid.reshape(-1, 1, 1, 1), clip.shape)
 
 
-def like(channels: Float[Array, "3"], clip: Float[Array, "n1 hp wp 3"]) -> Float[Array, "n1 hp wp 3"]:
-    """One number a channel, for every sample of a clip."""
-    return jnp.broadcast_to(channels.reshape(1, 1, 1, 3), clip.shape)
+def like(channels: Float[Array, "n1 3"], clip: Float[Array, "n1 hp wp 3"]) -> Float[Array, "n1 hp wp 3"]:
+    """One number a frame and channel, for every sample of a clip."""
+    return jnp.broadcast_to(channels.reshape(-1, 1, 1, 3), clip.shape)

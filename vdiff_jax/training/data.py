@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 import grain
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from vdiff_jax.config import Data
+from vdiff_jax.corruption.storage import subsampled
 from vdiff_jax.observation import VELOCITY_GRID, Observation
 from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.preprocess.motion import see, velocity
@@ -48,8 +50,8 @@ class Examples:
         self._photos, self._shots = split.photos, long or split.videos
         self._names = list(tasks)
         self._shares = np.array(list(tasks.values())) / sum(tasks.values())
-        self._corrupt = {name: _on_host(TASKS[name].corrupt) for name in tasks}
-        self._stored = {name: _on_host(TASKS[name].stored) for name in tasks}
+        self._corrupt = {name: _compiled(TASKS[name].corrupt) for name in tasks if TASKS[name].corrupt}
+        self._stored = {name: _compiled(TASKS[name].stored) for name in tasks}
         of_photos = {name: n for name, n in data.balance.items() if name in ("brightness", "texture")}
         still = [balance.measure(photo[None]) if of_photos else {} for photo in split.photos]
         self._photo_weights = balance.weights(still, of_photos)
@@ -63,11 +65,7 @@ class Examples:
         draw = self.draw(index)
         rng = np.random.default_rng([self._seed, index])
         clip = np.asarray(self._clean(rng, draw), np.float32) / 255
-        name = self._names[draw.task]
-        observation = self._corrupt[name](jax.random.fold_in(jax.random.key(self._seed), index), clip)
-        truth = _truth(clip)
-        if rng.random() < SUBSAMPLED:
-            observation, truth = self._stored[name](observation, truth)
+        observation, truth = self._corrupted(self._names[draw.task], rng, index, clip)
         observation = jax.tree.map(np.asarray, observation)
         seen = [
             see(luma, known, time=float(time))
@@ -76,6 +74,15 @@ class Examples:
         reduction = np.ones((len(clip), 3), np.float32) if observation.reduction is None else observation.reduction
         observation = dataclasses.replace(observation, velocity=velocity(seen), reduction=reduction)
         return Example(observation, np.asarray(truth))
+
+    def _corrupted(self, name: str, rng: np.random.Generator, index: int, clip: Float[np.ndarray, "t h w 3"]):
+        """What is known of the clip, and the clip as it should come out."""
+        task, truth = TASKS[name], _truth(clip)
+        on_host, stored = rng.random(2)
+        if task.corrupt_on_host is not None and on_host < task.share_on_host:
+            return task.corrupt_on_host(rng, clip), subsampled(jnp.asarray(truth))
+        observation = self._corrupt[name](jax.random.fold_in(jax.random.key(self._seed), index), clip)
+        return self._stored[name](observation, truth) if stored < SUBSAMPLED else (observation, truth)
 
     def draw(self, index: int) -> Draw:
         """What example number `index` is made of."""
@@ -141,7 +148,7 @@ def _truth(clip: Float[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t h w 3"]:
     return clip @ from_rgb("bt601").T + np.array([0, 0.5, 0.5], np.float32)
 
 
-def _on_host(function: Callable) -> Callable:
+def _compiled(function: Callable) -> Callable:
     """The function compiled for the CPU, where its result is needed to measure motion, one thread at a time."""
     compiled = jax.jit(function)
     lock = threading.Lock()

@@ -62,6 +62,11 @@ def load(weights: str | Path) -> Weights:
     return Weights(definition, _filled(params, tensors, str(weights)), about)
 
 
+def trained_tasks(weights: Weights) -> frozenset[str]:
+    """The tasks that weights were trained on, as far as the file says."""
+    return frozenset(json.loads(weights.about.get("config", "{}")).get("train", {}).get("tasks", {}))
+
+
 def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, str]) -> None:
     """Writes parameters to a safetensors file, beside it first."""
     tensors = {name: np.asarray(leaf, np.float32) for name, leaf in _named(params)}

@@ -1,0 +1,72 @@
+"""Streams for the deblocking problems, and VMAF: through the static FFmpeg in PyPI's imageio-ffmpeg."""
+
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarking.scenes import write_frames
+
+MODELS = {"vmaf": "version=vmaf_v0.6.1", "vmaf_neg": "version=vmaf_v0.6.1neg"}
+_QUANTISERS = ["-export_side_data", "venc_params"]
+"""So that FFmpeg's filters learn them from the stream."""
+_TO_RGB = "scale=in_color_matrix=bt709:flags=bilinear+accurate_rnd,format=rgb24"
+
+
+def encode(frames: np.ndarray, crf: str, path: Path) -> None:
+    """x264, preset medium, 4:2:0; the frames are even in size."""
+    partial = path.with_name(f"part.{path.name}")
+    colours = ["-vf", "scale=out_color_matrix=bt709:flags=area+accurate_rnd,format=yuv420p", "-colorspace", "bt709"]
+    ffmpeg([*_raw(frames), "-i", "-", *colours, "-c:v", "libx264", "-crf", crf, str(partial)], frames.tobytes())
+    partial.rename(path)
+
+
+def decode(path: Path, shape: tuple[int, ...], graph: str = "null") -> np.ndarray:
+    """A stream's frames, through a filter graph, as uint8 RGB of this shape `t h w 3`."""
+    pictures = ffmpeg([*_QUANTISERS, "-i", str(path), "-vf", f"{graph},{_TO_RGB}", "-f", "rawvideo", "-"])
+    return np.frombuffer(pictures, np.uint8).reshape(shape)
+
+
+def vmaf(frames: np.ndarray, clean: np.ndarray) -> dict[str, float]:
+    """Mean VMAF and VMAF NEG, 0 to 100, of uint8 RGB `t h w 3`."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = {"frames": frames, "clean": clean}
+        for name, pictures in names.items():
+            write_frames(Path(folder) / name, pictures)
+        inputs = [part for name in names for part in ("-i", f"{folder}/{name}/%05d.png")]
+        planes = "[0:v]format=yuv420p[a];[1:v]format=yuv420p[b];[a][b]"
+        said = {
+            key: _log([*inputs, "-lavfi", f"{planes}libvmaf=n_threads=2:model={model}"])
+            for key, model in MODELS.items()
+        }
+    return {key: float(re.search(r"VMAF score: ([\d.]+)", text)[1]) for key, text in said.items()}
+
+
+def ffmpeg(arguments: list[str], piped: bytes = b"") -> bytes:
+    """Runs it in two threads and returns what it writes to stdout.
+
+    Raises:
+      RuntimeError: it failed; the message is its own.
+    """
+    return _run(["-loglevel", "error", *arguments], piped).stdout
+
+
+def _log(arguments: list[str]) -> str:
+    return _run(["-loglevel", "info", *arguments, "-f", "null", "-"], b"").stderr.decode()
+
+
+def _run(arguments: list[str], piped: bytes) -> subprocess.CompletedProcess:
+    import imageio_ffmpeg
+
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-filter_threads", "2", "-threads", "2", *arguments]
+    run = subprocess.run(command, input=piped, capture_output=True, check=False)
+    if run.returncode:
+        raise RuntimeError(f"ffmpeg {' '.join(arguments)}: {run.stderr.decode().strip()[-500:]}")
+    return run
+
+
+def _raw(frames: np.ndarray) -> list[str]:
+    height, width = frames.shape[1:3]
+    return ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", "25"]

@@ -1,0 +1,83 @@
+"""Measures what `vdiff_jax/preprocess/coding.py` holds: the error behind a quantiser, and what gives it away.
+
+    python scripts/measure_coding.py CLIPS [--draws 400]
+
+Cuts small clips from the first frames of the videos in CLIPS and from its photographs, both reduced until they are
+clean, codes them as training does, and prints for each codec the line through log2 of the error (8-bit levels) over the
+quantiser, for Y', Cb and Cr, and the weights by which the frames alone tell it, both by least squares.
+"""
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+from benchmarking.scenes import PICTURES, VIDEOS
+
+from vdiff_jax.corruption.coding import coded, rgb_to_stored
+from vdiff_jax.preprocess.coding import features, heights
+
+FRAMES, SIDE = 6, 176
+
+
+def main() -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("--draws", type=int, default=400)
+    options = parser.parse_args()
+    rng = np.random.default_rng(0)
+    clips = [clip for path in sorted(options.clips.rglob("*")) for clip in _clips(path, rng)]
+    rows = [_measured(rng, clips[int(rng.integers(len(clips)))]) for _ in range(options.draws)]
+    for codec in sorted({row[0] for row in rows}):
+        height = np.concatenate([heights(codec, row[1]) for row in rows if row[0] == codec])
+        error = np.log2(np.concatenate([row[2] for row in rows if row[0] == codec]))
+        lines, rest, *_ = np.linalg.lstsq(np.stack([np.ones_like(height), height], axis=1), error, rcond=None)
+        spread = np.sqrt(rest / len(height)).round(2)
+        print(f'    "{codec}": {lines.round(4).tolist()},  # log2 spread {spread.tolist()}, {len(height)} frames')
+    seen = np.array([[*row[3], 1.0] for row in rows])
+    error = np.log2(np.array([np.sqrt(np.mean(row[2][:, 0] ** 2)) for row in rows]))
+    half = np.arange(len(rows)) % 2 == 0
+    weights = np.linalg.lstsq(seen[half], error[half], rcond=None)[0]
+    spread = np.std(error[~half] - seen[~half] @ weights)
+    print(f"    {np.linalg.lstsq(seen, error, rcond=None)[0].round(3).tolist()}")
+    print(f"log2 spread on the other half {spread:.2f}, of the error itself {np.std(error):.2f}")
+
+
+def _clips(path: Path, rng: np.random.Generator) -> list[np.ndarray]:
+    """R'G'B' clips in [0, 1] cut from a file."""
+    if path.suffix.lower() in VIDEOS:
+        capture = cv2.VideoCapture(str(path))
+        frames = [frame for read, frame in (capture.read() for _ in range(FRAMES)) if read]
+        capture.release()
+    elif path.suffix.lower() in PICTURES and rng.random() < 0.2:
+        frames = [cv2.imread(str(path))]
+    else:
+        return []
+    if len(frames) not in (1, FRAMES) or min(frames[0].shape[:2]) < 2 * SIDE:
+        return []
+    scale = max(SIDE + 40, min(frames[0].shape[0] // 2, 360)) / frames[0].shape[0]
+    frames = [cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1] for frame in frames]
+    return [_cut(frames, rng) for _ in range(1 if len(frames) == 1 else 3)]
+
+
+def _cut(frames: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """A crop of a video, or of a photograph seen by a moving camera."""
+    room = np.array(frames[0].shape[:2]) - SIDE
+    drift = rng.integers(0, np.minimum(5, room // FRAMES) + 1) if len(frames) == 1 else np.zeros(2, int)
+    start = rng.integers(0, room - drift * (FRAMES - 1) + 1)
+    places = [start + n * drift for n in range(FRAMES)]
+    shown = frames * FRAMES if len(frames) == 1 else frames
+    clip = np.stack([f[y : y + SIDE, x : x + SIDE] for f, (y, x) in zip(shown, places)])
+    return clip.astype(np.float32) / 255
+
+
+def _measured(rng: np.random.Generator, clip: np.ndarray) -> tuple:
+    """The codec, and each frame's quantiser and error of Y', Cb and Cr in 8-bit levels; the frames' features."""
+    video = coded(rng, clip)
+    error = 255 * np.sqrt(np.mean((video.clip - rgb_to_stored(clip)) ** 2, axis=(1, 2)))
+    return video.codec, video.quantisers, np.maximum(error, 0.1), features(video.clip[..., 0])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""What video codecs do to a clip: H.264, HEVC, VP9 and MPEG-2 over the range of rates that people use. On the host."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.media.recode import codecs, recode
+from vdiff_jax.preprocess.colour import from_rgb
+
+STORED = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
+_GRID = 16
+"""Codecs' blocks lie on a grid of at most this many pixels, or of a multiple of it."""
+_LEAD = 6
+"""Frames that may be coded before the clip, so that it begins anywhere in a group of pictures."""
+
+
+class Coded(NamedTuple):
+    """A clip as it was decoded.
+
+    Attributes:
+      clip: Y'CbCr in [0, 1], each chroma sample shown as the 2×2 pixels it stands for.
+      codec: on whose scale the quantisers are.
+      quantisers: of each frame.
+    """
+
+    clip: Float[np.ndarray, "t h w 3"]
+    codec: str
+    quantisers: Float[np.ndarray, " t"]
+
+
+def coded(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Coded:
+    """An R'G'B' clip in [0, 1] through a codec at random: any quality, place on the block grid and in the GOP.
+
+    Height and width are even.
+    """
+    there = [codec for codec in _SHARES if codec in codecs()]
+    shares = np.array([_SHARES[codec] for codec in there])
+    codec = there[rng.choice(len(there), p=shares / shares.sum())]
+    options = _SETTINGS[codec](rng)
+    lead = int(rng.integers(0, min(_LEAD, len(clip) - 1) + 1))
+    top, left = (2 * int(n) for n in rng.integers(0, _GRID // 2, 2))
+    planes = [_shifted(planes_of_rgb(frame), top, left) for frame in (*clip[lead:0:-1], *clip)]
+    frames = [Frame(picture, number) for number, picture in enumerate(planes)]
+    shown = recode(frames, STORED, codec, options)[lead:]
+    quantisers = np.array([frame.quantiser for frame in shown], np.float32)
+    return Coded(np.stack([clip_of(frame.planes)[top:, left:] for frame in shown]), codec, quantisers)
+
+
+def planes_of_rgb(frame: Float[np.ndarray, "h w 3"]) -> tuple[UInt8[np.ndarray, "..."], ...]:
+    """8-bit 4:2:0 planes of limited range."""
+    ycbcr = frame @ from_rgb("bt601").T
+    small = cv2.resize(ycbcr[..., 1:], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    luma, chroma = 16 + 219 * ycbcr[..., 0], 128 + 224 * small
+    return tuple(_round(plane) for plane in (luma, chroma[..., 0], chroma[..., 1]))
+
+
+def clip_of(planes: tuple[UInt8[np.ndarray, "..."], ...]) -> Float[np.ndarray, "h w 3"]:
+    """Such planes as Y'CbCr in [0, 1], chroma repeated."""
+    luma = (planes[0].astype(np.float32) - 16) / 219
+    chroma = [(plane.astype(np.float32) - 128) / 224 + 0.5 for plane in planes[1:]]
+    return np.stack([luma, *(plane.repeat(2, 0).repeat(2, 1) for plane in chroma)], axis=-1)
+
+
+def rgb_to_stored(clip: Float[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t h w 3"]:
+    """An R'G'B' clip as it would be decoded were coding without loss."""
+    return np.stack([clip_of(planes_of_rgb(frame)) for frame in clip])
+
+
+def _shifted(planes: tuple[np.ndarray, ...], top: int, left: int) -> tuple[np.ndarray, ...]:
+    """The picture continued upwards and to the left."""
+    steps = (1, 2, 2)
+    return tuple(np.pad(p, ((top // n, 0), (left // n, 0)), mode="reflect") for p, n in zip(planes, steps))
+
+
+def _round(plane: np.ndarray) -> UInt8[np.ndarray, "h w"]:
+    return np.clip(plane + 0.5, 0, 255).astype(np.uint8)
+
+
+def _h264(rng: np.random.Generator) -> dict[str, str]:
+    """Short clips are coded coarser than long ones of the same crf, so that it reaches lower than people go."""
+    params = f"bframes={rng.integers(0, 4)}:keyint={rng.choice([8, 30, 250])}"
+    if rng.random() < 0.1:
+        params += ":no-deblock=1"
+    preset = str(rng.choice(["superfast", "veryfast", "medium"]))
+    return {"preset": preset, "crf": f"{rng.uniform(14, 44):.1f}", "x264-params": params}
+
+
+def _hevc(rng: np.random.Generator) -> dict[str, str]:
+    params = f"log-level=none:pools=none:frame-threads=1:rc-lookahead=6:wpp=0:keyint={rng.choice([8, 30, 250])}"
+    preset = str(rng.choice(["ultrafast", "superfast", "fast"]))
+    return {"preset": preset, "crf": f"{rng.uniform(14, 44):.1f}", "x265-params": params}
+
+
+def _vp9(rng: np.random.Generator) -> dict[str, str]:
+    speed = {"deadline": "realtime", "cpu-used": "7", "lag-in-frames": "0"} if rng.random() < 0.5 else {"cpu-used": "5"}
+    return {"crf": str(rng.integers(18, 64)), "b": "0", "g": str(rng.choice([8, 30, 128])), **speed}
+
+
+def _mpeg2(rng: np.random.Generator) -> dict[str, str]:
+    scale = str(round(2 ** rng.uniform(1, 4.95)))
+    return {"qmin": scale, "qmax": scale, "bf": str(rng.integers(0, 3)), "g": str(rng.choice([6, 12, 15]))}
+
+
+_SHARES = {"h264": 0.45, "hevc": 0.2, "vp9": 0.15, "mpeg2video": 0.2}
+_SETTINGS: dict[str, Callable[[np.random.Generator], dict[str, str]]] = {
+    "h264": _h264,
+    "hevc": _hevc,
+    "vp9": _vp9,
+    "mpeg2video": _mpeg2,
+}

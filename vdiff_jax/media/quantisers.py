@@ -1,0 +1,86 @@
+"""How coarsely a video was coded, read from its stream: the quantiser of each frame, on its codec's own scale.
+
+H.264: QP, 0 to 51. HEVC: the slices' QP, 0 to 51. VP9: the base index, 0 to 255. MPEG-1, 2 and 4: the quantiser scale,
+2 to 62 (twice the code of 1 to 31). A step of 6 in QP doubles the quantiser's step; MPEG's is its scale itself.
+"""
+
+import re
+import threading
+from collections.abc import Iterable
+
+import av
+import numpy as np
+
+SCALES = {
+    **dict.fromkeys(("h264", "hevc", "vp9"), None),
+    "mpeg1video": "mpeg2video",
+    "mpeg2video": None,
+    "mpeg4": "mpeg2video",
+}
+"""The codecs whose quantisers can be read; those that share another's scale name it."""
+EXPORT = {"export_side_data": "venc_params"}
+"""The decoder's option that makes it tell."""
+_PictureType = av.video.frame.PictureType
+Kinds = dict[int, float]
+"""A quantiser for each of FFmpeg's picture types."""
+# HEVC's slice types.
+_KIND = {2: _PictureType.I, 1: _PictureType.P, 0: _PictureType.B}
+_FIELD = re.compile(r"(init_qp_minus26|slice_type|slice_qp_delta)\s+[01]+ = (-?\d+)")
+_log_level = threading.Lock()
+
+
+def scale_of(codec: str) -> str | None:
+    """The codec on whose scale a codec's quantisers are told; None if they can't be read."""
+    return (SCALES[codec] or codec) if codec in SCALES else None
+
+
+def frame_quantiser(frame: av.VideoFrame) -> float | None:
+    """The mean over the frame's blocks, where the decoder told them."""
+    parameters = frame.side_data.get(av.sidedata.sidedata.Type.VIDEO_ENC_PARAMS)
+    if parameters is None:
+        return None
+    if not parameters.nb_blocks:
+        return float(parameters.qp)
+    words = parameters.block_size // 4
+    blocks = np.frombuffer(parameters, np.int32, parameters.nb_blocks * words, offset=parameters.blocks_offset)
+    return float(parameters.qp + blocks.reshape(-1, words)[:, 4].mean())
+
+
+def slice_quantisers(packets: Iterable[av.Packet], stream: av.VideoStream | str) -> dict[int, tuple[int, float]]:
+    """Picture type and QP of each HEVC packet's first slice, by pts: FFmpeg's decoder doesn't export them.
+
+    The packets are used up.
+
+    FFmpeg's filter `trace_headers` writes each header's fields to the log, from where they are taken.
+    """
+    found: dict[int, tuple[int, float]] = {}
+    start = 26
+    with _log_level, av.logging.Capture() as lines:
+        before = av.logging.get_level()
+        av.logging.set_level(av.logging.INFO)
+        try:
+            tracer = av.BitStreamFilterContext("trace_headers", stream)
+            for packet in packets:
+                pts = packet.pts
+                if not packet.size or pts is None:
+                    continue
+                tracer.filter(packet)  # which empties the packet
+                fields = [(m[1], int(m[2])) for _, _, line in lines if (m := _FIELD.search(line))]
+                lines.clear()
+                start = next((26 + value for name, value in fields if name == "init_qp_minus26"), start)
+                kind = next((value for name, value in fields if name == "slice_type"), None)
+                delta = next((value for name, value in fields if name == "slice_qp_delta"), None)
+                if kind is not None and delta is not None:
+                    found[pts] = (_KIND[kind], float(start + delta))
+        finally:
+            av.logging.set_level(before)
+    return found
+
+
+def mean_by_kind(packets: Iterable[av.Packet], stream: av.VideoStream) -> Kinds:
+    """The mean QP of HEVC's I, P and B frames; empty if the headers can't be read."""
+    try:
+        found = slice_quantisers(packets, stream).values()
+    except av.FFmpegError:
+        return {}
+    return {kind: float(np.mean([qp for k, qp in found if k == kind])) for kind, _ in found}
