@@ -129,14 +129,19 @@ def batches(examples: Examples, data: Data, *, process: int = 0, processes: int 
     return own.to_iter_dataset(grain.ReadOptions(num_threads=data.threads, prefetch_buffer_size=4))
 
 
-def shapes(data: Data, tasks: dict[str, float]) -> Example:
-    """What an example's arrays are, without making one."""
+def shapes(data: Data) -> Example:
+    """What an example's arrays are, whatever its task, without making one."""
     side, frames = data.patch, data.frames
-    clip = jax.ShapeDtypeStruct((frames, side, side, 3), np.float32)
-    observation = jax.eval_shape(TASKS[next(iter(tasks))].corrupt, jax.random.key(0), clip)
-    field = jax.ShapeDtypeStruct((frames, side // VELOCITY_GRID, side // VELOCITY_GRID, 4), np.float32)
-    reduced = observation.reduced if len(tasks) == 1 else None
-    return Example(dataclasses.replace(observation, velocity=field, reduced=reduced), clip)
+
+    def array(*shape: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, np.float32)
+
+    clip = array(frames, side, side, 3)
+    field = array(frames, side // VELOCITY_GRID, side // VELOCITY_GRID, 4)
+    reduction = array(frames, 3)
+    return Example(
+        Observation(values=clip, known=clip, sigma=clip, time=array(frames), velocity=field, reduction=reduction), clip
+    )
 
 
 def stack(examples: list[Example]) -> Example:

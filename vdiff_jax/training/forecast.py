@@ -111,7 +111,7 @@ def _arguments(config: Config, state: State, clips: int) -> tuple[State, Any]:
     def stacked(*before: int):
         return lambda leaf: jax.ShapeDtypeStruct((devices, *before, *leaf.shape), jnp.result_type(leaf))
 
-    return jax.tree.map(stacked(), state), jax.tree.map(stacked(clips), shapes(config.data, config.train.tasks))
+    return jax.tree.map(stacked(), state), jax.tree.map(stacked(clips), shapes(config.data))
 
 
 def _check_memory(cost: Cost) -> None:
