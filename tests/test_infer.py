@@ -112,8 +112,8 @@ def test_bad_input_is_one_named_line(tmp_path, capsys, arguments, says):
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("no video " * 100)
     iio.imwrite(tmp_path / "small.png", np.full((9, 9), 255, np.uint8))
-    before = sorted(tmp_path.iterdir())
     iio.imwrite(tmp_path / "coloured.png", np.random.default_rng(0).integers(0, 256, (270, 480, 3), np.uint8))
+    before = sorted(tmp_path.iterdir())
     # The command and its sigma are given, so that nothing is measured before the error.
     code = infer.main(["repair", *(a.format(folder=tmp_path) for a in arguments)])
     error = capsys.readouterr().err.strip()

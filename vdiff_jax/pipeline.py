@@ -43,7 +43,7 @@ def repair(
     *,
     task: str = "auto",
     mask: str | Path | None = None,
-    sigma: float | None = None,
+    sigma: float | int | None = None,
     fps: Fraction | float | None = None,
     slow: Fraction | float | None = None,
     scale: int | None = None,

@@ -208,6 +208,8 @@ def _plan_superres(
     why = f"{small[1]}x{small[0]} to {target[1]}x{target[0]} through {factor} times the size; {why}"
     job = Enlargement(pixels, small, factor, target)
     check_memory(job.network_size, job.target)
+    if target[0] > small[0] * factor:
+        log.warning("%dx%d is more than %d times larger: the rest is interpolated", *target[::-1], factor)
     return Plan(
         tasks=("superres",), weights=weights, sigma=channels, sigma_rgb=_rgb(channels, pixels), why=why, job=job
     )
@@ -245,8 +247,6 @@ def _enlargement(
         raise OptionError(
             f"the size {size[1]}x{size[0]} is no enlargement of {small[1]}x{small[0]}: superres only makes larger"
         )
-    if times > FACTORS[-1]:
-        log.warning("%dx%d is more than %d times larger: the rest is interpolated", *size[::-1], FACTORS[-1])
     return next((factor for factor in FACTORS if factor >= times), FACTORS[-1]), size
 
 

@@ -107,6 +107,7 @@ def test_weights_of_a_run_load(whole):
     assert json.loads(about["network"])["widths"] == list(SIZES["tiny"].widths)
 
 
+@pytest.mark.slow
 def test_killed_at_a_random_moment_and_resumed_gives_the_losses_of_never_stopped(footage, whole, tmp_path):
     moment = random.randint(2, 15)
     process = subprocess.Popen(command(footage, tmp_path / "run"), stderr=subprocess.DEVNULL, env=environment(footage))
@@ -117,12 +118,13 @@ def test_killed_at_a_random_moment_and_resumed_gives_the_losses_of_never_stopped
     assert losses(tmp_path / "run") == losses(whole), f"killed after {moment} steps"
 
 
-@pytest.mark.parametrize("devices", [2, 8])
+@pytest.mark.parametrize("devices", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_several_devices_give_the_losses_of_one(footage, whole, tmp_path, devices):
     assert f"{devices} devices" in train(footage, tmp_path / "run", devices=devices)
     assert_close(losses(tmp_path / "run"), losses(whole))
 
 
+@pytest.mark.slow
 def test_four_devices_do_and_two_or_one_go_on_with_what_they_saved(footage, whole, tmp_path):
     train(footage, tmp_path / "four", devices=4)
     assert_close(losses(tmp_path / "four"), losses(whole))
@@ -201,6 +203,7 @@ def write_config(path: Path, **settings: object) -> None:
     path.write_text("\n".join(line for section, lines in sections.items() for line in [f"[{section}]", *lines]) + "\n")
 
 
+@pytest.mark.slow
 def test_cloud_jobs_give_one_process_losses_stop_together_and_go_on(footage, whole, tmp_path):
     config, workdir = tmp_path / "config.toml", tmp_path / "run"
     # The warm-up is longer than what is compared, so the schedule's end does not matter.

@@ -74,7 +74,7 @@ def _moved(here: Float[np.ndarray, "h w"], other: Float[np.ndarray, "h w"]) -> F
         cv2.copyMakeBorder(f, 0, -height % VELOCITY_GRID, 0, -width % VELOCITY_GRID, cv2.BORDER_REPLICATE)
         for f in (here, other)
     ]
-    flow = MotionMeter().displacement(*map(see, padded))
+    flow = MotionMeter().displacement(*(see(frame, time=n) for n, frame in enumerate(padded)))
     flow = cv2.resize(flow, padded[0].shape[::-1], interpolation=cv2.INTER_LINEAR)[:height, :width]
     y, x = np.mgrid[:height, :width].astype(np.float32)
     return cv2.remap(other, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -149,5 +149,5 @@ def _rate(config: Config, cost: Cost, chip: Chip, frames: int) -> str:
     return f"{frames / max(computing, moving):12,.0f} images/s, bound by {bound}{fits}"
 
 
-def _megabytes(count: float) -> str:
+def _megabytes(count: float | int) -> str:
     return f"{count / 1e6:,.1f} MB"

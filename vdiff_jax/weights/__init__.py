@@ -77,7 +77,7 @@ def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, 
     partial.replace(path)
 
 
-def _named(params: nnx.State) -> list[tuple[str, jax.Array]]:
+def _named(params: nnx.State) -> list[tuple[str, jax.Array | np.ndarray]]:
     return [(".".join(str(part) for part in path), leaf[...]) for path, leaf in nnx.to_flat_state(params)]
 
 
