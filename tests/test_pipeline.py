@@ -20,13 +20,11 @@ def untrained(tmp_path_factory):
     return path
 
 
-def write(path, fmt, *, size=(50, 34), count=3, aspect=None):
+def write(path, fmt, *, size=(50, 34), count=3):
     """A coloured ramp: luma rises to the right, Cb to the right and Cr downwards."""
     with av.open(str(path), "w") as output:
         stream = output.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = *size, fmt
-        if aspect:
-            stream.codec_context.sample_aspect_ratio = aspect
         y, x = np.mgrid[: size[1], : size[0]]
         rgb = np.stack([60 + 2 * y + x, 90 + x, 120 + 2 * x - y], axis=-1).astype(np.uint8)
         for n in range(count):
@@ -42,7 +40,7 @@ def read(path):
         return [f.to_ndarray(format="rgb24").astype(float) for f in frames], frames[0].format.name, container.streams
 
 
-@pytest.mark.parametrize("fmt", ["yuv420p", "yuv422p10le", "yuv444p", "gbrp"])
+@pytest.mark.parametrize("fmt", ["yuv420p", "yuv422p10le", "yuv444p", "gbrp10le"])
 def test_every_format_is_enlarged_in_place(tmp_path, untrained, fmt):
     source, target = tmp_path / "small.mkv", tmp_path / "large.mkv"
     write(source, fmt)
@@ -58,7 +56,7 @@ def test_every_format_is_enlarged_in_place(tmp_path, untrained, fmt):
 
 def test_odd_sizes_keep_the_shape_of_the_picture(tmp_path, untrained, caplog):
     source, target = tmp_path / "small.mkv", tmp_path / "large.mp4"
-    write(source, "yuv420p", size=(45, 33), aspect=Fraction(16, 15))
+    write(source, "yuv420p", size=(45, 33))
     with caplog.at_level(logging.WARNING):
         report = pipeline.repair(source, target, task="superres", size=(80, 60), sigma=0, weights=str(untrained))
     assert (report["width"], report["height"]) == (80, 60)
@@ -66,4 +64,4 @@ def test_odd_sizes_keep_the_shape_of_the_picture(tmp_path, untrained, caplog):
     with av.open(str(target)) as container:
         aspect = container.streams.video[0].sample_aspect_ratio
         assert (container.streams.video[0].width, container.streams.video[0].height) == (80, 60)
-    assert abs(float(aspect) * 80 / 60 - 16 / 15 * 45 / 33) < 0.02
+    assert abs(float(aspect) * 80 / 60 - 45 / 33) < 0.02
