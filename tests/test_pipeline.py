@@ -1,7 +1,6 @@
 """From file to file: what superres makes of formats, sizes and shapes of pixels."""
 
 import logging
-from fractions import Fraction
 
 import av
 import numpy as np

@@ -154,7 +154,8 @@ def _blur(clip: Float[Array, "t h w c"], sigma: Array) -> Float[Array, "t h w c"
         widths[axis] = (reach, reach)
         padded = jnp.pad(clip, widths, mode="edge")
         size = clip.shape[axis]
-        clip = sum(taps[i] * jax.lax.slice_in_dim(padded, i, i + size, axis=axis) for i in range(2 * reach + 1))
+        shifted = [jax.lax.slice_in_dim(padded, i, i + size, axis=axis) for i in range(2 * reach + 1)]
+        clip = jnp.tensordot(taps, jnp.stack(shifted), axes=1)
     return clip
 
 
