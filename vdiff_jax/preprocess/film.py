@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.observation import VELOCITY_GRID
+from vdiff_jax.preprocess.chunks import luma_of
 from vdiff_jax.preprocess.motion import MotionMeter, see
 from vdiff_jax.preprocess.shots import change, thumbnail
 
@@ -118,13 +119,6 @@ def find_beside(frames: Iterable[Frame], pixels: PixelFormat) -> tuple[Iterator[
     """The frames, evened, and their masks, to be taken in step."""
     one, other = itertools.tee(find(even(frames, pixels), pixels))
     return (frame for frame, _ in one), (mask for _, mask in other)
-
-
-def luma_of(frame: Frame, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
-    """Luma, or green, in about [0, 1]."""
-    plane = frame.planes[1 if pixels.kind == "rgb" else 0]
-    top = 1 if np.issubdtype(plane.dtype, np.floating) else pixels.peak
-    return plane.astype(np.float32) / np.float32(top)
 
 
 def _scaled(planes: tuple[np.ndarray, ...], gain: float, pixels: PixelFormat) -> tuple[np.ndarray, ...]:
