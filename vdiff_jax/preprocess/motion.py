@@ -16,10 +16,14 @@ _SMALLEST = 24
 class MotionMeter:
     """Measures displacement between frames given one by one; keeps nothing but two small pictures.
 
+    OpenCV is set to one thread: DIS splits a picture among those that are free at the moment, and its result depends on
+    the split.
+
     Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016.
     """
 
     def __init__(self) -> None:
+        cv2.setNumThreads(1)
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flow.setFinestScale(1)
 
