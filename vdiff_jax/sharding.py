@@ -27,6 +27,9 @@ def connect(
 ) -> None:
     """Joins the other processes of the run, if there are any; call it before anything is computed.
 
+    On the CPU, what a thread computes from here on runs in that thread: what prepares the next batch does not queue up
+    behind the training step.
+
     What is left out is taken from JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID, then from what Cloud
     TPU or SLURM says.
 
@@ -40,6 +43,7 @@ def connect(
       ConfigError: an address without the numbers, or numbers that don't fit.
       ClusterError: the coordinator or the other processes can't be reached in time.
     """
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     coordinator = coordinator or os.environ.get("JAX_COORDINATOR_ADDRESS")
     processes = _number(processes, "JAX_NUM_PROCESSES")
     process = _number(process, "JAX_PROCESS_ID")
