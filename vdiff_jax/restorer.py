@@ -8,14 +8,17 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Float
+from jax import lax
+from jaxtyping import Array, Float, Int
 
 from vdiff_jax import weights
 from vdiff_jax.diffusion.rollout import rollout
 from vdiff_jax.diffusion.step import Carry, start
 from vdiff_jax.media.pixels import Frame
+from vdiff_jax.observation import holds
 from vdiff_jax.preprocess.chunks import Chunk
 from vdiff_jax.preprocess.planes import Planes
 from vdiff_jax.tasks.projection import project
@@ -102,10 +105,34 @@ class Restorer:
 def restore_planes(
     definition: nnx.GraphDef, job: Job, multiple: int, params: nnx.State, carry: Carry, given: Given
 ) -> tuple[Carry, Planes]:
-    """One chunk, planes in and planes out: preprocess, diffuse, postprocess. Pure."""
-    observation = job.observe(given, multiple)
-    frames = jax.tree.map(lambda leaf: leaf[:-1], observation)
-    following = jax.tree.map(lambda leaf: leaf[-1:], observation)
-    frames = dataclasses.replace(frames, velocity=given.velocity)
-    carry, result = rollout(nnx.merge(definition, params), frames, carry, following=following, project=project)
-    return carry, job.planes(given, result)
+    """One chunk, planes in and planes out: preprocess, diffuse, postprocess. Pure.
+
+    Frame by frame, so that what is in memory as floats is one frame and its look-ahead.
+    """
+    network = nnx.merge(definition, params)
+    seen = dataclasses.replace(given, velocity=None)
+    count = given.velocity.shape[0]
+    held = lax.map(lambda n: holds(job.observe(_frames(seen, n), multiple).known[0]), jnp.arange(count + 1))
+
+    def one(carry: Carry, frame: tuple[Array, Array, Array]) -> tuple[Carry, Planes]:
+        index, following, velocity = frame
+        pair = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), _frames(seen, index), _frames(seen, following))
+        known = job.observe(pair, multiple)
+        here = dataclasses.replace(jax.tree.map(lambda leaf: leaf[:1], known), velocity=velocity[None])
+        there = jax.tree.map(lambda leaf: leaf[1:], known)
+        carry, result = rollout(network, here, carry, following=there, project=project)
+        return carry, tuple(plane[0] for plane in job.planes(pair, result))
+
+    return lax.scan(one, carry, (jnp.arange(count), _next(held), given.velocity))
+
+
+def _frames(given: Given, index: Array) -> Given:
+    """One frame of a chunk."""
+    return jax.tree.map(lambda leaf: lax.dynamic_index_in_dim(leaf, index, keepdims=True), given)
+
+
+def _next(held: Float[Array, " n1"]) -> Int[Array, " n"]:
+    """For each frame but the last the number of the next that holds something, or of the last."""
+    last = held.shape[0] - 1
+    numbers = jnp.where(held > 0, jnp.arange(last + 1), last)
+    return lax.cummin(numbers, reverse=True)[1:]

@@ -60,6 +60,8 @@ def look_ahead(observation: Observation, following: Observation | None = None) -
     axis = _time_axis(observation)
     last = jax.tree.map(lambda leaf: jnp.zeros_like(jnp.take(leaf, 0, axis=axis)), _seen(observation))
     if following is not None:
+        if observation.time.shape[-1] == 1:
+            return _seen(following)
         last = jax.tree.map(lambda leaf: jnp.take(leaf, 0, axis=axis), _seen(following))
     frames = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, axis, 0), _seen(observation))
     held = holds(frames.known)

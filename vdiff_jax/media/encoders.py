@@ -26,8 +26,8 @@ WELL_KNOWN = (
 )
 # Close to transparent: what was repaired should not be lost again.
 QUALITY = {
-    "libx264": {"crf": "16", "preset": "medium"},
-    "libx264rgb": {"crf": "16", "preset": "medium"},
+    "libx264": {"crf": "15", "preset": "veryfast"},
+    "libx264rgb": {"crf": "15", "preset": "veryfast"},
     "libx265": {"crf": "18", "preset": "medium"},
     "libsvtav1": {"crf": "18", "preset": "8"},
     "libvpx-vp9": {"crf": "18", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
