@@ -4,8 +4,13 @@ import importlib
 from typing import Any
 
 __version__ = "0.1.0"
-_WHERE = {"repair": "vdiff_jax.arrays", "stitch": "vdiff_jax.stitch"}
-__all__ = ["repair", "stitch"]
+_WHERE = {
+    "repair": "vdiff_jax.arrays",
+    "stitch": "vdiff_jax.stitch",
+    "compress": "vdiff_jax.compress",
+    "decompress": "vdiff_jax.compress",
+}
+__all__ = ["compress", "decompress", "repair", "stitch"]
 
 
 def __getattr__(name: str) -> Any:

@@ -59,3 +59,7 @@ class DivergedError(VdiffError):
 
 class StitchError(VdiffError):
     """Inputs that can't be stitched; the message names the pair and the reason."""
+
+
+class AttachmentError(VdiffError):
+    """A compressed file's attachment that is damaged, or of a newer version."""

@@ -33,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m vdiff_jax.infer", description="Repairs and stitches video.")
+    parser = argparse.ArgumentParser(
+        prog="python -m vdiff_jax.infer", description="Repairs, stitches and compresses video."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     repair = commands.add_parser("repair", help="denoise, deblock, fill, enlarge, colour: make a video look as it did")
     repair.add_argument("input", nargs="?", help="a video, pictures, a folder of videos, or - ; the sample if left out")
@@ -75,13 +77,41 @@ def _parser() -> argparse.ArgumentParser:
     stitch.add_argument("--weights", help="base, or a file: its network makes --fill and --bridge instead")
     _add_common(stitch)
     stitch.set_defaults(run=_stitch)
+    _add_compress(commands)
     return parser
+
+
+def _add_compress(commands) -> None:
+    compress = commands.add_parser("compress", help="a file that every player plays, and that decompresses to more")
+    compress.add_argument("input", help="a video, or pictures")
+    compress.add_argument("-o", "--output", required=True, metavar="OUT.mkv")
+    compress.add_argument("--codec", default="h264", help="h264, hevc or av1")
+    quality = compress.add_mutually_exclusive_group()
+    quality.add_argument("--crf", type=float, help="the encoder's quality")
+    quality.add_argument("--bitrate", type=_bits, help="bits a second, such as 500k or 2M")
+    compress.add_argument("--preset", help="the encoder's preset: medium, medium, 6 by default")
+    compress.add_argument(
+        "--adapt", default="fast", choices=("none", "fast", "best"), help="fit the network to this video"
+    )
+    compress.add_argument("--weights", help="base, fast, or a file")
+    _add_report(compress)
+    compress.set_defaults(run=_compress)
+    decompress = commands.add_parser("decompress", help="the video of a compressed file")
+    decompress.add_argument("input", help="a file that compress wrote; any other video is decoded as it is")
+    decompress.add_argument("-o", "--output", required=True, help="a video, a folder/ of PNGs, or -")
+    decompress.add_argument("--weights", help="the file it was compressed with, if it isn't in the package")
+    _add_common(decompress)
+    decompress.set_defaults(run=_decompress)
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--codec", help="an encoder's name, such as libx264, ffv1")
     command.add_argument("--crf", type=int, help="the encoder's quality")
     command.add_argument("--preset", help="the encoder's preset")
+    _add_report(command)
+
+
+def _add_report(command: argparse.ArgumentParser) -> None:
     command.add_argument("--report", type=Path, metavar="OUT.json", help="what was done, measured, how long it took")
     command.add_argument("--quiet", action="store_true", help="errors only")
     command.add_argument("--debug", action="store_true", help="everything, the whole traceback; stitch: OUT.stages/")
@@ -106,6 +136,15 @@ def _number(text: str) -> Fraction:
         raise argparse.ArgumentTypeError(f"{text} is no number") from error
 
 
+def _bits(text: str) -> float:
+    """Bits a second on the command line."""
+    unit = {"k": 1e3, "m": 1e6, "g": 1e9}.get(text[-1:].lower(), 1)
+    try:
+        return float(text if unit == 1 else text[:-1]) * unit
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no bitrate such as 500k or 2M") from error
+
+
 def _size(text: str) -> tuple[int, int]:
     """Width and height on the command line."""
     width, by, height = text.partition("x")
@@ -117,6 +156,7 @@ def _size(text: str) -> tuple[int, int]:
 def _repair(options: argparse.Namespace) -> int:
     use_compilation_cache()
     from vdiff_jax import media, sample
+    from vdiff_jax.compress import decompress
     from vdiff_jax.pipeline import repair
 
     if options.input is None:
@@ -128,6 +168,9 @@ def _repair(options: argparse.Namespace) -> int:
 
     def one(source: str | Path, target: str | Path) -> dict:
         with _progress(options, str(source)) as progress:
+            if options.task == "auto" and options.mask is None and media.read_attachment(source) is not None:
+                given = {name: keywords[name] for name in ("codec", "options")}
+                return decompress(source, target, progress=progress, **given)
             return repair(source, target, progress=progress, **keywords)
 
     videos = media.list_videos(options.input)
@@ -152,6 +195,25 @@ def _stitch(options: argparse.Namespace) -> int:
             **keywords,
         )
     return _finish(options, stitched.report)
+
+
+def _compress(options: argparse.Namespace) -> int:
+    use_compilation_cache()
+    from vdiff_jax.compress import compress
+
+    names = ("codec", "crf", "bitrate", "preset", "adapt", "weights")
+    keywords = {name: getattr(options, name) for name in names}
+    with _progress(options, options.input) as progress:
+        return _finish(options, compress(options.input, options.output, progress=progress, **keywords))
+
+
+def _decompress(options: argparse.Namespace) -> int:
+    use_compilation_cache()
+    from vdiff_jax.compress import decompress
+
+    keywords = {"weights": options.weights, "codec": options.codec, "options": _encoder(options)}
+    with _progress(options, options.input) as progress:
+        return _finish(options, decompress(options.input, options.output, progress=progress, **keywords))
 
 
 def _stages(options: argparse.Namespace) -> str | None:

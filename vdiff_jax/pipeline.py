@@ -252,9 +252,14 @@ class Clock:
     def report(
         self, count: int, width: int, height: int, plan: Plan, restorer: Restorer | TwoWays | None
     ) -> dict[str, Any]:
-        """The report as JSON; stages overlap, for they run in threads."""
-        total = time.monotonic() - self._begun
+        """The report as JSON."""
         compiling = restorer.compile_seconds if restorer else 0.0
+        more = restorer.report() if restorer else {}
+        return {**self.measures(count, width, height, compiling), "plan": plan.report(), **more}
+
+    def measures(self, count: int, width: int, height: int, compiling: float = 0.0) -> dict[str, Any]:
+        """How much was done in which time; stages overlap, for they run in threads."""
+        total = time.monotonic() - self._begun
         return {
             "frames": count,
             "width": width,
@@ -263,6 +268,4 @@ class Clock:
             "compile_seconds": round(compiling, 3),
             "frames_per_second": round(count / max(total - compiling, 1e-9), 3),
             "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            "plan": plan.report(),
-            **(restorer.report() if restorer else {}),
         }

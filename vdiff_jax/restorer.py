@@ -85,9 +85,10 @@ class Restorer:
         """What the report says of this."""
         return {}
 
-    def anew(self) -> "Restorer":
-        """The same, compiled if this one is, before its first frame."""
+    def anew(self, params: nnx.State | None = None) -> "Restorer":
+        """The same, compiled if this one is, before its first frame; with other parameters, if any are given."""
         other = copy.copy(self)
+        other._params = self._params if params is None else params
         other._carry, other.compile_seconds = self._start(), 0.0
         return other
 

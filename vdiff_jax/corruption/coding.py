@@ -45,7 +45,7 @@ def coded(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Coded
     top, left = (2 * int(n) for n in rng.integers(0, _GRID // 2, 2))
     planes = [_shifted(planes_of_rgb(frame), top, left) for frame in (*clip[lead:0:-1], *clip)]
     frames = [Frame(picture, number) for number, picture in enumerate(planes)]
-    shown = recode(frames, STORED, codec, options)[lead:]
+    shown = recode(frames, STORED, codec, options).frames[lead:]
     quantisers = np.array([frame.quantiser for frame in shown], np.float32)
     return Coded(np.stack([clip_of(frame.planes)[top:, left:] for frame in shown]), codec, quantisers)
 

@@ -1,6 +1,7 @@
 """Video and pictures, in and out: the only place that knows PyAV and imageio."""
 
 from vdiff_jax.media import loudness
+from vdiff_jax.media.attachments import join, read_attachment, run_in, video_bytes
 from vdiff_jax.media.mask import MovingMask, read_mask
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
 from vdiff_jax.media.pixels import Frame, PixelFormat
@@ -23,6 +24,7 @@ __all__ = [
     "check_target",
     "is_folder_target",
     "is_picture",
+    "join",
     "list_pictures",
     "list_videos",
     "loudness",
@@ -30,8 +32,11 @@ __all__ = [
     "open_writer",
     "picture_of",
     "probe",
+    "read_attachment",
     "read_mask",
     "read_picture",
     "read_references",
+    "run_in",
+    "video_bytes",
     "write_picture",
 ]

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -37,7 +38,10 @@ QUALITY = {
 }
 # x264 complains of an unknown one on stderr, past FFmpeg's log.
 X26X_PRESETS = "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split()  # noqa: SIM905
-PRESETS = {"libx264": X26X_PRESETS, "libx264rgb": X26X_PRESETS, "libx265": X26X_PRESETS}
+PRESETS = {
+    **dict.fromkeys(("libx264", "libx264rgb", "libx265"), X26X_PRESETS),
+    "libsvtav1": [str(number) for number in range(-1, 14)],
+}
 RATE_CONTROLS = frozenset({"b", "crf", "qp", "global_quality", "qscale"})
 # These refuse 4:2:0 and 4:2:2 of odd sizes.
 EVEN_ONLY = frozenset({"libx264", "libx265", "h264_nvenc", "hevc_nvenc", "prores_ks", "prores", "prores_aw"})
@@ -82,6 +86,11 @@ def container_of(name: str) -> str:
     known = " ".join(CONTAINERS)
     reason = f"the ending {ending} is unknown" if ending else "it has no ending"
     raise OutputError(f"{name}: {reason}; known are {known} .png, and a slash at the end for a folder of pictures")
+
+
+def encoders_there(names: Iterable[str]) -> list[str]:
+    """Those that this FFmpeg has."""
+    return [name for name in names if name in av.codecs_available]
 
 
 def choose_encoding(container: str, info: VideoInfo, codec: str | None, options: dict[str, str] | None) -> Encoding:
@@ -192,12 +201,12 @@ def _options(codec: str, pixels: PixelFormat, given: dict[str, str]) -> dict[str
     options.update({name: str(value) for name, value in given.items()})
     if codec in PRESETS and options["preset"] not in PRESETS[codec]:
         raise OptionError(f"{codec} has no preset {options['preset']}: it has {' '.join(PRESETS[codec])}")
-    _silence(codec, options)
+    silence(codec, options)
     return options
 
 
-def _silence(codec: str, options: dict[str, str]) -> None:
-    """x265 and SVT-AV1 print on stderr past FFmpeg's log."""
+def silence(codec: str, options: dict[str, str]) -> None:
+    """Adds what keeps x265 and SVT-AV1 from printing on stderr, past FFmpeg's log."""
     if codec == "libx265":
         given = options.get("x265-params", "")
         options["x265-params"] = f"{given}:log-level=none".lstrip(":")

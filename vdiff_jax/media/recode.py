@@ -2,13 +2,23 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 import av
 
+from vdiff_jax.media.encoders import silence
 from vdiff_jax.media.pixels import Frame, PixelFormat, frame_of, planes_of
-from vdiff_jax.media.quantisers import EXPORT, frame_quantiser, slice_quantisers
+from vdiff_jax.media.quantisers import EXPORT, frame_quantiser, scale_of, slice_quantisers
 
-ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "mpeg2video": "mpeg2video"}
+ENCODERS = {
+    "h264": "libx264",
+    "hevc": "libx265",
+    "av1": "libsvtav1",
+    "vp9": "libvpx-vp9",
+    "mpeg2video": "mpeg2video",
+}
+_DECODERS = {"av1": "libdav1d"}
+"""Where FFmpeg's own decoder needs hardware."""
 _RATE = 25
 
 
@@ -17,14 +27,24 @@ def codecs() -> list[str]:
     return [codec for codec, encoder in ENCODERS.items() if encoder in av.codecs_available]
 
 
-def recode(frames: Sequence[Frame], pixels: PixelFormat, codec: str, options: dict[str, str]) -> list[Frame]:
-    """The frames as a player would show them after they were encoded, each with its quantiser.
+class Recoded(NamedTuple):
+    """Frames as they were decoded, each with its quantiser if the stream tells it, and the stream's size."""
+
+    frames: list[Frame]
+    bytes: int
+
+
+def recode(
+    frames: Sequence[Frame], pixels: PixelFormat, codec: str, options: dict[str, str], *, rate: Fraction | int = _RATE
+) -> Recoded:
+    """The frames as a player would show them after they were encoded.
 
     Args:
-      frames: their pts count them from 0.
+      frames: they are taken as evenly spaced.
       pixels: what their planes mean; a format that the encoder takes.
       codec: one of `codecs()`.
       options: of its encoder.
+      rate: frames a second, which encoders weigh quality by.
 
     Raises:
       av.FFmpegError: the encoder refuses the options or the size.
@@ -32,8 +52,10 @@ def recode(frames: Sequence[Frame], pixels: PixelFormat, codec: str, options: di
     height, width = frames[0].planes[0].shape
     encoder = av.CodecContext.create(ENCODERS[codec], "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, pixels.name
-    encoder.time_base, encoder.framerate = Fraction(1, _RATE), Fraction(_RATE)
+    encoder.time_base, encoder.framerate = 1 / Fraction(rate), Fraction(rate)
     encoder.thread_count = 1
+    options = dict(options)
+    silence(ENCODERS[codec], options)
     encoder.options = options
     packets = []
     for number, frame in enumerate(frames):
@@ -41,9 +63,10 @@ def recode(frames: Sequence[Frame], pixels: PixelFormat, codec: str, options: di
         picture.pts, picture.time_base = number, encoder.time_base
         packets += encoder.encode(picture)
     packets += encoder.encode(None)
-    decoder = av.CodecContext.create(codec, "r")
+    size = sum(packet.size for packet in packets)
+    decoder = av.CodecContext.create(_DECODERS.get(codec, codec), "r")
     decoder.thread_count = 1
-    decoder.options = EXPORT
+    decoder.options = EXPORT if scale_of(codec) is not None else {}
     shown = [picture for packet in [*packets, None] for picture in decoder.decode(packet)]
     told = {pts: qp for pts, (_, qp) in slice_quantisers(packets, codec).items()} if codec == "hevc" else {}
     recoded: list[Frame] = []
@@ -52,4 +75,4 @@ def recode(frames: Sequence[Frame], pixels: PixelFormat, codec: str, options: di
         if quantiser is None and recoded:  # MPEG-2's last frame, which the decoder held back
             quantiser = recoded[-1].quantiser
         recoded.append(Frame(planes_of(picture, pixels), number, quantiser=quantiser))
-    return recoded
+    return Recoded(recoded, size)

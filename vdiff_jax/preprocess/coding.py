@@ -33,6 +33,12 @@ def expected_error(codec: str, quantisers: Float[np.ndarray, " n"]) -> Float[np.
     return np.exp2(middle + slope * heights(scale, quantisers)[:, None]).astype(np.float32) / 255
 
 
+def typical(codec: str) -> float:
+    """The quantiser in the middle of a codec's scale."""
+    scale = scale_of(codec)
+    return 2 ** MIDDLE[scale] if scale == "mpeg2video" else MIDDLE[scale]
+
+
 def heights(scale: str, quantisers: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Quantisers from the middle of their scale; MPEG-2's in doublings, as the others' are."""
     return (np.log2(np.maximum(quantisers, 1)) if scale == "mpeg2video" else quantisers) - MIDDLE[scale]

@@ -1,6 +1,7 @@
 """Trained weights: safetensors files that name their own architecture."""
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -42,9 +43,7 @@ def load(weights: str | Path) -> Weights:
     Raises:
       WeightsError: no such file, damaged, or of another architecture.
     """
-    path = FOLDER / f"{weights}.safetensors" if str(weights) in shipped() else Path(weights)
-    if not path.is_file():
-        raise WeightsError(f"{weights}: no such weights; in the package are {', '.join(shipped())}, or give a file")
+    path = _find(weights)
     try:
         with safe_open(path, framework="numpy") as file:
             about = file.metadata() or {}
@@ -62,6 +61,15 @@ def load(weights: str | Path) -> Weights:
     return Weights(definition, _filled(params, tensors, str(weights)), about)
 
 
+def identity(weights: str | Path) -> bytes:
+    """The first 8 bytes of the SHA-256 of a file of weights.
+
+    Raises:
+      WeightsError: no such file.
+    """
+    return hashlib.sha256(_find(weights).read_bytes()).digest()[:8]
+
+
 def trained_tasks(weights: Weights) -> frozenset[str]:
     """The tasks that weights were trained on, as far as the file says."""
     return frozenset(json.loads(weights.about.get("config", "{}")).get("train", {}).get("tasks", {}))
@@ -75,6 +83,13 @@ def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, 
     save_file(tensors, partial, metadata)
     partial.chmod(0o644)
     partial.replace(path)
+
+
+def _find(weights: str | Path) -> Path:
+    path = FOLDER / f"{weights}.safetensors" if str(weights) in shipped() else Path(weights)
+    if not path.is_file():
+        raise WeightsError(f"{weights}: no such weights; in the package are {', '.join(shipped())}, or give a file")
+    return path
 
 
 def _named(params: nnx.State) -> list[tuple[str, jax.Array | np.ndarray]]:

@@ -1,0 +1,68 @@
+"""The attachment: all of it comes back, and no damage goes unseen."""
+
+import zlib
+from fractions import Fraction
+
+import pytest
+
+from vdiff_jax.compress.recipe import VERSION, Network, Recipe, Stamps, unpack
+from vdiff_jax.errors import AttachmentError
+
+NETWORK = Network(
+    weights="base", digest=bytes(range(8)), error=(-3, 0, 12), gains=(64, 0, 127), update=bytes([2]) + bytes(range(99))
+)
+STAMPS = Stamps(time_base=Fraction(1001, 30000), first=-7, steps=(1, 1, 2, 1, 40, 1), lead=24)
+RECIPES = [
+    Recipe(task="plain", size=(270, 480)),
+    Recipe(task="plain", size=(1, 70_000), stamps=STAMPS),
+    Recipe(task="deblock", size=(270, 480), network=NETWORK),
+    Recipe(task="superres", size=(2160, 3840), network=NETWORK, stamps=STAMPS),
+]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_it_comes_back(recipe):
+    assert unpack(recipe.pack()) == recipe
+
+
+def test_it_is_small():
+    hour = Stamps(time_base=Fraction(1, 90000), first=0, steps=(3003,) * 108_000)
+    assert len(Recipe(task="plain", size=(1080, 1920), stamps=hour).pack()) < 40
+
+
+def test_times_are_sums_of_steps():
+    assert STAMPS.times == [-7, -6, -5, -3, -2, 38]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_flipped_bit_is_seen(recipe):
+    packed = recipe.pack()
+    for at in range(len(packed)):
+        for bit in range(8):
+            damaged = bytearray(packed)
+            damaged[at] ^= 1 << bit
+            with pytest.raises(AttachmentError, match="damaged"):
+                unpack(bytes(damaged))
+
+
+def test_every_length_short_of_all_is_seen():
+    packed = RECIPES[3].pack()
+    for length in range(len(packed)):
+        with pytest.raises(AttachmentError):
+            unpack(packed[:length])
+
+
+def signed(body: bytes) -> bytes:
+    return body[:1] + zlib.crc32(body).to_bytes(4, "big") + body[1:]
+
+
+def test_a_newer_version_is_named():
+    body = bytes([VERSION + 1]) + b"what is to come"
+    with pytest.raises(AttachmentError, match=f"version {VERSION + 1}.*update vdiff_jax"):
+        unpack(signed(body))
+
+
+@pytest.mark.parametrize("body", [b"", bytes([9, 1, 1, 0]), bytes([1, 1]), bytes([0, 1, 1, 1, 1, 0, 0, 1])])
+def test_nonsense_with_a_good_checksum_is_named(body):
+    with pytest.raises(AttachmentError, match="no sense"):
+        unpack(signed(bytes([VERSION]) + body))

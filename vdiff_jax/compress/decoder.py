@@ -1,0 +1,178 @@
+"""From a compressed file to the video: the track as it is, or what the network makes of it."""
+
+import contextlib
+import dataclasses
+import itertools
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from vdiff_jax import media
+from vdiff_jax.compress.job import job_of
+from vdiff_jax.compress.recipe import OCTAVE, ONE, Network, Recipe, Stamps, unpack
+from vdiff_jax.compress.update import apply
+from vdiff_jax.errors import AttachmentError, WeightsError
+from vdiff_jax.media.pixels import Frame
+from vdiff_jax.media.quantisers import scale_of
+from vdiff_jax.pipeline import Clock, restored_frames
+from vdiff_jax.plan import Plan
+from vdiff_jax.preprocess.coding import expected_error, typical
+from vdiff_jax.weights import Weights, identity, load
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Decoding(Plan):
+    """A plan whose errors are as the recipe tells them.
+
+    Attributes:
+      octaves: of Y', Cb and Cr, over what each frame's quantiser lets expect; where `codec` is None, over one 8-bit
+        level.
+    """
+
+    octaves: Float[np.ndarray, "3"]
+
+    def sigma_of(self, quantisers: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 3"]:
+        if self.codec is None:
+            return np.tile(np.exp2(self.octaves) / 255, (len(quantisers), 1)).astype(np.float32)
+        told = np.where(np.isfinite(quantisers), quantisers, typical(self.codec))
+        return expected_error(self.codec, told) * np.exp2(self.octaves).astype(np.float32)
+
+
+def plan_of(recipe: Recipe, info: media.VideoInfo) -> Decoding:
+    """What the network does with a track, or nothing."""
+    network = recipe.network
+    octaves = np.array(network.error if network else (0, 0, 0), np.float32) / OCTAVE
+    gains = tuple(gain / ONE for gain in (network.gains if network else (0, 0, 0)))
+    why = {"plain": "the encoder found the plain codec to be as good", "deblock": "the network spreads what was kept"}
+    return Decoding(
+        tasks=() if network is None else (recipe.task,),
+        weights="" if network is None else network.weights,
+        sigma=np.zeros(3, np.float32),
+        sigma_rgb=0.0,
+        why=why.get(recipe.task, "the network spreads what was kept, and enlarges it"),
+        job=job_of(recipe.task, info.pixels, (info.height, info.width), recipe.size, gains),
+        codec=info.codec if scale_of(info.codec) is not None else None,
+        octaves=octaves,
+    )
+
+
+def find_recipe(source: str | Path) -> Recipe | None:
+    """A file's recipe; None, with a warning, where there is none, or it is damaged or of a newer version."""
+    data = media.read_attachment(source)
+    try:
+        if data is None:
+            raise AttachmentError("there is no attachment of vdiff_jax's")
+        return unpack(data)
+    except AttachmentError as error:
+        log.warning("%s: %s: decoded as the plain video that it is", source, error)
+        return None
+
+
+def weights_of(network: Network, given: str | Path | None) -> Weights:
+    """The weights that a recipe was made with, changed as it says.
+
+    Args:
+      network: what the recipe says.
+      given: weights to take instead of those of the recipe's name.
+
+    Raises:
+      WeightsError: there are none of that name, or they are others.
+    """
+    name = given or network.weights
+    found = identity(name)
+    if found != network.digest:
+        raise WeightsError(
+            f"the video was compressed with weights {network.weights} ({network.digest.hex()}), but {name} here is "
+            f"{found.hex()}: pass --weights with the file it was made with"
+        )
+    weights = load(name)
+    return weights._replace(params=apply(weights.params, network.update))
+
+
+def decompress(
+    source: str | Path,
+    target: str | Path | None = None,
+    *,
+    weights: str | Path | None = None,
+    codec: str | None = None,
+    options: dict[str, str] | None = None,
+    progress: Callable[[int], Any] = lambda frames: None,
+) -> dict[str, Any] | np.ndarray:
+    """Decompresses a file.
+
+    Args:
+      source: a file that `compress` wrote; any other video is decoded as it is, with a warning.
+      target: what `media.open_writer` takes; None returns the frames, all in memory.
+      weights: the file of the weights, where it is not in the package.
+      codec, options: the encoder's name and options.
+      progress: is told how many frames are done.
+
+    Returns:
+      The report; without a target, uint8 R'G'B' `t h w 3`.
+
+    Raises:
+      VdiffError: one of its kinds, for anything wrong with the input, the weights or the output.
+    """
+    clock = Clock()
+    if target is not None:
+        media.check_target(target, [source])
+    with contextlib.ExitStack() as stack:
+        reader = stack.enter_context(media.open_reader(source))
+        recipe = find_recipe(source) or Recipe(task="plain", size=(reader.info.height, reader.info.width))
+        info = timed(reader.info, recipe.stamps)
+        plan = plan_of(recipe, info)
+        shown = dataclasses.replace(info, height=recipe.size[0], width=recipe.size[1])
+        keep = Pictures(shown)
+        if target is not None:
+            sound = {"codec": codec, "options": options, "copy_from": source}
+            keep = stack.enter_context(media.open_writer(target, shown, **sound))
+        restored, restorer = restamped(clock.timed("read", reader), recipe.stamps), None
+        if recipe.network is not None:
+            network, masks = weights_of(recipe.network, weights), itertools.repeat(None)
+            restored, restorer = restored_frames(network, restored, masks, info.pixels, plan, clock, stack)
+        count = 0
+        for frame in restored:
+            with clock.stage("write"):
+                keep.write(frame)
+            count += 1
+            progress(count)
+    if isinstance(keep, Pictures):
+        return np.stack(keep.pictures)
+    return clock.report(count, shown.width, shown.height, plan, restorer)
+
+
+class Pictures:
+    """Keeps frames as uint8 R'G'B' `h w 3`."""
+
+    def __init__(self, info: media.VideoInfo):
+        self.pictures: list[np.ndarray] = []
+        self._pixels = info.pixels
+
+    def write(self, frame: Frame) -> None:
+        picture = media.picture_of(frame.planes, self._pixels, deep=False)
+        self.pictures.append(picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=-1))
+
+
+def timed(info: media.VideoInfo, stamps: Stamps | None) -> media.VideoInfo:
+    """The track's properties with the source's own clock."""
+    if stamps is None:
+        return info
+    lead = Fraction(stamps.lead, 1000)
+    return dataclasses.replace(info, time_base=stamps.time_base, start=lead, run_in=lead)
+
+
+def restamped(frames: Iterable[Frame], stamps: Stamps | None) -> Iterator[Frame]:
+    """Frames at the source's own times."""
+    if stamps is None:
+        yield from frames
+        return
+    # The track holds as many frames as there are times, or was cut short.
+    for frame, pts, step in zip(frames, stamps.times, stamps.steps):
+        yield dataclasses.replace(frame, pts=pts, duration=step)

@@ -1,0 +1,191 @@
+"""The attachment: what a decoder needs besides the track, in as few bytes as that takes.
+
+A version, a checksum of all the rest (CRC-32), and a row of variable-length integers: seven bits a byte, the lowest
+first, signed ones in zigzag. The version and the checksum stay where they are in every version.
+"""
+
+import dataclasses
+import zlib
+from fractions import Fraction
+from itertools import accumulate
+
+from vdiff_jax.compress import entropy
+from vdiff_jax.errors import AttachmentError
+
+VERSION = 1
+TASKS = ("plain", "deblock", "superres")
+ONE = 64
+"""A gain of 1."""
+OCTAVE = 8
+"""Steps in which an error doubles."""
+_CHECK = 4
+_LONGEST = 10_000_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stamps:
+    """Exact times of the frames, which Matroska rounds to milliseconds.
+
+    Attributes:
+      time_base: seconds per unit.
+      first: when the first frame is shown, from the start of the source.
+      steps: from each frame to the next, and how long the last one is shown.
+      lead: by how many milliseconds the track is later than the source, whose sound begins before its start.
+    """
+
+    time_base: Fraction
+    first: int
+    steps: tuple[int, ...]
+    lead: int = 0
+
+    @property
+    def times(self) -> list[int]:
+        """When each frame is shown."""
+        return list(accumulate(self.steps[:-1], initial=self.first))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Network:
+    """What the network is to do.
+
+    Attributes:
+      weights: their name, for people, and the first bytes of their file's SHA-256.
+      digest: see there.
+      error: of Y', Cb and Cr, in eighths of an octave: over what the stream's quantisers let expect, or, where it tells
+        none, over one 8-bit level.
+      gains: how much of what the network changes is taken, for Y', Cb and Cr, in 64ths.
+      update: this video's own change of the parameters (see `update`).
+    """
+
+    weights: str
+    digest: bytes
+    error: tuple[int, int, int] = (0, 0, 0)
+    gains: tuple[int, int, int] = (ONE, ONE, ONE)
+    update: bytes = b""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How the source is made of the track.
+
+    Attributes:
+      task: one of `TASKS`.
+      size: the source's height and width.
+      stamps: None where milliseconds are exact.
+      network: None for "plain".
+    """
+
+    task: str
+    size: tuple[int, int]
+    stamps: Stamps | None = None
+    network: Network | None = None
+
+    def pack(self) -> bytes:
+        """As bytes."""
+        out = _Writer()
+        out.integers(TASKS.index(self.task), *self.size)
+        out.integers(self.stamps is not None)
+        if self.stamps is not None:
+            _write_stamps(out, self.stamps)
+        if self.network is not None:
+            out.block(self.network.weights.encode())
+            out.block(self.network.digest)
+            out.signed(*self.network.error)
+            out.integers(*self.network.gains)
+            out.block(self.network.update)
+        body = bytes([VERSION]) + out.data
+        return body[:1] + zlib.crc32(body).to_bytes(_CHECK, "big") + body[1:]
+
+
+def unpack(data: bytes) -> Recipe:
+    """The inverse of `Recipe.pack`.
+
+    Raises:
+      AttachmentError: the bytes are damaged, or of a newer version.
+    """
+    if len(data) < 1 + _CHECK or zlib.crc32(data[:1] + data[1 + _CHECK :]).to_bytes(_CHECK, "big") != data[1:5]:
+        raise AttachmentError("the attachment is damaged: its checksum is not what it holds")
+    if data[0] != VERSION:
+        raise AttachmentError(f"the attachment is of version {data[0]}, newer than {VERSION}: update vdiff_jax")
+    try:
+        return _read(_Reader(data[1 + _CHECK :]))
+    except (ValueError, IndexError, ZeroDivisionError) as error:
+        raise AttachmentError(f"the attachment makes no sense: {error}") from error
+
+
+def _read(data: "_Reader") -> Recipe:
+    task, height, width = data.integers(3)
+    stamps = _read_stamps(data) if data.integers(1)[0] else None
+    network = None
+    if TASKS[task] != "plain":
+        network = Network(
+            weights=data.block().decode(),
+            digest=data.block(),
+            error=tuple(data.signed(3)),
+            gains=tuple(data.integers(3)),
+            update=data.block(),
+        )
+    return Recipe(task=TASKS[task], size=(height, width), stamps=stamps, network=network)
+
+
+def _write_stamps(out: "_Writer", stamps: Stamps) -> None:
+    usual = max(set(stamps.steps), key=stamps.steps.count)
+    out.integers(*stamps.time_base.as_integer_ratio(), stamps.lead, len(stamps.steps))
+    out.signed(stamps.first, usual)
+    out.block(entropy.encode([step - usual for step in stamps.steps]))
+
+
+def _read_stamps(data: "_Reader") -> Stamps:
+    numerator, denominator, lead, count = data.integers(4)
+    first, usual = data.signed(2)
+    if count > _LONGEST:
+        raise ValueError(f"{count} frames")
+    steps = tuple(usual + step for step in entropy.decode(data.block(), count))
+    return Stamps(time_base=Fraction(numerator, denominator), first=first, steps=steps, lead=lead)
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self.data = b""
+
+    def integers(self, *values: int) -> None:
+        for value in values:
+            rest = int(value)
+            while rest > 0x7F:
+                self.data += bytes([rest & 0x7F | 0x80])
+                rest >>= 7
+            self.data += bytes([rest])
+
+    def signed(self, *values: int) -> None:
+        self.integers(*(value << 1 if value >= 0 else -value << 1 | 1 for value in values))
+
+    def block(self, data: bytes) -> None:
+        self.integers(len(data))
+        self.data += data
+
+
+class _Reader:
+    def __init__(self, data: bytes):
+        self._data, self._at = data, 0
+
+    def integers(self, count: int) -> list[int]:
+        return [self._integer() for _ in range(count)]
+
+    def signed(self, count: int) -> list[int]:
+        return [-(value >> 1) if value & 1 else value >> 1 for value in self.integers(count)]
+
+    def block(self) -> bytes:
+        length = self._integer()
+        if self._at + length > len(self._data):
+            raise ValueError("it ends too early")
+        self._at += length
+        return self._data[self._at - length : self._at]
+
+    def _integer(self) -> int:
+        value, shift = 0, 0
+        while True:
+            byte = self._data[self._at]
+            value |= (byte & 0x7F) << shift
+            self._at, shift = self._at + 1, shift + 7
+            if byte < 0x80:
+                return value
