@@ -26,6 +26,7 @@ from vdiff_jax.tasks.video import Given, Job
 
 _PIXELS_A_CHUNK = 2_000_000
 _LONGEST = 8
+_PIXELS_A_WINDOW = 4_000_000
 
 
 class Restorer:
@@ -111,6 +112,7 @@ def restore_planes(
     Frame by frame, so that what is in memory as floats is one frame and its look-ahead.
     """
     network = nnx.merge(definition, params)
+    rows = _rows(carry.result.shape[-2], network.config.multiple)
     seen = dataclasses.replace(given, velocity=None)
     count = given.velocity.shape[0]
     held = lax.map(lambda n: holds(job.observe(_frames(seen, n), multiple).known[0]), jnp.arange(count + 1))
@@ -121,10 +123,15 @@ def restore_planes(
         known = job.observe(pair, multiple)
         here = dataclasses.replace(jax.tree.map(lambda leaf: leaf[:1], known), velocity=velocity[None])
         there = jax.tree.map(lambda leaf: leaf[1:], known)
-        carry, result = rollout(network, here, carry, following=there, project=project)
+        carry, result = rollout(network, here, carry, following=there, project=project, rows=rows)
         return carry, tuple(plane[0] for plane in job.planes(pair, result))
 
     return lax.scan(one, carry, (jnp.arange(count), _next(held), given.velocity))
+
+
+def _rows(width: int, multiple: int) -> int:
+    """Rows of the half-size grid that a window is given: about `_PIXELS_A_WINDOW`."""
+    return max(1, _PIXELS_A_WINDOW // width // multiple) * multiple // 2
 
 
 def _frames(given: Given, index: Array) -> Given:

@@ -47,6 +47,18 @@ def test_batch_equals_single(network, run, observation):
         np.testing.assert_allclose(together[n], alone, atol=1e-5)
 
 
+@pytest.mark.parametrize("rows", [2, 6, 10])
+def test_in_windows_equals_whole(network, rows):
+    values = jax.random.uniform(jax.random.key(5), (2, 96, 12, 3))
+    tall = Observation(
+        values=values, known=jnp.ones_like(values), sigma=jnp.full_like(values, 0.1), time=jnp.arange(2.0)
+    )
+    whole = rollout(network, tall, begin(network, tall))[1]
+    assert rows + 2 * network.config.halo < 48  # or there is but one window
+    windowed = rollout(network, tall, begin(network, tall), rows=rows)[1]
+    np.testing.assert_allclose(windowed, whole, atol=1e-5)
+
+
 def test_a_frame_sees_one_frame_ahead_and_no_further(network, observation):
     def frame_two(values):
         clip = dataclasses.replace(observation, values=values)

@@ -21,6 +21,7 @@ def rollout(
     project: Project = impose,
     unroll: int | None = None,
     remat: bool = False,
+    rows: int | None = None,
 ) -> tuple[Carry, Float[Array, "*b t h w c"]]:
     """Restores a clip frame by frame.
 
@@ -35,6 +36,7 @@ def rollout(
       project: brings a guess back to what was measured.
       unroll: frames after which gradients are not followed further back (truncated back-propagation through time).
       remat: computes each frame again in the backward pass instead of keeping its activations.
+      rows: of the half-size grid that the network sees at once, which bounds memory on large frames; `None`: all.
 
     Returns:
       The carry after the last frame that holds something, and the restored clip.
@@ -44,7 +46,7 @@ def rollout(
         frame, ahead, detached = frames
         if unroll is not None:
             carry = jax.tree.map(lambda leaf: jnp.where(detached, lax.stop_gradient(leaf), leaf), carry)
-        new = step(network, carry, frame, ahead, project=project)
+        new = step(network, carry, frame, ahead, project=project, rows=rows)
         return _advance(carry, new, holds(frame.known)), new.result
 
     frames = (observation, look_ahead(observation, following))

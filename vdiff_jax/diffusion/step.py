@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from vdiff_jax.diffusion.advect import advect, advect_unshuffled, to_grid
+from vdiff_jax.diffusion.windowed import windowed
 from vdiff_jax.nn.network import Network, NetworkConfig, zeros_like_levels
 from vdiff_jax.observation import Leaf, Observation, holds
 from vdiff_jax.preprocess.fill import fill
@@ -60,7 +62,15 @@ class Neighbour(NamedTuple):
     trust: Float[Array, "*b h2 w2 8"]
 
 
-def step(network: Network, carry: Carry, frame: Observation, ahead: Observation, *, project: Project) -> Carry:
+def step(
+    network: Network,
+    carry: Carry,
+    frame: Observation,
+    ahead: Observation,
+    *,
+    project: Project,
+    rows: int | None = None,
+) -> Carry:
     """Takes the carry over one frame; the new carry's result is the frame's.
 
     All that follows works on the half-size grid, a pixel's four neighbours in a block being channels.
@@ -71,19 +81,27 @@ def step(network: Network, carry: Carry, frame: Observation, ahead: Observation,
       frame: what is known of this frame (an Observation without the time axis).
       ahead: what is known of the next frame that holds something.
       project: brings a guess back to what was measured.
+      rows: of the half-size grid that the network sees at once, in windows of the frame's width; `None`: all.
     """
     values, known, sigma = (unshuffle(leaf) for leaf in (frame.values, frame.known, frame.sigma))
     hidden, last = _move_carry(carry, frame.velocity)
     following = _move_ahead(ahead, frame.velocity)
     u, trust = _initial(values, known, last)
     following = Neighbour(_mix(following.values, u, following.trust), following.trust)
-    features = network.encode(_inputs(carry, frame, ahead, u, known, sigma, last, following))
-    hidden = network.recur(features, hidden)
+    in_windows = partial(windowed, rows=rows, halo=network.config.halo)
+
+    distance = _distance(carry, frame, ahead, last)
+
+    def remember(u, known, sigma, last, following, hidden) -> tuple[list[Array], list[Array]]:
+        features = network.encode(_inputs(u, known, sigma, last, following, distance))
+        return features, network.recur(features, hidden)
+
+    features, hidden = in_windows(remember, u, known, sigma, last, following, hidden)
     error = _expected_error(known, sigma)
 
     def diffuse(z: Float[Array, "*b h w c"], _: None) -> tuple[Float[Array, "*b h w c"], None]:
         u = unshuffle(z)
-        correction = network.correct(u - 0.5, hidden, features)
+        correction = in_windows(network.correct, u - 0.5, hidden, features)
         for gate, neighbour in zip((correction.last, correction.ahead), (last, following)):
             u = u + (gate @ _PIXEL_TO_CHANNELS) * (neighbour.values - u)
         return project(shuffle(u + error * correction.residual), frame), None
@@ -153,15 +171,18 @@ def _expected_error(known: Array, sigma: Array) -> Float[Array, "*b h2 w2 12"]:
     return jnp.sqrt(known * sigma**2 + (1 - known) * 0.15**2) + 0.005
 
 
-def _inputs(carry, frame, ahead, u, known, sigma, last, following) -> Float[Array, "*b h2 w2 52"]:
-    # The distances in time are 0 where there is no neighbour.
-    distance = jnp.stack(
+def _distance(carry: Carry, frame: Observation, ahead: Observation, last: Neighbour) -> Float[Array, "*b 2"]:
+    """In time to both neighbours; 0 where there is none."""
+    return jnp.stack(
         [
             jnp.clip(frame.time - carry.time, 0, 8) * (jnp.max(last.trust, axis=(-3, -2, -1)) > 0),
             jnp.clip(ahead.time - frame.time, 0, 8) * (holds(ahead.known) > 0),
         ],
         axis=-1,
     )
+
+
+def _inputs(u, known, sigma, last, following, distance) -> Float[Array, "*b h2 w2 52"]:
     distance = jnp.broadcast_to(distance[..., None, None, :], (*u.shape[:-1], 2)).astype(u.dtype)
     images = [image - 0.5 for image in (u, last.values, following.values)]
     sigma = 10 * sigma @ (_CHANNELS_TO_PAIR @ _MEAN_PAIR)

@@ -35,6 +35,13 @@ class NetworkConfig:
         """What height and width must be a multiple of."""
         return 2 ** len(self.widths)
 
+    @property
+    def halo(self) -> int:
+        """Rows of the finest level that a result depends on above and below, up to a multiple of the coarsest cell."""
+        levels = zip(self.encoder, self.decoder, self.reach)
+        spread = 2 + sum((2 * e + 2 * d + r // 2) << level for level, (e, d, r) in enumerate(levels))
+        return -(-2 * spread // self.multiple) * self.multiple // 2
+
 
 SIZES = {
     "base": NetworkConfig(),
