@@ -15,6 +15,7 @@ import numpy as np
 from benchmarking.scenes import PICTURES, VIDEOS
 
 from vdiff_jax.corruption.coding import coded, rgb_to_stored
+from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.preprocess.coding import features, heights
 
 FRAMES, SIDE = 6, 176
@@ -29,7 +30,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     clips = [clip for path in sorted(options.clips.rglob("*")) for clip in _clips(path, rng)]
     rows = [_measured(rng, clips[int(rng.integers(len(clips)))]) for _ in range(options.draws)]
-    for codec in sorted({row[0] for row in rows}):
+    for codec in sorted({row[0] for row in rows if scale_of(row[0]) is not None}):
         height = np.concatenate([heights(codec, row[1]) for row in rows if row[0] == codec])
         error = np.log2(np.concatenate([row[2] for row in rows if row[0] == codec]))
         lines, rest, *_ = np.linalg.lstsq(np.stack([np.ones_like(height), height], axis=1), error, rcond=None)

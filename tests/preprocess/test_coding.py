@@ -6,6 +6,7 @@ import pytest
 from vdiff_jax.corruption.coding import coded, planes_of_rgb, rgb_to_stored
 from vdiff_jax.media.colour import from_rgb
 from vdiff_jax.media.pixels import PixelFormat
+from vdiff_jax.media.recode import codecs
 from vdiff_jax.preprocess.coding import ERROR, estimated_error, expected_error
 
 
@@ -45,6 +46,17 @@ def test_the_frames_alone_tell_fine_coding_from_coarse():
     estimates = [estimated_error(video.clip[..., 0]) for video in made]
     assert np.corrcoef(np.log(left), np.log(estimates))[0, 1] > 0.7
     assert estimated_error(rgb_to_stored(clip)[..., 0]) < np.median(estimates)
+
+
+def test_a_codec_that_tells_no_quantisers_leaves_an_error_all_the_same():
+    clip, found = texture(), 0
+    for seed in range(40):
+        video = coded(np.random.default_rng(seed), clip)
+        if video.codec == "av1":
+            found += 1
+            assert np.isnan(video.quantisers).all()
+            assert 0.001 < np.abs(video.clip - rgb_to_stored(clip)).mean() < 0.1
+    assert found > 0 or "av1" not in codecs()
 
 
 def test_planes_are_medias_own():

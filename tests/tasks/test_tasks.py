@@ -99,6 +99,19 @@ def test_deblock_tells_an_error_that_grows_with_the_one_left(clip):
     assert np.corrcoef(np.log(left), np.log(told))[0, 1] > 0.4
 
 
+def test_superres_sees_half_of_the_size_through_a_codec(clip):
+    large = jnp.repeat(jnp.repeat(clip, 8, 1), 8, 2)
+    truth, left, told = rgb_to_ycbcr(large), [], []
+    for seed in range(16):
+        observation = TASKS["superres"].corrupt_on_host(np.random.default_rng(seed), np.asarray(large))
+        assert observation.values.shape == truth.shape
+        np.testing.assert_array_equal(observation.reduction, 1)
+        left.append(np.sqrt(np.square(observation.values - truth)[..., 0].mean()))
+        told.append(observation.sigma[..., 0].mean())
+    assert max(left) < 0.2
+    assert np.corrcoef(left, told)[0, 1] > 0.7
+
+
 def test_inpaint_knows_nothing_in_holes(clip):
     for seed in range(6):
         observation = TASKS["inpaint"].corrupt(jax.random.key(seed), clip)

@@ -1,4 +1,4 @@
-"""What video codecs do to a clip: H.264, HEVC, VP9 and MPEG-2 over the range of rates that people use. On the host."""
+"""What video codecs do to a clip: H.264, HEVC, AV1, VP9 and MPEG-2 at the rates that people use. On the host."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,6 +14,8 @@ from vdiff_jax.preprocess.colour import from_rgb
 STORED = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
 _GRID = 16
 """Codecs' blocks lie on a grid of at most this many pixels, or of a multiple of it."""
+_SMALLEST = 64
+"""The side from which x265 is taken: under it, it was seen to write over its own memory."""
 _LEAD = 6
 """Frames that may be coded before the clip, so that it begins anywhere in a group of pictures."""
 
@@ -24,7 +26,7 @@ class Coded(NamedTuple):
     Attributes:
       clip: Y'CbCr in [0, 1], each chroma sample shown as the 2×2 pixels it stands for.
       codec: on whose scale the quantisers are.
-      quantisers: of each frame.
+      quantisers: of each frame; NaN where the stream doesn't tell.
     """
 
     clip: Float[np.ndarray, "t h w 3"]
@@ -37,7 +39,8 @@ def coded(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Coded
 
     Height and width are even.
     """
-    there = [codec for codec in _SHARES if codec in codecs()]
+    small = min(clip.shape[1:3]) < _SMALLEST
+    there = [codec for codec in _SHARES if codec in codecs() and not (small and codec == "hevc")]
     shares = np.array([_SHARES[codec] for codec in there])
     codec = there[rng.choice(len(there), p=shares / shares.sum())]
     options = _SETTINGS[codec](rng)
@@ -95,6 +98,11 @@ def _hevc(rng: np.random.Generator) -> dict[str, str]:
     return {"preset": preset, "crf": f"{rng.uniform(14, 44):.1f}", "x265-params": params}
 
 
+def _av1(rng: np.random.Generator) -> dict[str, str]:
+    params = f"lp=1:keyint={rng.choice([8, 30, 250])}"
+    return {"preset": str(rng.choice([6, 8, 10])), "crf": str(rng.integers(16, 62)), "svtav1-params": params}
+
+
 def _vp9(rng: np.random.Generator) -> dict[str, str]:
     speed = {"deadline": "realtime", "cpu-used": "7", "lag-in-frames": "0"} if rng.random() < 0.5 else {"cpu-used": "5"}
     return {"crf": str(rng.integers(18, 64)), "b": "0", "g": str(rng.choice([8, 30, 128])), **speed}
@@ -105,10 +113,11 @@ def _mpeg2(rng: np.random.Generator) -> dict[str, str]:
     return {"qmin": scale, "qmax": scale, "bf": str(rng.integers(0, 3)), "g": str(rng.choice([6, 12, 15]))}
 
 
-_SHARES = {"h264": 0.45, "hevc": 0.2, "vp9": 0.15, "mpeg2video": 0.2}
+_SHARES = {"h264": 0.4, "hevc": 0.2, "av1": 0.15, "vp9": 0.1, "mpeg2video": 0.15}
 _SETTINGS: dict[str, Callable[[np.random.Generator], dict[str, str]]] = {
     "h264": _h264,
     "hevc": _hevc,
+    "av1": _av1,
     "vp9": _vp9,
     "mpeg2video": _mpeg2,
 }

@@ -4,25 +4,33 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from vdiff_jax.corruption.coding import coded
+from vdiff_jax.corruption.coding import coded, rgb_to_stored
+from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.coding import expected_error
 from vdiff_jax.tasks import denoise
 from vdiff_jax.tasks.task import Task
 
-ESTIMATED = 0.3
-"""The share of clips whose quantisers are not told."""
+ESTIMATED, MEASURED = 0.25, 0.35
+"""The shares of clips whose quantisers are not told, and of those whose encoder has told the error that it left."""
 
 
 def corrupt(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Observation:
-    """A video codec at any quality; each frame's error is told as its quantiser lets expect it.
+    """A video codec at any quality, and each frame's error as it is told of a file.
 
-    For the clips whose quantisers are not told it is one figure, as far off as an estimate from the frames is.
+    It is what the frame's quantiser lets expect; or this in proportion, so that its mean is the true one, as a
+    compressed file says; or one figure for all frames, as far off as an estimate from the frames is.
     """
     video = coded(rng, clip)
-    error = expected_error(video.codec, video.quantisers)
-    if rng.random() < ESTIMATED:
+    true = np.sqrt(np.mean((video.clip - rgb_to_stored(clip)) ** 2, axis=(1, 2))).mean(axis=0) + 1e-4
+    error = np.broadcast_to(true, (len(clip), 3))
+    if scale_of(video.codec) is not None:
+        error = expected_error(video.codec, video.quantisers)
+    way = rng.random()
+    if way < ESTIMATED:
         error = np.broadcast_to(error.mean(axis=0) * np.exp(rng.normal(0, 0.3)), error.shape)
+    elif way < ESTIMATED + MEASURED:
+        error = error * true / error.mean(axis=0)
     return denoise.observe(jnp.asarray(video.clip), jnp.asarray(error, jnp.float32))
 
 

@@ -4,9 +4,11 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from vdiff_jax.corruption.blocking import quantised_blocks
+from vdiff_jax.corruption.coding import coded, rgb_to_stored
 from vdiff_jax.corruption.noise import gaussian, quantise
 from vdiff_jax.media.pixels import PixelFormat
 from vdiff_jax.observation import Observation
@@ -22,6 +24,8 @@ from vdiff_jax.tasks.video import Given, everywhere
 
 ERROR = {2: 0.03, 4: 0.05}
 """The usual error of an enlargement by each factor, in levels."""
+CODED = 0.3
+"""The share of examples that went through a video codec at half their size."""
 _REAL = 0.3
 """The share of examples that are real footage: of unknown blur, with noise and codec blocks."""
 
@@ -106,6 +110,19 @@ def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
     return jax.lax.switch(jax.random.randint(factor_key, (), 0, len(makers)), makers, small_key, clip)
 
 
+def corrupt_by_codec(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Observation:
+    """A reduction by 2 through a video codec at any quality, as a compressed file keeps it; its error is told.
+
+    Height and width are multiples of 4.
+    """
+    small = np.asarray(reduce(jnp.asarray(clip), 2))
+    video = coded(rng, small)
+    error = np.sqrt(np.mean((video.clip - rgb_to_stored(small)) ** 2, axis=(0, 1, 2))) + 1e-4
+    luma = enlarge(jnp.asarray(video.clip[..., :1]), 2)
+    chroma = enlarge(jnp.asarray(video.clip[:, ::2, ::2, 1:]), 4)
+    return observe(jnp.concatenate([luma, chroma], axis=-1), 2, jnp.asarray(error, jnp.float32), whole=False)
+
+
 def _reduced(key: PRNGKeyArray, clip: Float[Array, "t h w 3"], factor: int) -> Observation:
     real_key, set_key, stored_key = jax.random.split(key, 3)
 
@@ -160,4 +177,10 @@ def _blur(clip: Float[Array, "t h w c"], sigma: Array) -> Float[Array, "t h w c"
 
 
 # How chroma was stored is the small clip's matter, and `corrupt` sees to it.
-TASK = Task(name="superres", corrupt=corrupt, stored=lambda observation, truth: (observation, truth))
+TASK = Task(
+    name="superres",
+    corrupt=corrupt,
+    corrupt_on_host=corrupt_by_codec,
+    share_on_host=CODED,
+    stored=lambda observation, truth: (observation, truth),
+)
