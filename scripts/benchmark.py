@@ -10,13 +10,14 @@ denoise: white Gaussian R'G'B' noise of sigma 10, 25, 50, rounded and clipped to
   marked blind. PSNR over R'G'B', mean over frames, then over scenes.
 deblock: x264, preset medium, crf 28, 33, 38; FFmpeg's filters and this project get the stream, whose quantisers tell
   the quality, those marked blind the decoded pictures. PSNR over R'G'B', VMAF and VMAF NEG.
-inpaint: a still 64×64 logo, 2-pixel scratches, 20 % drop-outs; the mask is given. PSNR inside the mask; for the logo
-  also the mean over the scenes that move, whose mean DIS flow is at least 1 pixel.
-
+inpaint: a still 64×64 logo, a figure that walks through, 2-pixel scratches, 20 % drop-outs; the mask is given. PSNR
+  inside the mask; also the mean over the scenes that move, whose mean DIS flow is at least 1 pixel.
 superres: Pillow's antialiased bicubic reduction by 2 and by 4. PSNR of luma (BT.601), mean over frames, then scenes;
   the input is measured as bicubic interpolation enlarges it.
 colorize: grey frames and the first one's colours. PSNR of Cb and Cr in frame 40 (so give --frames 41), mean over
   scenes.
+interpolate: every other frame is taken away. PSNR over R'G'B' of those that were; the others have to stay unchanged.
+  Seconds a frame that comes out, given ones too.
 
 All peers get the same pictures, seeded by scene and frame. Each runs in a process of its own, in two threads on two
 cores, one after the other; seconds exclude start-up and warm-up (compilation), and for this project include reading and
@@ -45,7 +46,7 @@ from pathlib import Path
 
 import numpy as np
 from benchmarking import streams, tables
-from benchmarking.problems import CRFS, FACTORS, HOLES, REFERENCES, SIGMAS, Problem, make_problem
+from benchmarking.problems import CRFS, FACTORS, HOLES, RATES, REFERENCES, SIGMAS, Problem, make_problem
 from benchmarking.scenes import find_scenes, read_frames, read_scene, write_frames
 from benchmarking.scores import changed_outside, mean_flow, score
 from peers.peer import peers_for
@@ -56,6 +57,7 @@ VARIANTS = {
     "inpaint": HOLES,
     "superres": FACTORS,
     "colorize": REFERENCES,
+    "interpolate": RATES,
 }
 MOVING = 1.0
 """Mean flow in pixels from which a scene counts as moving."""
@@ -94,7 +96,7 @@ def _arguments() -> argparse.Namespace:
     words = {"type": lambda text: text.split(",")}
     parser.add_argument("clips", type=Path, help="a folder of videos and folders of pictures")
     parser.add_argument("--tasks", **words, default=["denoise", "inpaint"], help=f"some of {','.join(VARIANTS)}")
-    parser.add_argument("--variants", **words, help="some of 10,25,50,28,33,38,logo,scratches,dropouts,x2,x4")
+    parser.add_argument("--variants", **words, help="some of 10,25,50,28,33,38,logo,figure,scratches,dropouts,x2,x4")
     parser.add_argument("--scenes", **words, help="some of the scenes, by name")
     parser.add_argument("--peers", **words, help="some of the peers, by name")
     parser.add_argument("--weights", **words, default=["base", "fast"], help="this project's, sizes or files")
@@ -155,6 +157,8 @@ def _measure_peers(task: str, problems: list[Problem], options: argparse.Namespa
         context = multiprocessing.get_context("spawn")
         with concurrent.futures.ProcessPoolExecutor(max_workers=1, mp_context=context) as process:
             for problem in problems:
+                if problem.variant not in getattr(peers[name], "variants", [problem.variant]):
+                    continue
                 print(f"{name}: {problem.task} {problem.variant} {problem.scene}", file=sys.stderr, flush=True)
                 figures.append(process.submit(_measure, name, problem, options).result())
     return figures
@@ -181,7 +185,7 @@ def _measure(name: str, problem: Problem, options: argparse.Namespace) -> dict:
         "frames": len(chosen),
     }
     if masks is not None:
-        figure["changed_outside"] = changed_outside(restored.frames, problem.frames()[chosen], masks[chosen])
+        figure["changed_outside"] = changed_outside(restored.frames, problem.untouched()[chosen], masks[chosen])
     if options.workdir and peer.source != "this project":
         _keep(kept, figure, restored.frames, chosen)
     return figure

@@ -1,4 +1,4 @@
-"""The problems put to all peers: scenes made noisy, coded, covered, small or grey, the same whoever is to solve them.
+"""The problems put to all peers: scenes made noisy, coded, covered, small, grey or slow, the same for all of them.
 
 Randomness is keyed by the problem, the scene and the frame alone, so that neither the peers nor the number of frames
 change what a frame looks like.
@@ -17,9 +17,10 @@ from benchmarking.scenes import read_frames, read_masks, write_frames
 
 SIGMAS = (10, 25, 50)
 CRFS = ("28", "33", "38")
-HOLES = ("logo", "scratches", "dropouts")
+HOLES = ("logo", "figure", "scratches", "dropouts")
 FACTORS = ("x2", "x4")
 REFERENCES = ("first",)
+RATES = ("x2",)
 _SEED = 2024
 _LOGO = 64
 
@@ -29,8 +30,9 @@ class Problem:
     """One scene damaged in one way; its input, masks and truth are folders of PNGs.
 
     Attributes:
-      task: denoise, deblock, inpaint, superres or colorize.
-      variant: the sigma in 8-bit units, x264's crf, the kind of hole, the factor, or which frame is the reference.
+      task: denoise, deblock, inpaint, superres, colorize or interpolate.
+      variant: the sigma in 8-bit units, x264's crf, the kind of hole, the factor, which frame is the reference, or how
+        many times the rate is to become.
       scene: the scene's name.
       folder: where `input/`, `mask/` and `input.mkv` are, and the peers' results go.
       truth: the folder of clean frames.
@@ -71,20 +73,28 @@ class Problem:
         return read_frames(self.folder / "input")
 
     def clean(self) -> np.ndarray:
-        """The frames before, uint8 RGB `t h w 3`; for superres without what is left over by the factor."""
+        """The frames before, uint8 RGB `t h w 3`; without what is left over by the factor, and of an odd number where
+        every other one is taken away."""
         frames, n = read_frames(self.truth), self.factor
+        if self.task == "interpolate":
+            return frames[: (len(frames) - 1) // 2 * 2 + 1]
         return frames[:, : frames.shape[1] // n * n, : frames.shape[2] // n * n]
 
     def untouched(self) -> np.ndarray:
-        """The damaged frames in the size of the clean ones: small ones as bicubic interpolation enlarges them."""
+        """The damaged frames in the number and size of the clean ones: shown twice, enlarged by bicubic interpolation."""
         frames, n = self.frames(), self.factor
+        if self.task == "interpolate":
+            return frames.repeat(2, axis=0)[:-1]
         if n == 1:
             return frames
         size = (frames.shape[2] * n, frames.shape[1] * n)
         return np.stack([Image.fromarray(f).resize(size, Image.Resampling.BICUBIC) for f in frames])
 
     def masks(self) -> np.ndarray | None:
-        """What is to be filled, bool `t h w`; None for noise and blocks."""
+        """What is to be filled or made, bool `t h w`; None where everything is to change."""
+        if self.task == "interpolate":
+            clean = self.clean()
+            return np.broadcast_to(np.arange(len(clean))[:, None, None] % 2 == 1, clean.shape[:3])
         return read_masks(self.folder / "mask") if self.task == "inpaint" else None
 
 
@@ -100,6 +110,7 @@ def make_problem(task: str, variant: str, scene: str, truth: Path, folder: Path)
             "inpaint": lambda clean: cover(clean, problem.masks(), variant),
             "superres": lambda clean: reduce(clean, problem.factor),
             "colorize": grey,
+            "interpolate": lambda clean: clean[::2],
         }
         write_frames(folder / "input", damage[task](problem.clean()))
     return problem
@@ -143,7 +154,28 @@ def holes(variant: str, scene: str, shape: tuple[int, int, int]) -> np.ndarray:
         return mask
     if variant == "dropouts":
         return np.stack([_generator(f"dropouts {scene}", t).random((height, width)) < 0.2 for t in range(count)])
-    return _scratches(scene, shape)
+    return _figure(scene, shape) if variant == "figure" else _scratches(scene, shape)
+
+
+def _figure(scene: str, shape: tuple[int, int, int], *, stride: int = 24) -> np.ndarray:
+    """The silhouette of somebody who walks across the picture: half its height, a step in `stride` frames."""
+    count, height, width = shape
+    generator, size = _generator(f"figure {scene}", 0), 0.5 * height
+    way = int(generator.choice([-1, 1]))
+    start, floor = generator.uniform(0.3, 0.7) * width, generator.uniform(0.75, 0.95) * height
+    mask = np.zeros(shape, np.uint8)
+    for t in range(count):
+        swing = np.sin(2 * np.pi * t / stride)
+        hip = np.array([start + way * 0.6 * size * (t - count / 2) / stride, floor - 0.48 * size])
+        neck = hip - [0, 0.34 * size]
+        limbs = [(hip, 0.48, 0.45 * swing, 0.10), (hip, 0.48, -0.45 * swing, 0.10)]
+        limbs += [(neck, 0.38, 0.5 * swing, 0.06), (neck, 0.38, -0.5 * swing, 0.06), (neck, 0.36, 0.0, 0.2)]
+        for joint, length, angle, thickness in limbs:
+            end = joint + length * size * np.array([np.sin(angle), np.cos(angle)])
+            points = [tuple(int(c) for c in np.round(point)) for point in (joint, end)]
+            cv2.line(mask[t], *points, 1, max(1, round(thickness * size)))
+        cv2.circle(mask[t], tuple(int(c) for c in np.round(neck - [0, 0.1 * size])), round(0.08 * size), 1, -1)
+    return mask.astype(bool)
 
 
 def _scratches(scene: str, shape: tuple[int, int, int], *, number: int = 5, thickness: int = 2) -> np.ndarray:

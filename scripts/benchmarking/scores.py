@@ -45,7 +45,10 @@ def score(problem: Problem, frames: np.ndarray, numbers: list[int]) -> float:
         at = numbers.index(min(LATE, len(problem.clean()) - 1))
         return psnr_chroma(frames[at : at + 1], clean[at : at + 1])
     masks = problem.masks()
-    return psnr(frames, clean, None if masks is None else masks[numbers])
+    if masks is None:
+        return psnr(frames, clean)
+    held = [n for n, number in enumerate(numbers) if masks[number].any()]
+    return psnr(frames[held], clean[held], masks[numbers][held])
 
 
 def _ycrcb(frame: np.ndarray) -> np.ndarray:

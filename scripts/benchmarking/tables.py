@@ -20,7 +20,7 @@ def summarise(figures: Iterable[dict[str, Any]], moving: Set[str]) -> list[dict[
         if done:
             row |= _means(done)
         in_motion = [figure["psnr"] for figure in done if figure["scene"] in moving]
-        if variant == "logo" and in_motion:
+        if task in ("inpaint", "interpolate") and in_motion:
             row["psnr_moving"] = float(np.mean(in_motion))
         if len(done) < len(group):
             row["failed"] = [figure["scene"] for figure in group if "error" in figure]

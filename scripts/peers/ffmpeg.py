@@ -68,6 +68,61 @@ class Deblocker:
         )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Delogo:
+    """FFmpeg's filter for a rectangle that stays where it is."""
+
+    name: str = "delogo"
+    task: str = "inpaint"
+    variants: tuple[str, ...] = ("logo",)
+    source: str = "PyPI imageio-ffmpeg"
+
+    def missing(self) -> str | None:
+        """What has to be installed before it runs, or None."""
+        return missing_modules(["imageio_ffmpeg"])
+
+    def restore(self, problem: Problem, *, budget: float) -> Restored:
+        """The rectangle of the first mask; what the filter's rounding changes outside is put back."""
+        mask, frames = problem.masks()[0], problem.frames()
+        (top, bottom), (left, right) = (np.flatnonzero(mask.any(axis=axis))[[0, -1]] for axis in (1, 0))
+        graph = f"format=gbrp,delogo=x={left}:y={top}:w={right - left + 1}:h={bottom - top + 1}"
+        start_up = min(run_filter(graph, frames[:1])[1] for _ in range(2))
+        results, seconds = run_filter(graph, frames)
+        return Restored(
+            frames=np.where(mask[..., None], results, frames),
+            numbers=list(range(len(frames))),
+            seconds_per_frame=max(seconds - start_up, 0.0) / max(len(frames) - 1, 1),
+            peak_memory_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Minterpolate:
+    """FFmpeg's motion-compensated interpolation, by overlapped blocks searched from both sides."""
+
+    name: str = "minterpolate"
+    task: str = "interpolate"
+    source: str = "PyPI imageio-ffmpeg"
+
+    def missing(self) -> str | None:
+        """What has to be installed before it runs, or None."""
+        return missing_modules(["imageio_ffmpeg"])
+
+    def restore(self, problem: Problem, *, budget: float) -> Restored:
+        """It needs three frames ahead: the last one is repeated. What its 4:2:0 changes in given frames is put back."""
+        frames, count = problem.frames(), len(problem.clean())
+        start_up = min(run_filter(_MINTERPOLATE, frames[:2])[1] for _ in range(2))
+        results, seconds = run_filter(_MINTERPOLATE, frames)
+        results = results[:count].copy()
+        results[::2] = frames
+        return Restored(
+            frames=results,
+            numbers=list(range(count)),
+            seconds_per_frame=max(seconds - start_up, 0.0) / max(count - 2, 1),
+            peak_memory_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+        )
+
+
 def _timed(problem: Problem, shape: tuple[int, ...], graph: str) -> tuple[np.ndarray, float]:
     begun = time.perf_counter()
     return streams.decode(problem.stream, shape, graph), time.perf_counter() - begun
@@ -90,7 +145,7 @@ def run_filter(graph: str, frames: np.ndarray) -> tuple[np.ndarray, float]:
     seconds = time.perf_counter() - begun
     if run.returncode:
         raise RuntimeError(f"ffmpeg {graph}: {run.stderr.decode().strip()}")
-    return np.frombuffer(run.stdout, np.uint8).reshape(frames.shape), seconds
+    return np.frombuffer(run.stdout, np.uint8).reshape(-1, *frames.shape[1:]), seconds
 
 
 def _hqdn3d(sigma: float) -> str:
@@ -111,9 +166,13 @@ def _dctdnoiz(sigma: float) -> str:
     return f"format=rgb24,dctdnoiz=sigma={0.9 * sigma if sigma < 20 else sigma:g}:n=4"
 
 
+_MINTERPOLATE = "format=yuv444p,tpad=stop=3:stop_mode=clone,minterpolate=fps=50:scd=none:mi_mode=mci:me_mode=bidir"
+_MINTERPOLATE += ":me=epzs:mc_mode=aobmc:vsbmc=1:mb_size=16:search_param=64"
 _GENTLE = "alpha=0.0245:beta=0.0125:gamma=0.0125:delta=0.0125"
 
 PEERS = [
+    Delogo(),
+    Minterpolate(),
     Filter(name="hqdn3d", settings=_hqdn3d),
     Filter(name="vaguedenoiser", settings=_vaguedenoiser),
     Filter(name="nlmeans", settings=_nlmeans),

@@ -28,7 +28,7 @@ class Restored:
 
 
 class Peer(Protocol):
-    """Something that restores clips."""
+    """Something that restores clips; one that is made for some variants only names them in `variants`."""
 
     name: str
     task: str
@@ -88,8 +88,8 @@ def missing_modules(names: Iterable[str]) -> str | None:
 
 def peers_for(task: str, weights: list[str]) -> dict[str, Peer]:
     """Every peer of a task by its name, this project with these weights first."""
-    from peers import colorizers, enlargers, ffmpeg, inpainters, networks, project
+    from peers import colorizers, enlargers, ffmpeg, inpainters, interpolators, networks, project
 
     listed = [*project.with_weights(task, weights), *ffmpeg.PEERS, *networks.PEERS, *inpainters.PEERS]
-    listed += [*enlargers.PEERS, *colorizers.PEERS]
+    listed += [*enlargers.PEERS, *colorizers.PEERS, *interpolators.PEERS]
     return {peer.name: peer for peer in listed if peer.task == task}

@@ -61,6 +61,8 @@ class Project:
             command += ["--mask", str(problem.folder / "mask")]
         elif problem.task == "superres":
             command += ["--scale", str(problem.factor), "--sigma", "0"]
+        elif problem.task == "interpolate":
+            command += ["--slow", "2"]
         elif problem.task == "colorize":
             command += ["--reference", str(problem.reference_file)]
         elif problem.task == "denoise" and not self.blind:
