@@ -24,19 +24,24 @@ class MotionMeter:
 
     def __init__(self) -> None:
         cv2.setNumThreads(1)
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        self._flow.setFinestScale(1)
+        self._coarse, self._fine = (cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST) for _ in range(2))
+        self._coarse.setFinestScale(1)
+        self._fine.setFinestScale(0)
 
-    def displacement(self, here: "Seen", there: "Seen") -> Float[np.ndarray, "hv wv 2"]:
+    def displacement(self, here: "Seen", there: "Seen", *, fine: bool = False) -> Float[np.ndarray, "hv wv 2"]:
         """Where each pixel of one frame lies in another, in full-size pixels, on the velocity grid.
 
         Under a hole the motion around it is continued.
+
+        Args:
+          here, there: the two frames.
+          fine: searches on the finest level of the pyramid too, at three times the cost.
         """
         height, width = here.small.shape
         size = (width * 2 // VELOCITY_GRID, height * 2 // VELOCITY_GRID)
         if min(height, width) < _SMALLEST:
             return np.zeros((size[1], size[0], 2), np.float32)
-        flow = self._flow.calc(here.small, there.small, None)
+        flow = (self._fine if fine else self._coarse).calc(here.small, there.small, None)
         field = 2.0 * cv2.resize(flow, size, interpolation=cv2.INTER_AREA)
         return field if here.known is None else spread(field, here.known)
 
@@ -108,7 +113,7 @@ def velocity(
             pair = [motion(None, None)] * 2
         else:
             share = (here.time - last.time) / (following.time - last.time)
-            whole = between(motion(last, following), motion(following, last), share)
+            whole = between(motion(last, following, fine=True), motion(following, last, fine=True), share)
             pair = [-share * whole, (1 - share) * whole]
         fields.append(np.concatenate(pair, axis=-1))
     return np.stack(fields)
@@ -120,14 +125,14 @@ class _Motion:
     def __init__(self, size: tuple[int, int]):
         self._nothing = np.zeros((size[0] // VELOCITY_GRID, size[1] // VELOCITY_GRID, 2), np.float32)
         self._meter = MotionMeter()
-        self._measured: dict[tuple[float, float], np.ndarray] = {}
+        self._measured: dict[tuple[float, float, bool], np.ndarray] = {}
 
-    def __call__(self, here: Seen | None, there: Seen | None) -> Float[np.ndarray, "hv wv 2"]:
+    def __call__(self, here: Seen | None, there: Seen | None, *, fine: bool = False) -> Float[np.ndarray, "hv wv 2"]:
         if here is None or there is None:
             return self._nothing
-        key = (here.time, there.time)
+        key = (here.time, there.time, fine)
         if key not in self._measured:
-            self._measured[key] = self._meter.displacement(here, there)
+            self._measured[key] = self._meter.displacement(here, there, fine=fine)
         return self._measured[key]
 
 
