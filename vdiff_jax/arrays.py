@@ -26,7 +26,7 @@ def repair(
     task: str = "auto",
     mask: np.ndarray | str | Path | None = None,
     sigma: float | int | None = None,
-    slow: float | None = None,
+    slow: float | int | None = None,
     scale: int | None = None,
     size: tuple[int, int] | None = None,
     reference: Reference | Sequence[str | Path] = (),
@@ -107,4 +107,6 @@ def _references(reference: Reference | Sequence, shape: tuple[int, ...]) -> dict
 def _masks(mask: np.ndarray, shape: tuple[int, ...]):
     if mask.shape not in (shape[1:3], shape[:3]):
         raise MaskError(f"the mask's shape {mask.shape} fits neither one frame {shape[1:3]} nor the clip {shape[:3]}")
+    if mask.all():
+        raise MaskError("the mask is True everywhere: nothing is left to repair the clip from")
     return itertools.repeat(mask.astype(bool)) if mask.ndim == 2 else iter(mask.astype(bool))

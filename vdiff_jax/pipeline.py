@@ -19,6 +19,7 @@ from vdiff_jax.errors import MaskError, OptionError
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.threads import Prefetch
 from vdiff_jax.plan import Plan, make_plan
+from vdiff_jax.preprocess.cadence import without_repeats
 from vdiff_jax.preprocess.chunks import Chunk, chunks, prepare
 from vdiff_jax.preprocess.film import find_beside
 from vdiff_jax.preprocess.insertion import retimed
@@ -137,7 +138,7 @@ def restored_frames(
     restorer = Restorer(network, plan.job, plan.sigma_of)
     prepared = prepare(frames, masks, pixels, restorer.multiple, scale=plan.job.scale)
     if interval is not None:
-        prepared = retimed(prepared, interval)
+        prepared = retimed(without_repeats(prepared), interval)
     if plan.references is not None:
         prepared = with_references(prepared, plan.references, pixels, force=plan.force)
     cut = chunks(prepared, restorer.frames)
@@ -220,6 +221,8 @@ def _masks(mask: str | Path | None, info: media.VideoInfo, start: float | None, 
         return stack.enter_context(read)
     if not read.any():
         raise MaskError(f"the mask {mask} is black everywhere: white says what to repair")
+    if read.all():
+        raise MaskError(f"the mask {mask} is white everywhere: nothing is left to repair the video from")
     return itertools.repeat(read)
 
 

@@ -123,7 +123,7 @@ def restore_planes(
         known = job.observe(pair, multiple)
         here = dataclasses.replace(jax.tree.map(lambda leaf: leaf[:1], known), velocity=velocity[None])
         there = jax.tree.map(lambda leaf: leaf[1:], known)
-        carry, result = rollout(network, here, carry, following=there, project=project, rows=rows)
+        carry, result = rollout(network, here, carry, following=there, project=project, rows=rows, skip_exact=True)
         return carry, tuple(plane[0] for plane in job.planes(pair, result))
 
     return lax.scan(one, carry, (jnp.arange(count), _next(held), given.velocity))

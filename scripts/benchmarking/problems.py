@@ -81,7 +81,7 @@ class Problem:
         return frames[:, : frames.shape[1] // n * n, : frames.shape[2] // n * n]
 
     def untouched(self) -> np.ndarray:
-        """The damaged frames in the number and size of the clean ones: shown twice, enlarged by bicubic interpolation."""
+        """The damaged frames in the number and size of the clean ones: shown twice, or enlarged (bicubic)."""
         frames, n = self.frames(), self.factor
         if self.task == "interpolate":
             return frames.repeat(2, axis=0)[:-1]

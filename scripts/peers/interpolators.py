@@ -16,7 +16,7 @@ Middle = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Interpolator:
-    """`prepare()` gives a function of two frames, uint8 RGB `h w 3`, that makes the one in the middle, in two threads."""
+    """`prepare()` gives a function of two frames, uint8 RGB `h w 3`, that makes the middle one, in two threads."""
 
     name: str
     prepare: Callable[[], Middle]

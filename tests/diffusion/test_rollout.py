@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax.diffusion.rollout import look_ahead, rollout
-from vdiff_jax.diffusion.step import impose, start
+from vdiff_jax.diffusion.step import _move_ahead, impose, start
 from vdiff_jax.observation import Observation
 
 
@@ -133,3 +133,21 @@ def test_hidden_state_stays_bounded(network, run, observation):
 def test_impose_keeps_noisy_samples_free(observation):
     z = jnp.zeros_like(observation.values)
     np.testing.assert_array_equal(impose(z, observation), z)
+
+
+def test_saving_the_v_cycles_of_exact_frames_changes_nothing(network, run, observation):
+    whole = jnp.ones_like(observation.known).at[1::2].set(0)
+    every_other = dataclasses.replace(observation, known=whole, sigma=jnp.zeros_like(observation.sigma))
+    expected = run(every_other, begin(network, every_other), nothing(every_other))
+    result = rollout(network, every_other, begin(network, every_other), skip_exact=True)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), result, expected)
+
+
+def test_a_clean_frame_ahead_is_moved_by_fractions_of_a_pixel(observation):
+    ramp = jnp.broadcast_to(jnp.arange(12.0)[None, None, :, None] / 12, observation.values.shape)
+    ahead = dataclasses.replace(part(observation, 0, 1), values=ramp[:1], known=jnp.ones_like(ramp[:1]))
+    ahead = jax.tree.map(lambda leaf: leaf[0], ahead)
+    velocity = jnp.full((2, 3, 4), 0.4)
+    between = _move_ahead(ahead, velocity, jnp.array(0.0)).values
+    held = _move_ahead(ahead, velocity, jnp.array(1.0)).values
+    np.testing.assert_allclose((between - held)[:, :4], 0.4 / 12, atol=1e-5)

@@ -22,6 +22,7 @@ def rollout(
     unroll: int | None = None,
     remat: bool = False,
     rows: int | None = None,
+    skip_exact: bool = False,
 ) -> tuple[Carry, Float[Array, "*b t h w c"]]:
     """Restores a clip frame by frame.
 
@@ -35,6 +36,7 @@ def rollout(
       following: what is known of the one frame after the clip (t = 1); nothing by default.
       project: brings a guess back to what was measured.
       unroll: frames after which gradients are not followed further back (truncated back-propagation through time).
+      skip_exact: as in `step`; saves time where few samples are missing, and costs some where gradients are taken.
       remat: computes each frame again in the backward pass instead of keeping its activations.
       rows: of the half-size grid that the network sees at once, which bounds memory on large frames; `None`: all.
 
@@ -46,7 +48,7 @@ def rollout(
         frame, ahead, detached = frames
         if unroll is not None:
             carry = jax.tree.map(lambda leaf: jnp.where(detached, lax.stop_gradient(leaf), leaf), carry)
-        new = step(network, carry, frame, ahead, project=project, rows=rows)
+        new = step(network, carry, frame, ahead, project=project, rows=rows, skip_exact=skip_exact)
         return _advance(carry, new, holds(frame.known)), new.result
 
     frames = (observation, look_ahead(observation, following))

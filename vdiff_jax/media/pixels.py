@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 import av
@@ -86,7 +87,7 @@ class Frame:
     """
 
     planes: tuple[np.ndarray, ...]
-    pts: int
+    pts: int | Fraction
     duration: int | None = None
     quantiser: float | None = None
 

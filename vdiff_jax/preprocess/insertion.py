@@ -42,7 +42,7 @@ def retimed(prepared: Iterable[Prepared], interval: Fraction) -> Iterator[Prepar
         last = item
 
 
-def _share(count: int, interval: Fraction, origin: int, last: Prepared, span: int) -> Fraction:
+def _share(count: int, interval: Fraction, origin: int | Fraction, last: Prepared, span: int | Fraction) -> Fraction:
     """Where the next frame to be shown lies between the last one and the one after it, 0 to 1 and beyond."""
     return (origin + count * interval - last.frame.pts) / max(span, 1)
 
