@@ -9,6 +9,7 @@ import optax
 import optax.contrib
 from flax import nnx
 from jax import lax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Int
 
 from vdiff_jax.config import Train
@@ -79,7 +80,7 @@ def make_step(definition: nnx.GraphDef, train: Train) -> Callable[[State, Exampl
 
     def step(state: State, batch: Example) -> tuple[State, dict[str, Array]]:
         value, gradient = in_parts(jax.value_and_grad(loss), train.accumulate)(state.params, batch)
-        value, gradient = lax.pmean((value, gradient), AXIS)
+        value, gradient = mean_over_devices((value, gradient))
         updates, opt = tx.update(gradient, state.optimiser, state.params)
         params = optax.apply_updates(state.params, updates)
         decay = jnp.minimum(train.ema, (1 + state.step) / (10 + state.step))
@@ -88,6 +89,15 @@ def make_step(definition: nnx.GraphDef, train: Train) -> Callable[[State, Exampl
         return State(state.step + 1, params, average, opt), metrics
 
     return step
+
+
+def mean_over_devices(tree):
+    """The mean of a tree of arrays over the axis `AXIS`, as one collective operation.
+
+    Devices of one CPU share its threads: several at a time can block them all and wait for each other forever.
+    """
+    flat, restored = ravel_pytree(tree)
+    return restored(lax.pmean(flat, AXIS))
 
 
 def in_parts(gradient_of: Callable, parts: int) -> Callable:
