@@ -35,6 +35,7 @@ import jax
 from vdiff_jax import config, sample, sharding
 from vdiff_jax.caches import cache_folder
 from vdiff_jax.checkpoint import Checkpoints
+from vdiff_jax.nn.network import count_parameters
 from vdiff_jax.training import cache
 from vdiff_jax.training.data import Examples, batches
 from vdiff_jax.training.step import initial, make_step
@@ -85,6 +86,7 @@ class Trainer:
         definition, state = initial(values.train)
         self._step = sharding.data_parallel(make_step(definition, values.train))
         self.state = sharding.replicate(state)
+        self.parameters = count_parameters(state.params)
 
     def run(self, stream: Iterator[Any], steps: int) -> list[float]:
         """The seconds that each step took, from asking for its batch to its end."""
@@ -124,7 +126,10 @@ def _against_twin(values: config.Config, steps: int) -> dict[str, float]:
     ours, twin = [], []
     for _ in range(4):
         run = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
-        twin += json.loads(run.stdout)["seconds"]
+        said = json.loads(run.stdout)
+        if said["parameters"] != trainer.parameters:
+            raise SystemExit(f"the twin has {said['parameters']} parameters, the network {trainer.parameters}")
+        twin += said["seconds"]
         ours += trainer.run(itertools.repeat(held), sizes["steps"])
     mine, theirs = statistics.median(ours), statistics.median(twin)
     return {"twin_step_seconds": theirs, "same_step_seconds": mine, "same_step_over_twin": mine / theirs}

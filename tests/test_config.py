@@ -23,10 +23,10 @@ def test_overrides_lie_over_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[train]\nsteeps = 5\n", "train.steps"),
-        ("[tran]\nsteps = 5\n", "train"),
-        ('[train]\nsteps = "five"\n', "steps"),
-        ("[data]\npatch = 97\n", "97"),
+        ("[train]\nsteeps = 5\n", r"a\.toml, line 2: unknown key train.steeps; the nearest one is train.steps"),
+        ("[tran]\nsteps = 5\n", r"a\.toml, line 1: unknown key tran; the nearest one is train"),
+        ('[train]\n\nsteps = "five"\n', r"a\.toml, line 3: .*steps"),
+        ("[data]\npatch = 97\n", r"a\.toml, line 2: .*97"),
         ("[data]\nphotos = 1.5\n", "1.5"),
         ("[data]\nframes = 5\n[train]\nunroll = 3\n", "unroll"),
         ("[train\n", "a.toml"),
@@ -37,6 +37,11 @@ def test_bad_values_are_named(tmp_path, text, says):
     path.write_text(text)
     with pytest.raises(ConfigError, match=says):
         load(path)
+
+
+def test_a_bad_value_on_the_command_line_is_said_to_come_from_there():
+    with pytest.raises(ConfigError, match=r"command line: unknown key train.stepz; the nearest one is train.steps"):
+        load(None, {"train.stepz": "5"})
 
 
 def test_no_such_file():

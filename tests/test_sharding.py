@@ -37,6 +37,16 @@ def test_what_does_not_fit_is_refused(given, says):
         sharding.connect(*given)
 
 
+@pytest.mark.parametrize(("tasks", "joins"), [("4", True), ("1", False)])
+def test_tasks_of_slurm_find_each_other_and_a_lone_one_stays_alone(monkeypatch, tasks, joins):
+    monkeypatch.setenv("SLURM_PROCID", "0")
+    monkeypatch.setenv("SLURM_NTASKS", tasks)
+    joined = []
+    monkeypatch.setattr(sharding.jax.distributed, "initialize", lambda *given, **_: joined.append(given))
+    sharding.connect()
+    assert joined == ([(None, None, None)] if joins else [])
+
+
 def test_each_device_takes_its_share():
     program = """
 import jax, time

@@ -55,6 +55,15 @@ def test_missing_data_is_named(bucket, tmp_path, name):
         cache.decode(name, tmp_path, reduction=1.0)
 
 
+def test_a_folder_with_nothing_readable_is_an_error_that_names_it(tmp_path, caplog):
+    (tmp_path / "footage").mkdir()
+    for name in ("a.mp4", "b.png"):
+        (tmp_path / "footage" / name).write_text("neither a video nor a picture")
+    with pytest.raises(DataError, match="footage: no readable videos or photographs"):
+        cache.decode(tmp_path / "footage", tmp_path / "cache", reduction=1.0)
+    assert "skipped 2 unreadable files: a.mp4" in caplog.text
+
+
 def test_what_reads_buckets_is_named_where_it_is_missing(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     with pytest.raises(DataError, match=r"vdiff_jax\[cloud\]"):

@@ -14,8 +14,8 @@ from vdiff_jax.preprocess.colour import from_rgb
 STORED = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
 _GRID = 16
 """Codecs' blocks lie on a grid of at most this many pixels, or of a multiple of it."""
-_SMALLEST = 64
-"""The side from which x265 is taken: under it, it was seen to write over its own memory."""
+_SMALLEST = 66
+"""x265 errs in its own memory where a picture is no wider or higher than one of its largest blocks, 64."""
 _LEAD = 6
 """Frames that may be coded before the clip, so that it begins anywhere in a group of pictures."""
 
@@ -39,13 +39,12 @@ def coded(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Coded
 
     Height and width are even.
     """
-    small = min(clip.shape[1:3]) < _SMALLEST
-    there = [codec for codec in _SHARES if codec in codecs() and not (small and codec == "hevc")]
+    there = [codec for codec in _SHARES if codec in codecs()]
     shares = np.array([_SHARES[codec] for codec in there])
     codec = there[rng.choice(len(there), p=shares / shares.sum())]
     options = _SETTINGS[codec](rng)
     lead = int(rng.integers(0, min(_LEAD, len(clip) - 1) + 1))
-    top, left = (2 * int(n) for n in rng.integers(0, _GRID // 2, 2))
+    top, left = (2 * int(n) + _missing(side) for n, side in zip(rng.integers(0, _GRID // 2, 2), clip.shape[1:3]))
     planes = [_shifted(planes_of_rgb(frame), top, left) for frame in (*clip[lead:0:-1], *clip)]
     frames = [Frame(picture, number) for number, picture in enumerate(planes)]
     shown = recode(frames, STORED, codec, options).frames[lead:]
@@ -73,6 +72,11 @@ def rgb_to_stored(clip: Float[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t h 
     return np.stack([clip_of(planes_of_rgb(frame)) for frame in clip])
 
 
+def _missing(side: int) -> int:
+    """By how many whole blocks of the grid a side falls short of the smallest picture."""
+    return _GRID * -(-max(0, _SMALLEST - side) // _GRID)
+
+
 def _shifted(planes: tuple[np.ndarray, ...], top: int, left: int) -> tuple[np.ndarray, ...]:
     """The picture continued upwards and to the left."""
     steps = (1, 2, 2)
@@ -84,8 +88,11 @@ def _round(plane: np.ndarray) -> UInt8[np.ndarray, "h w"]:
 
 
 def _h264(rng: np.random.Generator) -> dict[str, str]:
-    """Short clips are coded coarser than long ones of the same crf, so that it reaches lower than people go."""
-    params = f"bframes={rng.integers(0, 4)}:keyint={rng.choice([8, 30, 250])}"
+    """Short clips are coded coarser than long ones of the same crf, so that it reaches lower than people go.
+
+    Without the tree of macroblocks, whose cost x264 sums up over memory that it never wrote.
+    """
+    params = f"no-mbtree=1:bframes={rng.integers(0, 4)}:keyint={rng.choice([8, 30, 250])}"
     if rng.random() < 0.1:
         params += ":no-deblock=1"
     preset = str(rng.choice(["superfast", "veryfast", "medium"]))

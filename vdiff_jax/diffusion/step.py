@@ -101,15 +101,15 @@ def step(
     features, hidden = in_windows(remember, u, known, sigma, last, following, hidden)
     error = _expected_error(known, sigma)
 
-    def diffuse(z: Float[Array, "*b h w c"], _: None) -> tuple[Float[Array, "*b h w c"], None]:
-        u = unshuffle(z)
-        correction = in_windows(network.correct, u - 0.5, hidden, features)
-        for gate, neighbour in zip((correction.last, correction.ahead), (last, following)):
-            u = u + (gate @ _PIXEL_TO_CHANNELS) * (neighbour.values - u)
-        return project(shuffle(u + error * correction.residual), frame), None
-
     def diffused() -> Float[Array, "*b h w c"]:
-        return lax.scan(diffuse, shuffle(u), length=network.config.steps)[0]
+        z = shuffle(u)
+        for _ in range(network.config.steps):
+            guess = unshuffle(z)
+            correction = in_windows(network.correct, guess - 0.5, hidden, features)
+            for gate, neighbour in zip((correction.last, correction.ahead), (last, following)):
+                guess = guess + (gate @ _PIXEL_TO_CHANNELS) * (neighbour.values - guess)
+            z = project(shuffle(guess + error * correction.residual), frame)
+        return z
 
     if skip_exact:
         exact = jnp.all((frame.known == 1) & (frame.sigma == 0))

@@ -65,7 +65,8 @@ class Examples:
         draw = self.draw(index)
         rng = np.random.default_rng([self._seed, index])
         clip = np.asarray(self._clean(rng, draw), np.float32) / 255
-        observation, truth = self._corrupted(self._names[draw.task], rng, index, clip)
+        with jax.default_device(jax.local_devices(backend="cpu")[0]):  # where motion is measured
+            observation, truth = self._corrupted(self._names[draw.task], rng, index, clip)
         observation = jax.tree.map(np.asarray, observation)
         seen = [
             see(luma, known, time=float(time))
@@ -154,12 +155,12 @@ def _truth(clip: Float[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t h w 3"]:
 
 
 def _compiled(function: Callable) -> Callable:
-    """The function compiled for the CPU, where its result is needed to measure motion, one thread at a time."""
+    """The function compiled, for one thread at a time."""
     compiled = jax.jit(function)
     lock = threading.Lock()
 
     def run(*arguments):
-        with jax.default_device(jax.local_devices(backend="cpu")[0]), lock:
+        with lock:
             return compiled(*arguments)
 
     return run
