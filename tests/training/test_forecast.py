@@ -2,7 +2,7 @@
 
 import pytest
 
-from vdiff_jax import sample
+from vdiff_jax import sample, train
 from vdiff_jax.config import Config, Data, Train
 from vdiff_jax.errors import ConfigError, DataError
 from vdiff_jax.training import forecast as module
@@ -54,3 +54,14 @@ def test_what_does_not_fit_is_refused():
         forecast(CONFIG, "nowhere")
     with pytest.raises(ConfigError, match="multiple of 1 devices times 3 parts: take 3"):
         forecast(Config(data=CONFIG.data, train=Train(accumulate=3)), sample.TRUTH)
+
+
+def test_the_command_prints_it_and_leaves_nothing_behind(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "compiled"))
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
+    size = ["--train.size=tiny", "--train.unroll=3", "--data.frames=3", "--data.patch=32", "--data.batch", "2"]
+    assert train.main(["--dry-run", "--workdir", str(tmp_path / "run"), *size]) == 0
+    assert "parameters: 10,052" in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
+    assert train.main(["--dry-run", "--data", str(tmp_path / "nowhere"), *size]) == 1
+    assert "nowhere" in capsys.readouterr().err

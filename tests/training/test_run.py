@@ -107,6 +107,16 @@ def test_weights_of_a_run_load(whole):
     assert json.loads(about["network"])["widths"] == list(SIZES["tiny"].widths)
 
 
+def test_held_out_clips_were_evaluated_and_what_was_drawn_written_down(whole):
+    lines = map(json.loads, (whole / "metrics.jsonl").read_text().splitlines())
+    [scores] = [line for line in lines if "psnr/denoise" in line]
+    assert scores["step"] == 20
+    assert 0 < scores["ssim/denoise"] < 1
+    assert (scores["drawn/task/denoise"], scores["drawn/photos"]) == (1, 1)
+    [events] = (whole / "tensorboard").glob("events*")
+    assert b"\x89PNG" in events.read_bytes()
+
+
 @pytest.mark.slow
 def test_killed_at_a_random_moment_and_resumed_gives_the_losses_of_never_stopped(footage, whole, tmp_path):
     moment = random.randint(2, 15)

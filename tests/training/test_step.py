@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vdiff_jax import config, sharding
+from vdiff_jax import config, sharding, weights
 from vdiff_jax.config import Data, Train
 from vdiff_jax.errors import DivergedError
+from vdiff_jax.nn.network import SIZES
 from vdiff_jax.tasks import TASKS
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.data import Examples, shapes, stack
@@ -79,6 +80,18 @@ def test_a_configuration_for_each_task_and_those_of_the_weights_for_all():
     found = {path.stem: set(config.load(path).train.tasks) for path in Path("configs").glob("*.toml")}
     assert found["base"] == found["fast"] == set(TASKS)
     assert all(found[name] == {name} for name in TASKS)
+
+
+def test_a_run_may_begin_from_weights(tmp_path):
+    for n in range(2):
+        iio.imwrite(tmp_path / f"{n}.png", PHOTOS[0])
+    _, state = initial(dataclasses.replace(TRAIN, seed=5))
+    weights.save(tmp_path / "begun.safetensors", SIZES["tiny"], state.params, {})
+    values = config.Config(data=DATA, train=TRAIN)
+    run = Run(values, tmp_path / "run", tmp_path, tmp_path / "cache", init_from=str(tmp_path / "begun.safetensors"))
+    for params in (run.state.params, run.state.average):
+        jax.tree.map(np.testing.assert_array_equal, sharding.first(params), state.params)
+    run.checkpoints.close()
 
 
 @pytest.mark.slow
