@@ -61,5 +61,9 @@ class StitchError(VdiffError):
     """Inputs that can't be stitched; the message names the pair and the reason."""
 
 
+class OverlapError(StitchError):
+    """Inputs of a panorama that share too little to be matched."""
+
+
 class AttachmentError(VdiffError):
     """A compressed file's attachment that is damaged, or of a newer version."""

@@ -125,6 +125,25 @@ def test_a_camera_that_pans_is_followed(wide, cameras):
         assert np.median(np.linalg.norm(project(found, frame) - project(truth, frame), axis=1)) < 1.0
 
 
+def test_a_rig_that_moves_as_a_whole_is_synchronised_first(wide, cameras):
+    """Frames of other moments show another geometry: nothing fits until both cameras are at the same time."""
+    left, right, shoot = cameras
+    rng = np.random.default_rng(1)
+    shake = cv2.GaussianBlur(rng.normal(0, 1, (24, 2)), (1, 5), 0) * [14, 9]
+    moved = [np.array([[1, 0, x], [0, 1, y], [0, 0, 1]]) for x, y in shake]
+    one, other = (
+        np.concatenate([shoot(frame[None], shift @ pose) for frame, shift in zip(wide, moved)])
+        for pose in (left, right)
+    )
+    made = stitch([one[:20], other[3:]], layout="panorama", rates=[RATE, RATE])
+    second = made.report["inputs"][1]
+    assert second["offset_seconds"] == pytest.approx(3 / RATE, abs=0.25 / RATE)
+    frame = corners(300, 216)
+    found = np.linalg.solve(*(np.array(entry["homography"]) for entry in made.report["inputs"]))
+    truth = np.linalg.solve(left, right)
+    assert np.median(np.linalg.norm(project(found, frame) - project(truth, frame), axis=1)) < 0.5
+
+
 def test_something_that_passes_and_covers_the_whole_overlap(rig, wide, cameras):
     """It can't be gone around, but neither the geometry nor the rest of the picture suffers, and the report says so."""
     left, right, shoot = cameras

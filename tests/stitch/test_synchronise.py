@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from vdiff_jax.stitch.features import Features
 from vdiff_jax.stitch.source import ArraySource, Follower
-from vdiff_jax.stitch.synchronise import find_offset
+from vdiff_jax.stitch.synchronise import best_shift, find_offset
 
 
 def _signal(times):
@@ -36,3 +37,20 @@ def test_the_nearest_frame_is_shown_whatever_the_rate():
     shown = [int(follower.at(0.5 + n / 30)[0, 0, 0]) for n in range(30)]
     assert shown == [int(np.floor(n * 20 / 30 + 0.5)) for n in range(30)]
     assert follower.at(0.5 + 25 / 20) is None
+
+
+@pytest.mark.parametrize("lag", [-3, 0, 5])
+def test_cameras_that_turn_together_share_one_geometry_only_at_the_same_moments(lag):
+    rng = np.random.default_rng(0)
+    things, words = rng.uniform([100, 0], [200, 200], (80, 2)), np.abs(rng.normal(size=(80, 128)))
+    words = (words / np.linalg.norm(words, axis=1, keepdims=True)).astype(np.float32)
+    shake = np.cumsum(rng.normal(0, 8, (40, 2)), axis=0)
+
+    def moments(start, where):
+        return [
+            (0.1 * n, Features(points=things + where + shake[10 + start + n], descriptors=words)) for n in range(20)
+        ]
+
+    found = best_shift(moments(0, [0, 0]), moments(lag, [-90, 4]), step=0.1)
+    assert found.found
+    assert found.seconds == pytest.approx(0.1 * lag, abs=1e-6)

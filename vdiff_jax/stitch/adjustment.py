@@ -10,8 +10,9 @@ from scipy.spatial.transform import Rotation
 from vdiff_jax.stitch.features import Matches, project
 
 _SOFT = 1.0  # pixels past which a residual counts ever less
+_FINEST = 0.05  # and the least that this comes down to where matches are exact
 _SHORTEST, _LONGEST = 20.0, 1e6  # focal lengths, pixels: views without depth or perspective have none
-_MOST = 3000  # matches a pair contributes
+_MOST = 4000  # matches that all pairs contribute
 
 
 def chain(matches: list[Matches], reference: int, count: int) -> Float[np.ndarray, "n 3 3"]:
@@ -32,7 +33,7 @@ def chain(matches: list[Matches], reference: int, count: int) -> Float[np.ndarra
 def adjust(
     homographies: Float[np.ndarray, "n 3 3"], matches: list[Matches], reference: int, size: float
 ) -> tuple[Float[np.ndarray, "n 3 3"], float]:
-    """Refines homographies camera → reference so that every match falls together, and the residual's RMS in pixels.
+    """Refines homographies camera → reference so that every match falls together, and the residual in pixels.
 
     The error is measured in the cameras' own pixels, both ways: measured on the canvas, shrinking would lower it.
 
@@ -77,7 +78,7 @@ def adjust_rotations(
       sizes: each camera's (width, height).
 
     Returns:
-      Homographies camera → reference, focal lengths in pixels, the residual's RMS in pixels.
+      Homographies camera → reference, focal lengths in pixels, the residual in pixels.
     """
     count = len(sizes)
     thinned = thin(matches)
@@ -136,10 +137,11 @@ def residuals(homographies: Float[np.ndarray, "n 3 3"], matches: list[Matches]) 
 
 
 def thin(matches: list[Matches]) -> list[Matches]:
-    """At most 3,000 matches a pair, evenly taken."""
+    """At most 4,000 matches over all pairs, evenly taken."""
+    most = max(1, _MOST // max(1, len(matches)))
     result = []
     for pair in matches:
-        step = -(-len(pair.points) // _MOST)
+        step = -(-len(pair.points) // most)
         result.append(dataclasses.replace(pair, points=pair.points[::step], others=pair.others[::step]))
     return result
 
@@ -154,7 +156,15 @@ def _solve(unpack, start: np.ndarray, matches: list[Matches]) -> tuple[np.ndarra
 
     if len(start) == 0:
         return start, 0.0
-    # The first pass pulls in from afar, where the second one would call everything an outlier.
-    near = least_squares(error, start, loss="soft_l1", f_scale=5 * _SOFT, x_scale="jac", max_nfev=40).x
-    found = least_squares(error, near, loss="cauchy", f_scale=_SOFT, x_scale="jac", max_nfev=60)
-    return found.x, float(np.sqrt(2 * np.mean(np.minimum(error(found.x) ** 2, 4.0))))
+    # The first pass pulls in from afar, where the others would call everything an outlier; the last one is as strict as
+    # most matches are good.
+    found = start
+    for loss, scale in (("soft_l1", 5 * _SOFT), ("cauchy", _SOFT), ("cauchy", None)):
+        strict = min(_SOFT, max(_FINEST, 2 * spread(error(found)))) if scale is None else scale
+        found = least_squares(error, found, loss=loss, f_scale=strict, x_scale="jac", max_nfev=50).x
+    return found, 2**0.5 * spread(error(found))
+
+
+def spread(errors: Float[np.ndarray, " m"]) -> float:
+    """The standard deviation of errors of which fewer than half are outliers (from the median of their sizes)."""
+    return float(1.4826 * np.median(np.abs(errors)))

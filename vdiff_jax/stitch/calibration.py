@@ -9,11 +9,13 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from vdiff_jax.errors import StitchError
+from vdiff_jax.errors import OverlapError, StitchError
 from vdiff_jax.stitch import adjustment
 from vdiff_jax.stitch.features import Features, Matches, corners, detect, match, match_pair, project
+from vdiff_jax.stitch.refinement import background, refine
 
 _VERSION = 1
+_ROUNDS = 2  # the first one leaves what a wrong geometry made look different
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,25 @@ def calibrate(
     matches = all_pairs(features)
     check_connected(features, matches, names)
     check_different(views, matches, names)
-    return from_matches(matches, sizes)
+    return refined(from_matches(matches, sizes), matches, views)
+
+
+def refined(
+    calibration: Calibration, matches: list[Matches], views: Sequence[Sequence[UInt8[np.ndarray, "_h _w 3"]]]
+) -> Calibration:
+    """The rig once more, by what the pictures say of the matches: of still cameras, what they always see."""
+    still = [background(view) for view in views]
+    for _ in range(_ROUNDS):
+        homographies = calibration.homographies[0]
+        exact = []
+        for pair in matches:
+            one, other = pair.first, pair.second
+            moments = list(zip(views[one], views[other]))
+            if still[one] is not None and still[other] is not None:
+                moments = [(still[one], still[other])]
+            exact.append(refine(pair, np.linalg.solve(homographies[other], homographies[one]), moments))
+        calibration = from_matches(exact, calibration.sizes)
+    return calibration
 
 
 def detect_all(views: Sequence[Sequence[UInt8[np.ndarray, "_h _w 3"]]]) -> list[list[Features]]:
@@ -184,7 +204,7 @@ def check_visible(views: Sequence[Sequence[UInt8[np.ndarray, "_h _w 3"]]], names
 
 
 def check_connected(features: Sequence[Sequence[Features]], matches: list[Matches], names: Sequence[str]) -> None:
-    """Raises StitchError naming the first input that no chain of pairs joins to the first one, and why."""
+    """Raises OverlapError naming the first input that no chain of pairs joins to the first one, and why."""
     joined = {0}
     for _ in features:
         for pair in matches:
@@ -204,7 +224,7 @@ def check_connected(features: Sequence[Sequence[Features]], matches: list[Matche
                 f"{names[best]} and {names[index]} don't overlap enough: {counts[best]} matches a frame and no "
                 "homography explains them; 20 % of common view and little parallax are needed"
             )
-        raise StitchError(reason)
+        raise OverlapError(reason)
 
 
 def check_different(views: Sequence, matches: list[Matches], names: Sequence[str]) -> None:

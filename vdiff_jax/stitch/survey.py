@@ -1,25 +1,31 @@
 """Getting to know a rig before anything is drawn: when each camera started, how they stand, how bright they are."""
 
 import dataclasses
+import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+import cv2
 import numpy as np
 
-from vdiff_jax.errors import StitchError
+from vdiff_jax.errors import OverlapError, StitchError
 from vdiff_jax.stitch import exposure, path
 from vdiff_jax.stitch.calibration import Calibration, calibrate, detect_all
-from vdiff_jax.stitch.features import Features
+from vdiff_jax.stitch.features import Features, corners, detect, project
 from vdiff_jax.stitch.projection import plan
 from vdiff_jax.stitch.reduction import Reduction
 from vdiff_jax.stitch.source import RGB, Follower, Source
-from vdiff_jax.stitch.synchronise import Offset, activity, ego_motion, find_offset
+from vdiff_jax.stitch.synchronise import Offset, activity, best_shift, find_offset
 
 logger = logging.getLogger(__name__)
 _MOMENTS = 6  # frames of each camera that are matched
 _SPAN = 20.0  # seconds over which they are spread
 _DENSE = 300  # frames of each camera that are compared in time
 _CELLS = 6000
+_ROUNDS = 3
+_NEAR = 0.5  # pixels by which geometry may change without the offsets being looked for again
+_SEARCHED = 4.0  # seconds in which moments are looked for that share features
+_STEP = 0.1  # seconds between these
 
 
 def survey(sources: Sequence[Source]) -> tuple[Calibration, np.ndarray, list[list[RGB]]]:
@@ -55,13 +61,12 @@ class _Known:
 
 
 def _meet(sources: Sequence[Source]) -> _Known:
-    """The rig as if all cameras had started together, or as their own motion says they did."""
-    offsets = np.zeros(len(sources))
+    """The rig as if all cameras had started together, or when features that are shared only then say they did."""
     try:
-        return _at(sources, offsets)
-    except StitchError:
+        return _at(sources, np.zeros(len(sources)))
+    except OverlapError:
         # Nothing but movers in common, or a rig on the move: its geometry shows only at the same moments.
-        offsets = _offsets_from_motion(sources)
+        offsets = _offsets_from_features(sources)
         if not offsets.any():
             raise
         return _at(sources, offsets)
@@ -76,17 +81,35 @@ def _at(sources: Sequence[Source], offsets: np.ndarray) -> _Known:
 
 
 def _synchronised(sources: Sequence[Source], known: _Known) -> _Known:
-    """The same from frames of the same moments, if what moves in the overlaps says that others are."""
-    later = _offsets_from_overlap(sources, known.calibration)
-    if not later.any():
-        return known
-    offsets = known.calibration.offsets + later - later[0]
-    try:
-        return _at(sources, offsets)
-    except StitchError:
-        times, views = samples(sources, offsets)
-        moved = dataclasses.replace(known.calibration, offsets=offsets - offsets[0])
-        return _Known(calibration=moved, times=times, views=views, features=detect_all(views))
+    """The same from frames of the same moments, if what moves in the overlaps says that others are.
+
+    Once is enough for cameras on stands. Where the rig itself moves, frames of other moments made the geometry wrong,
+    and it the offsets: again, until neither changes.
+    """
+    for _ in range(_ROUNDS):
+        later = _offsets_from_overlap(sources, known.calibration)
+        if not later.any():
+            break
+        before, offsets = known.calibration, known.calibration.offsets + later - later[0]
+        try:
+            known = _at(sources, offsets)
+        except StitchError:
+            times, views = samples(sources, offsets)
+            moved = dataclasses.replace(before, offsets=offsets - offsets[0])
+            return _Known(calibration=moved, times=times, views=views, features=detect_all(views))
+        if _apart(before, known.calibration) < _NEAR:
+            break
+    return known
+
+
+def _apart(one: Calibration, other: Calibration) -> float:
+    """How far the corners of the pictures lie apart in two calibrations of a rig, in the median, pixels."""
+    frames = [corners(*size) for size in one.sizes]
+    places = []
+    for each in (one, other):
+        relative = np.linalg.inv(each.homographies[0, 0]) @ each.homographies[0]
+        places.append([project(homography, frame) for homography, frame in zip(relative, frames)])
+    return float(np.median(np.linalg.norm(np.subtract(*places), axis=-1)[1:]))
 
 
 def samples(
@@ -181,40 +204,43 @@ def _offsets_from_overlap(sources: Sequence[Source], calibration: Calibration) -
     return np.where(np.abs(offsets) < 0.1 / max(source.rate for source in sources), 0.0, offsets)
 
 
-def _offsets_from_motion(sources: Sequence[Source]) -> np.ndarray:
-    """Each start on the first input's clock, by how strongly the whole picture changes."""
-    signals, times = [], []
+def _offsets_from_features(sources: Sequence[Source]) -> np.ndarray:
+    """Each start on the first input's clock: the shift in time at which most features agree on one geometry."""
+    moments = []
     for source in sources:
-        dense = list(first_frames(source, small=True))
-        times.append(np.array([time for time, _ in dense]))
-        signals.append(ego_motion([frame for _, frame in dense]))
-    if min(len(each) for each in times) < 8:
-        return np.zeros(len(sources))
+        every = max(1, round(source.rate * _STEP))
+        frames = itertools.islice(source.frames(), 0, int(_SEARCHED * source.rate), every)
+        moments.append([(time, detect(_small(frame))) for time, frame in frames])
     found = {
-        (0, index): find_offset(signals[0], times[0], signals[index], times[index]) for index in range(1, len(sources))
+        pair: best_shift(moments[pair[0]], moments[pair[1]], step=_STEP)
+        for pair in itertools.combinations(range(len(sources)), 2)
     }
-    return _spread(found, len(sources), [source.name for source in sources])
+    return _spread(found, len(sources))
 
 
-def first_frames(source: Source, *, small: bool = False):
-    """The first 300 frames of a source with their times, reduced to a fifth if `small`."""
-    for index, (time, frame) in enumerate(source.frames()):
-        if index == _DENSE:
-            return
-        yield time, np.ascontiguousarray(frame[::5, ::5]) if small else frame
+def _small(frame: RGB) -> RGB:
+    """A frame of at most 320 pixels: enough to count what matches."""
+    scale = min(1.0, 320 / max(frame.shape))
+    return cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
-def _spread(found: dict[tuple[int, int], Offset], count: int, names: list[str]) -> np.ndarray:
-    """Offsets from those of pairs, along the pairs that agree best; 0 where no pair says anything."""
+def first_frames(source: Source) -> Iterator[tuple[float, RGB]]:
+    """The first 300 frames of a source with their times."""
+    return itertools.islice(source.frames(), _DENSE)
+
+
+def _spread(found: dict[tuple[int, int], Offset], count: int, names: list[str] | None = None) -> np.ndarray:
+    """Offsets from those of pairs, along the pairs that agree best; 0 where no pair says anything, told by `names`."""
     offsets = {0: 0.0}
     pairs = {pair: offset for pair, offset in found.items() if offset.found}
     while len(offsets) < count:
         reachable = [pair for pair in pairs if (pair[0] in offsets) != (pair[1] in offsets)]
         if not reachable:
             missing = next(index for index in range(count) if index not in offsets)
-            logger.warning(
-                "%s: nothing moves in what it shares with another; taken as started together", names[missing]
-            )
+            if names is not None:
+                logger.warning(
+                    "%s: nothing moves in what it shares with another; taken as started together", names[missing]
+                )
             offsets[missing] = 0.0
             continue
         first, second = max(reachable, key=lambda pair: pairs[pair].agreement)

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
+
+from vdiff_jax.stitch.features import Features, match_pair
 
 _STEP = 0.25  # of a frame: how finely offsets are tried before the peak is refined
 _LEAST = 0.3  # of the shorter clip that two clips must share
+_TOGETHER = 5  # moments that must agree on one geometry
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,13 +115,37 @@ def activity(pictures: Float[np.ndarray, "k h w 3"], seen: np.ndarray) -> Float[
     return np.sign(change) * np.sqrt(np.abs(change))
 
 
-def ego_motion(frames: Sequence[UInt8[np.ndarray, "_h _w 3"]]) -> Float[np.ndarray, "k 1"]:
-    """How much the whole picture changes from frame to frame: a signal that needs no calibration."""
-    small = [
-        cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), (64, 36), interpolation=cv2.INTER_AREA) for frame in frames
-    ]
-    change = [0.0] + [float(np.abs(one.astype(float) - other).mean()) for one, other in zip(small[1:], small[:-1])]
-    if len(change) > 1:
-        change[0] = change[1]
-    level = np.log1p(np.array(change))
-    return (level - level.mean())[:, None]
+def best_shift(
+    first: Sequence[tuple[float, Features]], second: Sequence[tuple[float, Features]], *, step: float
+) -> Offset:
+    """The offset at which most features of two cameras agree on one homography; coarse, but whatever moves.
+
+    Cameras that turn together show one homography at the same moments, and another for each pair of other ones.
+
+    Args:
+      first: moments of the first camera: seconds since its start, and the features.
+      second: of the second camera, since its own start.
+      step: seconds by which offsets are tried.
+    """
+    most = int((1 - _LEAST) * min(first[-1][0], second[-1][0]) / step)
+    tried = np.arange(-most, most + 1) * step
+    counts = np.array([_agreeing(first, second, offset, step) for offset in tried])
+    best = int(counts.argmax())
+    far = np.abs(tried - tried[best]) > 3 * step
+    rival = counts[far].max() if far.any() else 0.0
+    margin = float(1 - rival / max(counts[best], 1e-9))
+    return Offset(seconds=float(tried[best]), agreement=float(counts[best] > 0), margin=margin)
+
+
+def _agreeing(first: Sequence, second: Sequence, offset: float, step: float) -> float:
+    """How many features a moment agree at an offset, over up to five moments."""
+    pairs = []
+    for time, features in first:
+        other = min(second, key=lambda moment: abs(moment[0] + offset - time))
+        if abs(other[0] + offset - time) <= 0.5 * step + 1e-6:
+            pairs.append((features, other[1]))
+    chosen = pairs[:: max(1, -(-len(pairs) // _TOGETHER))]
+    if len(chosen) < 2:
+        return 0.0
+    found = match_pair((0, 1), chosen)
+    return 0.0 if found is None else len(found.points) / len(chosen)
