@@ -2,6 +2,7 @@
 
     python scripts/benchmark.py CLIPS --json OUT.json
     python scripts/benchmark.py CLIPS --tasks denoise --peers base,fast,nlmeans,ffdnet --frames 10
+    python scripts/benchmark.py compress CLIPS --json OUT.json --picture OUT.png
     python scripts/benchmark.py CLIPS --peers base --weights runs/denoise/ema.safetensors --workdir WORK
 
 Every scene is a video or a folder of pictures in CLIPS, reduced by area to fit --size, its first --frames frames.
@@ -45,7 +46,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from benchmarking import streams, tables
+from benchmarking import compression, streams, tables
 from benchmarking.problems import CRFS, FACTORS, HOLES, RATES, REFERENCES, SIGMAS, Problem, make_problem
 from benchmarking.scenes import find_scenes, read_frames, read_scene, write_frames
 from benchmarking.scores import changed_outside, mean_flow, score
@@ -65,8 +66,10 @@ MOVING = 1.0
 
 def main() -> int:
     """Runs what the arguments ask for; 1 if a peer failed."""
-    options = _arguments()
     _use_two_cores()
+    if sys.argv[1:2] == ["compress"]:
+        return compression.main(sys.argv[2:])
+    options = _arguments()
     with contextlib.ExitStack() as stack:
         workdir = options.workdir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
         root = workdir / f"{options.size[0]}x{options.size[1]}-{options.frames}"

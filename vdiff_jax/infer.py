@@ -168,7 +168,7 @@ def _repair(options: argparse.Namespace) -> int:
 
     def one(source: str | Path, target: str | Path) -> dict:
         with _progress(options, str(source)) as progress:
-            if options.task == "auto" and options.mask is None and media.read_attachment(source) is not None:
+            if _asks_nothing(options) and media.read_attachment(source) is not None:
                 given = {name: keywords[name] for name in ("codec", "options")}
                 return decompress(source, target, progress=progress, **given)
             return repair(source, target, progress=progress, **keywords)
@@ -195,6 +195,12 @@ def _stitch(options: argparse.Namespace) -> int:
             **keywords,
         )
     return _finish(options, stitched.report)
+
+
+def _asks_nothing(options: argparse.Namespace) -> bool:
+    """Whether a video is to be repaired as it needs it, so that a compressed one is decompressed."""
+    asked = (name for name in _REPAIR if name not in ("task", "weights", "codec"))
+    return options.task == "auto" and not any(getattr(options, name) for name in asked)
 
 
 def _compress(options: argparse.Namespace) -> int:

@@ -29,6 +29,26 @@ def decode(path: Path, shape: tuple[int, ...], graph: str = "null") -> np.ndarra
     return np.frombuffer(pictures, np.uint8).reshape(shape)
 
 
+def read_yuv(path: Path) -> np.ndarray:
+    """Luma of a video's frames, uint8 `t h w`."""
+    size = re.search(r"Video:.*?(\d{2,})x(\d{2,})", _log(["-i", str(path), "-map", "0:v", "-c", "copy"]))
+    width, height = int(size[1]), int(size[2])
+    raw = ffmpeg(["-i", str(path), "-f", "rawvideo", "-pix_fmt", "gray", "-vf", "extractplanes=y", "-"])
+    return np.frombuffer(raw, np.uint8).reshape(-1, height, width)
+
+
+def to_rgb(path: Path) -> np.ndarray:
+    """A video's frames, uint8 RGB `t h w 3`."""
+    return decode(path, (*read_yuv(path).shape, 3))
+
+
+def compare(path: Path, source: Path) -> dict[str, float]:
+    """Mean VMAF and VMAF NEG, 0 to 100, of one video beside another of its size and number of frames."""
+    inputs = ["-i", str(path), "-i", str(source)]
+    planes = "[0:v]setpts=N[a];[1:v]setpts=N[b];[a][b]"
+    return {key: _vmaf([*inputs, "-lavfi", f"{planes}libvmaf=n_threads=2:model={m}"]) for key, m in MODELS.items()}
+
+
 def vmaf(frames: np.ndarray, clean: np.ndarray) -> dict[str, float]:
     """Mean VMAF and VMAF NEG, 0 to 100, of uint8 RGB `t h w 3`."""
     with tempfile.TemporaryDirectory() as folder:
@@ -37,11 +57,12 @@ def vmaf(frames: np.ndarray, clean: np.ndarray) -> dict[str, float]:
             write_frames(Path(folder) / name, pictures)
         inputs = [part for name in names for part in ("-i", f"{folder}/{name}/%05d.png")]
         planes = "[0:v]format=yuv420p[a];[1:v]format=yuv420p[b];[a][b]"
-        said = {
-            key: _log([*inputs, "-lavfi", f"{planes}libvmaf=n_threads=2:model={model}"])
-            for key, model in MODELS.items()
-        }
-    return {key: float(re.search(r"VMAF score: ([\d.]+)", text)[1]) for key, text in said.items()}
+        graphs = {key: f"{planes}libvmaf=n_threads=2:model={model}" for key, model in MODELS.items()}
+        return {key: _vmaf([*inputs, "-lavfi", graph]) for key, graph in graphs.items()}
+
+
+def _vmaf(arguments: list[str]) -> float:
+    return float(re.search(r"VMAF score: ([\d.]+)", _log(arguments))[1])
 
 
 def ffmpeg(arguments: list[str], piped: bytes = b"") -> bytes:

@@ -5,18 +5,18 @@ from fractions import Fraction
 
 import pytest
 
-from vdiff_jax.compress.recipe import VERSION, Network, Recipe, Stamps, unpack
+from vdiff_jax.compress.recipe import VERSION, Diffusion, Network, Recipe, Stamps, unpack
+from vdiff_jax.compress.spread import OPERATORS
 from vdiff_jax.errors import AttachmentError
 
-NETWORK = Network(
-    weights="base", digest=bytes(range(8)), error=(-3, 0, 12), gains=(64, 0, 127), update=bytes([2]) + bytes(range(99))
-)
+NETWORK = Network(weights="base", digest=bytes(range(8)), error=(-3, 0, 12), update=bytes([2]) + bytes(range(99)))
+DIFFUSION = Diffusion(error=(9, -20, 0), steps=tuple(7 - n for n in range(3 * OPERATORS)))
 STAMPS = Stamps(time_base=Fraction(1001, 30000), first=-7, steps=(1, 1, 2, 1, 40, 1), lead=24)
 RECIPES = [
-    Recipe(task="plain", size=(270, 480)),
-    Recipe(task="plain", size=(1, 70_000), stamps=STAMPS),
-    Recipe(task="deblock", size=(270, 480), network=NETWORK),
-    Recipe(task="superres", size=(2160, 3840), network=NETWORK, stamps=STAMPS),
+    Recipe(size=(270, 480)),
+    Recipe(size=(1, 70_000), stamps=STAMPS),
+    Recipe(size=(270, 480), diffusion=DIFFUSION),
+    Recipe(size=(2160, 3840), stamps=STAMPS, diffusion=DIFFUSION, network=NETWORK),
 ]
 
 
@@ -27,7 +27,7 @@ def test_it_comes_back(recipe):
 
 def test_it_is_small():
     hour = Stamps(time_base=Fraction(1, 90000), first=0, steps=(3003,) * 108_000)
-    assert len(Recipe(task="plain", size=(1080, 1920), stamps=hour).pack()) < 40
+    assert len(Recipe(size=(1080, 1920), stamps=hour).pack()) < 40
 
 
 def test_times_are_sums_of_steps():
@@ -62,7 +62,7 @@ def test_a_newer_version_is_named():
         unpack(signed(body))
 
 
-@pytest.mark.parametrize("body", [b"", bytes([9, 1, 1, 0]), bytes([1, 1]), bytes([0, 1, 1, 1, 1, 0, 0, 1])])
+@pytest.mark.parametrize("body", [b"", bytes([9, 1, 1, 0]), bytes([0, 1]), bytes([1, 1, 1, 1, 0, 0, 1, 2])])
 def test_nonsense_with_a_good_checksum_is_named(body):
     with pytest.raises(AttachmentError, match="no sense"):
         unpack(signed(bytes([VERSION]) + body))

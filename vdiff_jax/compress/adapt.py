@@ -13,10 +13,10 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from vdiff_jax.compress.job import Blend
-from vdiff_jax.compress.recipe import OCTAVE, ONE, Network
+from vdiff_jax.compress.recipe import OCTAVE, Diffusion, Network, Recipe
 from vdiff_jax.compress.rehearsal import Rehearsal
 from vdiff_jax.compress.samples import Moments, Piece
+from vdiff_jax.compress.spread import STEP
 from vdiff_jax.compress.update import changed, pack, rounded, size_of
 from vdiff_jax.diffusion.rollout import rollout
 from vdiff_jax.diffusion.step import start
@@ -27,16 +27,20 @@ from vdiff_jax.preprocess.coding import expected_error, typical
 from vdiff_jax.preprocess.grids import average
 from vdiff_jax.preprocess.planes import Planes, chroma_scale, clip_of_planes, sample_range
 from vdiff_jax.tasks.projection import project
-from vdiff_jax.tasks.video import Given
+from vdiff_jax.tasks.video import Given, SameSize
 
 log = logging.getLogger(__name__)
 
 STEPS = {"none": 0, "fast": 120, "best": 800}
 """Gradient steps."""
-FINENESS = (1, 2, 3, 4)
+FINENESS = (1, 3)
 """How finely an update is rounded: each is tried."""
+_ATTACHED = 100
+"""Bytes that Matroska needs to hold an attachment, about."""
 _FRAMES, _SIDE, _BATCH = 6, 96, 4
 _RATE = 0.03
+_SHRINK = 0.3
+"""By what share of Adam's longest step parameters are drawn to 0: those whose gradients don't agree stay there."""
 _IN_RGB = np.array([3.0, 3.26, 2.48], np.float32)
 """The sums of squares of the columns of the matrix from Y'CbCr to R'G'B' (BT.601)."""
 
@@ -45,28 +49,44 @@ class Fit(NamedTuple):
     """What was fitted.
 
     Attributes:
-      network: for the recipe.
-      moments: on the samples, with it.
-      gained: dB of PSNR, of Y', Cb and Cr.
+      diffusion, network: for the recipe; None where there is nothing to do.
+      gained: dB of PSNR, of Y', Cb and Cr, on the samples.
     """
 
-    network: Network
-    moments: Moments
+    diffusion: Diffusion | None
+    network: Network | None
     gained: Float[np.ndarray, "3"]
 
+    @property
+    def size(self) -> int:
+        """Bytes of both in the attachment."""
+        return len(Recipe(size=(0, 0), diffusion=self.diffusion, network=self.network).pack())
 
-def octaves(pieces: Sequence[Piece], pixels: PixelFormat, codec: str | None) -> tuple[int, int, int]:
-    """The error that the codec left, over what its quantisers let expect, in eighths of an octave."""
-    ratios = []
+
+class Told(NamedTuple):
+    """The error that the codec left in Y', Cb and Cr, in eighths of an octave.
+
+    Attributes:
+      absolute: over one 8-bit level.
+      relative: over what the stream's quantisers let expect; the same as `absolute` where it tells none.
+    """
+
+    absolute: tuple[int, int, int]
+    relative: tuple[int, int, int]
+
+
+def measure(pieces: Sequence[Piece], pixels: PixelFormat, codec: str | None) -> Told:
+    """The error of the samples; `codec` is that whose quantisers the stream tells, if any."""
+    levels, expected = [], []
     for source, decoded in ((s, d) for piece in pieces for s, d in zip(piece.source, piece.decoded)):
         error = [np.sqrt(np.mean((a.astype(np.float32) - b) ** 2)) for a, b in zip(source.planes, decoded.planes)]
-        levels = np.array(error + [0.0] * (3 - len(error))) / spans(pixels)
-        told = np.full(3, 1 / 255)
+        levels.append(np.array(error + [0.0] * (3 - len(error))) / spans(pixels))
         if codec is not None:
             quantiser = typical(codec) if decoded.quantiser is None else decoded.quantiser
-            told = expected_error(codec, np.array([quantiser], np.float32))[0]
-        ratios.append(np.log2(np.maximum(levels, 1e-4) / told))
-    return tuple(int(np.clip(np.round(OCTAVE * ratio), -64, 64)) for ratio in np.mean(ratios, axis=0))
+            expected.append(expected_error(codec, np.array([quantiser], np.float32))[0])
+    absolute = np.mean(np.log2(255 * np.maximum(levels, 1e-4)), axis=0)
+    relative = absolute - (np.mean(np.log2(255 * np.array(expected)), axis=0) if expected else 0)
+    return Told(*(tuple(int(n) for n in np.clip(np.round(OCTAVE * part), -120, 120)) for part in (absolute, relative)))
 
 
 def spans(pixels: PixelFormat) -> Float[np.ndarray, "3"]:
@@ -74,30 +94,37 @@ def spans(pixels: PixelFormat) -> Float[np.ndarray, "3"]:
     return np.array([sample_range(pixels, chroma=index > 0)[1] for index in range(3)])
 
 
-def fit(rehearsal: Rehearsal, named: Network, *, steps: int, seed: int, worth: "Worth") -> Fit:
-    """The best of the network as it is and with its parameters fitted, as `worth` has it.
+def fit(rehearsal: Rehearsal, told: Told, named: Network, *, steps: int, seed: int, worth: "Worth") -> Fit:
+    """The best of nothing, diffusion, diffusion with the network, and with its parameters fitted, as `worth` has it.
 
     Args:
       rehearsal: of the decoder.
-      named: weights and errors, for the recipe.
+      told: the error that the codec left.
+      named: the weights, for the recipe.
       steps: of gradient descent.
       seed: of the crops.
       worth: what luma's dB and the attachment's bytes are worth.
     """
-    best = _with_gains(named, b"", rehearsal.moments())
-    log.debug("the network as it is: %s dB, gains %s", best.gained.round(3), best.network.gains)
-    if steps == 0:
-        return best
-    update = descend(rehearsal, steps=steps, seed=seed)
+    offers = [Fit(None, None, np.zeros(3)), _fitted(told, None, rehearsal.without())]
+    offers.append(_fitted(told, named, rehearsal.moments()))
+    update = descend(rehearsal, steps=steps, seed=seed) if steps else np.zeros(1)
     for fineness in FINENESS:
         rounding = rounded(update, fineness)
-        packed = pack(rounding, fineness)
-        params = changed(rehearsal.network.params, jnp.asarray(rounding * 2.0**-fineness, jnp.float32))
-        tried = _with_gains(named, packed, rehearsal.moments(params))
-        log.debug("%d bytes of update: %s dB, gains %s", len(packed), tried.gained.round(3), tried.network.gains)
-        if worth(tried.gained[0], len(packed)) > worth(best.gained[0], len(best.network.update)):
-            best = tried
-    return best
+        if rounding.any():
+            params = changed(rehearsal.network.params, jnp.asarray(rounding * 2.0**-fineness, jnp.float32))
+            packed = dataclasses.replace(named, update=pack(rounding, fineness))
+            offers.append(_fitted(told, packed, rehearsal.moments(params)))
+    for offer in offers:
+        log.debug("%d bytes gain %s dB, worth %.3f", offer.size, offer.gained.round(3), worth(offer))
+    return max(offers, key=worth)
+
+
+def _fitted(told: Told, network: Network | None, measured: Moments) -> Fit:
+    """Diffusion with conductivities of least error, rounded; the network's, the last, is 0 without one."""
+    best = measured.best(slice(None) if network else slice(None, -1))
+    steps = np.round(STEP * np.clip(best, -4, 4))
+    diffusion = Diffusion(error=told.absolute, steps=tuple(int(step) for step in steps.ravel()))
+    return Fit(diffusion, network, measured.gained(steps / STEP))
 
 
 class Worth(NamedTuple):
@@ -111,15 +138,11 @@ class Worth(NamedTuple):
     octave: float
     size: int
 
-    def __call__(self, gained: float, spent: int) -> float:
-        """The dB gained less those that the bytes would have brought in the track."""
-        return float(gained - self.octave * np.log2(1 + spent / self.size))
-
-
-def _with_gains(named: Network, update: bytes, measured: Moments) -> Fit:
-    gains = np.round(ONE * measured.gains())
-    network = dataclasses.replace(named, update=update, gains=tuple(int(gain) for gain in gains))
-    return Fit(network, measured, measured.gained(gains / ONE))
+    def __call__(self, made: Fit) -> float:
+        """Luma's dB that were gained, less those that the attachment's bytes would have brought in the track."""
+        if made.diffusion is None:
+            return 0.0
+        return float(made.gained[0] - self.octave * np.log2(1 + (made.size + _ATTACHED) / self.size))
 
 
 class Batch(NamedTuple):
@@ -139,23 +162,23 @@ def descend(rehearsal: Rehearsal, *, steps: int, seed: int) -> Float[np.ndarray,
     batches = _batches(rehearsal, np.random.default_rng(seed))
     first = next(batches)
     side = first.given.planes[0].shape[-2:]
-    job = dataclasses.replace(
-        rehearsal.plan.job, inner=dataclasses.replace(rehearsal.plan.job.inner, size=side), target=side
-    )
+    job = SameSize(rehearsal.pixels, side)
     loss = partial(_loss, network.definition, network.params, job, first.given.planes[0].shape[-3] - 1)
-    rule = optax.adam(optax.cosine_decay_schedule(_RATE, steps))
+    schedule = optax.cosine_decay_schedule(_RATE, steps)
+    rule = optax.adam(schedule)
 
     @jax.jit
-    def step(update, state, batch):
+    def step(update, state, batch, threshold):
         value, gradient = jax.value_and_grad(loss)(update, batch)
         change, state = rule.update(gradient, state)
-        return optax.apply_updates(update, change), state, value
+        moved = optax.apply_updates(update, change)
+        return jnp.sign(moved) * jnp.maximum(jnp.abs(moved) - threshold, 0), state, value
 
     update = jnp.zeros(size_of(network.params))
     state = rule.init(update)
     values = []
-    for _ in range(steps):
-        update, state, value = step(update, state, next(batches))
+    for index in range(steps):
+        update, state, value = step(update, state, next(batches), _SHRINK * schedule(index))
         values.append(float(value))
     log.debug("loss over the decoded picture's: %.4f at first, %.4f at last", *_ends(values))
     return np.asarray(update)
@@ -166,7 +189,9 @@ def _ends(values: list[float]) -> tuple[float, float]:
     return float(np.mean(values[:share])), float(np.mean(values[-share:]))
 
 
-def _loss(definition: nnx.GraphDef, params: nnx.State, job: Blend, frames: int, update: Array, batch: Batch) -> Array:
+def _loss(
+    definition: nnx.GraphDef, params: nnx.State, job: SameSize, frames: int, update: Array, batch: Batch
+) -> Array:
     network = nnx.merge(definition, changed(params, update))
     multiple = network.config.multiple
     observation = jax.vmap(lambda given: job.observe(given, multiple))(batch.given)
@@ -189,13 +214,13 @@ def _errors(difference: Float[Array, "b n h w 3"], pixels: PixelFormat) -> Float
 
 def _batches(rehearsal: Rehearsal, rng: np.random.Generator) -> Iterator[Batch]:
     """Crops of the samples at random places and times."""
-    pixels = rehearsal.plan.job.written()[0]
+    pixels = rehearsal.pixels
     chosen = []
-    for piece, plain in zip(rehearsal.pieces, rehearsal.plain):
+    for piece in rehearsal.pieces:
         at = 0
         for chunk in rehearsal.cut(piece, _FRAMES):
             end = at + len(chunk.prepared)
-            chosen.append((chunk, piece.source[at:end], _weights(piece.source[at:end], plain[at:end], pixels)))
+            chosen.append((chunk, piece.source[at:end], _weights(piece.source[at:end], piece.decoded[at:end], pixels)))
             at = end
     shares = np.array([len(source) for _, source, _ in chosen], float)
     while True:
@@ -225,25 +250,22 @@ def _crop(
     rehearsal: Rehearsal,
     pixels: PixelFormat,
 ) -> tuple:
-    scale = rehearsal.plan.job.scale
-    small = _SIDE // scale
     height, width = chunk.planes[0].shape[-2:]
     # On the grid of the coarsest level, of which the velocity's is a part.
-    y, x = (8 // scale * int(rng.integers(0, max(side - small, 0) // (8 // scale) + 1)) for side in (height, width))
-    side = min(small, height // 8 * 8), min(small, width // 8 * 8)
+    corner = tuple(8 * int(rng.integers(0, max(side - _SIDE, 0) // 8 + 1)) for side in (height, width))
+    side = min(_SIDE, height // 8 * 8), min(_SIDE, width // 8 * 8)
     count = _FRAMES + 1 - len(source)
     truth = tuple(np.stack([*planes, *[planes[-1]] * (count - 1)]) for planes in zip(*(f.planes for f in source)))
     given = Given(
-        planes=_window(chunk.planes, (y, x), side, pixels),
+        planes=_window(chunk.planes, corner, side, pixels),
         valid=chunk.valid,
         mask=None,
         colours=None,
-        velocity=_grid(chunk.velocity, (y, x), side, scale),
+        velocity=_grid(chunk.velocity, corner, side),
         time=chunk.time,
         sigma=rehearsal.plan.sigma_of(chunk.quantisers).astype(np.float32),
     )
-    scaled = [scale * n for n in (y, x)], [scale * n for n in side]
-    return given, _window(truth, *scaled, pixels), weights
+    return given, _window(truth, corner, side, pixels), weights
 
 
 def _window(planes: Planes, corner: Sequence[int], side: Sequence[int], pixels: PixelFormat) -> Planes:
@@ -255,6 +277,6 @@ def _window(planes: Planes, corner: Sequence[int], side: Sequence[int], pixels: 
     return tuple(cut)
 
 
-def _grid(velocity: np.ndarray, corner: Sequence[int], side: Sequence[int], scale: int) -> np.ndarray:
-    top, left, height, width = (scale * n // VELOCITY_GRID for n in (*corner, *side))
+def _grid(velocity: np.ndarray, corner: Sequence[int], side: Sequence[int]) -> np.ndarray:
+    top, left, height, width = (n // VELOCITY_GRID for n in (*corner, *side))
     return velocity[:, top : top + height, left : left + width]

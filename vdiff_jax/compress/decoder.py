@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -13,15 +14,18 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax import media
-from vdiff_jax.compress.job import job_of
-from vdiff_jax.compress.recipe import OCTAVE, ONE, Network, Recipe, Stamps, unpack
+from vdiff_jax.compress.recipe import OCTAVE, Diffusion, Network, Recipe, Stamps, unpack
+from vdiff_jax.compress.spread import OPERATORS, STEP, Spread, spread
 from vdiff_jax.compress.update import apply
 from vdiff_jax.errors import AttachmentError, WeightsError
-from vdiff_jax.media.pixels import Frame
+from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.pipeline import Clock, restored_frames
 from vdiff_jax.plan import Plan
 from vdiff_jax.preprocess.coding import expected_error, typical
+from vdiff_jax.preprocess.planes import sample_range
+from vdiff_jax.restorer import Restorer
+from vdiff_jax.tasks.video import SameSize
 from vdiff_jax.weights import Weights, identity, load
 
 log = logging.getLogger(__name__)
@@ -49,30 +53,38 @@ def plan_of(recipe: Recipe, info: media.VideoInfo) -> Decoding:
     """What the network does with a track, or nothing."""
     network = recipe.network
     octaves = np.array(network.error if network else (0, 0, 0), np.float32) / OCTAVE
-    gains = tuple(gain / ONE for gain in (network.gains if network else (0, 0, 0)))
-    why = {"plain": "the encoder found the plain codec to be as good", "deblock": "the network spreads what was kept"}
+    tasks = () if network is None else ("deblock",)
+    tasks += () if recipe.diffusion is None else ("spread",)
     return Decoding(
-        tasks=() if network is None else (recipe.task,),
+        tasks=tasks,
         weights="" if network is None else network.weights,
         sigma=np.zeros(3, np.float32),
         sigma_rgb=0.0,
-        why=why.get(recipe.task, "the network spreads what was kept, and enlarges it"),
-        job=job_of(recipe.task, info.pixels, (info.height, info.width), recipe.size, gains),
+        why="as the attachment says" if tasks else "the plain video as it is",
+        job=SameSize(info.pixels, recipe.size),
         codec=info.codec if scale_of(info.codec) is not None else None,
         octaves=octaves,
     )
 
 
-def find_recipe(source: str | Path) -> Recipe | None:
-    """A file's recipe; None, with a warning, where there is none, or it is damaged or of a newer version."""
+def find_recipe(source: str | Path, size: tuple[int, int]) -> Recipe:
+    """A file's recipe; one that leaves all as it is, with a warning, where there is none that fits.
+
+    Args:
+      source: the file.
+      size: height and width of its track.
+    """
     data = media.read_attachment(source)
     try:
         if data is None:
             raise AttachmentError("there is no attachment of vdiff_jax's")
-        return unpack(data)
+        recipe = unpack(data)
+        if recipe.size != size:
+            raise AttachmentError(f"the attachment is of another track, of height and width {recipe.size}")
+        return recipe
     except AttachmentError as error:
         log.warning("%s: %s: decoded as the plain video that it is", source, error)
-        return None
+        return Recipe(size=size)
 
 
 def weights_of(network: Network, given: str | Path | None) -> Weights:
@@ -125,18 +137,15 @@ def decompress(
         media.check_target(target, [source])
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(media.open_reader(source))
-        recipe = find_recipe(source) or Recipe(task="plain", size=(reader.info.height, reader.info.width))
+        recipe = find_recipe(source, (reader.info.height, reader.info.width))
         info = timed(reader.info, recipe.stamps)
         plan = plan_of(recipe, info)
-        shown = dataclasses.replace(info, height=recipe.size[0], width=recipe.size[1])
-        keep = Pictures(shown)
+        keep = Pictures(info)
         if target is not None:
             sound = {"codec": codec, "options": options, "copy_from": source}
-            keep = stack.enter_context(media.open_writer(target, shown, **sound))
-        restored, restorer = restamped(clock.timed("read", reader), recipe.stamps), None
-        if recipe.network is not None:
-            network, masks = weights_of(recipe.network, weights), itertools.repeat(None)
-            restored, restorer = restored_frames(network, restored, masks, info.pixels, plan, clock, stack)
+            keep = stack.enter_context(media.open_writer(target, info, **sound))
+        frames = restamped(clock.timed("read", reader), recipe.stamps)
+        restored, restorer = decoded(recipe, plan, info, frames, clock, stack, weights)
         count = 0
         for frame in restored:
             with clock.stage("write"):
@@ -145,7 +154,47 @@ def decompress(
             progress(count)
     if isinstance(keep, Pictures):
         return np.stack(keep.pictures)
-    return clock.report(count, shown.width, shown.height, plan, restorer)
+    return clock.report(count, info.width, info.height, plan, restorer)
+
+
+def decoded(
+    recipe: Recipe,
+    plan: Decoding,
+    info: media.VideoInfo,
+    frames: Iterator[Frame],
+    clock: Clock,
+    stack: contextlib.ExitStack,
+    weights: str | Path | None,
+) -> tuple[Iterator[Frame], Restorer | None]:
+    """The frames as the recipe has them, and the network that restores them, if one does."""
+    if recipe.diffusion is None:
+        return frames, None
+    seen: deque[Frame] = deque()
+    restored, restorer = kept(frames, seen), None
+    if recipe.network is not None:
+        network, masks = weights_of(recipe.network, weights), itertools.repeat(None)
+        restored, restorer = restored_frames(network, restored, masks, info.pixels, plan, clock, stack)
+    plain = (seen.popleft() for _ in itertools.count())
+    return spread(plain, restored, info.pixels, spread_of(recipe.diffusion, info.pixels)), restorer
+
+
+def kept(frames: Iterable[Frame], seen: deque[Frame]) -> Iterator[Frame]:
+    """The frames, each put into `seen` before it is handed on."""
+    for frame in frames:
+        seen.append(frame)
+        yield frame
+
+
+def spread_of(diffusion: Diffusion, pixels: PixelFormat) -> Spread:
+    """What a recipe's integers stand for."""
+    steps = np.array(diffusion.steps, np.float32).reshape(3, OPERATORS)
+    return Spread(sigma_of(diffusion.error, pixels), steps / STEP)
+
+
+def sigma_of(error: tuple[int, int, int], pixels: PixelFormat) -> Float[np.ndarray, "3"]:
+    """An error in eighths of an octave over one 8-bit level, in samples."""
+    spans = np.array([sample_range(pixels, chroma=index > 0)[1] for index in range(3)])
+    return np.exp2(np.array(error) / OCTAVE) / 255 * spans
 
 
 class Pictures:

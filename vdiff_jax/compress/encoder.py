@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vdiff_jax import media
-from vdiff_jax.compress.adapt import STEPS, Fit, Worth, fit, octaves
+from vdiff_jax.compress.adapt import STEPS, Fit, Worth, fit, measure
 from vdiff_jax.compress.codec import Codec, check_source, choose_codec
-from vdiff_jax.compress.decoder import plan_of
-from vdiff_jax.compress.original import Original, converted, half_size, halved, open_original, stamps_of
+from vdiff_jax.compress.decoder import plan_of, sigma_of
+from vdiff_jax.compress.original import Original, converted, open_original, stamps_of
 from vdiff_jax.compress.recipe import Network, Recipe, Stamps
 from vdiff_jax.compress.rehearsal import Rehearsal
 from vdiff_jax.compress.samples import Piece, cut, windows
@@ -30,8 +30,6 @@ _SEED = 0
 _CLOSE = (0.94, 1.01)
 """A rate within these shares of the one asked for is taken."""
 _TRIES = 6
-_ATTACHED = 100
-"""Bytes that Matroska needs to hold an attachment, about."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,7 +78,6 @@ def compress(
     codec: str = "h264",
     crf: float | int | None = None,
     bitrate: float | int | None = None,
-    target_vmaf: float | int | None = None,
     preset: str | None = None,
     adapt: str = "fast",
     weights: str | Path | None = None,
@@ -95,7 +92,6 @@ def compress(
       codec: "h264", "hevc" or "av1".
       crf: the encoder's quality.
       bitrate: bits a second, of the track and the attachment.
-      target_vmaf: the lowest rate whose result has this VMAF.
       preset: as the encoder names it.
       adapt: "none", "fast" or "best": how long the network is fitted to this video.
       weights: a name or a file; the package's best for this by default.
@@ -109,7 +105,7 @@ def compress(
       VdiffError: one of its kinds, for anything wrong with the input, the options or the output.
     """
     clock = Clock()
-    _check(target, source, crf, bitrate, target_vmaf, adapt)
+    _check(target, source, crf, bitrate, adapt)
     crf = None if crf is None else float(crf)
     chosen = choose_codec(codec, preset, crf)
     weights = str(weights or default_weights())
@@ -128,7 +124,7 @@ def compress(
         encoder = Encoder(original, stored, wanted, Path(target), clock, progress, stack)
         track = encoder.track()
         with clock.stage("adapt"):
-            recipe, why, made = _decide(encoder, track, network)
+            recipe, made = _decide(encoder, track, network)
         pending = PendingFile(target)
         try:
             attached = None if recipe is None else recipe.pack()
@@ -137,7 +133,7 @@ def compress(
             pending.remove()
             raise
         pending.commit()
-    return _report(clock, encoder, track, recipe, why, made, Path(target).stat().st_size)
+    return _report(clock, encoder, track, recipe, made, Path(target).stat().st_size)
 
 
 def default_weights() -> str:
@@ -145,12 +141,12 @@ def default_weights() -> str:
     return "fast" if "fast" in shipped() else "base"
 
 
-def _check(target, source, crf, bitrate, target_vmaf, adapt) -> None:
+def _check(target, source, crf, bitrate, adapt) -> None:
     if Path(target).suffix.lower() != ".mkv":
         raise OutputError(f"{target}: compress writes Matroska, which alone holds its attachment: end it in .mkv")
     media.check_target(target, [] if isinstance(source, np.ndarray) else [source])
-    if sum(option is not None for option in (crf, bitrate, target_vmaf)) > 1:
-        raise OptionError("crf, bitrate and target VMAF each say how good the track is to be: pass one of them")
+    if crf is not None and bitrate is not None:
+        raise OptionError("crf and bitrate each say how good the track is to be: pass one of them")
     if adapt not in STEPS:
         raise OptionError(f"adapt {adapt} isn't offered: take one of {', '.join(STEPS)}")
     if bitrate is not None and not bitrate > 0:
@@ -167,18 +163,15 @@ class Encoder:
         self.lead = media.run_in(original.path, original.info)
         self._target, self._clock, self._progress, self._stack = target, clock, progress, stack
 
-    def track(self, *, half: bool = False, crf: float | None = None) -> Track:
-        """The track of the quality or the rate that was asked for; beginning with a crf if a rate was.
+    def track(self) -> Track:
+        """The track of the quality or the rate that was asked for.
 
         Raises:
           OptionError: no crf comes down to the bitrate.
         """
-        crf = self.wanted.crf if crf is None else crf
-        if self.wanted.bitrate is None:
-            return self._encode(crf, half)
-        return self._search(crf, half)
+        return self._encode(self.wanted.crf) if self.wanted.bitrate is None else self._search(self.wanted.crf)
 
-    def _search(self, crf: float, half: bool) -> Track:
+    def _search(self, crf: float) -> Track:
         """The rate falls with crf: by about a half for each octave, until two crfs lie around the rate."""
         codec, rate = self.wanted.codec, self.wanted.bitrate
         raw = 8 * self.stored.frame_bytes * self.stored.rate
@@ -186,7 +179,7 @@ class Encoder:
             raise OptionError(f"a bitrate of {rate:g} is more than the video takes uncompressed, {float(raw):g}")
         tracks: list[Track] = []
         for _ in range(_TRIES):
-            track = self._encode(crf, half)
+            track = self._encode(crf)
             tracks.append(track)
             share = track.rate / rate
             if _CLOSE[0] <= share <= _CLOSE[1] or (share < 1 and crf <= 1):
@@ -202,18 +195,15 @@ class Encoder:
         under = [track for track in tracks if track.rate <= rate * _CLOSE[1]]
         return max(under, key=lambda track: track.rate) if under else min(tracks, key=lambda track: track.rate)
 
-    def _encode(self, crf: float, half: bool) -> Track:
-        path = self._target.with_name(f".{self._target.stem}.{id(self)}.{crf:.2f}.{int(half)}.part.mp4")
+    def _encode(self, crf: float) -> Track:
+        path = self._target.with_name(f".{self._target.stem}.{id(self)}.{crf:.2f}.part.mp4")
         self._stack.callback(path.unlink, missing_ok=True)
         info, times = self.original.info, []
-        if half:
-            height, width = half_size(info.height, info.width)
-            info = dataclasses.replace(info, height=height, width=width)
         codec, options = self.wanted.codec, self.wanted.options(crf)
         writer = media.open_writer(path, info, codec=codec.encoder, options=options)
         with self._clock.stage("encode"), self.original.frames() as frames, writer:
             for frame in frames:
-                writer.write(halved(frame, info.pixels) if half else frame)
+                writer.write(frame)
                 times.append((frame.pts, frame.duration))
                 self._progress(len(times))
         last = times[-1][1] or round(1 / (info.rate * info.time_base))
@@ -229,7 +219,7 @@ class Encoder:
             decoded = cut(iter(reader), chosen)
         pixels = self.original.info.pixels
         source = [[converted(frame, pixels, self.stored.pixels) for frame in piece] for piece in source]
-        return [Piece(s, d, warm) for s, d, (_, warm) in zip(source, decoded, chosen)]
+        return [Piece(s, d, measured) for s, d, (_, measured) in zip(source, decoded, chosen)]
 
     def stamps(self, track: Track) -> Stamps | None:
         """What the track's own times are rounded from."""
@@ -250,35 +240,35 @@ def _next_crf(codec: Codec, tracks: list[Track], rate: float) -> float:
     return float(np.clip(round(crf / step) * step, 1, codec.coarsest))
 
 
-def _decide(encoder: Encoder, track: Track, network: Weights) -> tuple[Recipe | None, str, Fit]:
-    """What the decoder is to do with a track, why, and what that gains."""
+def _decide(encoder: Encoder, track: Track, network: Weights) -> tuple[Recipe | None, Fit]:
+    """What the decoder is to do with a track, and what that gains."""
     wanted, stored = encoder.wanted, encoder.stored
-    size = stored.height, stored.width
-    plain = Recipe(task="plain", size=size, stamps=encoder.stamps(track))
     pieces = encoder.pieces(track)
     codec = wanted.codec.name if scale_of(wanted.codec.name) is not None else None
-    named = Network(
-        weights=Path(wanted.weights).stem,
-        digest=identity(wanted.weights),
-        error=octaves(pieces, stored.pixels, codec),
-    )
-    recipe = dataclasses.replace(plain, task="deblock", network=named)
-    rehearsal = Rehearsal(network, plan_of(recipe, dataclasses.replace(stored, codec=wanted.codec.name)), pieces)
+    told = measure(pieces, stored.pixels, codec)
+    named = Network(weights=Path(wanted.weights).stem, digest=identity(wanted.weights), error=told.relative)
+    recipe = Recipe(size=(stored.height, stored.width), stamps=encoder.stamps(track))
+    trial = dataclasses.replace(recipe, network=named)
+    plan = plan_of(trial, dataclasses.replace(stored, codec=wanted.codec.name))
+    rehearsal = Rehearsal(network, plan, pieces, sigma_of(told.absolute, stored.pixels))
     worth = Worth(octave=3.0, size=track.size)
-    made = fit(rehearsal, named, steps=STEPS[wanted.adapt], seed=_SEED, worth=worth)
-    recipe = dataclasses.replace(recipe, network=made.network)
-    spent = len(recipe.pack()) + _ATTACHED
-    if worth(made.gained[0], spent) > 0:
-        return recipe, "the network gains more than its attachment takes", made
-    why = f"the network gains {made.gained[0]:.3f} dB, which an attachment of {spent} bytes is not worth"
-    return (plain if plain.stamps is not None else None), why, made
+    made = fit(rehearsal, told, named, steps=STEPS[wanted.adapt], seed=_SEED, worth=worth)
+    recipe = dataclasses.replace(recipe, diffusion=made.diffusion, network=made.network)
+    return (None if recipe.stamps is None and made.diffusion is None else recipe), made
+
+
+_WHY = {
+    (False, False): "nothing gains more than its attachment takes: the plain codec",
+    (True, False): "diffusion gains more than its attachment takes, the network no more than that",
+    (True, True): "diffusion and the network gain more than their attachment takes",
+}
 
 
 def _report(
-    clock: Clock, encoder: Encoder, track: Track, recipe: Recipe | None, why: str, made: Fit, size: int
+    clock: Clock, encoder: Encoder, track: Track, recipe: Recipe | None, made: Fit, size: int
 ) -> dict[str, Any]:
     wanted, info = encoder.wanted, encoder.original.info
-    network = None if recipe is None else recipe.network
+    tasks = [("deblock", made.network), ("spread", made.diffusion)]
     return {
         **clock.measures(len(track.times), info.width, info.height),
         "codec": wanted.codec.name,
@@ -287,14 +277,13 @@ def _report(
         "bytes": {"track": track.size, "attachment": 0 if recipe is None else len(recipe.pack()), "file": size},
         "bits_per_second": round(track.rate),
         "plan": {
-            "tasks": [] if network is None else [recipe.task],
+            "tasks": [task for task, part in tasks if part is not None],
             "weights": wanted.weights,
             "adapt": wanted.adapt,
-            "update_bytes": 0 if network is None else len(network.update),
+            "update_bytes": 0 if made.network is None else len(made.network.update),
             "expected_gain_db": {
-                channel: 0.0 if network is None else round(float(gain), 4)
-                for channel, gain in zip(("y", "cb", "cr"), made.gained)
+                channel: round(float(gain), 4) for channel, gain in zip(("y", "cb", "cr"), made.gained)
             },
-            "why": why,
+            "why": _WHY[made.diffusion is not None, made.network is not None],
         },
     }

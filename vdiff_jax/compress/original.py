@@ -5,12 +5,9 @@ import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from vdiff_jax import media
@@ -18,11 +15,6 @@ from vdiff_jax.compress.recipe import Stamps
 from vdiff_jax.errors import InputError
 from vdiff_jax.media.colour import convert
 from vdiff_jax.media.pixels import Frame, PixelFormat
-from vdiff_jax.preprocess.planes import Planes, chroma_scale, chroma_shift
-from vdiff_jax.preprocess.resample import resample
-
-_SMALLEST = 128
-"""A side that isn't halved."""
 
 
 class Original(NamedTuple):
@@ -76,38 +68,6 @@ def stamps_of(frames: Sequence[tuple[int, int | None]], info: media.VideoInfo, l
     if lead == 0 and all((pts * info.time_base * 1000).denominator == 1 for pts in (*times, times[-1] + last)):
         return None
     return Stamps(time_base=info.time_base, first=times[0], steps=steps, lead=lead)
-
-
-def halves(info: media.VideoInfo) -> bool:
-    """Whether a video is large enough to be kept at half its size."""
-    return min(info.width, info.height) >= _SMALLEST
-
-
-def half_size(height: int, width: int) -> tuple[int, int]:
-    """Even height and width of the half-size video, whose double is cut to the video's size."""
-    return -(-height // 4) * 2, -(-width // 4) * 2
-
-
-def halved(frame: Frame, pixels: PixelFormat) -> Frame:
-    """A frame at half its size, by the antialiased bicubic filter that superres undoes."""
-    planes = _halve(frame.planes, pixels)
-    return dataclasses.replace(frame, planes=tuple(np.asarray(plane) for plane in planes))
-
-
-@partial(jax.jit, static_argnums=1)
-def _halve(planes: Planes, pixels: PixelFormat) -> Planes:
-    height, width = half_size(*planes[0].shape)
-    small = []
-    for index, plane in enumerate(planes):
-        chroma = pixels.kind == "yuv" and index > 0
-        y, x = chroma_scale(pixels) if chroma else (1, 1)
-        # Chroma's samples lie beside luma's in both sizes, so that they move against each other.
-        shift = tuple(-offset / 2 / s for offset, s in zip(chroma_shift(pixels), (y, x))) if chroma else (0.0, 0.0)
-        rest = ((0, 2 * height // y - plane.shape[0]), (0, 2 * width // x - plane.shape[1]))
-        padded = jnp.pad(plane.astype(jnp.float32), [(0, max(0, r)) for _, r in rest], mode="edge")
-        values = resample(padded, (-(-height // y), -(-width // x)), scale=(0.5, 0.5), shift=shift)
-        small.append(jnp.clip(jnp.round(values), 0, pixels.peak).astype(plane.dtype))
-    return tuple(small)
 
 
 def converted(frame: Frame, source: PixelFormat, stored: PixelFormat) -> Frame:

@@ -10,12 +10,10 @@ from fractions import Fraction
 from itertools import accumulate
 
 from vdiff_jax.compress import entropy
+from vdiff_jax.compress.spread import OPERATORS
 from vdiff_jax.errors import AttachmentError
 
 VERSION = 1
-TASKS = ("plain", "deblock", "superres")
-ONE = 64
-"""A gain of 1."""
 OCTAVE = 8
 """Steps in which an error doubles."""
 _CHECK = 4
@@ -53,15 +51,26 @@ class Network:
       digest: see there.
       error: of Y', Cb and Cr, in eighths of an octave: over what the stream's quantisers let expect, or, where it tells
         none, over one 8-bit level.
-      gains: how much of what the network changes is taken, for Y', Cb and Cr, in 64ths.
       update: this video's own change of the parameters (see `update`).
     """
 
     weights: str
     digest: bytes
     error: tuple[int, int, int] = (0, 0, 0)
-    gains: tuple[int, int, int] = (ONE, ONE, ONE)
     update: bytes = b""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Diffusion:
+    """What `spread` is to do.
+
+    Attributes:
+      error: of Y', Cb and Cr, in eighths of an octave over one 8-bit level.
+      steps: for Y', Cb and Cr in turn, the conductivity of each operator in 256ths.
+    """
+
+    error: tuple[int, int, int]
+    steps: tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,29 +78,31 @@ class Recipe:
     """How the source is made of the track.
 
     Attributes:
-      task: one of `TASKS`.
       size: the source's height and width.
       stamps: None where milliseconds are exact.
-      network: None for "plain".
+      diffusion: None for what is shown as it is decoded.
+      network: None where diffusion goes without.
     """
 
-    task: str
     size: tuple[int, int]
     stamps: Stamps | None = None
+    diffusion: Diffusion | None = None
     network: Network | None = None
 
     def pack(self) -> bytes:
         """As bytes."""
         out = _Writer()
-        out.integers(TASKS.index(self.task), *self.size)
-        out.integers(self.stamps is not None)
+        parts = (self.stamps, self.diffusion, self.network)
+        out.integers(sum(1 << bit for bit, part in enumerate(parts) if part is not None), *self.size)
         if self.stamps is not None:
             _write_stamps(out, self.stamps)
+        if self.diffusion is not None:
+            out.signed(*self.diffusion.error)
+            out.block(entropy.encode(self.diffusion.steps))
         if self.network is not None:
             out.block(self.network.weights.encode())
             out.block(self.network.digest)
             out.signed(*self.network.error)
-            out.integers(*self.network.gains)
             out.block(self.network.update)
         body = bytes([VERSION]) + out.data
         return body[:1] + zlib.crc32(body).to_bytes(_CHECK, "big") + body[1:]
@@ -114,18 +125,22 @@ def unpack(data: bytes) -> Recipe:
 
 
 def _read(data: "_Reader") -> Recipe:
-    task, height, width = data.integers(3)
-    stamps = _read_stamps(data) if data.integers(1)[0] else None
-    network = None
-    if TASKS[task] != "plain":
+    parts, height, width = data.integers(3)
+    if parts > 7:
+        raise ValueError(f"it has parts {parts}")
+    stamps = _read_stamps(data) if parts & 1 else None
+    diffusion = network = None
+    if parts & 2:
+        error = tuple(data.signed(3))
+        diffusion = Diffusion(error=error, steps=tuple(entropy.decode(data.block(), 3 * OPERATORS)))
+    if parts & 4:
         network = Network(
             weights=data.block().decode(),
             digest=data.block(),
             error=tuple(data.signed(3)),
-            gains=tuple(data.integers(3)),
             update=data.block(),
         )
-    return Recipe(task=TASKS[task], size=(height, width), stamps=stamps, network=network)
+    return Recipe(size=(height, width), stamps=stamps, diffusion=diffusion, network=network)
 
 
 def _write_stamps(out: "_Writer", stamps: Stamps) -> None:

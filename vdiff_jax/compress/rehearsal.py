@@ -1,79 +1,59 @@
 """What the decoder will make of the samples, computed by the encoder."""
 
-import dataclasses
 import itertools
 from collections.abc import Sequence
-from functools import partial
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from vdiff_jax.compress.decoder import Decoding
-from vdiff_jax.compress.job import Blend
 from vdiff_jax.compress.samples import Moments, Piece, moments, together
 from vdiff_jax.media.pixels import Frame
 from vdiff_jax.preprocess.chunks import Chunk, chunks, prepare
 from vdiff_jax.restorer import Restorer
-from vdiff_jax.tasks.video import Given
 from vdiff_jax.weights import Weights
 
 
 class Rehearsal:
-    """Restores samples with any parameters, all of the network's change taken; compiled once.
+    """Restores samples with any parameters; compiled once.
 
     Args:
       network: the weights.
       plan: what the decoder would do.
       pieces: the samples.
+      sigma: the usual error of Y', Cb and Cr, in samples.
     """
 
-    def __init__(self, network: Weights, plan: Decoding, pieces: Sequence[Piece]):
-        self.plan = dataclasses.replace(plan, job=dataclasses.replace(plan.job, gains=(1.0, 1.0, 1.0)))
-        self.pieces = pieces
-        self.network = network
-        self._first = Restorer(network, self.plan.job, self.plan.sigma_of)
-        self.plain = [self._unchanged(piece) for piece in pieces]
+    def __init__(self, network: Weights, plan: Decoding, pieces: Sequence[Piece], sigma: Float[np.ndarray, "3"]):
+        self.network, self.plan, self.pieces = network, plan, pieces
+        self.pixels = plan.job.written()[0]
+        self._sigma = sigma
+        self._restorer: Restorer | None = None
+
+    def without(self) -> Moments:
+        """What the operators make of the samples without the network."""
+        return self._moments([piece.decoded for piece in self.pieces])
 
     def moments(self, params: nnx.State | None = None) -> Moments:
-        """What the network changes, with its own parameters or others."""
-        return together(
-            [moments(piece, plain, self._restored(piece, params)) for piece, plain in zip(self.pieces, self.plain)]
-        )
+        """The same with it, its own parameters or others."""
+        return self._moments([self._restored(piece, params) for piece in self.pieces])
 
     def cut(self, piece: Piece, length: int) -> list[Chunk]:
         """A piece's decoded frames as chunks of `length`."""
-        prepared = prepare(
-            piece.decoded,
-            itertools.repeat(None),
-            self.plan.job.written()[0],
-            self._first.multiple,
-            scale=self.plan.job.scale,
-        )
+        prepared = prepare(piece.decoded, itertools.repeat(None), self.pixels, self._ready().multiple, scale=1)
         return list(chunks(prepared, length))
 
+    def _moments(self, restored: Sequence[Sequence[Frame]]) -> Moments:
+        return together([moments(*row, self.pixels, self._sigma) for row in zip(self.pieces, restored)])
+
     def _restored(self, piece: Piece, params: nnx.State | None) -> list[Frame]:
-        restorer = self._first.anew(params)
+        restorer = self._ready().anew(params)
         restored = [frame for chunk in self.cut(piece, restorer.frames) for frame in restorer(chunk)]
-        self._first = restorer
+        self._restorer = restorer
         return restored
 
-    def _unchanged(self, piece: Piece) -> list[Frame]:
-        if self.plan.job.scale == 1:
-            return piece.decoded
-        return [_plain(self.plan.job, frame) for frame in piece.decoded]
-
-
-def _plain(job: Blend, frame: Frame) -> Frame:
-    """A frame as it is shown where nothing of the change is taken."""
-    planes = _plain_planes(job, tuple(plane[None] for plane in frame.planes))
-    return dataclasses.replace(frame, planes=tuple(np.asarray(plane[0]) for plane in planes))
-
-
-@partial(jax.jit, static_argnums=0)
-def _plain_planes(job: Blend, planes):
-    twice = tuple(jnp.concatenate([plane, plane]) for plane in planes)
-    ones = jnp.ones(2)
-    given = Given(planes=twice, valid=ones, mask=None, colours=None, velocity=None, time=ones, sigma=jnp.zeros((2, 3)))
-    return job.planes(given, job.observe(given, 1).values[:1])
+    def _ready(self) -> Restorer:
+        if self._restorer is None:
+            self._restorer = Restorer(self.network, self.plan.job, self.plan.sigma_of)
+        return self._restorer

@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from vdiff_jax.media.pixels import Frame
+from vdiff_jax.compress.spread import around
+from vdiff_jax.media.pixels import Frame, PixelFormat
 
 _LENGTH = 12
 """Frames of a piece."""
 _WARM = 2
-"""Frames at a piece's start that aren't measured: the decoder comes to them with more memory."""
+"""Frames at either end of a piece that aren't measured."""
 _PIXELS = 24_000_000
 """Pixels of all pieces."""
 _MOST = 8
@@ -24,47 +25,59 @@ class Piece(NamedTuple):
     Attributes:
       source: as they should be, in the encoder's pixel format.
       decoded: as the track shows them.
-      warm: how many of the first are not measured.
+      measured: those that are: the decoder comes to the first with more memory, and sees beyond the last.
     """
 
     source: list[Frame]
     decoded: list[Frame]
-    warm: int
+    measured: slice
 
 
 class Moments(NamedTuple):
-    """Means over each frame's Y', Cb and Cr: of the squared error, the error times the change, the squared change."""
+    """Means over each frame's Y', Cb and Cr of products of the error and of what k operators make of it.
+
+    Attributes:
+      error: the squared error.
+      cross: the error times each operator.
+      gram: each operator times each.
+    """
 
     error: Float[np.ndarray, "n 3"]
-    cross: Float[np.ndarray, "n 3"]
-    change: Float[np.ndarray, "n 3"]
+    cross: Float[np.ndarray, "n 3 k"]
+    gram: Float[np.ndarray, "n 3 k k"]
 
-    def gains(self) -> Float[np.ndarray, "3"]:
-        """How much of the change to take for the lowest error, each frame's counting as a share of its own."""
-        weight = 1 / np.maximum(self.error, 1e-9)
-        best = -(weight * self.cross).sum(axis=0) / np.maximum((weight * self.change).sum(axis=0), 1e-9)
-        return np.clip(best, 0, 1.98)
+    def best(self, used: slice = slice(None)) -> Float[np.ndarray, "3 k"]:
+        """The conductivities of least error, each frame's counting as a share of its own; 0 for what isn't used."""
+        weight = 1 / np.maximum(self.error, 1e-3)
+        gram = np.einsum("nc,nckl->ckl", weight, self.gram)[:, used, used]
+        cross = np.einsum("nc,nck->ck", weight, self.cross)[:, used]
+        size = gram.shape[-1]
+        ridge = 1e-4 * np.trace(gram, axis1=1, axis2=2)[:, None, None] / size + 1e-9
+        found = np.zeros((3, self.cross.shape[-1]))
+        found[:, used] = -np.linalg.solve(gram + ridge * np.eye(size), cross[..., None])[..., 0]
+        return found
 
-    def left(self, gains: Float[np.ndarray, "3"]) -> Float[np.ndarray, "n 3"]:
-        """The mean squared error with that much of the change."""
-        return np.maximum(self.error + 2 * gains * self.cross + gains**2 * self.change, 1e-9)
+    def left(self, conductivities: Float[np.ndarray, "3 k"]) -> Float[np.ndarray, "n 3"]:
+        """The mean squared error with them."""
+        linear = 2 * np.einsum("nck,ck->nc", self.cross, conductivities)
+        return self.error + linear + np.einsum("nckl,ck,cl->nc", self.gram, conductivities, conductivities)
 
-    def gained(self, gains: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
+    def gained(self, conductivities: Float[np.ndarray, "3 k"]) -> Float[np.ndarray, "3"]:
         """By how many dB the PSNR of Y', Cb and Cr rises in the mean over the frames."""
-        return 10 * np.log10(np.maximum(self.error, 1e-9) / self.left(gains)).mean(axis=0)
+        return 10 * np.log10((self.error + 1e-3) / (np.maximum(self.left(conductivities), 0) + 1e-3)).mean(axis=0)
 
 
-def windows(count: int, pixels: int) -> list[tuple[range, int]]:
-    """Which frames to look at, piece by piece, of `count` frames of so many pixels; and how many are to warm up."""
+def windows(count: int, pixels: int) -> list[tuple[range, slice]]:
+    """Which frames to look at, piece by piece, of `count` frames of so many pixels; and which of those to measure."""
     pieces = int(np.clip(_PIXELS // (pixels * _LENGTH), 1, _MOST))
     if count <= pieces * _LENGTH:
-        return [(range(count), 0)]
+        return [(range(count), slice(None))]
     # Each in the middle of its share of the video.
     starts = [int((n + 0.5) * count / pieces - _LENGTH / 2) for n in range(pieces)]
-    return [(range(start, start + _LENGTH), _WARM) for start in starts]
+    return [(range(start, start + _LENGTH), slice(_WARM, _LENGTH - _WARM)) for start in starts]
 
 
-def cut(frames: Iterator[Frame], chosen: Sequence[tuple[range, int]]) -> list[list[Frame]]:
+def cut(frames: Iterator[Frame], chosen: Sequence[tuple[range, slice]]) -> list[list[Frame]]:
     """The frames of each window."""
     pieces, at = [], 0
     for window, _ in chosen:
@@ -73,23 +86,28 @@ def cut(frames: Iterator[Frame], chosen: Sequence[tuple[range, int]]) -> list[li
     return pieces
 
 
-def moments(piece: Piece, plain: Sequence[Frame], restored: Sequence[Frame]) -> Moments:
-    """What the network changed of a piece.
+def moments(piece: Piece, restored: Sequence[Frame], pixels: PixelFormat, sigma: Float[np.ndarray, "3"]) -> Moments:
+    """What the operators make of a piece.
 
     Args:
       piece: the piece.
-      plain: as it would be shown without the network.
-      restored: as it is with it.
+      restored: as the network has it; its decoded frames without one.
+      pixels: what all mean.
+      sigma: the usual error of Y', Cb and Cr, in samples.
     """
     rows = []
-    for source, before, after in zip(piece.source[piece.warm :], plain[piece.warm :], restored[piece.warm :]):
-        row = []
-        for truth, decoded, result in zip(source.planes, before.planes, after.planes):
-            error = decoded.astype(np.float32) - truth
-            change = result.astype(np.float32) - decoded
-            row.append((np.mean(error**2), np.mean(error * change), np.mean(change**2)))
-        rows.append(row + [(0.0, 0.0, 0.0)] * (3 - len(row)))
-    return Moments(*np.moveaxis(np.array(rows, np.float64), -1, 0))
+    measured = set(range(len(piece.decoded))[piece.measured])
+    for index, (frame, operators) in enumerate(around(piece.decoded, restored, pixels, sigma)):
+        if index in measured:
+            rows.append([_products(*three) for three in zip(frame.planes, piece.source[index].planes, operators)])
+            rows[-1] += [tuple(np.zeros_like(part) for part in rows[-1][0])] * (3 - len(rows[-1]))
+    return Moments(*(np.array([[channel[part] for channel in row] for row in rows]) for part in range(3)))
+
+
+def _products(plane: np.ndarray, truth: np.ndarray, operators: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+    error = plane.astype(np.float32).ravel() - truth.ravel()
+    terms = np.stack(operators).reshape(len(operators), -1)
+    return np.asarray(np.mean(error**2, dtype=np.float64)), terms @ error / error.size, terms @ terms.T / error.size
 
 
 def together(parts: Sequence[Moments]) -> Moments:
