@@ -11,9 +11,11 @@ import pytest
 from vdiff_jax import infer, media, sample
 from vdiff_jax.compress import compress, decompress
 from vdiff_jax.compress.codec import CODECS
-from vdiff_jax.compress.recipe import Recipe, unpack
+from vdiff_jax.compress.recipe import Diffusion, Network, Recipe, unpack
+from vdiff_jax.compress.spread import OPERATORS, STEP
 from vdiff_jax.errors import OptionError, WeightsError
 from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.weights import identity
 
 
 def run(*arguments: object) -> int:
@@ -156,14 +158,28 @@ def test_every_byte_of_the_attachment_matters(plain, tmp_path):
     assert find_recipe(attached(plain, tmp_path, good), (66, 98)) == unpack(good)
 
 
-def test_other_weights_are_named(compressed, tmp_path):
-    from vdiff_jax.nn.network import SIZES
-    from vdiff_jax.training.step import build
-    from vdiff_jax.weights import save
+def with_network(**changes) -> bytes:
+    """An attachment by which the network's result is taken as it is."""
+    network = Network(**{"weights": "base", "digest": identity("base"), **changes})
+    diffusion = Diffusion(error=(16, 16, 16), steps=((0,) * (OPERATORS - 1) + (STEP,)) * 3)
+    return Recipe(size=(66, 98), diffusion=diffusion, network=network).pack()
 
-    save(tmp_path / "base.safetensors", SIZES["tiny"], build(SIZES["tiny"])[1], {})
-    with pytest.raises(WeightsError, match="compressed with weights base"):
-        decompress(compressed / "small.mkv", tmp_path / "out.mp4", weights=tmp_path / "base.safetensors")
+
+def test_the_network_does_what_repair_does(plain, tmp_path):
+    path = attached(plain, tmp_path, with_network())
+    assert run("decompress", path, "-o", tmp_path / "decompressed.mkv", "--codec", "ffv1") == 0
+    bare = attached(plain, tmp_path, None)
+    arguments = ("--task", "deblock", "--weights", "base", "--codec", "ffv1")
+    assert run("repair", bare, "-o", tmp_path / "repaired.mkv", *arguments) == 0
+    assert error(frames_of(tmp_path / "decompressed.mkv"), frames_of(tmp_path / "repaired.mkv")) == 0
+    assert error(frames_of(tmp_path / "decompressed.mkv"), frames_of(bare)) > 0
+
+
+def test_other_weights_are_named(plain, tmp_path):
+    path = attached(plain, tmp_path, with_network(digest=b"another1"))
+    with pytest.raises(WeightsError, match="compressed with weights base .*pass --weights"):
+        decompress(path, tmp_path / "out.mp4")
+    assert not (tmp_path / "out.mp4").exists()
 
 
 def write(path, pixels, *, size=(64, 64), tags=None, codec=None):
