@@ -177,7 +177,7 @@ def test_the_network_does_what_repair_does(plain, tmp_path):
 
 def test_other_weights_are_named(plain, tmp_path):
     path = attached(plain, tmp_path, with_network(digest=b"another1"))
-    with pytest.raises(WeightsError, match="compressed with weights base .*pass --weights"):
+    with pytest.raises(WeightsError, match=r"compressed with weights base .*pass --weights"):
         decompress(path, tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
 
