@@ -121,6 +121,7 @@ def _plain(source: Path, target: Path, codec: str, crf: int, preset: str) -> flo
         stream.codec_context.thread_count = 0
         stream.codec_context.colorspace = 1
         for frame in container.decode(original):
+            frame.pict_type = av.video.frame.PictureType.NONE  # all of FFV1's are intra, which the encoder would keep
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return time.perf_counter() - begun
