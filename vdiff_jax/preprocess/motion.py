@@ -16,14 +16,10 @@ _SMALLEST = 24
 class MotionMeter:
     """Measures displacement between frames given one by one; keeps nothing but two small pictures.
 
-    OpenCV is set to one thread: DIS splits a picture among those that are free at the moment, and its result depends on
-    the split.
-
     Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016.
     """
 
     def __init__(self) -> None:
-        cv2.setNumThreads(1)
         self._coarse, self._fine = (cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST) for _ in range(2))
         self._coarse.setFinestScale(1)
         self._fine.setFinestScale(0)
