@@ -18,7 +18,7 @@ def _picture(height, width):
 
 
 def test_the_network_fills_what_was_not_seen_from_what_was(network):
-    """A wide picture slides past a gap: later frames know what earlier ones saw there."""
+    """A wide picture slides past a gap: other frames saw what is there, later ones or earlier ones."""
     wide = _picture(44, 90)
     clip = np.stack([wide[:, 2 * n : 2 * n + 60] for n in range(6)])
     seen = np.ones((6, 44, 60), bool)
@@ -29,7 +29,9 @@ def test_the_network_fills_what_was_not_seen_from_what_was(network):
     for frame, truth, known in zip(filled, clip, seen):
         np.testing.assert_array_equal(frame[known], truth[known])
     errors = [np.abs(f.astype(int) - t)[~known].mean() for f, t, known in zip(filled, clip, seen)]
-    assert errors[-1] < 0.7 * errors[0]
+    alone = next(iter(learned.fill(network, iter(moments[:1]))))
+    blind = np.abs(alone.astype(int) - clip[0])[~seen[0]].mean()
+    assert max(errors[0], errors[-1]) < 0.8 * blind
 
 
 def test_the_network_moves_what_moves_across_a_bridge(network):
