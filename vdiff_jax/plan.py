@@ -140,6 +140,22 @@ def make_plan(
         raise OptionError("references are colorize's: pass --task colorize with them")
     if task == "interpolate":
         return _plan_interpolate(frames, pixels, weights=weights)
+    return _plan_same_size(
+        task, frames, pixels, masked=masked, sigma=sigma, weights=weights, codec=codec, deblocks=deblocks
+    )
+
+
+def _plan_same_size(
+    task: str,
+    frames: list[Frame],
+    pixels: PixelFormat,
+    *,
+    masked: bool,
+    sigma: float | int | None,
+    weights: str,
+    codec: str,
+    deblocks: bool,
+) -> Plan:
     holes = ("inpaint",) if masked else ()
     reason = "a mask says what to fill" if masked else ""
     coding, cleaning = None, "denoise"

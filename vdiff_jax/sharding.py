@@ -47,7 +47,8 @@ def connect(
       ClusterError: the coordinator or the other processes can't be reached in time.
     """
     jax.config.update("jax_cpu_enable_async_dispatch", False)
-    os.environ["XLA_FLAGS"] = f"{_PATIENT} {os.environ.get('XLA_FLAGS', '')}"
+    if _PATIENT not in (flags := os.environ.get("XLA_FLAGS", "")):
+        os.environ["XLA_FLAGS"] = f"{_PATIENT} {flags}"
     coordinator = coordinator or os.environ.get("JAX_COORDINATOR_ADDRESS")
     processes = _number(processes, "JAX_NUM_PROCESSES")
     process = _number(process, "JAX_PROCESS_ID")
