@@ -14,17 +14,32 @@ from peers.peer import Restored, missing_modules
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Filter:
-    """One of FFmpeg's video filters; `settings` gives the filter graph for a sigma in 8-bit units."""
+class FromFFmpeg:
+    """What all of its filters share."""
 
-    name: str
-    settings: Callable[[float], str]
-    task: str = "denoise"
     source: str = "PyPI imageio-ffmpeg"
 
     def missing(self) -> str | None:
         """What has to be installed before it runs, or None."""
         return missing_modules(["imageio_ffmpeg"])
+
+    def _restored(self, frames: np.ndarray, seconds: float, count: int) -> Restored:
+        """Frames that took `seconds` more than start-up, which is taken off `count` of them."""
+        return Restored(
+            frames=frames,
+            numbers=list(range(len(frames))),
+            seconds_per_frame=max(seconds, 0.0) / max(count, 1),
+            peak_memory_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Filter(FromFFmpeg):
+    """One of FFmpeg's video filters; `settings` gives the filter graph for a sigma in 8-bit units."""
+
+    name: str
+    settings: Callable[[float], str]
+    task: str = "denoise"
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
         """Pipes raw frames through the filter; start-up, timed on one frame, is taken off."""
@@ -34,52 +49,32 @@ class Filter:
         results, seconds = run_filter(graph, frames)
         if seconds < 2:
             seconds = min(seconds, run_filter(graph, frames)[1])
-        return Restored(
-            frames=results,
-            numbers=list(range(len(frames))),
-            seconds_per_frame=max(seconds - start_up, 0.0) / max(len(frames) - 1, 1),
-            peak_memory_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
-        )
+        return self._restored(results, seconds - start_up, len(frames) - 1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Deblocker:
+class Deblocker(FromFFmpeg):
     """One of FFmpeg's deblocking filters; `settings` gives the filter graph for x264's crf."""
 
     name: str
     settings: Callable[[float], str]
     task: str = "deblock"
-    source: str = "PyPI imageio-ffmpeg"
-
-    def missing(self) -> str | None:
-        """What has to be installed before it runs, or None."""
-        return missing_modules(["imageio_ffmpeg"])
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
         """Decodes the stream, whose quantisers the filter is told, through the filter; decoding alone is taken off."""
         shape = problem.clean().shape
         _, decoding = _timed(problem, shape, "null")
         frames, seconds = _timed(problem, shape, self.settings(float(problem.variant)))
-        return Restored(
-            frames=frames,
-            numbers=list(range(len(frames))),
-            seconds_per_frame=max(seconds - decoding, 0.0) / len(frames),
-            peak_memory_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
-        )
+        return self._restored(frames, seconds - decoding, len(frames))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Delogo:
+class Delogo(FromFFmpeg):
     """FFmpeg's filter for a rectangle that stays where it is."""
 
     name: str = "delogo"
     task: str = "inpaint"
     variants: tuple[str, ...] = ("logo",)
-    source: str = "PyPI imageio-ffmpeg"
-
-    def missing(self) -> str | None:
-        """What has to be installed before it runs, or None."""
-        return missing_modules(["imageio_ffmpeg"])
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
         """The rectangle of the first mask; what the filter's rounding changes outside is put back."""
@@ -88,25 +83,15 @@ class Delogo:
         graph = f"format=gbrp,delogo=x={left}:y={top}:w={right - left + 1}:h={bottom - top + 1}"
         start_up = min(run_filter(graph, frames[:1])[1] for _ in range(2))
         results, seconds = run_filter(graph, frames)
-        return Restored(
-            frames=np.where(mask[..., None], results, frames),
-            numbers=list(range(len(frames))),
-            seconds_per_frame=max(seconds - start_up, 0.0) / max(len(frames) - 1, 1),
-            peak_memory_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
-        )
+        return self._restored(np.where(mask[..., None], results, frames), seconds - start_up, len(frames) - 1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Minterpolate:
+class Minterpolate(FromFFmpeg):
     """FFmpeg's motion-compensated interpolation, by overlapped blocks searched from both sides."""
 
     name: str = "minterpolate"
     task: str = "interpolate"
-    source: str = "PyPI imageio-ffmpeg"
-
-    def missing(self) -> str | None:
-        """What has to be installed before it runs, or None."""
-        return missing_modules(["imageio_ffmpeg"])
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
         """It needs three frames ahead: the last one is repeated. What its 4:2:0 changes in given frames is put back."""
@@ -115,12 +100,7 @@ class Minterpolate:
         results, seconds = run_filter(_MINTERPOLATE, frames)
         results = results[:count].copy()
         results[::2] = frames
-        return Restored(
-            frames=results,
-            numbers=list(range(count)),
-            seconds_per_frame=max(seconds - start_up, 0.0) / max(count - 2, 1),
-            peak_memory_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
-        )
+        return self._restored(results, seconds - start_up, count - 2)
 
 
 def _timed(problem: Problem, shape: tuple[int, ...], graph: str) -> tuple[np.ndarray, float]:
