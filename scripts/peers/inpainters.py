@@ -23,7 +23,8 @@ class Inpainter:
     def missing(self) -> str | None:
         """What has to be installed before it runs, or None."""
         if self.needs == "xphoto":
-            return None if hasattr(cv2, "xphoto") else "opencv-contrib-python-headless"
+            found = hasattr(cv2, "xphoto") and hasattr(cv2.xphoto, "INPAINT_FSR_FAST")
+            return None if found else '"opencv-contrib-python-headless<5"'
         return missing_modules([self.needs])
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:

@@ -37,12 +37,13 @@ def observe(
 
 
 def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
-    """Noise of sigma 0 to 55, mostly white, three times out of four clipped and rounded to 8 bits as in a file.
+    """Noise of sigma 0 to 55, weak more often than strong, mostly white.
 
-    Of noise that depends on brightness sigma is told for each place or, half the time, as one figure.
+    Three times out of four it is clipped and rounded to 8 bits as in a file. Of noise that depends on
+    brightness sigma is told for each place or, half the time, as one figure.
     """
     sigma_key, noise_key, store_key, told_key, kind_key, place_key = jax.random.split(key, 6)
-    sigma = STRONGEST * jax.random.uniform(sigma_key)
+    sigma = STRONGEST * jax.random.uniform(sigma_key) ** 1.5
     kind = jax.random.choice(kind_key, len(KINDS), p=jnp.array(KINDS))
     noise, expected = jax.lax.switch(kind, [_white, _camera, _correlated, _grain], noise_key, clip, sigma)
     noisy = clip + noise
