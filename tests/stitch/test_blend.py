@@ -6,7 +6,8 @@ import pytest
 import scipy.sparse as sparse
 from scipy.sparse.linalg import spsolve
 
-from vdiff_jax.stitch import blend, exposure, seam
+from vdiff_jax.postprocess import exposure
+from vdiff_jax.stitch import blend, seam
 
 
 def _reference(weight, source):

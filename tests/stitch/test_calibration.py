@@ -121,6 +121,21 @@ def test_a_camera_on_its_side_is_matched(rig):
     assert np.median(np.linalg.norm(project(truth, frame) - project(estimated, frame), axis=1)) < 0.3
 
 
+def test_a_faint_noisy_scene_is_looked_at_again(wide, cameras):
+    left, right, shoot = cameras
+    rng = np.random.default_rng(0)
+    views = []
+    for camera in (left, right):
+        faint = 125 + (shoot(wide[:12], camera) - 125.0) * 0.15
+        views.append(list(np.clip(np.rint(faint + rng.normal(0, 3, faint.shape)), 0, 255).astype(np.uint8)))
+    assert calibration.all_pairs(calibration.detect_all(views)) == []
+    found = calibration.calibrate(views, NAMES)
+    across = np.linalg.solve(found.homographies[0, 0], found.homographies[0, 1])
+    frame = corners(300, 216)
+    apart = project(across, frame) - project(np.linalg.solve(left, right), frame)
+    assert np.median(np.linalg.norm(apart, axis=1)) < 0.5
+
+
 def test_implausible_homographies_are_refused():
     points = np.array([[10.0, 10], [200, 20], [150, 180]])
     assert features.plausible(np.eye(3) * -2, points)

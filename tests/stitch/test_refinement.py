@@ -36,6 +36,18 @@ def test_pictures_say_exactly_what_features_say_roughly(rig, wide, cameras, gain
     assert errors[1] < 0.4 * errors[0]
 
 
+def test_noise_does_not_seem_to_move_a_camera(wide, cameras):
+    left, _right, shoot = cameras
+    rng = np.random.default_rng(1)
+    clean = shoot(wide[:6], left).astype(float)
+    noisy = np.clip(clean + rng.normal(0, 25, clean.shape), 0, 255).astype(np.uint8)
+    kept = refinement.background(list(noisy))
+    assert kept is not None
+    assert np.mean((kept - clean[0]) ** 2) < 0.4 * np.mean((noisy[0] - clean[0]) ** 2)
+    panned = [np.roll(frame, 2 * n, axis=1) for n, frame in enumerate(noisy)]
+    assert refinement.background(panned) is None
+
+
 def test_too_little_to_compare_leaves_the_matches_as_they_are(rig):
     flat = np.full((216, 300, 3), 90, np.uint8)
     matches = _rough(rig.across(1, 0))

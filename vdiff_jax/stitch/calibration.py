@@ -1,6 +1,7 @@
 """How the cameras of a rig stand to each other: found once from many frames, kept in a JSON file."""
 
 import dataclasses
+import itertools
 import json
 import pathlib
 from collections.abc import Sequence
@@ -113,6 +114,8 @@ def calibrate(
     check_visible(views, names)
     features = detect_all(views) if features is None else features
     matches = all_pairs(features)
+    if len(_joined(matches)) < len(views):
+        matches = look_again(matches, views)
     check_connected(features, matches, names)
     check_different(views, matches, names)
     return refined(from_matches(matches, sizes), matches, views)
@@ -147,6 +150,35 @@ def all_pairs(features: Sequence[Sequence[Features]]) -> list[Matches]:
     pairs = [(first, second) for first in range(count) for second in range(first + 1, count)]
     found = [match_pair(pair, list(zip(features[pair[0]], features[pair[1]]))) for pair in pairs]
     return [pair for pair in found if pair is not None]
+
+
+def look_again(matches: list[Matches], views: Sequence[Sequence[UInt8[np.ndarray, "_h _w 3"]]]) -> list[Matches]:
+    """The same and those of pairs that showed nothing: less noisy pictures, in which weak features count too.
+
+    Cameras on stands are averaged over time; of moving ones each frame is smoothed.
+    """
+    still = [background(view) for view in views]
+    clean = [
+        [detect(average, eager=True)]
+        if average is not None
+        else [detect(_smoothed(frame), eager=True) for frame in view]
+        for view, average in zip(views, still)
+    ]
+    known = {(pair.first, pair.second) for pair in matches}
+    result = list(matches)
+    for first, second in itertools.combinations(range(len(views)), 2):
+        if (first, second) in known:
+            continue
+        moments = max(len(clean[first]), len(clean[second]))
+        pairs = [(clean[first][k % len(clean[first])], clean[second][k % len(clean[second])]) for k in range(moments)]
+        found = match_pair((first, second), pairs)
+        if found is not None:
+            result.append(found)
+    return result
+
+
+def _smoothed(frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    return cv2.GaussianBlur(frame, (0, 0), 1.0)
 
 
 def from_matches(matches: list[Matches], sizes: tuple[tuple[int, int], ...]) -> Calibration:
@@ -205,11 +237,7 @@ def check_visible(views: Sequence[Sequence[UInt8[np.ndarray, "_h _w 3"]]], names
 
 def check_connected(features: Sequence[Sequence[Features]], matches: list[Matches], names: Sequence[str]) -> None:
     """Raises OverlapError naming the first input that no chain of pairs joins to the first one, and why."""
-    joined = {0}
-    for _ in features:
-        for pair in matches:
-            if joined & {pair.first, pair.second}:
-                joined |= {pair.first, pair.second}
+    joined = _joined(matches)
     for index in range(len(features)):
         if index in joined:
             continue
@@ -225,6 +253,16 @@ def check_connected(features: Sequence[Sequence[Features]], matches: list[Matche
                 "homography explains them; 20 % of common view and little parallax are needed"
             )
         raise OverlapError(reason)
+
+
+def _joined(matches: list[Matches]) -> set[int]:
+    """The inputs that a chain of pairs joins to the first one."""
+    joined = {0}
+    for _ in matches:
+        for pair in matches:
+            if joined & {pair.first, pair.second}:
+                joined |= {pair.first, pair.second}
+    return joined
 
 
 def check_different(views: Sequence, matches: list[Matches], names: Sequence[str]) -> None:

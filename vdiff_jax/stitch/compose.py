@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from vdiff_jax.stitch import blend, exposure, seam
+from vdiff_jax.postprocess import exposure
+from vdiff_jax.stitch import blend, seam
 from vdiff_jax.stitch.calibration import Calibration
 from vdiff_jax.stitch.mosaic import Mosaic
 from vdiff_jax.stitch.projection import Canvas, cover, view

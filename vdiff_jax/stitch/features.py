@@ -9,6 +9,7 @@ from jaxtyping import Float, UInt8
 _PIXELS = 1_500_000  # larger pictures are reduced for detection: SIFT's time grows with the area, its accuracy does not
 _FEATURES = 3000
 _RATIO = 0.8  # Lowe's ratio test
+_EAGER_PIXELS = 250_000  # pictures smaller than that are doubled for a second look
 _THRESHOLD = 2.0  # MAGSAC's largest inlier error, pixels
 
 
@@ -32,18 +33,26 @@ class Matches:
     candidates: int
 
 
-def detect(frame: UInt8[np.ndarray, "h w 3"]) -> Features:
+def detect(frame: UInt8[np.ndarray, "h w 3"], *, eager: bool = False) -> Features:
     """SIFT features of an RGB frame, at most 3,000.
+
+    Args:
+      frame: the picture.
+      eager: take weak and small features too, as for a thin overlap; only for pictures without much noise.
 
     Source: Lowe, Distinctive Image Features from Scale-Invariant Keypoints, 2004; Arandjelović and Zisserman, Three
     things everyone should know to improve object retrieval, 2012 (RootSIFT).
     """
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     scale = min(1.0, (_PIXELS / grey.size) ** 0.5)
-    if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    if eager and grey.size < _EAGER_PIXELS:
+        scale = 2.0
+    if scale != 1:
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=way)
     # Without precise upscaling OpenCV's doubled first octave shifts every point by a quarter of a pixel.
-    sift = cv2.SIFT_create(nfeatures=_FEATURES, contrastThreshold=0.02, enable_precise_upscale=True)
+    least = 0.01 if eager else 0.02
+    sift = cv2.SIFT_create(nfeatures=_FEATURES, contrastThreshold=least, enable_precise_upscale=True)
     keypoints, descriptors = sift.detectAndCompute(grey, None)
     if not keypoints:
         return Features(points=np.zeros((0, 2)), descriptors=np.zeros((0, 128), np.float32))

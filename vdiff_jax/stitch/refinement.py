@@ -24,12 +24,27 @@ Grey = UInt8[np.ndarray, "h w"]
 
 def background(view: Sequence[UInt8[np.ndarray, "h w 3"]]) -> UInt8[np.ndarray, "h w 3"] | None:
     """What a camera on a stand always sees, free of noise and of what passes; None for one that moves."""
-    greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32) for frame in view]
+    # Smoothed: noise must not say where the picture is, nor interpolation seem to bring it closer by averaging noise.
+    greys = [
+        cv2.GaussianBlur(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 1.5) for frame in view
+    ]
     window = cv2.createHanningWindow(greys[0].shape[::-1], cv2.CV_32F)
-    shifts = [cv2.phaseCorrelate(greys[0], grey, window)[0] for grey in greys[1:]]
-    if any(np.hypot(*shift) > _STILL for shift in shifts):
+    # Copies: OpenCV multiplies what it is given by the window where its sizes suit the transform.
+    shifts = [cv2.phaseCorrelate(greys[0].copy(), grey.copy(), window)[0] for grey in greys[1:]]
+    if any(_moved(greys[0], grey, shift) for grey, shift in zip(greys[1:], shifts)):
         return None
     return np.median(np.stack(view), axis=0).astype(np.uint8)
+
+
+def _moved(first: Float[np.ndarray, "h w"], later: Float[np.ndarray, "h w"], shift: tuple[float, float]) -> bool:
+    """Whether a shift is one of the picture: of noise, or of a large thing that passes, it would make nothing agree."""
+    if np.hypot(*shift) <= _STILL:
+        return False
+    back = cv2.warpAffine(
+        later, np.array([[1, 0, shift[0]], [0, 1, shift[1]]]), later.shape[::-1],
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    return bool(np.median(np.abs(back - first)) < 0.95 * np.median(np.abs(later - first)))
 
 
 def refine(

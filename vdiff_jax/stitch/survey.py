@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from vdiff_jax.errors import OverlapError, StitchError
-from vdiff_jax.stitch import exposure, path
+from vdiff_jax.postprocess import exposure
+from vdiff_jax.stitch import path
 from vdiff_jax.stitch.calibration import Calibration, calibrate, detect_all
 from vdiff_jax.stitch.features import Features, corners, detect, project
 from vdiff_jax.stitch.projection import plan
