@@ -65,6 +65,17 @@ def test_reading_a_file_tells_them_too(make_clip, codec, name):
         assert all(25 < frame.quantiser <= 51 for frame in reader)
 
 
+@pytest.mark.parametrize(("codec", "options"), [("libx264", {"preset": "slow", "crf": "30"}), ("mpeg4", {"bf": "2"})])
+def test_a_file_tells_the_same_each_time(make_clip, codec, options):
+    clip = make_clip("clip.mp4", codec=codec, options=options, count=16, size=(480, 320), fmt="yuv420p")
+    told = set()
+    for _ in range(6):
+        with open_reader(clip.path) as reader:
+            told.add(tuple(frame.quantiser for frame in reader))
+    assert len(told) == 1
+    assert all(1 < quantiser <= 62 for quantiser in told.pop())
+
+
 def test_what_tells_none_has_none(make_clip):
     with open_reader(make_clip("clip.mkv", codec="ffv1").path) as reader:
         assert {frame.quantiser for frame in reader} == {None}

@@ -115,7 +115,6 @@ class _Motion:
     """Moves a frame's planes to where they lie in another, by OpenCV's DIS on luma."""
 
     def __init__(self, pixels: PixelFormat):
-        cv2.setNumThreads(1)  # as in `preprocess.motion`: the same however busy the machine is
         self._pixels = pixels
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flow.setFinestScale(1)

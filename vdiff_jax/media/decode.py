@@ -67,9 +67,10 @@ class VideoSource:
         except BaseException:
             self._container.close()
             raise
-        self._stream.thread_type = "AUTO"
-        if scale_of(self._stream.codec_context.name) is not None:
-            self._stream.codec_context.options = EXPORT
+        tells = scale_of(self._stream.codec_context.name) is not None
+        self._stream.codec_context.options = EXPORT if tells else {}
+        # A thread for each frame tells the quantisers of pictures that another is still decoding.
+        self._stream.thread_type = "SLICE" if tells else "AUTO"
         self._origin = Fraction(self._container.start_time or 0, av.time_base)
         frames = self._decode()
         self._decoded = deinterlaced(frames, self._stream.time_base) if self._deinterlace else frames
