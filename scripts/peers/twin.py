@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 SIZES = {
-    "base": {"widths": (32, 64, 96), "encoder": (0, 0, 1), "decoder": (1, 2, 2), "reach": (1, 3, 3)},
+    "base": {"widths": (32, 64, 96), "encoder": (0, 0, 0), "decoder": (3, 1, 1), "reach": (1, 1, 3)},
     "fast": {"widths": (16, 32, 64), "encoder": (0, 0, 1), "decoder": (1, 1, 1), "reach": (1, 3, 3)},
 }
 INPUTS = 52

@@ -44,7 +44,7 @@ class NetworkConfig:
 
 
 SIZES = {
-    "base": NetworkConfig(decoder=(1, 2, 2)),
+    "base": NetworkConfig(encoder=(0, 0, 0), decoder=(3, 1, 1), reach=(1, 1, 3)),
     "fast": NetworkConfig(widths=(16, 32, 64)),
     # To try things with: too small to be good.
     "tiny": NetworkConfig(widths=(8, 12), encoder=(0, 0), decoder=(0, 1), reach=(1, 1)),

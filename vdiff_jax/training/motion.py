@@ -5,6 +5,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 Picture = UInt8[np.ndarray, "h w 3"]
+SOFT = 0.3
+"""The share of photographs that are out of focus: most of what a video shows is softer than a reduced photograph."""
 
 
 def clip_of_photo(
@@ -76,6 +78,8 @@ def _seen(photo: Picture, offset, angle, zoom, scale: float, patch: int, rng: np
     reach = min(int(np.ceil(side / scale)), *photo.shape[:2])
     y, x = _place(rng, photo, reach)
     small = cv2.resize(photo[y : y + reach, x : x + reach], (side, side), interpolation=cv2.INTER_AREA)
+    if rng.random() < SOFT:
+        small = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.5, 3.0))
     centre = (patch - 1) / 2
     frames = []
     for shift, turn, size in zip(offset, np.broadcast_to(angle, len(offset)), zoom):
@@ -88,11 +92,11 @@ def _seen(photo: Picture, offset, angle, zoom, scale: float, patch: int, rng: np
 
 
 def _place(rng: np.random.Generator, photo: Picture, reach: int) -> tuple[int, int]:
-    """A corner of a square of the photograph: of two drawn at random, mostly the one that holds more texture."""
+    """A corner of a square of the photograph: of two drawn at random, half the time the one that holds more texture."""
     corners = [tuple(int(rng.integers(0, n - reach + 1)) for n in photo.shape[:2]) for _ in range(2)]
     coarse = [photo[y : y + reach : 4, x : x + reach : 4, 1].astype(np.int16) for y, x in corners]
     texture = [np.abs(np.diff(c, axis=0)).mean() + np.abs(np.diff(c, axis=1)).mean() for c in coarse]
-    return corners[int(np.argmax(texture)) if rng.random() < 0.75 else 0]
+    return corners[int(np.argmax(texture)) if rng.random() < 0.5 else 0]
 
 
 def _outline(rng: np.random.Generator, frames: int, patch: int) -> Float[np.ndarray, "t p p 1"]:
