@@ -3,6 +3,10 @@
 import importlib
 from typing import Any
 
+from vdiff_jax import xla
+
+xla.set_flags()
+
 __version__ = "0.1.0"
 _WHERE = {
     "repair": "vdiff_jax.arrays",

@@ -22,16 +22,13 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-_PATIENT = "--xla_cpu_collective_call_terminate_timeout_seconds=1000000"
-
-
 def connect(
     coordinator: str | None = None, processes: int | None = None, process: int | None = None, *, seconds: int = 300
 ) -> None:
     """Joins the other processes of the run, if there are any; call it before anything is computed.
 
     On the CPU, what a thread computes from here on runs in that thread: what prepares the next batch does not queue up
-    behind the training step; and devices of one machine wait for each other as long as it takes, for a laptop sleeps.
+    behind the training step.
 
     What is left out is taken from JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID, then from what Cloud
     TPU or SLURM says.
@@ -47,8 +44,6 @@ def connect(
       ClusterError: the coordinator or the other processes can't be reached in time.
     """
     jax.config.update("jax_cpu_enable_async_dispatch", False)
-    if _PATIENT not in (flags := os.environ.get("XLA_FLAGS", "")):
-        os.environ["XLA_FLAGS"] = f"{_PATIENT} {flags}"
     coordinator = coordinator or os.environ.get("JAX_COORDINATOR_ADDRESS")
     processes = _number(processes, "JAX_NUM_PROCESSES")
     process = _number(process, "JAX_PROCESS_ID")
