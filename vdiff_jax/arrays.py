@@ -14,7 +14,7 @@ from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.pipeline import repair as repair_file
 from vdiff_jax.pipeline import repair_frames
 from vdiff_jax.plan import make_plan
-from vdiff_jax.weights import load
+from vdiff_jax.weights import for_task, load
 
 Reference = np.ndarray | Mapping[int, np.ndarray]
 
@@ -74,6 +74,7 @@ def repair(
     pixels = PixelFormat(kind="rgb" if clip.shape[-1] == 3 else "gray", full_range=True)
     frames = [Frame(tuple(np.moveaxis(frame, -1, 0)), n) for n, frame in enumerate(clip)]
     masks = itertools.repeat(None) if mask is None else _masks(np.asarray(mask), clip.shape)
+    weights = for_task(weights, task)
     wanted = {"scale": scale, "size": size and size[::-1], "force": force}
     wanted["references"] = _references(reference, clip.shape)
     plan = make_plan(task, frames[:24], pixels, masked=mask is not None, sigma=sigma, weights=weights, **wanted)

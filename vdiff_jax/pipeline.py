@@ -25,7 +25,7 @@ from vdiff_jax.preprocess.film import find_beside
 from vdiff_jax.preprocess.insertion import retimed
 from vdiff_jax.preprocess.references import with_references
 from vdiff_jax.restorer import Restorer
-from vdiff_jax.weights import Weights, load, trained_tasks
+from vdiff_jax.weights import Weights, for_task, load, trained_tasks
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def repair(
       deinterlace: makes whole pictures of interlaced lines first.
       reference: pictures of coloured frames, `N:picture` for frame N, for colorize.
       force: takes references and a coloured video as they are.
-      weights: a name or a file.
+      weights: a name or a file; of the package's the set that was tuned for the task, where there is one.
       codec, options: the encoder's name and options.
       start, stop: seconds; the part that is repaired.
       progress: is told how many frames are done.
@@ -82,6 +82,7 @@ def repair(
     """
     clock = Clock()
     media.check_target(target, [source])
+    weights = for_task(weights, task)
     network = load(weights)
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(media.open_reader(source, start=start, stop=stop, deinterlace=deinterlace))

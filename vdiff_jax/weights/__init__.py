@@ -26,6 +26,12 @@ def shipped() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
 
 
+def for_task(weights: str, task: str) -> str:
+    """The set that was tuned for a task, `base-superres` for `base`, where the package has one; else the same."""
+    tuned = f"{weights}-{task}"
+    return tuned if tuned in shipped() else weights
+
+
 class Weights(NamedTuple):
     """A network's definition and parameters, and what the file says of itself."""
 
