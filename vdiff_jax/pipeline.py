@@ -80,10 +80,10 @@ def repair(
     Raises:
       VdiffError: one of its kinds, for anything wrong with the input, the options or the output.
     """
-    clock = Clock()
     media.check_target(target, [source])
     weights = for_task(weights, task)
     network = load(weights)
+    clock = Clock()
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(media.open_reader(source, start=start, stop=stop, deinterlace=deinterlace))
         info = reader.info

@@ -4,7 +4,6 @@ import dataclasses
 import logging
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -284,7 +283,7 @@ def measure_coding(frames: list[Frame], pixels: PixelFormat, codec: str) -> Codi
         why = f"{codec}'s quantiser, {told.mean():.1f} by the stream, lets expect an error of {255 * sigma[0]:.1f}"
         return Coding(sigma, codec, why)
     brightest = [frame.planes[1 if pixels.kind == "rgb" else 0] for frame in frames[:_LOOKED_AT]]
-    luma = np.asarray(levels(jnp.asarray(np.stack(brightest)), pixels, chroma=False))
+    luma = levels(np.stack(brightest), pixels, chroma=False)
     if min(luma.shape[1:]) < _SMALLEST:
         return Coding(np.zeros(3, np.float32), None, "frames this small tell nothing of how they were coded")
     error = estimated_error(luma)
@@ -299,10 +298,10 @@ def measure_sigma(frames: list[Frame], pixels: PixelFormat) -> Float[np.ndarray,
     if min(planes[0].shape[1:]) < 8:
         return np.zeros(3, np.float32)
     if pixels.kind == "rgb":
-        rgb = np.stack([np.asarray(levels(jnp.asarray(plane), pixels, chroma=False)) for plane in planes], axis=-1)
+        rgb = np.stack([levels(plane, pixels, chroma=False) for plane in planes], axis=-1)
         return noise_in_ycbcr(estimate_sigma(rgb)).astype(np.float32)
     sigma = [
-        float(estimate_sigma_channels(np.asarray(levels(jnp.asarray(plane), pixels, chroma=index > 0))[..., None])[0])
+        float(estimate_sigma_channels(levels(plane, pixels, chroma=index > 0)[..., None])[0])
         if min(plane.shape[1:]) >= 8
         else 0.0
         for index, plane in enumerate(planes)

@@ -1,6 +1,7 @@
 """From a video's planes to the clip that the network sees: range, luma and chroma on one grid, padding."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from vdiff_jax.media.pixels import PixelFormat
@@ -30,8 +31,10 @@ def clip_of_planes(planes: Planes, pixels: PixelFormat, multiple: int) -> Float[
     return pad(clip, multiple)
 
 
-def levels(plane: Array, pixels: PixelFormat, *, chroma: bool) -> Float[Array, "*b h w"]:
-    """Samples as numbers in [0, 1], 0.5 being neutral chroma."""
+def levels(
+    plane: Array | np.ndarray, pixels: PixelFormat, *, chroma: bool
+) -> Float[Array, "*b h w"] | Float[np.ndarray, "*b h w"]:
+    """Samples as numbers in [0, 1], 0.5 being neutral chroma; NumPy's stay NumPy's."""
     if jnp.issubdtype(plane.dtype, jnp.floating):
         return plane.astype(jnp.float32)
     zero, span = sample_range(pixels, chroma=chroma)
