@@ -62,7 +62,7 @@ class Twin(nn.Module):
         self.restrict = nn.ModuleList(conv(4 * i, o, 1) for i, o in pairs)
         self.up = nn.ModuleList(conv(o, 4 * i, 1) for i, o in pairs)
         self.decoder = nn.ModuleList(nn.Sequential(*(Residual(w) for _ in range(n))) for w, n in zip(widths, decoder))
-        self.out = conv(widths[0], 20)
+        self.out, self.through, self.mean = conv(widths[0], 24), conv(widths[0], 12, 1), conv(12, 12)
 
     def forward(self, hidden, result, trust, frame, ahead, velocity):
         """The next hidden states, result and trust; frame and ahead hold 3 values, 3 of known, 3 of sigma a pixel."""
@@ -90,9 +90,11 @@ class Twin(nn.Module):
             y = self.decoder[level](x if y is None else x + F.pixel_shuffle(self.up[level](y), 2))
         out = self.out(F.relu(y))
         gates = torch.sigmoid(out[:, 12:] - 2)
-        for gate, neighbour in zip(gates.split(4, dim=1), (last, following)):
-            u = u + gate.repeat(1, 3, 1, 1) * (neighbour - u)
-        z = F.pixel_shuffle(u + (sigma + 0.005) * out[:, :12], 2)
+        last_gate, ahead_gate, around_gate = gates.split(4, dim=1)
+        mean = self.mean(u - 0.5) + 0.5
+        for gate, other in ((around_gate, mean), (last_gate, last), (ahead_gate, following)):
+            u = u + gate.repeat(1, 3, 1, 1) * (other - u)
+        z = F.pixel_shuffle(u + (sigma + 0.005) * (out[:, :12] + self.through(y)), 2)
         exact = frame[:, 3:6] * (frame[:, 6:] == 0)
         trust = torch.maximum(frame[:, 3:5], 0.97 * moved[:, 3:])
         return hidden, z + exact * (frame[:, :3] - z), trust

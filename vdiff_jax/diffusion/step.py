@@ -106,8 +106,9 @@ def step(
         for _ in range(network.config.steps):
             guess = unshuffle(z)
             correction = in_windows(network.correct, guess - 0.5, hidden, features)
-            for gate, neighbour in zip((correction.last, correction.ahead), (last, following)):
-                guess = guess + (gate @ _PIXEL_TO_CHANNELS) * (neighbour.values - guess)
+            gates = (correction.around, correction.last, correction.ahead)
+            for gate, values in zip(gates, (correction.mean + 0.5, last.values, following.values)):
+                guess = guess + (gate @ _PIXEL_TO_CHANNELS) * (values - guess)
             z = project(shuffle(guess + error * correction.residual), frame)
         return z
 

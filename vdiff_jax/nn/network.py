@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -52,11 +53,20 @@ SIZES = {
 
 
 class Correction(NamedTuple):
-    """What the V-cycle says on the half-size grid: a residual, and how much to take from the two neighbours."""
+    """What the V-cycle says on the half-size grid: a residual, and how much to take from where.
+
+    Attributes:
+      residual: what is to be added.
+      last, ahead: how much to take from the two neighbours in time.
+      around: how much to take from `mean`, a conductivity: 0 keeps a pixel, 1 makes it what is around it.
+      mean: the surroundings' weighted mean, less 0.5 as z is.
+    """
 
     residual: Float[Array, "*b h w 12"]
     last: Float[Array, "*b h w 4"]
     ahead: Float[Array, "*b h w 4"]
+    around: Float[Array, "*b h w 4"]
+    mean: Float[Array, "*b h w 12"]
 
 
 class Network(nnx.Module):
@@ -74,7 +84,10 @@ class Network(nnx.Module):
         self.restrict = nnx.List([Down(i, o, rngs=rngs) for i, o in zip(finer, coarser)])
         self.up = nnx.List([Up(o, i, rngs=rngs) for i, o in zip(finer, coarser)])
         self.decoder = nnx.List([_blocks(w, n, rngs) for w, n in zip(widths, config.decoder)])
-        self.out = Conv(widths[0], 20, gain=0.1, rngs=rngs)
+        self.out = Conv(widths[0], 24, gain=0.1, rngs=rngs)
+        self.through = Conv(widths[0], 12, size=1, gain=0.1, rngs=rngs)
+        self.mean = Conv(12, 12, rngs=rngs)
+        self.mean.kernel[...] = _mean_kernel()
 
     def encode(self, x: Float[Array, "*b h w i"]) -> list[Float[Array, "*b hl wl cl"]]:
         """Features of what is known, one array a level."""
@@ -104,7 +117,18 @@ class Network(nnx.Module):
                 y = block(y)
         out = self.out(jax.nn.relu(y))
         gates = jax.nn.sigmoid(out[..., 12:] - 2.0)
-        return Correction(out[..., :12], gates[..., :4], gates[..., 4:])
+        # Past the rectifier, through which it would take two channels to subtract the noise of one.
+        residual = out[..., :12] + self.through(y)
+        return Correction(residual, *jnp.split(gates, 3, axis=-1), self.mean(z))
+
+
+def _mean_kernel() -> Float[np.ndarray, "3 3 12 12"]:
+    """At first a Gaussian of 1.5 pixels around each pixel of a block, every colour by itself."""
+    place = np.arange(6) - 2  # of the pixels of three blocks, from the middle one's first
+    weight = np.exp(-0.5 * ((place[:, None] - np.arange(2)) / 1.5) ** 2)
+    weight = (weight / weight.sum(axis=0)).reshape(3, 2, 2)  # block, its pixel, the middle block's pixel
+    kernel = np.einsum("yac,xbd,ij->yxabicdj", weight, weight, np.eye(3))
+    return kernel.reshape(3, 3, 12, 12).astype(np.float32)
 
 
 def _blocks(width: int, count: int, rngs: nnx.Rngs) -> nnx.List:
