@@ -4,7 +4,7 @@
 
 DEV_CLIPS holds wide clips from which rigs of two cameras are cut with a known homography, gain and offset; STITCH_SETS
 holds folders of overlapping pictures and bled3cam_{left,mid,right}.mp4. RESULTS gets stitch.json and a PNG of each.
-`--only` names some: clips, sets, moving, filling, bridging, bled3cam, memory.
+`--only` names some: clips, sets, random, moving, filling, bridging, bled3cam, memory.
 """
 
 import argparse
@@ -18,18 +18,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from benchmarking.rigs import SIZE, Drawn, corner_error, draw, first_frames, shoot, two_poses
 
 from vdiff_jax import media, weights
 from vdiff_jax.errors import VdiffError
 from vdiff_jax.stitch import joins, learned, stitch
-from vdiff_jax.stitch.features import corners, project
 from vdiff_jax.stitch.panorama import Options, Panorama
 from vdiff_jax.stitch.source import FileSource, frame_for, open_sources, output_info
+from vdiff_jax.stitch.survey import survey
 
 CLIPS = ("cutl.mp4", "vtest.avi", "bedroom.mp4", "highway_frames", "cockatoo.mp4")
 GAIN = np.array([0.85, 0.90, 0.95])
 LAG = 7  # frames by which the second camera starts later
-SIZE = (640, 360)
 
 
 def main() -> None:
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--sets", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=40)
+    parser.add_argument("--rigs", type=int, default=30, help="how many rigs are drawn at random")
     parser.add_argument("--only", nargs="*")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -53,6 +54,8 @@ def main() -> None:
     if options.dev:
         for name in filter(wanted, CLIPS):
             keep(results["rigs"], name, rig(options.dev / name, options.frames, options.out))
+        if wanted("random"):
+            keep(results, "random", drawn(options.dev, options.rigs))
         for name, measure in (("moving", moving), ("filling", filling), ("bridging", bridging)):
             if wanted(name):
                 keep(results, name, {clip: measure(options.dev / clip, options.frames) for clip in CLIPS[:4]})
@@ -67,14 +70,13 @@ def main() -> None:
 
 def rig(path: Path, count: int, out: Path) -> dict:
     """Two cameras of 640×360 cut from a wide clip."""
-    source = FileSource(path, path.name)
-    wide = [frame for (_, frame), _ in zip(source.frames(), range(count + LAG))]
+    wide, rate = first_frames(path, count + LAG)
     poses = two_poses(wide[0].shape[1], wide[0].shape[0])
     lag = min(LAG, len(wide) - 12)
     first = [shoot(frame, poses[0], np.ones(3)) for frame in wide[: len(wide) - lag]]
     second = [shoot(frame, poses[1], GAIN) for frame in wide[lag:]]
     begun = time.perf_counter()
-    made = Panorama(open_sources([np.stack(first), np.stack(second)], [source.rate] * 2), Options())
+    made = Panorama(open_sources([np.stack(first), np.stack(second)], [rate] * 2), Options())
     prepared = time.perf_counter() - begun
     frames = list(made.frames())
     calibration, report = made.calibration, made.report
@@ -82,7 +84,7 @@ def rig(path: Path, count: int, out: Path) -> dict:
     found = np.linalg.solve(calibration.homographies[0, 0], calibration.homographies[0, 1])
     result = {
         "corner_error_px": round(corner_error(found, truth), 4),
-        "offset_error_frames": round(abs(float(calibration.offsets[1]) * source.rate - lag), 3),
+        "offset_error_frames": round(abs(float(calibration.offsets[1]) * rate - lag), 3),
         "gain_error": round(float(np.abs(calibration.gains[1] * GAIN - 1).max()), 4),
         "prepare_seconds": round(prepared, 2),
         "compose_frames_per_second": round(report["frames_per_second"], 2),
@@ -98,6 +100,44 @@ def rig(path: Path, count: int, out: Path) -> dict:
     result["opencv"] = opencv(pairs, shown, truths, truth)
     cv2.imwrite(str(out / f"rig_{path.stem}.png"), frames[len(frames) // 2][..., ::-1])
     return result
+
+
+def drawn(folder: Path, count: int) -> dict:
+    """Rigs of two to four cameras drawn at random over the clips; one that can't be stitched has its error."""
+    rigs = []
+    for seed in range(count):
+        name = CLIPS[seed % len(CLIPS)]
+        wide, rate = first_frames(folder / name, 36)
+        made = draw(wide, seed)
+        entry = {"clip": name, **made.said}
+        try:
+            entry |= judged(made, rate)
+        except VdiffError as error:
+            entry["failed"] = str(error)
+        print(json.dumps(entry), flush=True)
+        rigs.append(entry)
+    stitched = [entry for entry in rigs if "failed" not in entry]
+    result: dict = {"rigs": count, "stitched": len(stitched)}
+    for name in ("corner_error_px", "offset_error_frames", "gain_error"):
+        values = [entry[name] for entry in stitched]
+        result[name] = [round(float(each), 4) for each in (np.median(values), np.quantile(values, 0.9), max(values))]
+    return result
+
+
+def judged(made: Drawn, rate: float) -> dict:
+    """What `draw` knows and the calibration says: the worst camera's errors against the first one."""
+    found = survey(open_sources(made.clips, [rate] * len(made.clips)))[0]
+    errors = []
+    for pose, homography, size in zip(made.poses[1:], found.homographies[0, 1:], found.sizes[1:]):
+        across = np.linalg.solve(found.homographies[0, 0], homography)
+        errors.append(corner_error(across, np.linalg.solve(made.poses[0], pose), size))
+    gains = found.gains * made.gains / made.gains[0]
+    return {
+        "corner_error_px": round(max(errors), 4),
+        "offset_error_frames": round(float(np.abs(found.offsets * rate - made.lags).max()), 3),
+        "gain_error": round(float(np.abs(gains - 1).max()), 4),
+        "moving_rig": len(found.times) > 1,
+    }
 
 
 def moving(path: Path, count: int) -> dict:
@@ -163,12 +203,6 @@ def fade(first: np.ndarray, second: np.ndarray, count: int) -> list[np.ndarray]:
     return [cv2.addWeighted(first, 1 - share, second, share, 0) for share in shares]
 
 
-def first_frames(path: Path, count: int) -> tuple[list[np.ndarray], float]:
-    """A clip's first frames, and its rate."""
-    source = FileSource(path, path.name)
-    return [frame for _, frame in itertools.islice(source.frames(), count)], source.rate
-
-
 def psnr(one: np.ndarray, other: np.ndarray) -> float:
     """In dB, of 8-bit samples."""
     return float(10 * np.log10(255**2 / np.mean((one.astype(np.float64) - other) ** 2)))
@@ -193,37 +227,6 @@ def memory(sets: Path, out: Path) -> dict:
         said = json.loads(report.read_text())
         result[said["frames"]] = round(said["peak_memory_bytes"] / 2**20, 1)
     return result
-
-
-def two_poses(width: int, height: int) -> list[np.ndarray]:
-    """Camera pixels → wide pixels, each camera seeing about 58 % of the width with slight perspective and roll."""
-    scale = min(0.6 * width / SIZE[0], 0.9 * height / SIZE[1])
-    reach = 0.5 * scale * SIZE[0]
-    places = ((reach + 8, 0.8, 0.02, scale), (min(width - reach - 12, reach * 2.2), -1.1, -0.03, 0.97 * scale))
-    result = []
-    for x, roll, tilt, zoom in places:
-        angle = np.deg2rad(roll)
-        turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        middle = np.array([[1, 0, -(SIZE[0] - 1) / 2], [0, 1, -(SIZE[1] - 1) / 2], [0, 0, 1]])
-        body = np.array([[*turn[0], 0], [*turn[1], 0], [tilt / SIZE[0], 0, 1]])
-        result.append(np.array([[1, 0, x], [0, 1, height / 2], [0, 0, 1]]) @ body @ middle)
-    return result
-
-
-def shoot(frame: np.ndarray, pose: np.ndarray, gain: np.ndarray) -> np.ndarray:
-    """What the camera records: area-averaged where the wide clip is finer."""
-    fine = 3
-    shift = np.array([[1 / fine, 0, (1 / fine - 1) / 2], [0, 1 / fine, (1 / fine - 1) / 2], [0, 0, 1]])
-    size = (SIZE[0] * fine, SIZE[1] * fine)
-    view = cv2.warpPerspective(frame, np.linalg.inv(pose @ shift), size, flags=cv2.INTER_CUBIC, borderMode=1)
-    small = cv2.resize(view, SIZE, interpolation=cv2.INTER_AREA)
-    return np.rint(np.clip(small * gain, 0, 255)).astype(np.uint8)
-
-
-def corner_error(found: np.ndarray, truth: np.ndarray) -> float:
-    """Median over the second picture's corners, in the first's pixels."""
-    frame = corners(*SIZE)
-    return float(np.median(np.linalg.norm(project(found, frame) - project(truth, frame), axis=1)))
 
 
 def psnr_to(panorama: np.ndarray, wide: np.ndarray) -> float:

@@ -1,10 +1,11 @@
 """Bundle adjustment: the homographies of all cameras that explain the matches of all pairs at once."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from vdiff_jax.stitch.features import Matches, project
@@ -13,6 +14,22 @@ _SOFT = 1.0  # pixels past which a residual counts ever less
 _FINEST = 0.05  # and the least that this comes down to where matches are exact
 _SHORTEST, _LONGEST = 20.0, 1e6  # focal lengths, pixels: views without depth or perspective have none
 _MOST = 4000  # matches that all pairs contribute
+_STEP = 1e-6  # of a parameter, for derivatives
+_STEPS, _STUCK = 50, 1e9  # the most steps of a descent, and the damping at which it is given up
+
+Unpack = Callable[[np.ndarray], np.ndarray]
+"""Parameters to homographies, n 3 3."""
+
+
+class Loss(NamedTuple):
+    """What outliers cost: of residuals squared, in units of where they begin to, the sum and each one's weight."""
+
+    cost: Callable[[np.ndarray], float]
+    weight: Callable[[np.ndarray], np.ndarray]
+
+
+_SOFT_L1 = Loss(lambda square: float(2 * (np.sqrt(1 + square) - 1).sum()), lambda square: 1 / np.sqrt(1 + square))
+_CAUCHY = Loss(lambda square: float(np.log1p(square).sum()), lambda square: 1 / (1 + square))
 
 
 def chain(matches: list[Matches], reference: int, count: int) -> Float[np.ndarray, "n 3 3"]:
@@ -146,7 +163,7 @@ def thin(matches: list[Matches]) -> list[Matches]:
     return result
 
 
-def _solve(unpack, start: np.ndarray, matches: list[Matches]) -> tuple[np.ndarray, float]:
+def _solve(unpack: Unpack, start: np.ndarray, matches: list[Matches]) -> tuple[np.ndarray, float]:
     def error(parameters: np.ndarray) -> np.ndarray:
         try:
             value = residuals(unpack(parameters), matches)
@@ -159,10 +176,76 @@ def _solve(unpack, start: np.ndarray, matches: list[Matches]) -> tuple[np.ndarra
     # The first pass pulls in from afar, where the others would call everything an outlier; the last one is as strict as
     # most matches are good.
     found = start
-    for loss, scale in (("soft_l1", 5 * _SOFT), ("cauchy", _SOFT), ("cauchy", None)):
+    for loss, scale in ((_SOFT_L1, 5 * _SOFT), (_CAUCHY, _SOFT), (_CAUCHY, None)):
         strict = min(_SOFT, max(_FINEST, 2 * spread(error(found)))) if scale is None else scale
-        found = least_squares(error, found, loss=loss, f_scale=strict, x_scale="jac", max_nfev=50).x
+        found = _descend(error, lambda at: slopes(unpack, at, matches), found, loss, strict)
     return found, 2**0.5 * spread(error(found))
+
+
+def _descend(
+    error: Callable[[np.ndarray], np.ndarray],
+    slope: Callable[[np.ndarray], np.ndarray],
+    start: Float[np.ndarray, " k"],
+    loss: Loss,
+    scale: float,
+) -> Float[np.ndarray, " k"]:
+    """Least squares by Levenberg and Marquardt, outliers weighted down.
+
+    There are thousands of residuals for each parameter: SciPy's solver, which decomposes all of the derivative, takes
+    ten times as long as the normal equations.
+    """
+    found, damping = start, 1e-3
+    left = error(found)
+    cost = loss.cost((left / scale) ** 2)
+    for _ in range(_STEPS):
+        derivative, weight = slope(found), loss.weight((left / scale) ** 2)
+        weighted = derivative * weight[:, None]
+        normal, gradient = derivative.T @ weighted, weighted.T @ left
+        before = cost
+        while damping < _STUCK:
+            damped = normal + np.diag(damping * np.diag(normal) + 1e-12 * np.trace(normal))
+            tried = found - np.linalg.solve(damped, gradient)
+            away = error(tried)
+            if (reached := loss.cost((away / scale) ** 2)) < cost:
+                found, left, cost = tried, away, reached
+                damping = max(0.1 * damping, 1e-9)
+                break
+            damping *= 10
+        if before - cost < 1e-9 * before:
+            break
+    return found
+
+
+def slopes(unpack: Unpack, parameters: Float[np.ndarray, " k"], matches: list[Matches]) -> Float[np.ndarray, "m k"]:
+    """The derivative of `residuals` by the parameters: of the few matrices by steps, of the many points exactly."""
+    homographies = unpack(parameters)
+    inverses = np.linalg.inv(homographies)
+    steps = _STEP * np.maximum(1.0, np.abs(parameters))
+    moved = [(unpack(parameters + step) - unpack(parameters - step)) / (2 * size)
+             for step, size in zip(np.diag(steps), steps)]  # fmt: skip
+    change = np.stack(moved)
+    parts = []
+    for pair in matches:
+        for points, one, other in ((pair.points, pair.first, pair.second), (pair.others, pair.second, pair.first)):
+            across = inverses[other] @ homographies[one]
+            # d(B⁻¹ A) = B⁻¹ (dA - dB B⁻¹ A)
+            turned = inverses[other] @ (change[:, one] - change[:, other] @ across)
+            parts.append(_slope(across, turned, points))
+    return np.concatenate(parts).reshape(-1, len(parameters)) * 0.5**0.5
+
+
+def _slope(
+    across: Float[np.ndarray, "3 3"], change: Float[np.ndarray, "k 3 3"], points: Float[np.ndarray, "n 2"]
+) -> Float[np.ndarray, "n 2 k"]:
+    """How points that a homography moves go on moving while it changes."""
+    plane = np.concatenate([points, np.ones((len(points), 1))], axis=1)
+    x, y, depth = (plane @ across.T).T[..., None]
+    away = np.zeros((len(points), 2, len(change)))
+    touched = np.flatnonzero(np.abs(change).max(axis=(1, 2)) > 0)
+    along = np.einsum("kij,nj->ink", change[touched], plane)
+    away[:, 0, touched] = (along[0] - x / depth * along[2]) / depth
+    away[:, 1, touched] = (along[1] - y / depth * along[2]) / depth
+    return away
 
 
 def spread(errors: Float[np.ndarray, " m"]) -> float:
