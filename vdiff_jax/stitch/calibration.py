@@ -34,6 +34,8 @@ class Calibration:
       gains: n 3, by which each camera's R, G, B is multiplied to match; the first input's is 1.
       rms: what is left of the matches' distance, in pixels.
       pairs: what was found for each pair: `inputs` (counted from 0), `matches`, `candidates`, `overlap`.
+      shake: of a rig that is carried, how much the picture's velocity changed from frame to frame before it was
+        steadied, and how much it does now, in pixels; None for others.
     """
 
     sizes: tuple[tuple[int, int], ...]
@@ -46,6 +48,7 @@ class Calibration:
     gains: Float[np.ndarray, "n 3"]
     rms: float
     pairs: tuple[dict, ...]
+    shake: tuple[float, float] | None = None
 
     def at(self, time: float) -> Float[np.ndarray, "n 3 3"]:
         """The homographies at a time in seconds on the first input's clock, between key moments on straight lines."""
@@ -114,7 +117,7 @@ def calibrate(
     check_visible(views, names)
     features = detect_all(views) if features is None else features
     matches = all_pairs(features)
-    if len(_joined(matches)) < len(views):
+    if not connected(matches, len(views)):
         matches = look_again(matches, views)
     check_connected(features, matches, names)
     check_different(views, matches, names)
@@ -253,6 +256,11 @@ def check_connected(features: Sequence[Sequence[Features]], matches: list[Matche
                 "homography explains them; 20 % of common view and little parallax are needed"
             )
         raise OverlapError(reason)
+
+
+def connected(matches: list[Matches], count: int) -> bool:
+    """Whether chains of pairs join all of the cameras."""
+    return len(_joined(matches)) == count
 
 
 def _joined(matches: list[Matches]) -> set[int]:

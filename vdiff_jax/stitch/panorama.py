@@ -162,6 +162,7 @@ def describe(calibration: Calibration, canvas: projection.Canvas) -> dict:
             "cameras_turn_about_one_point": calibration.turning, "moving_rig": len(calibration.times) > 1,
         },
         "residual_pixels": calibration.rms,
+        **({} if calibration.shake is None else {"shake_pixels": dict(zip(("before", "after"), calibration.shake))}),
         "pairs": pairs,
     }  # fmt: skip
 

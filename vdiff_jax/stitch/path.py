@@ -1,16 +1,19 @@
 """Cameras that move against each other: their homographies at key moments, on a smooth path."""
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 from jaxtyping import Float
+from scipy.ndimage import correlate1d
 
 from vdiff_jax.stitch import adjustment
-from vdiff_jax.stitch.calibration import Calibration, all_pairs
-from vdiff_jax.stitch.features import Features, corners, detect, project
-from vdiff_jax.stitch.source import Follower, Source
+from vdiff_jax.stitch.calibration import Calibration, all_pairs, connected
+from vdiff_jax.stitch.features import Features, Matches, corners, detect, project
+from vdiff_jax.stitch.refinement import refine
+from vdiff_jax.stitch.source import RGB, Follower, Source
 
 _APART = 0.2  # seconds between key moments
 _DRIFT = 1.5  # pixels by which matches must miss a fixed geometry, in the median over moments, before it is given up
@@ -27,14 +30,30 @@ def moves(calibration: Calibration, features: Sequence[Sequence[Features]]) -> b
 
 def follow(sources: Sequence[Source], calibration: Calibration) -> Calibration:
     """The calibration at key moments over the whole length, each camera on a smooth path; itself if that is short."""
-    times, raw = [], []
-    for time, found in _key_features(sources, calibration):
-        times.append(time)
-        raw.append(_at_moment(found, calibration, raw[-1] if raw else calibration.homographies[0]))
+    times: list[float] = []
+    raw: list[np.ndarray] = []
+    last = 0.0
+    for last, frames in _key_frames(sources, calibration):
+        found = _at_moment(frames, calibration, _expected(last, times, raw, calibration))
+        if found is not None:
+            times.append(last)
+            raw.append(found)
     if len(times) < 3:
         return calibration
-    smoothed = smooth(np.stack(raw), calibration.sizes, _SMOOTH)
-    return dataclasses.replace(calibration, homographies=smoothed, times=np.array(times), turning=False)
+    moments = np.arange(float(calibration.offsets.max()), last + 0.5 * _APART, _APART)
+    known = dataclasses.replace(calibration, homographies=np.stack(raw), times=np.array(times))
+    paths = np.stack([known.at(moment) for moment in moments])
+    smoothed = smooth(paths, calibration.sizes, _SMOOTH)
+    return dataclasses.replace(calibration, homographies=smoothed, times=moments, turning=False)
+
+
+def _expected(
+    time: float, times: list[float], raw: list[np.ndarray], calibration: Calibration
+) -> Float[np.ndarray, "n 3 3"]:
+    """Where the cameras will be if they go on as they did over the last two moments."""
+    if len(raw) < 2:
+        return raw[-1] if raw else calibration.homographies[0]
+    return raw[-1] + (raw[-1] - raw[-2]) * (time - times[-1]) / (times[-1] - times[-2])
 
 
 def smooth(
@@ -48,8 +67,6 @@ def smooth(
     after Baker, Datta and Kanade, 2006.
     """
     count = len(homographies)
-    distance = np.abs(np.arange(count)[:, None] - np.arange(count))
-    weight = _local_lines(np.exp(-0.5 * (distance / sigma) ** 2))
     result = np.empty_like(homographies)
     for camera, size in enumerate(sizes):
         frame = corners(*size)
@@ -57,30 +74,35 @@ def smooth(
         window = [np.median(paths[max(0, k - 2) : k + 3], axis=0) for k in range(count)]
         away = np.abs(paths - window).max(axis=(1, 2)) > 8.0
         paths[away] = np.stack(window)[away]
-        even = np.einsum("kj,jcd->kcd", weight, paths)
+        even = local_lines(paths, sigma)
         for moment in range(count):
             matrix = cv2.getPerspectiveTransform(frame.astype(np.float32), even[moment].astype(np.float32))
             result[moment, camera] = matrix / matrix[2, 2]
     return result
 
 
-def _local_lines(weight: Float[np.ndarray, "k k"]) -> Float[np.ndarray, "k k"]:
-    """Turns weights of neighbours into those by which a line fitted around each moment passes through it."""
-    away = np.arange(len(weight)) - np.arange(len(weight))[:, None]
-    zeroth, first, second = ((weight * away**power).sum(axis=1, keepdims=True) for power in range(3))
-    return weight * (second - first * away) / np.maximum(zeroth * second - first**2, 1e-9)
+def local_lines(values: Float[np.ndarray, "k ..."], sigma: float) -> Float[np.ndarray, "k ..."]:
+    """Each value by the line through its neighbours, weighted by a Gaussian of `sigma` values' width."""
+    reach = np.arange(-int(np.ceil(4 * sigma)), int(np.ceil(4 * sigma)) + 1)
+    weight = np.exp(-0.5 * (reach / sigma) ** 2)
+
+    def moment(series: np.ndarray, power: int) -> np.ndarray:
+        return correlate1d(series, weight * reach**power, axis=0, mode="constant")
+
+    there = np.ones((len(values), *(1,) * (values.ndim - 1)))
+    zeroth, first, second = (moment(there, power) for power in range(3))
+    return (second * moment(values, 0) - first * moment(values, 1)) / np.maximum(zeroth * second - first**2, 1e-9)
 
 
-def _key_features(sources: Sequence[Source], calibration: Calibration):
-    """Features of every camera at key moments, as long as all have frames."""
+def _key_frames(sources: Sequence[Source], calibration: Calibration) -> Iterator[tuple[float, list[RGB]]]:
+    """Every camera's frame at key moments, as long as all have one."""
     followers = [Follower(source, float(offset)) for source, offset in zip(sources, calibration.offsets)]
-    start, moment = float(calibration.offsets.max()), 0
-    while True:
+    start = float(calibration.offsets.max())
+    for moment in itertools.count():
         frames = [follower.at(start + moment * _APART) for follower in followers]
         if any(frame is None for frame in frames):
             return
-        yield start + moment * _APART, [[detect(frame)] for frame in frames]
-        moment += 1
+        yield start + moment * _APART, [frame for frame in frames if frame is not None]
 
 
 def _miss(features: list[list[Features]], calibration: Calibration) -> float:
@@ -92,18 +114,28 @@ def _miss(features: list[list[Features]], calibration: Calibration) -> float:
 
 
 def _at_moment(
-    features: list[list[Features]], calibration: Calibration, before: Float[np.ndarray, "n 3 3"]
-) -> Float[np.ndarray, "n 3 3"]:
-    """The rig at one moment; as before where the cameras can't be matched."""
-    found = all_pairs(features)
+    frames: Sequence[RGB], calibration: Calibration, expected: Float[np.ndarray, "n 3 3"]
+) -> Float[np.ndarray, "n 3 3"] | None:
+    """The rig at one moment: by features or, where these say too little, from where it is expected; then exactly."""
     count, reference = len(calibration.sizes), calibration.reference
-    joined = {reference}
-    for _ in range(count):
-        for pair in found:
-            if joined & {pair.first, pair.second}:
-                joined |= {pair.first, pair.second}
-    if len(joined) < count:
-        return before
     size = float(max(calibration.sizes[reference]))
-    chained = adjustment.chain(found, reference, count)
-    return adjustment.adjust(chained, found, reference, size)[0]
+    found = all_pairs([[detect(frame)] for frame in frames])
+    guess = expected
+    if connected(found, count):
+        guess = adjustment.adjust(adjustment.chain(found, reference, count), found, reference, size)[0]
+    else:
+        found = [_unknown(*pair["inputs"]) for pair in calibration.pairs]
+    exact = [
+        refine(
+            pair, np.linalg.solve(guess[pair.second], guess[pair.first]), [(frames[pair.first], frames[pair.second])]
+        )
+        for pair in found
+    ]
+    exact = [pair for pair in exact if len(pair.points)]
+    return adjustment.adjust(guess, exact, reference, size)[0] if connected(exact, count) else None
+
+
+def _unknown(first: int, second: int) -> Matches:
+    """A pair of which only the pictures can tell."""
+    none = np.zeros((0, 2))
+    return Matches(first=first, second=second, points=none, others=none, homography=np.eye(3), candidates=0)

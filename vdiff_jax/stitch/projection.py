@@ -14,6 +14,8 @@ from vdiff_jax.stitch.calibration import Calibration
 WIDEST_PLANE = 100.0  # degrees: past that a plane stretches the sides more than three-fold
 _LARGEST = 12  # canvas pixels per camera pixel
 _LONGEST = 16384
+_FEW = 16  # moments for which coverage is computed for each pixel
+_COARSE = 4  # pixels for which it is computed together otherwise
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -245,9 +247,14 @@ def cover(canvas: Canvas, views: Sequence[View], *, step: int = 1) -> Bool[np.nd
 
 
 def always_covered(canvas: Canvas, calibration: Calibration) -> Bool[np.ndarray, "h w"]:
-    """The pixels of the canvas that some camera sees at every moment."""
-    result = np.ones((canvas.height, canvas.width), bool)
+    """The pixels of the canvas that some camera sees at every moment; of many moments, to a few pixels."""
+    step = 1 if len(calibration.homographies) <= _FEW else _COARSE
+    result = np.ones((-(-canvas.height // step), -(-canvas.width // step)), bool)
     for homographies in calibration.homographies:
-        views = [view(canvas, each, size) for each, size in zip(homographies, calibration.sizes)]
-        result &= cover(canvas, views).any(axis=0)
+        views = [view(canvas, each, size, step=step) for each, size in zip(homographies, calibration.sizes)]
+        result &= cover(canvas, views, step=step).any(axis=0)
+    if step > 1:
+        # Cells that are seen in part count as seen: those at the edge are left out.
+        inner = cv2.erode(result.astype(np.uint8), np.ones((3, 3)), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        result = np.kron(inner, np.ones((step, step), np.uint8))[: canvas.height, : canvas.width] > 0
     return result

@@ -15,7 +15,9 @@ from vdiff_jax.stitch.calibration import Calibration, calibrate, detect_all
 from vdiff_jax.stitch.features import Features, corners, detect, project
 from vdiff_jax.stitch.projection import plan
 from vdiff_jax.stitch.reduction import Reduction
+from vdiff_jax.stitch.refinement import background
 from vdiff_jax.stitch.source import RGB, Follower, Source
+from vdiff_jax.stitch.steady import steady
 from vdiff_jax.stitch.synchronise import Offset, activity, best_shift, find_offset
 
 logger = logging.getLogger(__name__)
@@ -45,7 +47,10 @@ def survey(sources: Sequence[Source]) -> tuple[Calibration, np.ndarray, list[lis
         found = _synchronised(sources, first.along(path.follow(sources, first.calibration)))
         if len(found.calibration.times) == 1:
             found = found.along(path.follow(sources, found.calibration))
-    return with_gains(found.calibration, found.times, found.views), found.times, found.views
+    calibration = with_gains(found.calibration, found.times, found.views)
+    if background(found.views[calibration.reference]) is None:
+        calibration = steady(sources, calibration)
+    return calibration, found.times, found.views
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
