@@ -45,6 +45,24 @@ def test_more_frames_and_all_pairs_do_not_move_a_perfect_rig():
     assert 0.15 < rms < 0.8
 
 
+def test_the_derivative_is_the_residuals_own():
+    across = np.array([[1.02, 0.01, 90], [-0.02, 0.99, 4], [1e-5, 2e-5, 1]])
+    points = np.random.default_rng(0).uniform([0, 0], [300, 200], (20, 2))
+    pair = Matches(
+        first=0, second=1, points=points, others=points + 3.0, homography=across, candidates=20
+    )  # fmt: skip
+
+    def unpack(parameters):
+        scale = np.array([1, 1, 100, 1, 1, 100, 1e-3, 1e-3, 1]).reshape(3, 3)
+        return np.stack([np.eye(3), np.linalg.inv(across) + scale * np.append(parameters, 0).reshape(3, 3)])
+
+    at, step = np.linspace(-0.01, 0.02, 8), 1e-5
+    found = adjustment.slopes(unpack, at, [pair])
+    for column, way in enumerate(np.eye(8) * step):
+        ends = [adjustment.residuals(unpack(at + sign * way), [pair]) for sign in (1, -1)]
+        np.testing.assert_allclose(found[:, column], (ends[0] - ends[1]) / (2 * step), rtol=1e-4, atol=1e-3)
+
+
 def test_turning_cameras_give_their_focal_length():
     focal, size = 260.0, (320, 240)
     inner = adjustment.intrinsic(focal, size)
@@ -152,3 +170,21 @@ def test_smoothing_keeps_a_steady_path_and_calms_a_shaky_one():
     shaky[:, 0, 0, 2] += np.random.default_rng(0).normal(0, 1, 12)
     calmed = path.smooth(shaky, [(300, 200)], 1.5)
     assert np.diff(calmed[:, 0, 0, 2], 2).std() < 0.3 * np.diff(shaky[:, 0, 0, 2], 2).std()
+
+
+def test_a_fast_pan_is_no_leap_and_a_leap_is_put_back():
+    pan = np.tile(np.eye(3), (9, 1, 1, 1))
+    pan[:, 0, 0, 2] = 12.0 * np.arange(9)
+    np.testing.assert_allclose(path.smooth(pan, [(300, 200)], 1.0), pan, atol=1e-3)
+    leaping = pan.copy()
+    leaping[4, 0, 1, 2] += 30
+    np.testing.assert_allclose(path.smooth(leaping, [(300, 200)], 1.0), pan, atol=1e-3)
+
+
+def test_a_path_goes_on_past_its_last_key_moment(rig):
+    found = calibration.calibrate([list(clip[:1]) for clip in rig.clips], NAMES)
+    ends = np.stack([found.homographies[0], found.homographies[0] + np.eye(3)])
+    moving = dataclasses.replace(found, homographies=ends, times=np.array([0.0, 0.2]))
+    np.testing.assert_allclose(moving.at(0.3), ends[0] + 1.5 * np.eye(3))
+    np.testing.assert_allclose(moving.at(9.0), ends[0] + 2 * np.eye(3))
+    np.testing.assert_array_equal(found.at(9.0), found.homographies[0])

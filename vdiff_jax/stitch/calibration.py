@@ -51,8 +51,14 @@ class Calibration:
     shake: tuple[float, float] | None = None
 
     def at(self, time: float) -> Float[np.ndarray, "n 3 3"]:
-        """The homographies at a time in seconds on the first input's clock, between key moments on straight lines."""
+        """The homographies at a time in seconds on the first input's clock, on straight lines between key moments.
+
+        The last line goes on for as long as it is; then they stay.
+        """
         position = float(np.interp(time, self.times, np.arange(len(self.times))))
+        if len(self.times) > 1:
+            last = self.times[-1] - self.times[-2]
+            position += float(np.clip((time - self.times[-1]) / last, 0, 1))
         low = min(int(position), max(0, len(self.times) - 2))
         high = min(low + 1, len(self.times) - 1)
         share = position - low

@@ -17,6 +17,7 @@ from vdiff_jax.stitch.source import RGB, Follower, Source
 
 _APART = 0.2  # seconds between key moments
 _DRIFT = 1.5  # pixels by which matches must miss a fixed geometry, in the median over moments, before it is given up
+_LEAP = 8.0  # pixels
 _SMOOTH = 1.0  # key moments, the standard deviation of the path's smoothing
 
 
@@ -61,7 +62,7 @@ def smooth(
 ) -> Float[np.ndarray, "k n 3 3"]:
     """Smooths each camera's path by its corners' paths: local lines, so that a steady pan and the ends stay.
 
-    A corner that leaps away from its neighbours' median is put back first.
+    A corner that leaps away from where its neighbours say it is is put back first.
 
     Source: Liu et al., Bundled Camera Paths for Video Stabilization, 2013; corners as the parameters of a homography
     after Baker, Datta and Kanade, 2006.
@@ -71,14 +72,21 @@ def smooth(
     for camera, size in enumerate(sizes):
         frame = corners(*size)
         paths = np.stack([project(each, frame) for each in homographies[:, camera]])
-        window = [np.median(paths[max(0, k - 2) : k + 3], axis=0) for k in range(count)]
-        away = np.abs(paths - window).max(axis=(1, 2)) > 8.0
-        paths[away] = np.stack(window)[away]
+        likely = np.stack([_likely(paths, k) for k in range(count)])
+        away = np.abs(paths - likely).max(axis=(1, 2)) > _LEAP
+        paths[away] = likely[away]
         even = local_lines(paths, sigma)
         for moment in range(count):
             matrix = cv2.getPerspectiveTransform(frame.astype(np.float32), even[moment].astype(np.float32))
             result[moment, camera] = matrix / matrix[2, 2]
     return result
+
+
+def _likely(paths: Float[np.ndarray, "k 4 2"], index: int) -> Float[np.ndarray, "4 2"]:
+    """Where the moments around one say that corners are: their median place, moved on by the median velocity."""
+    near = np.arange(max(0, index - 2), min(len(paths), index + 3))
+    velocity = np.median(np.diff(paths[near], axis=0), axis=0)
+    return np.median(paths[near] + (index - near)[:, None, None] * velocity, axis=0)
 
 
 def local_lines(values: Float[np.ndarray, "k ..."], sigma: float) -> Float[np.ndarray, "k ..."]:
