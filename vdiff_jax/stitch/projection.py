@@ -49,6 +49,7 @@ class Canvas:
       focal: the cylinder's radius in pixels (unused on a plane).
       level: 3 3, the rotation from the reference camera's axes to the cylinder's.
       inner: 3 3, the reference camera's matrix.
+      upright: 3 3, the plane's pixels turned by quarters, so that most cameras stand on their feet (planes only).
     """
 
     kind: str
@@ -58,6 +59,7 @@ class Canvas:
     focal: float
     level: Float[np.ndarray, "3 3"]
     inner: Float[np.ndarray, "3 3"]
+    upright: Float[np.ndarray, "3 3"]
 
 
 def plan(calibration: Calibration, *, kind: str = "auto") -> Canvas:
@@ -67,10 +69,14 @@ def plan(calibration: Calibration, *, kind: str = "auto") -> Canvas:
       StitchError: the canvas would be absurdly large, as from a homography that is wrong.
     """
     inner = intrinsic(calibration.focal, calibration.sizes[calibration.reference])
-    level = _level(calibration, inner)
+    turns = _upright(calibration, inner)
+    level = _level(turns)
     if kind == "auto":
         kind = "planar" if _fits_plane(calibration, inner) else "cylindrical"
-    still = Canvas(kind=kind, width=0, height=0, origin=(0, 0), focal=calibration.focal, level=level, inner=inner)
+    still = Canvas(
+        kind=kind, width=0, height=0, origin=(0, 0), focal=calibration.focal, level=level, inner=inner,
+        upright=_quarters(turns, inner),
+    )  # fmt: skip
     points = np.concatenate(
         [
             to_surface(still, homography, _outline(size))
@@ -116,7 +122,7 @@ def view(canvas: Canvas, homography: Float[np.ndarray, "3 3"], size: tuple[int, 
 
 def _shift(canvas: Canvas, homography: np.ndarray, low: np.ndarray) -> tuple[int, int] | None:
     """By how many rows and columns the box's pixels are moved to the camera's, if that is all."""
-    moved = homography / homography[2, 2]
+    moved = canvas.upright @ homography / homography[2, 2]
     by = np.rint(moved[:2, 2])
     if canvas.kind != "planar" or np.abs(moved - [[1, 0, by[0]], [0, 1, by[1]], [0, 0, 1]]).max() > 1e-9:
         return None
@@ -136,7 +142,7 @@ def _grid_from_surface(
     """
     ones = np.ones_like
     if canvas.kind == "planar":
-        matrix = np.eye(3)
+        matrix = np.linalg.inv(canvas.upright)
         along, down = np.stack([columns, 0 * columns, ones(columns)]), np.stack([0 * rows, rows, 0 * rows])
     else:
         matrix = canvas.inner @ canvas.level.T
@@ -155,7 +161,7 @@ def to_canvas(canvas: Canvas, homography: Float[np.ndarray, "3 3"]) -> Float[np.
     """The homography camera → canvas pixels (to the reference's plane on a cylinder, which no homography reaches)."""
     if canvas.kind != "planar":
         return homography / homography[2, 2]
-    moved = np.array([[1.0, 0, -canvas.origin[0]], [0, 1, -canvas.origin[1]], [0, 0, 1]]) @ homography
+    moved = np.array([[1.0, 0, -canvas.origin[0]], [0, 1, -canvas.origin[1]], [0, 0, 1]]) @ canvas.upright @ homography
     return moved / moved[2, 2]
 
 
@@ -204,7 +210,7 @@ def to_surface(canvas: Canvas, homography: np.ndarray, points: Float[np.ndarray,
     """Where a camera's pixels lie on the surface, before the canvas's origin is taken off."""
     plane = np.concatenate([points, np.ones((len(points), 1))], axis=1) @ forward(homography).T
     if canvas.kind == "planar":
-        return plane[:, :2] / np.maximum(plane[:, 2:], 1e-4)
+        return plane @ canvas.upright[:2].T / np.maximum(plane[:, 2:], 1e-4)
     ray = plane @ (canvas.level @ np.linalg.inv(canvas.inner)).T
     radius = np.maximum(np.hypot(ray[:, 0], ray[:, 2]), 1e-9)
     return canvas.focal * np.stack([np.arctan2(ray[:, 0], ray[:, 2]), ray[:, 1] / radius], axis=1)
@@ -221,10 +227,26 @@ def _fits_plane(calibration: Calibration, inner: np.ndarray) -> bool:
     return bool(angle.max() - angle.min() <= WIDEST_PLANE)
 
 
-def _level(calibration: Calibration, inner: np.ndarray) -> Float[np.ndarray, "3 3"]:
-    """The rotation that turns the horizon level: the cameras' x axes lie in it (Brown and Lowe, 2007, section 5)."""
+def _upright(calibration: Calibration, inner: np.ndarray) -> Float[np.ndarray, "m 3 3"]:
+    """The rotations, camera → reference's axes, of the largest group of cameras that agree on where down is."""
     own = np.stack([intrinsic(calibration.focal, size) for size in calibration.sizes])
     turns = nearest_rotations(np.linalg.inv(inner) @ calibration.homographies[0] @ own)
+    down = turns[:, :, 1]
+    agree = down @ down.T > 0.7
+    # Of groups of one size the reference's.
+    chosen = max(range(len(turns)), key=lambda camera: (agree[camera].sum(), camera == calibration.reference))
+    return turns[agree[chosen]]
+
+
+def _quarters(turns: Float[np.ndarray, "m 3 3"], inner: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3 3"]:
+    """The turn of the plane about its middle, in quarters, that brings the cameras' down down."""
+    x, y = turns[:, :2, 1].mean(axis=0)
+    across, down = [(0, 1), (1, 0), (0, -1), (-1, 0)][round(np.arctan2(x, y) / (np.pi / 2)) % 4]
+    return inner @ np.array([[down, -across, 0], [across, down, 0], [0, 0, 1.0]]) @ np.linalg.inv(inner)
+
+
+def _level(turns: Float[np.ndarray, "m 3 3"]) -> Float[np.ndarray, "3 3"]:
+    """The rotation that turns the horizon level: the cameras' x axes lie in it (Brown and Lowe, 2007, section 5)."""
     down = turns[:, :, 1].mean(axis=0)
     axes = turns[:, :, 0]
     values, vectors = np.linalg.eigh(axes.T @ axes)
@@ -252,9 +274,9 @@ def always_covered(canvas: Canvas, calibration: Calibration) -> Bool[np.ndarray,
     result = np.ones((-(-canvas.height // step), -(-canvas.width // step)), bool)
     for homographies in calibration.homographies:
         views = [view(canvas, each, size, step=step) for each, size in zip(homographies, calibration.sizes)]
-        result &= cover(canvas, views, step=step).any(axis=0)
-    if step > 1:
-        # Cells that are seen in part count as seen: those at the edge are left out.
-        inner = cv2.erode(result.astype(np.uint8), np.ones((3, 3)), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-        result = np.kron(inner, np.ones((step, step), np.uint8))[: canvas.height, : canvas.width] > 0
-    return result
+        seen = cover(canvas, views, step=step)
+        if step > 1:
+            # Cells that are seen in part count as seen: those at a camera's edge are left out.
+            seen = np.stack([cv2.erode(each.astype(np.uint8), np.ones((3, 3)), borderValue=0) > 0 for each in seen])
+        result &= seen.any(axis=0)
+    return np.kron(result, np.ones((step, step), bool))[: canvas.height, : canvas.width]
