@@ -97,13 +97,16 @@ def plan(calibration: Calibration, *, kind: str = "auto") -> Canvas:
     return dataclasses.replace(still, width=even[0], height=even[1], origin=(int(left), int(top)))
 
 
-def view(canvas: Canvas, homography: Float[np.ndarray, "3 3"], size: tuple[int, int], *, step: int = 1) -> View:
+def view(
+    canvas: Canvas, homography: Float[np.ndarray, "3 3"], size: tuple[int, int], *, step: int = 1, strict: bool = False
+) -> View:
     """Where a camera lands on the canvas, or on one of every `step`-th pixel (then `homography`, `size` as ever).
 
     Args:
       homography: camera pixels → pixels of the reference's plane.
       size: the camera's (width, height).
       step: the canvas's pixels per sample; sample n stands for pixels n·step to n·step + step - 1.
+      strict: a sample is seen if its middle is, not if a part of it may be.
     """
     wide, high = -(-canvas.width // step), -(-canvas.height // step)
     outline = to_surface(canvas, homography, _outline(size)) - canvas.origin
@@ -111,7 +114,7 @@ def view(canvas: Canvas, homography: Float[np.ndarray, "3 3"], size: tuple[int, 
     high_end = np.minimum(np.ceil(outline.max(axis=0) / step).astype(int) + 1, [wide, high])
     columns, rows = (np.arange(first, last) * step + (step - 1) / 2 for first, last in zip(low, high_end))
     across, down = _grid_from_surface(canvas, homography, columns + canvas.origin[0], rows + canvas.origin[1])
-    slack = 0.02 if step == 1 else 0.5 * step
+    slack = 0.02 if step == 1 or strict else 0.5 * step
     seen = (across >= -slack) & (across <= size[0] - 1 + slack) & (down >= -slack) & (down <= size[1] - 1 + slack)
     maps = cv2.convertMaps(across, down, cv2.CV_16SC2)
     return View(
@@ -273,10 +276,12 @@ def always_covered(canvas: Canvas, calibration: Calibration) -> Bool[np.ndarray,
     step = 1 if len(calibration.homographies) <= _FEW else _COARSE
     result = np.ones((-(-canvas.height // step), -(-canvas.width // step)), bool)
     for homographies in calibration.homographies:
-        views = [view(canvas, each, size, step=step) for each, size in zip(homographies, calibration.sizes)]
+        views = [
+            view(canvas, each, size, step=step, strict=True) for each, size in zip(homographies, calibration.sizes)
+        ]
         seen = cover(canvas, views, step=step)
         if step > 1:
-            # Cells that are seen in part count as seen: those at a camera's edge are left out.
+            # Cells may be seen in part alone: those at a camera's edge are left out.
             seen = np.stack([cv2.erode(each.astype(np.uint8), np.ones((3, 3)), borderValue=0) > 0 for each in seen])
         result &= seen.any(axis=0)
     return np.kron(result, np.ones((step, step), bool))[: canvas.height, : canvas.width]
