@@ -1,7 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from vdiff_jax.stitch import measures
+from vdiff_jax.stitch import calibration, measures
 
 
 def _mesh():
@@ -27,3 +29,17 @@ def test_stability_weighs_steps_to_three_frames_on_both_sides():
     # Only x moves: half the mean of v² (0.9 + 4 · 0.3 + 9 · 0.1), on two sides.
     assert measures.stability(pan) == pytest.approx(4 * (0.9 + 1.2 + 0.9))
     assert measures.stability(pan + np.random.default_rng(0).normal(0, 1, pan.shape)) > measures.stability(pan) + 3
+
+
+def test_advice_names_the_pair_and_what_is_wrong_with_it(rig):
+    names = ["input 1", "input 2"]
+    found = calibration.calibrate([list(clip[:1]) for clip in rig.clips], names)
+    good = [{"inputs": [1, 2], "psnr": 40.0, "ssim": 0.98}]
+    assert measures.advice(found, good) == []
+    (said,) = measures.advice(found, [{**good[0], "ssim": 0.5}])
+    assert "inputs 1 and 2" in said
+    assert "parallax" in said
+    thin = dataclasses.replace(found, pairs=({**found.pairs[0], "overlap": 0.1, "matches": 30},))
+    said = measures.advice(thin, good)
+    assert "10%" in said[0]
+    assert "30 matches" in said[1]

@@ -9,6 +9,7 @@ from vdiff_jax.stitch.features import corners, project
 from vdiff_jax.stitch.projection import Canvas, to_surface, view
 
 _RATE = 30  # frames a second at which paths are measured
+_UNLIKE, _THIN, _SPARSE = 0.7, 0.15, 50  # SSIM, share of the view, matches: worse ones get advice
 _MOMENTS = 100  # at which shapes are, at the most about twice as many
 
 
@@ -62,6 +63,29 @@ def measure(
         "distortion": round(max(distortion(mesh) for mesh in few.reshape(-1, *few.shape[-3:])), 4),
         "stretch": _stretch(calibration),
     }
+
+
+def advice(calibration: Calibration, alignment: list[dict]) -> list[str]:
+    """What may be wrong with a panorama, and what to try, a sentence for each pair that has something.
+
+    Args:
+      alignment: as `measure` gives it.
+    """
+    alike = {tuple(pair["inputs"]): pair["ssim"] for pair in alignment}
+    found = []
+    for pair in calibration.pairs:
+        names = tuple(each + 1 for each in pair["inputs"])
+        said = "inputs {} and {}".format(*names)
+        if alike.get(names, 1.0) < _UNLIKE:
+            found.append(
+                f"{said} differ where they overlap (SSIM {alike[names]:.2f}): parallax, a lens that bends lines, or "
+                "another moment; bring the cameras closer together, or things farther away"
+            )
+        if pair["overlap"] < _THIN:
+            found.append(f"{said} share {pair['overlap']:.0%} of the view: turn them to share 20 % or more")
+        if pair["matches"] < _SPARSE:
+            found.append(f"{said} have {pair['matches']} matches: more light, detail or overlap would help")
+    return found
 
 
 def _drawn(canvas: Canvas, landed, frame, gain) -> tuple[Float[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import logging
 import pathlib
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from vdiff_jax.stitch.source import RGB, Follower, Source
 from vdiff_jax.stitch.stages import Stages
 from vdiff_jax.stitch.survey import duration, samples, survey
 
+logger = logging.getLogger(__name__)
 Moment = tuple[RGB, Bool[np.ndarray, "h w"]]
 """A frame, and what of it a camera saw."""
 Fill = Callable[[Iterator[Moment]], Iterator[RGB]]
@@ -69,9 +71,13 @@ class Panorama:
         self.report = {
             **describe(self.calibration, self.canvas),
             "metrics": measures.measure(self.calibration, self.canvas, times, views),
+            "advice": [],
             "seconds": {"calibrate": calibrated - begun},
             "compile_seconds": time.perf_counter() - calibrated,
         }
+        self.report["advice"] = measures.advice(self.calibration, self.report["metrics"]["alignment"])
+        for sentence in self.report["advice"]:
+            logger.warning("%s", sentence)
         self._stages = None if options.debug is None else Stages(options.debug)
         if self._stages is not None:
             self._stages.panorama(self.calibration, self.canvas, views)
