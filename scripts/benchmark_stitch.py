@@ -4,7 +4,7 @@
 
 DEV_CLIPS holds wide clips from which rigs of two cameras are cut with a known homography, gain and offset; STITCH_SETS
 holds folders of overlapping pictures and bled3cam_{left,mid,right}.mp4. RESULTS gets stitch.json and a PNG of each.
-`--only` names some: clips, sets, random, moving, filling, bridging, bled3cam, memory.
+`--only` names some: clips, sets, random, moving, carried, filling, bridging, bled3cam, memory.
 """
 
 import argparse
@@ -14,17 +14,20 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-from benchmarking.rigs import SIZE, Drawn, corner_error, draw, first_frames, shoot, two_poses
+from benchmarking.panoramas import opencv, psnr, psnr_to
+from benchmarking.rigs import SIZE, corner_error, draw, first_frames, judged, shoot, two_poses
 
 from vdiff_jax import media, weights
 from vdiff_jax.errors import VdiffError
 from vdiff_jax.stitch import joins, learned, stitch
 from vdiff_jax.stitch.panorama import Options, Panorama
 from vdiff_jax.stitch.source import FileSource, frame_for, open_sources, output_info
+from vdiff_jax.stitch.steady import motion
 from vdiff_jax.stitch.survey import survey
 
 CLIPS = ("cutl.mp4", "vtest.avi", "bedroom.mp4", "highway_frames", "cockatoo.mp4")
@@ -56,7 +59,7 @@ def main() -> None:
             keep(results["rigs"], name, rig(options.dev / name, options.frames, options.out))
         if wanted("random"):
             keep(results, "random", drawn(options.dev, options.rigs))
-        for name, measure in (("moving", moving), ("filling", filling), ("bridging", bridging)):
+        for name, measure in (("moving", moving), ("carried", carried), ("filling", filling), ("bridging", bridging)):
             if wanted(name):
                 keep(results, name, {clip: measure(options.dev / clip, options.frames) for clip in CLIPS[:4]})
     if options.sets:
@@ -111,33 +114,18 @@ def drawn(folder: Path, count: int) -> dict:
         made = draw(wide, seed)
         entry = {"clip": name, **made.said}
         try:
-            entry |= judged(made, rate)
+            found = survey(open_sources(made.clips, [rate] * len(made.clips)))[0]
+            entry |= judged(made, found, rate)
         except VdiffError as error:
             entry["failed"] = str(error)
         print(json.dumps(entry), flush=True)
         rigs.append(entry)
     stitched = [entry for entry in rigs if "failed" not in entry]
     result: dict = {"rigs": count, "stitched": len(stitched)}
-    for name in ("corner_error_px", "offset_error_frames", "gain_error"):
+    for name in ("corner_error_px", "corner_error_on_canvas_px", "offset_error_frames", "gain_error"):
         values = [entry[name] for entry in stitched]
         result[name] = [round(float(each), 4) for each in (np.median(values), np.quantile(values, 0.9), max(values))]
     return result
-
-
-def judged(made: Drawn, rate: float) -> dict:
-    """What `draw` knows and the calibration says: the worst camera's errors against the first one."""
-    found = survey(open_sources(made.clips, [rate] * len(made.clips)))[0]
-    errors = []
-    for pose, homography, size in zip(made.poses[1:], found.homographies[0, 1:], found.sizes[1:]):
-        across = np.linalg.solve(found.homographies[0, 0], homography)
-        errors.append(corner_error(across, np.linalg.solve(made.poses[0], pose), size))
-    gains = found.gains * made.gains / made.gains[0]
-    return {
-        "corner_error_px": round(max(errors), 4),
-        "offset_error_frames": round(float(np.abs(found.offsets * rate - made.lags).max()), 3),
-        "gain_error": round(float(np.abs(gains - 1).max()), 4),
-        "moving_rig": len(found.times) > 1,
-    }
 
 
 def moving(path: Path, count: int) -> dict:
@@ -159,6 +147,35 @@ def moving(path: Path, count: int) -> dict:
         "compose_frames_per_second": round(made.report["frames_per_second"], 2),
         **made.report["metrics"],
     }
+
+
+def carried(path: Path, count: int) -> dict:
+    """Both cameras shake together, by some pixels a frame: how unevenly the picture goes, in the cameras and after."""
+    wide, rate = first_frames(path, count)
+    rng = np.random.default_rng(1)
+    shake = cv2.GaussianBlur(rng.normal(0, 1, (len(wide), 2)), (1, 3), 0) * [9, 7]
+    moved = [np.array([[1, 0, x], [0, 1, y], [0, 0, 1]]) for x, y in shake]
+    poses = two_poses(wide[0].shape[1], wide[0].shape[0])
+    clips = [
+        np.stack([shoot(frame, by @ pose, gain) for frame, by in zip(wide, moved)])
+        for pose, gain in zip(poses, (np.ones(3), GAIN))
+    ]
+    made = Panorama(open_sources(clips, [rate] * 2), Options(crop=True))
+    frames = list(made.frames())
+    found = [np.linalg.solve(*each) for each in made.calibration.homographies]
+    errors = [corner_error(each, np.linalg.solve(*poses)) for each in found]
+    return {
+        "shake_px": {name: round(_unevenness(clip), 2) for name, clip in (("camera", clips[0]), ("panorama", frames))},
+        "corner_error_px": [round(float(each), 4) for each in (np.median(errors), max(errors))],
+        "compose_frames_per_second": round(made.report["frames_per_second"], 2),
+    }
+
+
+def _unevenness(frames: Sequence[np.ndarray]) -> float:
+    """The mean change of the picture's velocity from frame to frame, pixels."""
+    greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
+    steps = [motion(one, other, 1.0)[:2, 2] for one, other in itertools.pairwise(greys)]
+    return float(np.linalg.norm(np.diff(steps, axis=0), axis=1).mean())
 
 
 def filling(path: Path, count: int) -> dict:
@@ -203,11 +220,6 @@ def fade(first: np.ndarray, second: np.ndarray, count: int) -> list[np.ndarray]:
     return [cv2.addWeighted(first, 1 - share, second, share, 0) for share in shares]
 
 
-def psnr(one: np.ndarray, other: np.ndarray) -> float:
-    """In dB, of 8-bit samples."""
-    return float(10 * np.log10(255**2 / np.mean((one.astype(np.float64) - other) ** 2)))
-
-
 def memory(sets: Path, out: Path) -> dict:
     """The command line's peak memory in MB for 100 and for 1,000 frames of two cameras (played to and fro)."""
     result = {}
@@ -226,56 +238,6 @@ def memory(sets: Path, out: Path) -> dict:
         subprocess.run([*command, "--layout", "panorama", "--report", str(report)], check=True)
         said = json.loads(report.read_text())
         result[said["frames"]] = round(said["peak_memory_bytes"] / 2**20, 1)
-    return result
-
-
-def psnr_to(panorama: np.ndarray, wide: np.ndarray) -> float:
-    """Against the wide view, brought onto the panorama by its own best homography and gains, for every method alike."""
-    sift = cv2.SIFT_create(4000, enable_precise_upscale=True)
-    points, words = sift.detectAndCompute(cv2.cvtColor(panorama, cv2.COLOR_RGB2GRAY), None)
-    others, theirs = sift.detectAndCompute(cv2.cvtColor(wide, cv2.COLOR_RGB2GRAY), None)
-    pairs = [a for a, b in cv2.BFMatcher().knnMatch(words, theirs, k=2) if a.distance < 0.8 * b.distance]
-    one = np.float64([points[match.queryIdx].pt for match in pairs])
-    other = np.float64([others[match.trainIdx].pt for match in pairs])
-    across, _ = cv2.findHomography(other, one, cv2.USAC_MAGSAC, 1.5, maxIters=5000, confidence=0.999)
-    size = panorama.shape[1::-1]
-    known = cv2.warpPerspective(np.ones(wide.shape[:2], np.uint8), across, size, flags=cv2.INTER_NEAREST) > 0
-    where = cv2.erode((known & (panorama.max(axis=-1) > 0)).astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
-    # Refined until the pictures themselves agree: the evaluation must not be what limits the figure.
-    grey, target = (cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (wide, panorama))
-    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-7)
-    across = (across / across[2, 2]).astype(np.float32)
-    _, across = cv2.findTransformECC(grey, target, across, cv2.MOTION_HOMOGRAPHY, stop, where.astype(np.uint8))
-    truth = cv2.warpPerspective(wide, across, size, flags=cv2.INTER_CUBIC).astype(np.float64)
-    gain = [(panorama[where, c] * truth[where, c]).sum() / (truth[where, c] ** 2).sum() for c in range(3)]
-    return psnr(panorama[where], truth[where] * gain)
-
-
-def opencv(pairs: list, shown: list[int], truths: list[np.ndarray], truth: np.ndarray) -> dict:
-    """OpenCV's Stitcher on the same frames, in both of its modes: everything per frame, and composing alone."""
-    result = {}
-    for name, mode in (("panorama", cv2.Stitcher_PANORAMA), ("scans", cv2.Stitcher_SCANS)):
-        stitcher, scores, sizes, failed = cv2.Stitcher.create(mode), [], set(), 0
-        for index in shown:
-            status, picture = stitcher.stitch([frame[..., ::-1] for frame in pairs[index]])
-            if status != cv2.Stitcher_OK:
-                failed += 1
-                continue
-            sizes.add(picture.shape[:2])
-            try:
-                scores.append(psnr_to(np.ascontiguousarray(picture[..., ::-1]), truths[shown.index(index)]))
-            except cv2.error:
-                failed += 1
-        result[name] = {"psnr": round(float(np.mean(scores)), 2) if scores else None, "failed": failed}
-        result[name]["canvas_sizes"] = sorted(map(list, sizes))
-        status = stitcher.estimateTransform([frame[..., ::-1].copy() for frame in pairs[0]])
-        if status == cv2.Stitcher_OK:
-            few = pairs[: min(12, len(pairs))]
-            begun = time.perf_counter()
-            for pair in few:
-                stitcher.composePanorama([frame[..., ::-1].copy() for frame in pair])
-            rate = len(few) / (time.perf_counter() - begun)
-            result[name]["compose_frames_per_second"] = round(rate, 2)
     return result
 
 

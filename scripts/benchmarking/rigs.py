@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vdiff_jax.stitch.calibration import Calibration
 from vdiff_jax.stitch.features import corners, project
 from vdiff_jax.stitch.source import FileSource
 
@@ -69,6 +70,26 @@ def draw(wide: list[np.ndarray], seed: int) -> Drawn:
     said = {"cameras": count, "size": list(size), "overlap": round(float(overlap), 2), "noise": noise}
     said["turned"] = sum(clip.shape[1] > clip.shape[2] for clip in clips)
     return Drawn(clips=clips, poses=poses, gains=gains, lags=starts - starts[0], said=said)
+
+
+def judged(made: Drawn, found: Calibration, rate: float) -> dict:
+    """What a calibration says against what `draw` knows: the worst pair's, and the worst camera's, errors.
+
+    The error of a pair is measured in its first camera's pixels, that of a camera on the reference's plane.
+    """
+
+    def error(first: int, second: int) -> float:
+        across = np.linalg.solve(found.homographies[0, first], found.homographies[0, second])
+        return corner_error(across, np.linalg.solve(made.poses[first], made.poses[second]), found.sizes[second])
+
+    others = [camera for camera in range(len(made.clips)) if camera != found.reference]
+    return {
+        "corner_error_px": round(max(error(*pair["inputs"]) for pair in found.pairs), 4),
+        "corner_error_on_canvas_px": round(max(error(found.reference, camera) for camera in others), 4),
+        "offset_error_frames": round(float(np.abs(found.offsets * rate - made.lags).max()), 3),
+        "gain_error": round(float(np.abs(found.gains * made.gains / made.gains[0] - 1).max()), 4),
+        "moving_rig": len(found.times) > 1,
+    }
 
 
 def posed(
