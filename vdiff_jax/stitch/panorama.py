@@ -179,6 +179,8 @@ def _calibrated(sources: Sequence[Source], options: Options) -> tuple[Calibratio
         calibration, times, views = survey(sources)
         if path is not None:
             calibration.save(path)
+            if len(calibration.times) > 1:
+                logger.warning("%s: these cameras move, so that it serves these very recordings only", path)
         return calibration, times, views
     calibration = rig.load(path)
     rig.check_fits(calibration, [source.size for source in sources])
