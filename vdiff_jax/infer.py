@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     edge = stitch.add_mutually_exclusive_group()
     edge.add_argument("--crop", action="store_true", help="cut to the largest rectangle that is always seen")
     edge.add_argument("--fill", action="store_true", help="fill what no camera saw")
+    stitch.add_argument("--steady", action="store_true", help="take the shake out of cameras that are carried together")
     stitch.add_argument("--bridge", type=int, default=0, metavar="N", help="frames put between two clips")
     stitch.add_argument("--weights", help="base, or a file: its network makes --fill and --bridge instead")
     _add_common(stitch)
@@ -183,7 +184,7 @@ def _stitch(options: argparse.Namespace) -> int:
     use_compilation_cache()
     from vdiff_jax.stitch import stitch
 
-    names = ("layout", "calibration", "projection", "crop", "fill", "bridge", "weights", "codec")
+    names = ("layout", "calibration", "projection", "crop", "fill", "steady", "bridge", "weights", "codec")
     keywords = {name: getattr(options, name) for name in names}
     with _progress(options, options.inputs[0]) as progress:
         stitched = stitch(

@@ -49,7 +49,7 @@ def test_a_rig_that_is_carried_gives_a_steady_panorama(wide, cameras):
     path = cv2.GaussianBlur(rng.normal(0, 1, (24, 3)), (1, 3), 0) * [6, 4, 0.004]
     path[:, 0] += 0.8 * np.arange(24)
     clips = _carried(wide, cameras, path)
-    made = panorama.Panorama(open_sources(clips, [RATE, RATE]), panorama.Options(crop=True))
+    made = panorama.Panorama(open_sources(clips, [RATE, RATE]), panorama.Options(crop=True, steady=True))
     frames = list(made.frames())
     said = made.report["shake_pixels"]
     assert said["after"] < 0.1 * said["before"]
@@ -63,3 +63,12 @@ def test_a_rig_on_a_stand_is_left_alone(rig):
     clips = [clip[-16:] for clip in rig.clips]
     found = calibration.calibrate([list(clip[::7]) for clip in rig.clips], ["input 1", "input 2"])
     assert steady.steady(open_sources(clips, [RATE, RATE]), found) is found
+
+
+def test_a_rig_that_keeps_its_shape_has_one_geometry_unless_it_is_to_be_steadied(wide, cameras):
+    path = cv2.GaussianBlur(np.random.default_rng(2).normal(0, 1, (16, 3)), (1, 3), 0) * [6, 4, 0]
+    clips = _carried(wide, cameras, path)
+    made = panorama.Panorama(open_sources(clips, [RATE, RATE]), panorama.Options())
+    assert "shake_pixels" not in made.report
+    assert "segments" not in made.report["inputs"][0]
+    assert made.calibration.homographies.shape[0] == 1

@@ -46,6 +46,7 @@ def stitch(
     projection: str = "auto",
     crop: bool = False,
     fill: bool | FillClip = False,
+    steady: bool = False,
     bridge: int = 0,
     interpolate: Interpolate | None = None,
     weights: str | None = None,
@@ -66,6 +67,8 @@ def stitch(
       projection: "auto", "planar" or "cylindrical".
       crop: cut the panorama to the largest rectangle that is always seen.
       fill: fill what no camera saw: True by diffusion, or a function of a clip in [0, 1] and a mask, 1 where unseen.
+      steady: take the shake out of a panorama whose cameras are carried together. Of cameras that move against each
+        other it is always taken out; others keep one geometry unless this is asked for.
       bridge: frames put between clips that don't overlap.
       interpolate: makes them from the last frame, the first frame and their number, instead of what `weights` says.
       weights: "base", or a file: its network fills and bridges; None leaves that to diffusion and optical flow.
@@ -87,7 +90,9 @@ def stitch(
         filling = classic if network is None or fill is not True else functools.partial(learned.fill, network)
     if interpolate is None:
         interpolate = joins.bridge if network is None else functools.partial(learned.bridge, network)
-    wanted = Options(projection=projection, crop=crop, fill=filling, calibration=calibration, debug=debug)
+    wanted = Options(
+        projection=projection, crop=crop, fill=filling, steady=steady, calibration=calibration, debug=debug
+    )
     made, why = lay_out(sources, layout, wanted, bridge=bridge, interpolate=interpolate)
     prepared = time.perf_counter()
     clip = None

@@ -38,6 +38,7 @@ class Options:
       projection: "auto", "planar" or "cylindrical".
       crop: cut to the largest rectangle that is always seen.
       fill: fills what no camera saw; None leaves it black.
+      steady: take out the shake of cameras that are carried together, even if they keep their places.
       calibration: a file to reuse, or to write if it doesn't exist yet.
       debug: a folder for pictures of each stage.
     """
@@ -45,6 +46,7 @@ class Options:
     projection: str = "auto"
     crop: bool = False
     fill: Fill | None = None
+    steady: bool = False
     calibration: str | pathlib.Path | None = None
     debug: str | pathlib.Path | None = None
 
@@ -176,7 +178,7 @@ def describe(calibration: Calibration, canvas: projection.Canvas) -> dict:
 def _calibrated(sources: Sequence[Source], options: Options) -> tuple[Calibration, np.ndarray, list[list[RGB]]]:
     path = options.calibration
     if path is None or not pathlib.Path(path).exists():
-        calibration, times, views = survey(sources)
+        calibration, times, views = survey(sources, steadied=options.steady)
         if path is not None:
             calibration.save(path)
             if len(calibration.times) > 1:

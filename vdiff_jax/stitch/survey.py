@@ -31,8 +31,12 @@ _SEARCHED = 4.0  # seconds in which moments are looked for that share features
 _STEP = 0.1  # seconds between these
 
 
-def survey(sources: Sequence[Source]) -> tuple[Calibration, np.ndarray, list[list[RGB]]]:
+def survey(sources: Sequence[Source], *, steadied: bool = False) -> tuple[Calibration, np.ndarray, list[list[RGB]]]:
     """Calibrates a rig: geometry, offsets, gains.
+
+    Args:
+      sources: the cameras.
+      steadied: take out the shake of a rig that keeps its shape, too; it has a geometry for each frame then.
 
     Returns:
       The calibration, some moments in seconds on the first input's clock, and each camera's frames there.
@@ -48,7 +52,8 @@ def survey(sources: Sequence[Source]) -> tuple[Calibration, np.ndarray, list[lis
         if len(found.calibration.times) == 1:
             found = found.along(path.follow(sources, found.calibration))
     calibration = with_gains(found.calibration, found.times, found.views)
-    if background(found.views[calibration.reference]) is None:
+    moving = len(calibration.times) > 1
+    if (moving or steadied) and background(found.views[calibration.reference]) is None:
         calibration = steady(sources, calibration)
     return calibration, found.times, found.views
 
