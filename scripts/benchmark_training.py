@@ -1,6 +1,6 @@
 """Measures what training spends beside its steps: preparing the data, and saving.
 
-    python scripts/benchmark_training.py --config configs/base.toml --data footage/ --steps 40
+    python scripts/benchmark_training.py --config configs/base.toml --data footage/ --twin
 
 Prints, for the devices that are there:
 - the step on a batch held in memory (median seconds), and the frames a second that it consumes;
@@ -32,7 +32,7 @@ from typing import Any
 
 import jax
 
-from vdiff_jax import config, sample, sharding
+from vdiff_jax import config, heap, sample, sharding
 from vdiff_jax.caches import cache_folder
 from vdiff_jax.checkpoint import Checkpoints
 from vdiff_jax.nn.network import count_parameters
@@ -46,6 +46,8 @@ EVERY = 200
 
 def main() -> None:
     options = _arguments()
+    heap.keep()  # as training does
+    sharding.connect()
     values = config.load(options.config)
     sharding.check_batch(values.data.batch, values.train.accumulate)
     items = cache.decode(options.data, options.cache, reduction=values.data.reduction)
@@ -62,6 +64,7 @@ def main() -> None:
     figures["pipeline_times"] = figures["pipeline_frames_per_second"] / figures["frames_per_second_consumed"]
     if options.twin:
         figures |= _against_twin(values, options.steps)
+    figures["devices"] = jax.device_count()
     for name, figure in figures.items():
         print(f"{name:28} {figure:10.4g}")
     if options.json:
@@ -73,7 +76,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--config", help="a TOML file; see configs/")
     parser.add_argument("--data", default=sample.TRUTH, help="a folder of videos and photographs (the sample)")
     parser.add_argument("--cache", type=Path, default=cache_folder() / "data", help="where decoded data is kept")
-    parser.add_argument("--steps", type=int, default=40, help="of each measurement (40)")
+    parser.add_argument("--steps", type=int, default=20, help="of each measurement (20)")
     parser.add_argument("--twin", action="store_true", help="compare with the same network in PyTorch")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures here")
     return parser.parse_args()

@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+from vdiff_jax import heap
 from vdiff_jax.caches import cache_folder, use_compilation_cache
 from vdiff_jax.errors import VdiffError
 
@@ -17,6 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Reads the arguments, trains, and returns the exit code."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
+    heap.keep()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("vdiff_jax").setLevel(logging.INFO)
     try:

@@ -9,6 +9,20 @@ from vdiff_jax.nn.conv import Conv
 from vdiff_jax.preprocess.grids import shuffle, unshuffle
 
 
+@jax.custom_vjp
+def relu(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """The rectifier; of it only the result is kept for the gradient, which the next layer keeps anyway."""
+    return jnp.maximum(x, 0)
+
+
+def _forward(x):
+    y = relu(x)
+    return y, y
+
+
+relu.defvjp(_forward, lambda y, g: (jnp.where(y > 0, g, 0),))
+
+
 class Residual(nnx.Module):
     """x + W₂ σ(W₁ x + b₁) + b₂, σ the rectifier; nearly the identity at first."""
 
@@ -17,7 +31,7 @@ class Residual(nnx.Module):
         self.second = Conv(width, width, gain=0.1, rngs=rngs)
 
     def __call__(self, x: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
-        return x + self.second(jax.nn.relu(self.first(x)))
+        return x + self.second(relu(self.first(x)))
 
 
 class Down(nnx.Module):

@@ -71,6 +71,24 @@ def _matmul_backward(saved, g):
 matmul_explicit.defvjp(lambda x, kernel: (x @ kernel, (x, kernel.T)), _matmul_backward)
 
 
+def _add(y: Float[Array, "*n o"], bias: Float[Array, " o"]) -> Float[Array, "*n o"]:
+    return y + bias.reshape((1,) * (y.ndim - 1) + (-1,))
+
+
+@jax.custom_vjp
+def add_explicit(y: Float[Array, "*n o"], bias: Float[Array, " o"]) -> Float[Array, "*n o"]:
+    """y + bias, whose gradient is summed by a matmul: XLA's own sum over places takes four times as long."""
+    return _add(y, bias)
+
+
+def _add_backward(_, g):
+    flat = g.reshape(-1, g.shape[-1])
+    return g, jnp.ones(flat.shape[0], g.dtype) @ flat
+
+
+add_explicit.defvjp(lambda y, bias: (_add(y, bias), None), _add_backward)
+
+
 def convolve(x: Float[Array, "*b h w i"], kernel: Float[Array, "kh kw i o"]) -> Float[Array, "*b h w o"]:
     """Convolves with zero padding; a 1×1 kernel is a matmul."""
     on_cpu = jax.default_backend() == "cpu"
@@ -97,5 +115,5 @@ class Conv(nnx.Module):
 
     def __call__(self, x: Float[Array, "*b h w i"]) -> Float[Array, "*b h w o"]:
         kernel, bias = self.kernel[...].astype(x.dtype), self.bias[...].astype(x.dtype)
-        y = convolve(x, kernel)
-        return y + bias.reshape((1,) * (y.ndim - 1) + (-1,))
+        add = add_explicit if jax.default_backend() == "cpu" else _add
+        return add(convolve(x, kernel), bias)

@@ -9,7 +9,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from vdiff_jax.nn.blocks import Down, Recurrence, Residual, Up
+from vdiff_jax.nn.blocks import Down, Recurrence, Residual, Up, relu
 from vdiff_jax.nn.conv import Conv
 
 
@@ -92,9 +92,9 @@ class Network(nnx.Module):
     def encode(self, x: Float[Array, "*b h w i"]) -> list[Float[Array, "*b hl wl cl"]]:
         """Features of what is known, one array a level."""
         features = []
-        e = jax.nn.relu(self.stem(x))
+        e = relu(self.stem(x))
         for level, blocks in enumerate(self.encoder):
-            e = e if level == 0 else jax.nn.relu(self.down[level - 1](e))
+            e = e if level == 0 else relu(self.down[level - 1](e))
             for block in blocks:
                 e = block(e)
             features.append(e)
@@ -108,14 +108,14 @@ class Network(nnx.Module):
         """One V-cycle: z restricted down the pyramid, corrected coarse to fine."""
         legs = [self.inject(z)]
         for down in self.restrict:
-            legs.append(jax.nn.relu(down(jax.nn.relu(legs[-1]))))
+            legs.append(relu(down(relu(legs[-1]))))
         y = None
         for level in reversed(range(len(legs))):
             x = legs[level] + features[level] + hidden[level]
             y = x if y is None else x + self.up[level](y)
             for block in self.decoder[level]:
                 y = block(y)
-        out = self.out(jax.nn.relu(y))
+        out = self.out(relu(y))
         gates = jax.nn.sigmoid(out[..., 12:] - 2.0)
         # Past the rectifier, through which it would take two channels to subtract the noise of one.
         residual = out[..., :12] + self.through(y)

@@ -1,0 +1,27 @@
+"""What a step gives back is kept for the next one."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import resource
+from vdiff_jax import heap
+heap.keep()
+import jax, jax.numpy as jnp
+jax.config.update("jax_cpu_enable_async_dispatch", False)
+step = jax.jit(lambda x: jnp.sum(jax.lax.scan(lambda c, _: (c * 1.001, c), x, None, length=32)[1], axis=0))
+x = jnp.ones((1024, 1024))
+for _ in range(4):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    step(x).block_until_ready()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="its allocator does not give so much back")
+def test_a_step_takes_no_new_pages():
+    run = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 1000  # of 4 kB; 32000 otherwise
