@@ -14,7 +14,7 @@ Found = tuple[Float[np.ndarray, "p n"], Float[np.ndarray, " n"]]
 
 # The root of the mean squared error, in 8-bit units, as a product of powers: fitted (gamma regression, logarithmic
 # link) to logos, figures, scratches and drop-outs over ten of the clips that the weights were trained on.
-_SPATIAL = {"constant": -0.55, "detail": 1.55, "distance": 0.8}
+_SPATIAL = {"constant": -0.55, "detail": 1.55, "distance": 1.1, "both": -0.24}
 _FOLLOWED = {"constant": -0.56, "mismatch": 1.28, "detail": 0.5, "frames": 0.12}
 _WIDE = 15
 _ROUNDS = 3
@@ -28,7 +28,9 @@ _SURE = 0.7
 
 def spatial_error(detail: Float[np.ndarray, " n"], distance: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Of a fill from around; the distance to what is known is in pixels."""
-    power = _SPATIAL["constant"] + _SPATIAL["detail"] * np.log1p(detail) + _SPATIAL["distance"] * np.log(distance)
+    detail, distance = np.log1p(detail), np.log(distance)
+    power = _SPATIAL["constant"] + _SPATIAL["detail"] * detail + _SPATIAL["distance"] * distance
+    power = power + _SPATIAL["both"] * detail * distance
     return np.exp(power).astype(np.float32) / 255
 
 

@@ -59,7 +59,7 @@ def _made(last: Prepared, following: Prepared, share: float, count: int, begins:
             starts_shot=begins and nearer is following,
             shown=True,
         )
-    seen = dataclasses.replace(last.seen, small=None, known=None, time=time)
+    seen = dataclasses.replace(last.seen, small=None, known=None, time=time, measured={})
     frame = _at(last.frame, count)
     return Prepared(frame=frame, mask=last.mask, error=last.error, seen=seen, starts_shot=False, following=following)
 

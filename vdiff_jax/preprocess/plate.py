@@ -4,7 +4,7 @@ import dataclasses
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.motion import spread
@@ -19,7 +19,7 @@ _STRIDE, _MOMENTUM = 0.7, 0.4
 _MARGIN = 16
 
 
-def lay_over(plane: Float[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+def lay_over(plane: Shaped[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
     """The plane with what the mask covers filled; where nothing at all is known, zero.
 
     Damped Jacobi steps with momentum on the biharmonic equation, begun from a push-pull fill.

@@ -178,8 +178,10 @@ def _follow(
 def _surroundings(here: Prepared) -> Float[np.ndarray, "hb wb 2"]:
     """The points of the velocity's grid in which the holes and what is around them lie."""
     size = here.seen.size[0] // VELOCITY_GRID, here.seen.size[1] // VELOCITY_GRID
-    box = (slice(s.start // VELOCITY_GRID, -(-s.stop // VELOCITY_GRID)) for s in box_of(here.mask, _AROUND * 4))
-    return grid_points(size)[tuple(box)]
+    box = box_of(here.mask, _AROUND * VELOCITY_GRID)
+    assert box is not None
+    rows, columns = (slice(side.start // VELOCITY_GRID, -(-side.stop // VELOCITY_GRID)) for side in box)
+    return grid_points(size)[rows, columns]
 
 
 def _mismatch(here: Seen, there: Seen, points: Field, moved: Field) -> Float[np.ndarray, "hb wb"]:
