@@ -28,12 +28,14 @@ def lay_over(plane: Shaped[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"]) ->
     box = box_of(mask, _MARGIN)
     if box is None:
         return filled
-    part, known = filled[box], (~mask[box]).astype(np.float32)
-    before = now = spread(part[..., None], known)[..., 0]
-    for _ in range(STEPS if known.any() else 0):
-        step = _STRIDE * (bent(now) - now) + _MOMENTUM * (now - before)
-        before, now = now, now + (1 - known) * step
-    filled[box] = np.where(mask[box], now, part)
+    part, hidden = filled[box], mask[box]
+    part = spread(part[..., None], (~hidden).astype(np.float32))[..., 0]
+    before = now = part[hidden]
+    for _ in range(0 if hidden.all() else STEPS):
+        step = _STRIDE * (bent(part)[hidden] - now) + _MOMENTUM * (now - before)
+        before, now = now, now + step
+        part[hidden] = now
+    filled[box] = np.where(hidden, part, filled[box])
     return filled
 
 
