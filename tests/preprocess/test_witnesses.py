@@ -54,14 +54,18 @@ def test_what_is_hidden_now_was_seen_before_or_will_be(scene):
 
 
 def test_the_error_to_expect_is_the_one_that_is_made(scene):
-    mask = logo()
-    still, moving = brought(pan(scene, 8, 0), [mask] * 8)[4], brought(pan(scene, 12, 6), [mask] * 12)[5]
-    for item, truth in ((still, pan(scene, 8, 0)[4]), (moving, pan(scene, 12, 6)[5])):
-        made = np.sqrt(np.square(item.frame.planes[0].astype(float) - truth)[mask].mean())
-        expected = 255 * np.sqrt(np.square(item.error[mask]).mean())
-        assert 1 / 8 < expected / made < 8
-        assert not item.error[~mask].any()
-    assert moving.error[mask].mean() < 0.5 * still.error[mask].mean()
+    clip, mask = pan(scene, 12, 6), logo()
+    item = brought(clip, [mask] * 12)[5]
+    made = np.sqrt(np.square(item.frame.planes[0].astype(float) - clip[5])[mask].mean())
+    expected = 255 * np.sqrt(np.square(item.error[mask]).mean())
+    assert 1 / 4 < expected / made < 4
+    assert not item.error[~mask].any()
+
+
+def test_of_what_was_never_seen_nothing_is_said_but_at_its_rim(scene):
+    item = brought(pan(scene, 4, 0), [logo()] * 4)[2]
+    assert np.isinf(item.error[46:58, 66:78]).all()
+    assert np.isfinite(item.error[40:42, 60:84]).all()
 
 
 def test_places_are_followed_through_a_hole_that_walks(scene):
@@ -84,7 +88,7 @@ def test_a_lost_frame_stays_one_of_which_nothing_is_known(scene):
     clip, masks = pan(scene, 5, 6), [logo()] * 2 + [np.ones(SIZE, bool)] + [logo()] * 2
     items = brought(clip, masks)
     assert np.isinf(items[2].error).all()
-    assert np.isfinite(items[1].error).all()
+    assert np.isfinite(items[1].error[:, 60:70]).all()
     np.testing.assert_array_equal(items[2].frame.planes[0], 255)
 
 

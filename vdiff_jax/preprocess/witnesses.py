@@ -29,6 +29,8 @@ _AROUND = 8
 _BLUR = 2.0
 """Points over which an error on what is known speaks for what is not."""
 _UNTOLD = 255.0
+_THIN = 4.0
+"""Pixels from what is known to which a fill from around tells something; beyond them the network's own is better."""
 _ROW = 512
 
 Field = Float[np.ndarray, "hv wv 2"]
@@ -113,6 +115,8 @@ def bring(shot: Sequence[Witness], index: int, pixels: PixelFormat) -> Prepared:
         found = [_spatial(item, asked, pixels)]
         found += [_follow(shot, index, way, asked, pixels) for way in itertools.product((-1, 1), range(2))]
         samples, expected = combine(found)
+        unseen = np.all([np.isinf(errors) for _, errors in found[1:]], axis=0)
+        expected[unseen & (_depth(item, at) > _THIN)] = np.inf
         for number, values in zip(numbers, samples):
             planes[number][rows, columns] = rounded(values / unit(planes[number], pixels), planes[number].dtype, pixels)
         if scale == (1, 1):
@@ -140,8 +144,12 @@ class _Asked:
 def _spatial(item: Prepared, asked: _Asked, pixels: PixelFormat) -> Found:
     """The fill that is there."""
     samples = [_sample(item.frame.planes[n], asked.at, asked.scale, pixels, cv2.INTER_NEAREST) for n in asked.numbers]
-    distance = _at(cv2.distanceTransform(item.mask.astype(np.uint8), cv2.DIST_L2, 3), asked.at)
-    return np.stack(samples), spatial_error(asked.detail, np.maximum(distance, 1))
+    return np.stack(samples), spatial_error(asked.detail, np.maximum(_depth(item, asked.at), 1))
+
+
+def _depth(item: Prepared, at: Places) -> Float[np.ndarray, " n"]:
+    """How far from what is known these places lie, in pixels."""
+    return _at(cv2.distanceTransform(item.mask.astype(np.uint8), cv2.DIST_L2, 3), at)
 
 
 def _follow(
