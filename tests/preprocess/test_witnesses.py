@@ -88,7 +88,7 @@ def test_a_lost_frame_stays_one_of_which_nothing_is_known(scene):
     clip, masks = pan(scene, 5, 6), [logo()] * 2 + [np.ones(SIZE, bool)] + [logo()] * 2
     items = brought(clip, masks)
     assert np.isinf(items[2].error).all()
-    assert np.isfinite(items[1].error[:, 60:70]).all()
+    assert np.isfinite(items[1].error[logo()]).any()
     np.testing.assert_array_equal(items[2].frame.planes[0], 255)
 
 
