@@ -34,7 +34,7 @@ def test_backward_is_the_clip_reversed():
     given = Given(
         planes=(frames.reshape(6, 1, 1),),
         valid=np.ones(6, np.float32),
-        mask=None,
+        error=None,
         colours=None,
         velocity=velocity,
         time=frames,

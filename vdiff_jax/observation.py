@@ -22,7 +22,8 @@ class Observation:
       values: `*b t h w c`, as `known` and `sigma` are: the samples in [0, 1], chroma centred at 0.5; what stands where
         nothing is known does not matter.
       known: 1 where a sample was measured, 0 where it is unknown, per channel.
-      sigma: the expected error of what is known, in the unit of `values`.
+      sigma: the expected error of what is known, in the unit of `values`; a guess of what was not measured is known
+        with the error to expect of it.
       time: `*b t`, each frame's time in frame intervals.
       velocity: `*b t h/4 w/4 4`, displacement in pixels (x, y) from each pixel of frame t to where it lies in the frame
         before that holds something (first pair) and in the next one (second pair), on a grid `VELOCITY_GRID` times

@@ -24,6 +24,7 @@ from vdiff_jax.preprocess.chunks import Chunk, chunks, prepare
 from vdiff_jax.preprocess.film import find_beside
 from vdiff_jax.preprocess.insertion import retimed
 from vdiff_jax.preprocess.references import with_references
+from vdiff_jax.preprocess.witnesses import witnessed
 from vdiff_jax.restorer import Restorer
 from vdiff_jax.weights import Weights, for_task, load, trained_tasks
 
@@ -138,6 +139,7 @@ def restored_frames(
         return iter(frames), None
     restorer = Restorer(network, plan.job, plan.sigma_of)
     prepared = prepare(frames, masks, pixels, restorer.multiple, scale=plan.job.scale)
+    prepared = witnessed(prepared, pixels)
     if interval is not None:
         prepared = retimed(without_repeats(prepared), interval)
     if plan.references is not None:

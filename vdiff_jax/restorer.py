@@ -62,7 +62,7 @@ class Restorer:
         given = Given(
             planes=chunk.planes,
             valid=chunk.valid,
-            mask=chunk.mask,
+            error=chunk.error,
             colours=chunk.colours,
             velocity=chunk.velocity,
             time=chunk.time,

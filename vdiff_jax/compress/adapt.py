@@ -259,7 +259,7 @@ def _crop(
     given = Given(
         planes=_window(chunk.planes, corner, side, pixels),
         valid=chunk.valid,
-        mask=None,
+        error=None,
         colours=None,
         velocity=_grid(chunk.velocity, corner, side),
         time=chunk.time,

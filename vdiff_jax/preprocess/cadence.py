@@ -80,7 +80,7 @@ class _Run:
             yield dataclasses.replace(
                 frame,
                 frame=dataclasses.replace(frame.frame, pts=pts),
-                seen=dataclasses.replace(frame.seen, time=time),
+                seen=dataclasses.replace(frame.seen, time=time, measured={}),
             )
         self.frames, self.repeats = [last], self.repeats[-1:]
 

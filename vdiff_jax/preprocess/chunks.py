@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.motion import Seen, see, velocity
+from vdiff_jax.preprocess.plate import fill_frame
 from vdiff_jax.preprocess.shots import ShotDetector, thumbnail
 
 
@@ -20,6 +21,7 @@ class Prepared:
       frame: the frame; for one that holds nothing the planes of a neighbour stand in.
       mask: True where it is to be repaired; `None` without a mask.
       seen: what motion is measured on.
+      error: to expect of what stands where the mask is, in levels, infinite for what means nothing; 0 elsewhere.
       starts_shot: it is the first of its shot.
       shown: it is asked for; otherwise the others are to learn from it.
       following: for a frame that holds nothing, the next one that does; `None` for all others.
@@ -30,6 +32,7 @@ class Prepared:
     mask: Bool[np.ndarray, "h w"] | None
     seen: Seen
     starts_shot: bool
+    error: Float[np.ndarray, "h w"] | None = None
     shown: bool = True
     following: "Prepared | None" = None
     colours: Float[np.ndarray, "h w 3"] | None = None
@@ -38,6 +41,11 @@ class Prepared:
     def holds(self) -> bool:
         """Something of the frame is known."""
         return self.following is None
+
+    @property
+    def expected(self) -> Float[np.ndarray, "h w"]:
+        """The error, infinite under the mask as long as nothing else was said."""
+        return np.where(self.mask, np.float32(np.inf), np.float32(0)) if self.error is None else self.error
 
     @property
     def coloured(self) -> bool:
@@ -54,7 +62,7 @@ class Chunk:
       planes: n + 1 frames' planes; what follows the chunk is the last, what is missing repeats the one before.
       valid: n + 1 flags, 1 for a frame that holds something.
       quantisers: of n + 1 frames, NaN where the stream doesn't tell.
-      mask: n + 1 masks, 1 where nothing is known; `None` without a mask.
+      error: of n + 1 frames, as theirs; `None` without a mask.
       colours: of n + 1 frames, as theirs.
       velocity: of the n frames.
       time: n + 1 times, in frame intervals.
@@ -65,7 +73,7 @@ class Chunk:
     planes: tuple[np.ndarray, ...]
     valid: Float[np.ndarray, " n1"]
     quantisers: Float[np.ndarray, " n1"]
-    mask: Bool[np.ndarray, "n1 h w"] | None
+    error: Float[np.ndarray, "n1 h w"] | None
     colours: Float[np.ndarray, "n1 h w 3"] | None
     velocity: Float[np.ndarray, "n hv wv 4"]
     time: Float[np.ndarray, " n1"]
@@ -89,12 +97,14 @@ def prepare(
     detector = ShotDetector()
     waiting: dict | None = None
     for index, (frame, mask) in enumerate(zip(frames, masks)):
+        if mask is not None and not mask.all():
+            frame = fill_frame(frame, mask, pixels)
         luma = luma_of(frame, pixels)
         verdict = detector.push(thumbnail(luma))
         if waiting is not None:
             yield Prepared(**waiting, starts_shot=bool(verdict))
         known = None if mask is None else _padded((~mask).astype(np.float32), multiple)
-        seen = see(_padded(_enlarged(luma, scale), multiple), known, time=float(index))
+        seen = see(_padded(_enlarged(luma, scale), multiple), known, time=float(index), filled=True)
         waiting = {"frame": frame, "mask": mask, "seen": seen}
     if waiting is not None:
         yield Prepared(**waiting, starts_shot=bool(detector.finish()))
@@ -128,7 +138,7 @@ def _chunk(
         planes=tuple(np.stack(planes) for planes in zip(*(item.frame.planes for item in line))),
         valid=np.array([*(float(i.holds) for i in items), *[0.0] * missing, float(after is not None)], np.float32),
         quantisers=np.array([item.frame.quantiser for item in line], np.float32),
-        mask=None if items[0].mask is None else np.stack([item.mask for item in line]),
+        error=None if items[0].mask is None else np.stack([item.expected for item in line]),
         colours=None if items[0].colours is None else np.stack([item.colours for item in line]),
         velocity=np.concatenate([field, np.zeros((missing, *field.shape[1:]), np.float32)]),
         time=np.array([item.seen.time for item in line], np.float32),

@@ -59,9 +59,9 @@ def _made(last: Prepared, following: Prepared, share: float, count: int, begins:
             starts_shot=begins and nearer is following,
             shown=True,
         )
-    seen = dataclasses.replace(last.seen, small=None, known=None, time=time)
+    seen = dataclasses.replace(last.seen, small=None, known=None, time=time, measured={})
     frame = _at(last.frame, count)
-    return Prepared(frame=frame, mask=last.mask, seen=seen, starts_shot=False, following=following)
+    return Prepared(frame=frame, mask=last.mask, error=last.error, seen=seen, starts_shot=False, following=following)
 
 
 def _at(frame: Frame, count: int) -> Frame:

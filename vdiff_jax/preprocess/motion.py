@@ -13,6 +13,14 @@ _SMALLEST = 24
 """Frames with a half-size side under this hold too little to search in."""
 
 
+_WINDOW = 9
+"""Points of the velocity's grid across which the search for one of them looks."""
+_MEASURABLE = 0.75
+"""The share of them that has to be known."""
+_ENOUGH = 3000
+"""Points that the camera's motion is fitted to."""
+
+
 class MotionMeter:
     """Measures displacement between frames given one by one; keeps nothing but two small pictures.
 
@@ -40,6 +48,15 @@ class MotionMeter:
         flow = (self._fine if fine else self._coarse).calc(here.small, there.small, None)
         field = 2.0 * cv2.resize(flow, size, interpolation=cv2.INTER_AREA)
         return field if here.known is None else spread(field, here.known)
+
+    def measure(self, here: "Seen", there: "Seen") -> tuple[Float[np.ndarray, "hv wv 2"], Float[np.ndarray, "hv wv"]]:
+        """The same, and 1 where it was measured: where what surrounds a point is known in both frames."""
+        bare = dataclasses.replace(here, known=None)
+        field = self.displacement(bare, there)
+        around = [_surroundings(seen.known, field.shape[:2]) for seen in (here, there)]
+        trusted = np.minimum(around[0], remap(around[1], grid_points(field.shape[:2]) + field / VELOCITY_GRID))
+        trusted = (trusted > _MEASURABLE).astype(np.float32)
+        return spread(field, trusted), trusted
 
 
 def shrink(luma: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h2 w2"]:
@@ -70,21 +87,59 @@ class Seen:
       known: where it was known; `None`: everywhere.
       time: the frame's time in frame intervals.
       size: its height and width in pixels.
+      measured: the displacements to other frames, by their times, that are known already.
     """
 
     small: UInt8[np.ndarray, "h2 w2"] | None
     known: Float[np.ndarray, "hv wv"] | None
     time: float | int
     size: tuple[int, int]
+    measured: dict[float | int, Float[np.ndarray, "hv wv 2"]] = dataclasses.field(default_factory=dict)
 
 
-def see(luma: Float[np.ndarray, "h w"], known: Float[np.ndarray, "h w"] | None = None, *, time: float | int) -> Seen:
-    """Prepares a frame; holes are filled from around them, so that their edges don't count as structure."""
+def see(
+    luma: Float[np.ndarray, "h w"],
+    known: Float[np.ndarray, "h w"] | None = None,
+    *,
+    time: float | int,
+    filled: bool = False,
+) -> Seen:
+    """Prepares a frame; holes that are not yet are filled from around them, for their edges are no structure."""
     if known is None or known.all():
         return Seen(shrink(luma), None, time, luma.shape)
     if not known.any():
         return Seen(None, None, time, luma.shape)
-    return Seen(shrink(spread(luma[..., None], known)[..., 0]), _on_velocity_grid(known), time, luma.shape)
+    luma = luma if filled else spread(luma[..., None], known)[..., 0]
+    return Seen(shrink(luma), _on_velocity_grid(known), time, luma.shape)
+
+
+def camera(
+    field: Float[np.ndarray, "hv wv 2"], trusted: Float[np.ndarray, "hv wv"], *, rounds: int = 8
+) -> Float[np.ndarray, "hv wv 2"]:
+    """The motion that most of a field follows, that of a plane before a camera; zero where too little is known.
+
+    Eight parameters (Bergen et al., Hierarchical Model-Based Motion Estimation, 1992), by reweighted least squares.
+    """
+    points, step = grid_points(trusted.shape), max(1, int(np.sqrt(trusted.size / _ENOUGH)))
+    x, y = (points / np.array(trusted.shape[::-1], np.float32) - 0.5).reshape(-1, 2).T
+    one, none = np.ones_like(x), np.zeros_like(x)
+    across = np.stack([one, x, y, none, none, none, x * x, x * y], axis=-1)
+    down = np.stack([none, none, none, one, x, y, x * y, y * y], axis=-1)
+    chosen = np.zeros_like(trusted)
+    chosen[::step, ::step] = trusted[::step, ::step]
+    used = chosen.reshape(-1) > 0
+    if used.sum() < 5 * across.shape[1]:
+        return np.zeros_like(field)
+    a, b = across[used], down[used]
+    u, v = field.reshape(-1, 2)[used].T
+    motion = np.zeros(across.shape[1])
+    motion[[0, 3]] = np.median(u), np.median(v)
+    for _ in range(rounds):
+        missed = np.hypot(u - a @ motion, v - b @ motion)
+        weight = (1 + np.square(missed / max(1.5 * np.median(missed), 0.15))) ** -2
+        left = (a.T * weight) @ a + (b.T * weight) @ b + 1e-3 * np.eye(len(motion))
+        motion = np.linalg.solve(left, (a.T * weight) @ u + (b.T * weight) @ v)
+    return np.stack([across @ motion, down @ motion], axis=-1).reshape(field.shape).astype(np.float32)
 
 
 def velocity(
@@ -126,6 +181,8 @@ class _Motion:
     def __call__(self, here: Seen | None, there: Seen | None, *, fine: bool = False) -> Float[np.ndarray, "hv wv 2"]:
         if here is None or there is None:
             return self._nothing
+        if there.time in here.measured:
+            return here.measured[there.time]
         key = (here.time, there.time, fine)
         if key not in self._measured:
             self._measured[key] = self._meter.displacement(here, there, fine=fine)
@@ -184,6 +241,24 @@ def _carried(field, values, share: float, weight) -> tuple[Float[np.ndarray, "hv
             sums[channel] += np.bincount(index, (part * value)[inside], minlength=height * width)
     sums = sums.astype(np.float32).reshape(3, height, width)
     return np.moveaxis(sums[:2], 0, -1), sums[2]
+
+
+def grid_points(size: tuple[int, ...]) -> Float[np.ndarray, "hv wv 2"]:
+    """x and y of each point of a grid, in its own units."""
+    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    return np.stack([x, y], axis=-1)
+
+
+def remap(image: np.ndarray, at: Float[np.ndarray, "h w 2"]) -> np.ndarray:
+    """The image at these places (x, y), between its pixels; beyond its edges what lies at them."""
+    return cv2.remap(image, np.ascontiguousarray(at), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _surroundings(known: Float[np.ndarray, "hv wv"] | None, size: tuple[int, ...]) -> Float[np.ndarray, "hv wv"]:
+    """The share of what surrounds each point that is known."""
+    if known is None:
+        return np.ones(size, np.float32)
+    return cv2.blur(known, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE)
 
 
 def _on_velocity_grid(known: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "hv wv"]:

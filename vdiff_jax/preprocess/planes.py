@@ -77,13 +77,27 @@ def known_of_mask(mask: Array, pixels: PixelFormat, multiple: int) -> Float[Arra
 
     Subsampled chroma is known where none of the pixels it stands for is masked.
     """
-    luma = 1.0 - mask.astype(jnp.float32)
+    return 1.0 - _with_chroma(mask.astype(jnp.float32), pixels, multiple)
+
+
+CHROMA_ERROR = 0.5
+"""Chroma's error beside luma's where both were guessed."""
+
+
+def sigma_of_error(error: Array, pixels: PixelFormat, multiple: int) -> Float[Array, "*b h w 3"]:
+    """Each channel's error for luma's, `*b h w`, 0 where that is infinite; chroma takes its pixels' greatest."""
+    errors = _with_chroma(jnp.where(jnp.isinf(error), 0.0, error), pixels, multiple)
+    return errors * jnp.array([1.0, CHROMA_ERROR, CHROMA_ERROR]).reshape((1,) * error.ndim + (3,))
+
+
+def _with_chroma(luma: Float[Array, "*b h w"], pixels: PixelFormat, multiple: int) -> Float[Array, "*b h2 w2 3"]:
+    """Luma's number for each channel; chroma that stands for several pixels takes the greatest of theirs."""
     chroma = luma
     if pixels.kind == "yuv" and pixels.subsampling != (1, 1):
         x, y = pixels.subsampling
         *batch, height, width = luma.shape
         rest = [(0, 0)] * len(batch) + [(0, -height % y), (0, -width % x)]
         padded = jnp.pad(luma, rest, mode="edge")
-        blocks = padded.reshape(*batch, padded.shape[-2] // y, y, padded.shape[-1] // x, x).min(axis=(-3, -1))
+        blocks = padded.reshape(*batch, padded.shape[-2] // y, y, padded.shape[-1] // x, x).max(axis=(-3, -1))
         chroma = blocks.repeat(y, -2).repeat(x, -1)[..., :height, :width]
     return pad(jnp.stack([luma, chroma, chroma], axis=-1), multiple)

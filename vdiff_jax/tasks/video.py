@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from vdiff_jax.media.pixels import PixelFormat
 from vdiff_jax.observation import Leaf, Observation
 from vdiff_jax.postprocess.planes import changed_planes
-from vdiff_jax.preprocess.planes import Planes, clip_of_planes, known_of_mask
+from vdiff_jax.preprocess.planes import Planes, clip_of_planes, known_of_mask, sigma_of_error
 
 
 @jax.tree_util.register_dataclass
@@ -21,7 +21,8 @@ class Given:
     Attributes:
       planes: `n1 h w` each.
       valid: `n1`, 1 for a frame that is there.
-      mask: `n1 h w`, 1 where nothing is known; `None` without a mask.
+      error: `n1 h w`, in levels, to be expected of what was guessed, infinite where nothing is known; `None` without a
+        mask.
       colours: `n1 h w 3`, Cb and Cr in levels where a reference picture gives them, and 1 where it does; `None` where
         no task asks for them.
       velocity: of the n frames, as an Observation's.
@@ -31,7 +32,7 @@ class Given:
 
     planes: Leaf
     valid: Leaf
-    mask: Leaf
+    error: Leaf
     colours: Leaf
     velocity: Leaf
     time: Leaf
@@ -74,9 +75,11 @@ class SameSize:
     def observe(self, given: Given, multiple: int) -> Observation:
         clip = clip_of_planes(given.planes, self.pixels, multiple)
         known = everywhere(given, clip)
-        if given.mask is not None:
-            known = known * known_of_mask(given.mask, self.pixels, multiple)
-        return Observation(values=clip * known, known=known, sigma=like(given.sigma, clip), time=given.time)
+        sigma = like(given.sigma, clip)
+        if given.error is not None:
+            known = known * known_of_mask(jnp.isinf(given.error), self.pixels, multiple)
+            sigma = jnp.sqrt(sigma**2 + sigma_of_error(given.error, self.pixels, multiple) ** 2)
+        return Observation(values=clip * known, known=known, sigma=sigma, time=given.time)
 
     def planes(self, given: Given, result: Float[Array, "n hp wp 3"]) -> Planes:
         planes = tuple(plane[:-1] for plane in given.planes)

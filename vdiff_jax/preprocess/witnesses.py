@@ -1,0 +1,220 @@
+"""What holes hide, brought from the frames that show it, along the motion; with the error to expect of it.
+
+A place under a hole is followed from frame to frame, each way in time, to the first frame that shows it, and its sample
+is taken from there, once, so that nothing blurs. Motion is followed in two ways: as it was measured, continued under
+holes from around them, and as the camera's alone. How well each explains what is known around a place tells what to
+expect of it there (`estimate.py`).
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.observation import VELOCITY_GRID
+from vdiff_jax.preprocess.chunks import Prepared
+from vdiff_jax.preprocess.estimate import Found, combine, detail_around, followed_error, spatial_error
+from vdiff_jax.preprocess.motion import MotionMeter, Seen, camera, grid_points, remap
+from vdiff_jax.preprocess.plate import box_of, covered, grids_of, rounded, unit
+
+REACH = 32
+"""Frames each way in which a place is looked for."""
+_HELD_BYTES = 256 << 20
+_AROUND = 8
+"""Points of the velocity's grid around holes on which motion is judged."""
+_BLUR = 2.0
+"""Points over which an error on what is known speaks for what is not."""
+_UNTOLD = 255.0
+_THIN = 4.0
+"""Pixels from what is known to which a fill from around tells something; beyond them the network's own is better."""
+_ROW = 512
+
+Field = Float[np.ndarray, "hv wv 2"]
+Places = Float[np.ndarray, "n 2"]
+"""x and y in pixels."""
+
+
+@dataclasses.dataclass
+class Witness:
+    """A frame of a shot.
+
+    Attributes:
+      item: the frame, its holes filled from around them.
+      back: the motion to the frame before, followed in each way; `None` where there is none.
+      forth: the motion to the frame after.
+    """
+
+    item: Prepared
+    back: tuple[Field, ...] | None = None
+    forth: tuple[Field, ...] | None = None
+    _hidden: dict[tuple[int, int], UInt8[np.ndarray, "h w"]] = dataclasses.field(default_factory=dict)
+
+    def shows(self, at: Places, scale: tuple[int, int]) -> Bool[np.ndarray, " n"]:
+        """Whether these places are inside, and all samples beside them known."""
+        if scale not in self._hidden:
+            self._hidden[scale] = covered(self.item.mask, scale).astype(np.uint8) * np.uint8(255)
+        height, width = self.item.mask.shape
+        inside = (at >= 0).all(axis=-1) & (at <= (width - 1, height - 1)).all(axis=-1)
+        return inside & (_at(self._hidden[scale], _in_plane(at, scale)) < 1)
+
+
+def witnessed(prepared: Iterable[Prepared], pixels: PixelFormat) -> Iterator[Prepared]:
+    """Fills what masks cover from the other frames of the shot, and says what error to expect; up to `REACH` behind.
+
+    Frames without a mask pass as they are. What was measured of the motion stays with the frames.
+    """
+    meter, shot, done = MotionMeter(), [], 0  # of the shot's frames that are held, those that were given out
+    for item in prepared:
+        if item.mask is None:
+            yield item
+            continue
+        if item.starts_shot:
+            yield from (bring(shot, n, pixels) for n in range(done, len(shot)))
+            shot, done = [], 0
+        shot.append(Witness(item))
+        _join(shot, meter)
+        reach = int(np.clip(_HELD_BYTES // (2 * _size(item.frame)), 2, REACH))
+        if len(shot) - done > reach:
+            yield bring(shot, done, pixels)
+            done += 1
+        if done > reach:
+            del shot[0]
+            done -= 1
+    yield from (bring(shot, n, pixels) for n in range(done, len(shot)))
+
+
+def _size(frame: Frame) -> int:
+    return sum(plane.nbytes for plane in frame.planes)
+
+
+def _join(shot: Sequence[Witness], meter: MotionMeter) -> None:
+    """Measures the motion between the last frame and the one before it."""
+    if len(shot) < 2 or any(witness.item.seen.small is None for witness in shot[-2:]):
+        return
+    for one, other, name in ((shot[-2], shot[-1], "forth"), (shot[-1], shot[-2], "back")):
+        field, trusted = meter.measure(one.item.seen, other.item.seen)
+        one.item.seen.measured[other.item.seen.time] = field
+        setattr(one, name, (field, camera(field, trusted)))
+
+
+def bring(shot: Sequence[Witness], index: int, pixels: PixelFormat) -> Prepared:
+    """The shot's frame of this number with its holes filled, and the error to expect of each sample in them."""
+    item = shot[index].item
+    error = np.where(item.mask, np.float32(np.inf), np.float32(0))
+    if item.seen.small is None or not item.mask.any():
+        return dataclasses.replace(item, error=error)
+    planes = [plane.copy() for plane in item.frame.planes]
+    for scale, numbers in grids_of(pixels):
+        rows, columns = np.nonzero(covered(item.mask, scale))
+        at = np.stack([scale[1] * (columns + 0.5) - 0.5, scale[0] * (rows + 0.5) - 0.5], axis=-1).astype(np.float32)
+        asked = _Asked(at, scale, numbers, detail_around(item, at, pixels))
+        found = [_spatial(item, asked, pixels)]
+        found += [_follow(shot, index, way, asked, pixels) for way in itertools.product((-1, 1), range(2))]
+        samples, expected = combine(found)
+        unseen = np.all([np.isinf(errors) for _, errors in found[1:]], axis=0)
+        expected[unseen & (_depth(item, at) > _THIN)] = np.inf
+        for number, values in zip(numbers, samples):
+            planes[number][rows, columns] = rounded(values / unit(planes[number], pixels), planes[number].dtype, pixels)
+        if scale == (1, 1):
+            error[rows, columns] = expected
+    return dataclasses.replace(item, frame=dataclasses.replace(item.frame, planes=tuple(planes)), error=error)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """Places whose samples are asked for.
+
+    Attributes:
+      at: where they lie.
+      scale: pixels that a sample stands for, (y, x).
+      numbers: of the planes.
+      detail: how hard it is to tell the picture around them from their neighbours.
+    """
+
+    at: Places
+    scale: tuple[int, int]
+    numbers: tuple[int, ...]
+    detail: Float[np.ndarray, " n"]
+
+
+def _spatial(item: Prepared, asked: _Asked, pixels: PixelFormat) -> Found:
+    """The fill that is there."""
+    samples = [_sample(item.frame.planes[n], asked.at, asked.scale, pixels, cv2.INTER_NEAREST) for n in asked.numbers]
+    return np.stack(samples), spatial_error(asked.detail, np.maximum(_depth(item, asked.at), 1))
+
+
+def _depth(item: Prepared, at: Places) -> Float[np.ndarray, " n"]:
+    """How far from what is known these places lie, in pixels."""
+    return _at(cv2.distanceTransform(item.mask.astype(np.uint8), cv2.DIST_L2, 3), at)
+
+
+def _follow(
+    shot: Sequence[Witness], index: int, direction_way: tuple[int, int], asked: _Asked, pixels: PixelFormat
+) -> Found:
+    """What the first frames in one direction that show the places hold there."""
+    direction, way = direction_way
+    here = shot[index].item
+    samples = np.zeros((len(asked.numbers), len(asked.at)), np.float32)
+    errors = np.full(len(asked.at), np.inf, np.float32)
+    left = np.arange(len(asked.at))
+    points = _surroundings(here)
+    moved = np.zeros_like(points)
+    for number in range(index + direction, len(shot) if direction > 0 else -1, direction):
+        before, witness = shot[number - direction], shot[number]
+        fields = before.forth if direction > 0 else before.back
+        if fields is None or not len(left):
+            break
+        moved = moved + remap(fields[way], points + moved / VELOCITY_GRID)
+        on_grid = (asked.at[left] + 0.5) / VELOCITY_GRID - 0.5 - points[0, 0]
+        at = asked.at[left] + _at(moved, on_grid)
+        shown = witness.shows(at, asked.scale)
+        if not shown.any():
+            continue
+        hit = left[shown]
+        mismatch = _at(_mismatch(here.seen, witness.item.seen, points, moved), on_grid[shown])
+        errors[hit] = followed_error(mismatch, asked.detail[hit], abs(number - index))
+        for row, n in enumerate(asked.numbers):
+            samples[row, hit] = _sample(witness.item.frame.planes[n], at[shown], asked.scale, pixels, cv2.INTER_CUBIC)
+        left = left[~shown]
+    return samples, errors
+
+
+def _surroundings(here: Prepared) -> Float[np.ndarray, "hb wb 2"]:
+    """The points of the velocity's grid in which the holes and what is around them lie."""
+    size = here.seen.size[0] // VELOCITY_GRID, here.seen.size[1] // VELOCITY_GRID
+    box = box_of(here.mask, _AROUND * VELOCITY_GRID)
+    assert box is not None
+    rows, columns = (slice(side.start // VELOCITY_GRID, -(-side.stop // VELOCITY_GRID)) for side in box)
+    return grid_points(size)[rows, columns]
+
+
+def _mismatch(here: Seen, there: Seen, points: Field, moved: Field) -> Float[np.ndarray, "hb wb"]:
+    """How far the frame there, moved, differs from this one around each point, in 8-bit units of what is known."""
+    halves = 2 * points + 0.5
+    difference = np.abs(remap(here.small, halves).astype(np.float32) - remap(there.small, halves + moved / 2))
+    known = np.ones_like(difference)
+    for seen, shift in ((here, np.zeros_like(moved)), (there, moved / VELOCITY_GRID)):
+        if seen.known is not None:
+            known = known * (remap(seen.known, points + shift) > 0.99)
+    around = cv2.GaussianBlur(known, (0, 0), _BLUR)
+    mean = cv2.GaussianBlur(difference * known, (0, 0), _BLUR) / np.maximum(around, 1e-6)
+    return np.where(around > 1e-3, mean, np.float32(_UNTOLD))
+
+
+def _in_plane(at: Places, scale: tuple[int, int]) -> Places:
+    return (at + 0.5) / np.array(scale[::-1], np.float32) - 0.5
+
+
+def _sample(plane: np.ndarray, at: Places, scale: tuple[int, int], pixels: PixelFormat, how: int):
+    return _at(plane, _in_plane(at, scale), how).astype(np.float32) * unit(plane, pixels)
+
+
+def _at(image: np.ndarray, at: Places, how: int = cv2.INTER_LINEAR) -> np.ndarray:
+    """The image's values at n places, x and y in its own pixels."""
+    rows = np.concatenate([at, np.zeros((-len(at) % _ROW, 2), np.float32)]).astype(np.float32).reshape(-1, _ROW, 2)
+    values = cv2.remap(image, rows, None, how, borderMode=cv2.BORDER_REPLICATE)
+    return values.reshape(-1, *image.shape[2:])[: len(at)]
