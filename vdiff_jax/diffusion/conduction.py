@@ -1,0 +1,81 @@
+"""Diffusion of chroma within a frame, which luma's edges hold up: pure JAX, coarse to fine."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+
+from vdiff_jax.preprocess.grids import average
+
+EDGE = 6 / 255
+"""A step of luma, in levels, that halves the conductivity."""
+_HELD = 4.0
+"""How firmly a place holds to a value that is wholly trusted, beside its four neighbours' pull."""
+_NEUTRAL = 1e-3
+"""How firmly any place holds to no colour at all: what nothing tells of stays grey."""
+_SWEEPS = 6
+
+
+@functools.partial(jax.jit, static_argnames=("sweeps",))
+def conduct(
+    chroma: Float[Array, "h w 2"], trust: Float[Array, "h w"], luma: Float[Array, "h w"], *, sweeps: int = _SWEEPS
+) -> Float[Array, "h w 2"]:
+    """The chroma that diffusion comes to rest at: near what is trusted, elsewhere flowing in between luma's edges.
+
+    Minimises Σ w (u - chroma)² + Σ c (u - u')² over neighbours, w growing with the trust and c = 1 / (1 + (ΔY / EDGE)²).
+    Each level of a pyramid begins with the coarser one's solution and is relaxed by red-black Gauss-Seidel sweeps, none
+    of which can raise the energy, however steep the edges are.
+
+    Args:
+      chroma: Cb and Cr in levels; what stands where trust is 0 does not matter.
+      trust: 0 to 1.
+      luma: in levels.
+      sweeps: on each level.
+
+    Source: Perona and Malik, 1990 (conductivity); Levin et al., Colorization using Optimization, 2004; Bornemann and
+    Deuflhard, The cascadic multigrid method, 1996.
+    """
+    weight = jnp.square(trust) / (1.0001 - trust)
+    weight = _HELD * jnp.minimum(weight, 100.0)
+    planes = jnp.moveaxis(chroma - 0.5, -1, 0)
+    return jnp.moveaxis(_relaxed(planes * weight, weight, luma, sweeps), 0, -1) + 0.5
+
+
+def _relaxed(source: Array, weight: Array, luma: Array, sweeps: int) -> Array:
+    """Solves one level after those coarser than it; source is weight times value, `c h w`."""
+    height, width = luma.shape
+    if min(height, width) > 2:
+        pad = ((0, height % 2), (0, width % 2))
+        # Cells twice as wide: four times the area holds to its values, while the neighbours' pull is the same.
+        coarse = 4 * _halved(jnp.pad(source, ((0, 0), *pad)))
+        heavy = 4 * _halved(jnp.pad(weight, pad)[None])[0]
+        guess = _relaxed(coarse, heavy, _halved(jnp.pad(luma, pad, mode="edge")[None])[0], sweeps)
+        guess = guess.repeat(2, -2).repeat(2, -1)[:, :height, :width]
+    else:
+        guess = jnp.broadcast_to(
+            source.sum((-2, -1), keepdims=True) / (weight.sum() + _NEUTRAL * weight.size), source.shape
+        )
+    right, below = (_conductivity(luma, axis) for axis in (1, 0))
+    left, above = jnp.roll(right, 1, 1), jnp.roll(below, 1, 0)
+    share = 1 / (weight + _NEUTRAL + right + left + below + above)
+    red = np.indices(luma.shape).sum(axis=0) % 2 == 0
+
+    def half(step: Array, guess: Array) -> Array:
+        pull = right * jnp.roll(guess, -1, 2) + left * jnp.roll(guess, 1, 2)
+        pull = pull + below * jnp.roll(guess, -1, 1) + above * jnp.roll(guess, 1, 1)
+        return jnp.where(red ^ (step % 2 > 0), (source + pull) * share, guess)
+
+    return lax.fori_loop(0, 2 * sweeps, half, guess)
+
+
+def _conductivity(luma: Array, axis: int) -> Array:
+    """Between each cell and the next one along an axis; 0 across the border."""
+    ahead = 1 / (1 + jnp.square((jnp.roll(luma, -1, axis) - luma) / EDGE))
+    return ahead * (np.arange(luma.shape[axis]) < luma.shape[axis] - 1).reshape((-1, 1) if axis == 0 else (1, -1))
+
+
+def _halved(planes: Array) -> Array:
+    return jnp.moveaxis(average(jnp.moveaxis(planes, 0, -1)), -1, 0)
