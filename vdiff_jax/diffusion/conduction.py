@@ -25,7 +25,7 @@ def conduct(
 ) -> Float[Array, "h w 2"]:
     """The chroma that diffusion comes to rest at: near what is trusted, elsewhere flowing in between luma's edges.
 
-    Minimises Σ w (u - chroma)² + Σ c (u - u')² over neighbours, w growing with the trust and c = 1 / (1 + (ΔY / EDGE)²).
+    Minimises Σ w (u - chroma)² + Σ c (u - u')² over neighbours, w growing with trust, c = 1 / (1 + (ΔY / EDGE)²).
     Each level of a pyramid begins with the coarser one's solution and is relaxed by red-black Gauss-Seidel sweeps, none
     of which can raise the energy, however steep the edges are.
 
