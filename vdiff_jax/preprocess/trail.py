@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from vdiff_jax.preprocess.chunks import Chunk, Prepared
+from vdiff_jax.preprocess.motion import SMALLEST
 
 FADE = 0.99
 """What is left of the trust that is handed on from frame to frame, however well it went."""
@@ -69,7 +70,7 @@ class Trail:
             difference = np.abs(item.colours[..., :2] - carried.chroma).mean(axis=-1)
             contradicted = both.mean() > 0.05 and difference[both].mean() > _CONTRADICTION
             told = np.where(known[..., None], item.colours[..., :2], carried.chroma)
-            carried = Carried(told, np.where(known, np.float32(1), carried.trust))
+            carried = Carried(told.astype(np.float32), np.where(known, np.float32(1), carried.trust))
             self._reference = _Seen(small, carried)
             self._there = self._back = np.zeros((*small.shape, 2), np.float32)
         self.contradicted.append(bool(contradicted))
@@ -90,6 +91,8 @@ class Trail:
 
     def _refined(self, here: Luma, there: Luma, guess: Field) -> Field:
         """The guess, or where luma agrees better with it what a search from there found."""
+        if min(here.shape) < SMALLEST:
+            return guess
         found = self._search.calc(here, there, guess.copy())
         return np.where((_differing(here, there, found) < _differing(here, there, guess))[..., None], found, guess)
 
@@ -100,7 +103,10 @@ class Trail:
         whole = (small.shape[1] * 2, small.shape[0] * 2)
         large = 2 * cv2.resize(way, whole, interpolation=cv2.INTER_LINEAR)[: size[0], : size[1]]
         agreed = cv2.resize(trust.astype(np.float32), whole, interpolation=cv2.INTER_LINEAR)[: size[0], : size[1]]
-        return Carried(moved(witness.carried.chroma, large), agreed * moved(witness.carried.trust, large, outside=0))
+        return Carried(
+            moved(witness.carried.chroma, large),
+            agreed * moved(witness.carried.trust, large, border=cv2.BORDER_CONSTANT),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,12 +115,11 @@ class _Seen:
     carried: Carried
 
 
-def moved(image: np.ndarray, way: Float[np.ndarray, "h w 2"], *, outside: float | None = None) -> np.ndarray:
-    """An image's samples from where the way leads; beyond its border the nearest, or a number."""
+def moved(image: np.ndarray, way: Float[np.ndarray, "h w 2"], *, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:
+    """An image's samples from where the way leads; beyond its border the nearest, or 0."""
     y, x = np.mgrid[: way.shape[0], : way.shape[1]].astype(np.float32)
-    mode = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
     at = x + way[..., 0], y + way[..., 1]
-    return cv2.remap(image, *at, cv2.INTER_LINEAR, borderMode=mode, borderValue=outside or 0)
+    return cv2.remap(image, *at, cv2.INTER_LINEAR, borderMode=border)
 
 
 def _on_half(field: Float[np.ndarray, "hv wv 2"], small: Luma) -> Field:
