@@ -39,29 +39,27 @@ def conduct(
     Deuflhard, The cascadic multigrid method, 1996.
     """
     weight = jnp.square(trust) / (1.0001 - trust)
-    weight = _HELD * jnp.minimum(weight, 100.0)
+    weight = _HELD * jnp.minimum(weight, 100.0)[None]
     planes = jnp.moveaxis(chroma - 0.5, -1, 0)
-    return jnp.moveaxis(_relaxed(planes * weight, weight, luma, sweeps), 0, -1) + 0.5
+    return jnp.moveaxis(_relaxed(planes * weight, weight, luma[None], sweeps), 0, -1) + 0.5
 
 
 def _relaxed(source: Array, weight: Array, luma: Array, sweeps: int) -> Array:
-    """Solves one level after those coarser than it; source is weight times value, `c h w`."""
-    height, width = luma.shape
+    """Solves one level after those coarser than it; source is weight times value, `c h w`, the others `1 h w`."""
+    height, width = luma.shape[1:]
     if min(height, width) > 2:
-        pad = ((0, height % 2), (0, width % 2))
+        pad = ((0, 0), (0, height % 2), (0, width % 2))
         # Cells twice as wide: four times the area holds to its values, while the neighbours' pull is the same.
-        coarse = 4 * _halved(jnp.pad(source, ((0, 0), *pad)))
-        heavy = 4 * _halved(jnp.pad(weight, pad)[None])[0]
-        guess = _relaxed(coarse, heavy, _halved(jnp.pad(luma, pad, mode="edge")[None])[0], sweeps)
+        coarse, heavy = (4 * _halved(jnp.pad(planes, pad)) for planes in (source, weight))
+        guess = _relaxed(coarse, heavy, _halved(jnp.pad(luma, pad, mode="edge")), sweeps)
         guess = guess.repeat(2, -2).repeat(2, -1)[:, :height, :width]
     else:
-        guess = jnp.broadcast_to(
-            source.sum((-2, -1), keepdims=True) / (weight.sum() + _NEUTRAL * weight.size), source.shape
-        )
-    right, below = (_conductivity(luma, axis) for axis in (1, 0))
-    left, above = jnp.roll(right, 1, 1), jnp.roll(below, 1, 0)
+        total = (weight + _NEUTRAL).sum()
+        guess = jnp.broadcast_to(source.sum(axis=(1, 2), keepdims=True) / total, source.shape)
+    right, below = (_conductivity(luma, axis) for axis in (2, 1))
+    left, above = jnp.roll(right, 1, 2), jnp.roll(below, 1, 1)
     share = 1 / (weight + _NEUTRAL + right + left + below + above)
-    red = np.indices(luma.shape).sum(axis=0) % 2 == 0
+    red = np.indices(luma.shape).sum(axis=0) % 2 == 0  # the one plane's index is 0
 
     def half(step: Array, guess: Array) -> Array:
         pull = right * jnp.roll(guess, -1, 2) + left * jnp.roll(guess, 1, 2)
@@ -74,7 +72,8 @@ def _relaxed(source: Array, weight: Array, luma: Array, sweeps: int) -> Array:
 def _conductivity(luma: Array, axis: int) -> Array:
     """Between each cell and the next one along an axis; 0 across the border."""
     ahead = 1 / (1 + jnp.square((jnp.roll(luma, -1, axis) - luma) / EDGE))
-    return ahead * (np.arange(luma.shape[axis]) < luma.shape[axis] - 1).reshape((-1, 1) if axis == 0 else (1, -1))
+    inside = np.indices(luma.shape)[axis] < luma.shape[axis] - 1
+    return ahead * inside
 
 
 def _halved(planes: Array) -> Array:
