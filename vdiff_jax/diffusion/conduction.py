@@ -15,7 +15,7 @@ EDGE = 6 / 255
 _HELD = 4.0
 """How firmly a place holds to a value that is wholly trusted, beside its four neighbours' pull."""
 _NEUTRAL = 1e-3
-"""How firmly any place holds to no colour at all: what nothing tells of stays grey."""
+"""How firmly any cell holds to no colour at all, the same on each level so that it doesn't end a colour's reach."""
 _SWEEPS = 6
 
 
