@@ -114,7 +114,8 @@ def test_a_reference_past_the_end_is_refused(network, film):
 
 
 def test_memory_bounds_how_far_back_a_reference_reaches(network, film, monkeypatch):
-    monkeypatch.setattr("vdiff_jax.colouring._HELD_BYTES", 4 * 4 * 3 * 64 * 80)  # four frames
+    four = 4 * (1 + 3 * 4) * 64 * 80  # a plane, Cb, Cr and the trust each
+    monkeypatch.setattr("vdiff_jax.colouring._HELD_BYTES", four)
     _, report = coloured(network, film[:SHOT], {8: reference(film, 8)})
     trust = np.array(report["confidence"])
     assert (trust[:4] == 0).all()

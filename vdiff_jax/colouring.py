@@ -1,7 +1,7 @@
-"""Colours from the references before and after a frame, blended by trust and by distance in time.
+"""Colours from the references before and after a frame, blended by trust and by distance in time, then spread.
 
-The recurrence runs forward. What lies between a cut or a reference and the next reference is held back until that one
-comes, and is then restored once more, backward from it. A cut ends what a reference serves.
+The motion is followed forward. What lies between a cut or a reference and the next reference is held back until that
+one comes, and is then followed once more, backward from it. A cut ends what a reference serves.
 """
 
 import bisect
@@ -9,45 +9,51 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import cv2
+import jax
 import numpy as np
-from jaxtyping import Float
 
+from vdiff_jax.diffusion.conduction import conduct
 from vdiff_jax.errors import ReferencePictureError
 from vdiff_jax.media.pixels import Frame
-from vdiff_jax.preprocess.chunks import Chunk, Prepared, chunks
-from vdiff_jax.preprocess.trail import Trail, best_next
-from vdiff_jax.restorer import Restorer
+from vdiff_jax.observation import VELOCITY_GRID
+from vdiff_jax.preprocess.chunks import Chunk, Prepared, chunks, luma_of
+from vdiff_jax.preprocess.trail import Carried, Trail, best_next
+from vdiff_jax.tasks.colorize import Colouring, coloured_planes
 
 _HELD_BYTES = 1 << 30
 """Memory for frames that wait for a reference; it reaches no further back than that."""
-
-Trust = Float[np.ndarray, "hv wv"]
+_CHUNK = 8
+_LEAST = 0.03
+"""The trust in a witness that nothing speaks for, while there is one: a guess beside no colour at all."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Coloured:
-    """A frame as it was read, as it came out of one direction, and how far its colours may be trusted."""
+    """A frame as it was read, and what the references tell of its colours."""
 
     item: Prepared
-    frame: Frame
-    trust: Trust
+    carried: Carried
 
 
 class TwoWays:
-    """Restores chunk by chunk, in both directions where there is a reference ahead.
+    """Colours chunk by chunk, in both directions where there is a reference ahead.
 
     Args:
-      restorer: of the forward direction.
+      job: how colorize takes the video.
       references: the numbers of the frames that have one.
       force: lets references contradict each other.
     """
 
-    def __init__(self, restorer: Restorer, references: Iterable[int], *, force: bool = False):
-        self._restorer, self._references, self._force = restorer, sorted(references), force
+    frames, multiple = _CHUNK, 2 * VELOCITY_GRID
+    """Of a chunk; and what frames are padded to."""
+    compile_seconds = 0.0
+
+    def __init__(self, job: Colouring, references: Iterable[int], *, force: bool = False):
+        self._job, self._references, self._force = job, sorted(references), force
+        self._planes = jax.jit(coloured_planes, static_argnums=0)
         self._trail = Trail()
         self._held: list[Coloured] = []
-        self._read = 0  # frames restored forward
+        self._read = 0  # frames followed forward
         self._since: int | None = None  # the shot's last reference
         self._trust: list[float] = []
         self._starts: list[int] = []
@@ -59,7 +65,7 @@ class TwoWays:
             done += self._release(0)
             self._since = None
             self._starts.append(self._read)
-        results = map(Coloured, chunk.prepared, self._restorer(chunk), self._trail(chunk))
+        results = map(Coloured, chunk.prepared, self._trail(chunk))
         for one, contradicted in zip(results, self._trail.contradicted):
             if one.item.coloured:
                 if contradicted and not self._force:
@@ -73,10 +79,6 @@ class TwoWays:
             self._read += 1
             done += self._release(self._worth_holding(one))
         return done
-
-    @property
-    def compile_seconds(self) -> float:
-        return self._restorer.compile_seconds
 
     def finish(self) -> list[Frame]:
         """The last frames."""
@@ -96,15 +98,14 @@ class TwoWays:
         index = bisect.bisect_left(self._references, self._read)
         if index == len(self._references):
             return 0
-        limit = _HELD_BYTES // (4 * sum(plane.nbytes for plane in last.frame.planes))
+        limit = _HELD_BYTES // (last.carried.nbytes + sum(plane.nbytes for plane in last.item.frame.planes))
         return max(0, limit - (self._references[index] - self._read))
 
     def _release(self, count: int) -> list[Frame]:
         """All but the latest `count` of the frames held, as they are."""
         ripe = max(0, len(self._held) - count)
         ready, self._held = self._held[:ripe], self._held[ripe:]
-        self._trust += [float(one.trust.mean()) for one in ready]
-        return [one.frame for one in ready]
+        return list(map(self._finished, ready))
 
     def _join(self, reference: Coloured) -> list[Frame]:
         """The frames held, blended with what the reference after them says."""
@@ -116,32 +117,34 @@ class TwoWays:
         for distance, (one, other) in enumerate(zip(reversed(held), backward), start=1):
             number = self._read - distance
             since = np.inf if self._since is None else number - self._since
-            joined.append(_blend(one, other, since, distance))
-        self._trust += [float(one.trust.mean()) for one in reversed(joined)]
-        return [one.frame for one in reversed(joined)]
+            joined.append(Coloured(one.item, _blend(one.carried, other, since, distance)))
+        return [self._finished(one) for one in reversed(joined)]
 
-    def _backward(self, items: list[Prepared]) -> Iterator[Coloured]:
-        """The frames from the last but one to the first, restored in that order from the last."""
-        restorer, trail = self._restorer.anew(), Trail()
+    def _finished(self, one: Coloured) -> Frame:
+        """The frame with what it was told spread over all of it."""
+        frame, carried = one.item.frame, one.carried
+        self._trust.append(float(carried.trust.mean()))
+        luma = luma_of(frame, self._job.pixels)
+        trust = np.maximum(carried.trust, _LEAST) if carried.trust.any() else carried.trust
+        chroma = np.asarray(conduct(carried.chroma, trust, luma))
+        chroma = np.where(carried.trust[..., None] < 1, chroma, carried.chroma)
+        planes = self._planes(self._job, frame.planes, chroma)
+        return dataclasses.replace(frame, planes=tuple(map(np.asarray, planes)))
+
+    def _backward(self, items: list[Prepared]) -> Iterator[Carried]:
+        """What the frames from the last but one to the first are told from the last."""
+        trail = Trail()
         line = [
             dataclasses.replace(item, starts_shot=n == 0, seen=dataclasses.replace(item.seen, time=-item.seen.time))
             for n, item in enumerate(reversed(items))
         ]
-        for number, chunk in enumerate(chunks(line, restorer.frames)):
-            results = list(map(Coloured, chunk.prepared, restorer(chunk), trail(chunk)))
-            yield from results[1 if number == 0 else 0 :]
+        for number, chunk in enumerate(chunks(line, _CHUNK)):
+            yield from trail(chunk)[1 if number == 0 else 0 :]
 
 
-def _blend(forward: Coloured, backward: Coloured, since: float | int, until: int) -> Coloured:
+def _blend(forward: Carried, backward: Carried, since: float | int, until: int) -> Carried:
     """Both directions, each weighted by its trust over its distance in time."""
     a, b = (forward.trust + 1e-3) / max(since, 1e-3), (backward.trust + 1e-3) / until
-    share = a / (a + b)
-    planes = tuple(_mean(*pair, share) for pair in zip(forward.frame.planes, backward.frame.planes))
-    frame = dataclasses.replace(forward.frame, planes=planes)
-    return Coloured(forward.item, frame, np.maximum(forward.trust, backward.trust))
-
-
-def _mean(a: np.ndarray, b: np.ndarray, share: Trust) -> np.ndarray:
-    weight = cv2.resize(share, a.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    mixed = b + weight * (a.astype(np.float32) - b)
-    return mixed.astype(a.dtype) if np.issubdtype(a.dtype, np.floating) else np.rint(mixed).astype(a.dtype)
+    share = (a / (a + b))[..., None]
+    chroma = backward.chroma + share * (forward.chroma - backward.chroma)
+    return Carried(chroma, np.maximum(forward.trust, backward.trust))

@@ -137,7 +137,10 @@ def restored_frames(
     """Preprocess, in a thread; diffuse and postprocess, on the device. Nothing to do: the frames as they are."""
     if not plan.tasks:
         return iter(frames), None
-    restorer = Restorer(network, plan.job, plan.sigma_of)
+    if plan.references is not None:
+        restorer = TwoWays(plan.job, plan.references, force=plan.force)
+    else:
+        restorer = Restorer(network, plan.job, plan.sigma_of)
     prepared = prepare(frames, masks, pixels, restorer.multiple, scale=plan.job.scale)
     prepared = witnessed(prepared, pixels)
     if interval is not None:
@@ -146,8 +149,6 @@ def restored_frames(
         prepared = with_references(prepared, plan.references, pixels, force=plan.force)
     cut = chunks(prepared, restorer.frames)
     ahead: Prefetch[Chunk] = Prefetch(clock.timed("preprocess", cut), depth=2)
-    if plan.references is not None:
-        restorer = TwoWays(restorer, plan.references, force=plan.force)
     stack.callback(ahead.close)
     return itertools.chain.from_iterable(_diffused(ahead, restorer, clock)), restorer
 

@@ -242,7 +242,7 @@ def _plan_colorize(
         weights=weights,
         sigma=np.zeros(3, np.float32),
         sigma_rgb=0.0,
-        why=f"references were given for {len(references)} of the frames",
+        why=f"references were given for {len(references)} of the frames, carried and spread without the network",
         job=Colouring(pixels, frames[0].planes[0].shape),
         references=references,
         force=force,

@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 
 from vdiff_jax.observation import VELOCITY_GRID
 
-_SMALLEST = 24
+SMALLEST = 24
 """Frames with a half-size side under this hold too little to search in."""
 
 
@@ -43,7 +43,7 @@ class MotionMeter:
         """
         height, width = here.small.shape
         size = (width * 2 // VELOCITY_GRID, height * 2 // VELOCITY_GRID)
-        if min(height, width) < _SMALLEST:
+        if min(height, width) < SMALLEST:
             return np.zeros((size[1], size[0], 2), np.float32)
         flow = (self._fine if fine else self._coarse).calc(here.small, there.small, None)
         field = 2.0 * cv2.resize(flow, size, interpolation=cv2.INTER_AREA)

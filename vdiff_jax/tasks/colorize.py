@@ -48,10 +48,17 @@ class Colouring:
     def planes(self, given: Given, result: Float[Array, "n hp wp 3"]) -> Planes:
         height, width = self.size
         source = tuple(plane[:-1] for plane in given.planes)
-        pixels, size = self.written()
-        colours = planes_of_clip(result[:, :height, :width], pixels, size, dtype=source[0].dtype)
-        luma = source[:1] if pixels.kind == "yuv" else ()
-        return (*luma, *colours[len(luma) :], *(source[-1:] if pixels.alpha else ()))
+        return coloured_planes(self, source, result[:, :height, :width, 1:])
+
+
+def coloured_planes(job: Colouring, source: Planes, chroma: Float[Array, "*b h w 2"]) -> Planes:
+    """The source's planes with other chroma (levels); its luma is the very same."""
+    pixels, size = job.written()
+    luma = clip_of_planes(source, job.pixels, 1)[..., :1]
+    clip = jnp.concatenate([luma, chroma], axis=-1)
+    colours = planes_of_clip(clip, pixels, size, dtype=source[0].dtype)
+    kept = source[:1] if pixels.kind == "yuv" else ()
+    return (*kept, *colours[len(kept) :], *(source[-1:] if pixels.alpha else ()))
 
 
 def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
