@@ -24,9 +24,9 @@ from vdiff_jax.tasks.video import Given, everywhere
 
 ERROR = {2: 0.03, 4: 0.05}
 """The usual error of an enlargement by each factor, in levels."""
-CODED = 0.3
+CODED = 0.1
 """The share of examples that went through a video codec at half their size."""
-_REAL = 0.3
+_REAL = 0.2
 """The share of examples that are real footage: of unknown blur, with noise and codec blocks."""
 
 

@@ -1,0 +1,20 @@
+"""The weights in the package: what they are for, and their size."""
+
+import pytest
+
+from vdiff_jax.weights import FOLDER, for_task, load, shipped, trained_tasks
+
+
+def test_a_task_gets_the_set_that_was_tuned_for_it() -> None:
+    assert for_task("base", "superres") == "base-superres"
+    assert for_task("base", "denoise") == "base"
+    assert for_task("some/file.safetensors", "superres") == "some/file.safetensors"
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_weights_load_name_their_tasks_and_are_small(name: str) -> None:
+    tasks = trained_tasks(load(name))
+    tuned = name.partition("-")[2]
+    assert tasks == {tuned} if tuned else {"denoise", "inpaint", "interpolate", "deblock"} <= tasks
+    assert (FOLDER / f"{name}.safetensors").stat().st_size <= 4 << 20
+    assert (FOLDER / f"{name}.md").exists()
