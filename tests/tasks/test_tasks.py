@@ -171,3 +171,15 @@ def test_colorize_knows_luma_and_the_chroma_of_one_frame_or_two(clip):
 def test_interpolate_knows_every_second_frame(clip):
     known = TASKS["interpolate"].corrupt(jax.random.key(0), clip).known
     np.testing.assert_array_equal(known.max(axis=(1, 2, 3)), [1, 0, 1, 0])
+
+
+def test_inpaint_is_told_the_error_of_what_was_brought_under_a_mask(clip):
+    brought = 0
+    for seed in range(12):
+        observation = TASKS["inpaint"].corrupt(jax.random.key(seed), clip)
+        guessed = (observation.sigma > observation.sigma.min()) & (observation.known == 1)
+        if guessed.any():
+            brought += 1
+            missed = np.abs(observation.values - rgb_to_ycbcr(clip))[guessed].mean()
+            assert 0.2 < observation.sigma[guessed].mean() / missed < 10
+    assert 2 <= brought <= 10

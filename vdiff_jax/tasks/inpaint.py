@@ -1,5 +1,7 @@
 """Inpaint: everything outside the mask is known, exactly or with an error."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -8,8 +10,16 @@ from vdiff_jax.corruption import holes
 from vdiff_jax.corruption.noise import gaussian, quantise
 from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.colour import noise_in_ycbcr, rgb_to_ycbcr
+from vdiff_jax.preprocess.grids import average, repeat
 from vdiff_jax.tasks import denoise
 from vdiff_jax.tasks.task import Task
+
+BROUGHT = 0.5
+"""The share of clips under whose mask stands what other frames were taken to show there."""
+_WRONG = 0.2
+"""The share of those that show something else."""
+_ERRORS = (0.003, 0.2)
+"""The errors that are told of what was brought, in levels."""
 
 
 def observe(clip: Float[Array, "t h w 3"], mask: Float[Array, "t h w 1"], sigma: Float[Array, "3"]) -> Observation:
@@ -18,8 +28,11 @@ def observe(clip: Float[Array, "t h w 3"], mask: Float[Array, "t h w 1"], sigma:
 
 
 def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
-    """A still logo, a moving figure, scratches, dirt or drop-outs; one time in three under noise."""
-    kind_key, mask_key, share_key, sigma_key, noisy_key, noise_key = jax.random.split(key, 6)
+    """A still logo, a moving figure, scratches, dirt or drop-outs; one time in three under noise.
+
+    Half the time something was brought under the mask, and the error to expect of it is told.
+    """
+    kind_key, mask_key, share_key, sigma_key, noisy_key, noise_key, brought_key, way_key = jax.random.split(key, 8)
     shape = clip.shape[:3]
     share = jax.random.uniform(share_key, minval=0.05, maxval=0.5)
     makers = [
@@ -32,7 +45,32 @@ def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
     mask = jax.lax.switch(jax.random.randint(kind_key, (), 0, len(makers)), makers, mask_key)
     sigma = 30 / 255 * jax.random.uniform(sigma_key) * jax.random.bernoulli(noisy_key, 0.33)
     noisy = quantise(gaussian(noise_key, clip, sigma))
-    return observe(rgb_to_ycbcr(noisy), mask, sigma * noise_in_ycbcr(1.0))
+    observation = observe(rgb_to_ycbcr(noisy), mask, sigma * noise_in_ycbcr(1.0))
+    brought = _brought(brought_key, observation, rgb_to_ycbcr(clip), rgb_to_ycbcr(noisy), mask)
+    return jax.lax.cond(jax.random.bernoulli(way_key, BROUGHT), lambda: brought, lambda: observation)
+
+
+def _brought(key: PRNGKeyArray, observation: Observation, truth: Array, noisy: Array, mask: Array) -> Observation:
+    """Under the mask the clip as it stands 0.3 to 2 pixels away, or far away; the error told is about the true one."""
+    far_key, length_key, angle_key, told_key = jax.random.split(key, 4)
+    far = jax.random.bernoulli(far_key, _WRONG)
+    length = jnp.where(far, 16.0, 1.0) * jax.random.uniform(length_key, minval=0.3, maxval=2.0)
+    angle = jax.random.uniform(angle_key, maxval=2 * jnp.pi)
+    guess = _moved(_moved(noisy, length * jnp.cos(angle), 1), length * jnp.sin(angle), 2)
+    error = jnp.sqrt(repeat(average((guess - truth) ** 2, 8), 8))
+    error = error * jnp.exp(0.5 * jax.random.normal(told_key, (truth.shape[0], 1, 1, 1)))
+    return dataclasses.replace(
+        observation,
+        values=observation.values + mask * guess,
+        known=jnp.ones_like(observation.known),
+        sigma=jnp.where(mask > 0, jnp.clip(error, *_ERRORS), observation.sigma),
+    )
+
+
+def _moved(clip: Float[Array, "t h w c"], by: Array, axis: int) -> Float[Array, "t h w c"]:
+    """The clip moved along an axis by a fraction of its pixels, around its edges."""
+    whole = jnp.floor(by).astype(int)
+    return jnp.roll(clip, whole, axis) + (by - whole) * (jnp.roll(clip, whole + 1, axis) - jnp.roll(clip, whole, axis))
 
 
 TASK = Task(name="inpaint", corrupt=corrupt)
