@@ -16,7 +16,7 @@ from vdiff_jax.diffusion.windowed import windowed
 from vdiff_jax.nn.network import Network, NetworkConfig, zeros_like_levels
 from vdiff_jax.observation import Leaf, Observation, holds
 from vdiff_jax.preprocess.fill import fill
-from vdiff_jax.preprocess.grids import shuffle, unshuffle
+from vdiff_jax.preprocess.grids import PAIR_TO_CHANNELS, shuffle, unshuffle
 
 INPUTS = 52
 """Channels of the encoder's input on the half-size grid."""
@@ -108,7 +108,7 @@ def step(
             correction = in_windows(network.correct, guess - 0.5, hidden, features)
             gates = (correction.around, correction.last, correction.ahead)
             for gate, values in zip(gates, (correction.mean + 0.5, last.values, following.values)):
-                guess = guess + (gate @ _PIXEL_TO_CHANNELS) * (values - guess)
+                guess = guess + (gate @ PAIR_TO_CHANNELS) * (values - guess)
             z = project(shuffle(guess + error * correction.residual), frame)
         return z
 
@@ -120,9 +120,6 @@ def step(
     return Carry(hidden=hidden, result=z, trust=shuffle(trust), time=frame.time)
 
 
-# What spreads and gathers channels of the four pixels of a block: matrices, for loops over three channels are slow.
-_PIXEL_TO_CHANNELS = np.kron(np.eye(4, dtype=np.float32), np.ones((1, 3), np.float32))
-_PAIR_TO_CHANNELS = np.kron(np.eye(4, dtype=np.float32), np.array([[1, 0, 0], [0, 1, 1]], np.float32))
 _CHANNELS_TO_PAIR = np.kron(np.eye(4, dtype=np.float32), np.array([[1, 0], [0, 1], [0, 0]], np.float32))
 _MEAN_PAIR = np.tile(np.eye(2, dtype=np.float32), (4, 1)) / 4
 
@@ -162,7 +159,7 @@ def _move_ahead(ahead: Observation, velocity: Array | None, held: Float[Array, "
 
 def _mix(a: Array, b: Array, trust: Float[Array, "*b h2 w2 8"]) -> Array:
     """The first image as far as it is trusted, elsewhere the second."""
-    return b + (trust @ _PAIR_TO_CHANNELS) * (a - b)
+    return b + (trust @ PAIR_TO_CHANNELS) * (a - b)
 
 
 def _initial(values: Array, known: Array, last: Neighbour) -> tuple[Array, Array]:
@@ -172,7 +169,7 @@ def _initial(values: Array, known: Array, last: Neighbour) -> tuple[Array, Array
     """
 
     def with_holes() -> tuple[Array, Array]:
-        trusted = ((last.trust > 0).astype(last.trust.dtype)) @ _PAIR_TO_CHANNELS
+        trusted = ((last.trust > 0).astype(last.trust.dtype)) @ PAIR_TO_CHANNELS
         guess = 0.5 + trusted * (last.values - 0.5)
         u = known * values + (1 - known) * guess
         support = jnp.maximum(known, trusted)

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -52,6 +53,19 @@ class Up(nnx.Module):
 
     def __call__(self, x: Float[Array, "*b h w i"]) -> Float[Array, "*b h2 w2 o"]:
         return shuffle(self.mix(x))
+
+
+class Spread(nnx.Module):
+    """An image at twice its size, blocks of four pixels in the channels: bilinear interpolation at first."""
+
+    def __init__(self, *, rngs: nnx.Rngs):
+        self.mix = Conv(3, 12, rngs=rngs)
+        near = np.array([[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]])  # of the cell before, this one, the next
+        self.mix.kernel[...] = np.einsum("ay,bx,ij->yxiabj", near, near, np.eye(3)).reshape(3, 3, 3, 12)
+
+    def __call__(self, image: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 12"]:
+        edges = [(0, 0)] * (image.ndim - 3) + [(1, 1), (1, 1), (0, 0)]
+        return self.mix(jnp.pad(image, edges, mode="edge"))[..., 1:-1, 1:-1, :]
 
 
 class Recurrence(nnx.Module):

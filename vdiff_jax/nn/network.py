@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from vdiff_jax.nn.blocks import Down, Recurrence, Residual, Up, relu
+from vdiff_jax.nn.blocks import Down, Recurrence, Residual, Spread, Up, relu
 from vdiff_jax.nn.conv import Conv
+from vdiff_jax.preprocess.grids import MEAN, PAIR_TO_CHANNELS, shuffle, unshuffle
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class NetworkConfig:
     def halo(self) -> int:
         """Rows of the finest level that a result depends on above and below, up to a multiple of the coarsest cell."""
         levels = zip(self.encoder, self.decoder, self.reach)
-        spread = 2 + sum((2 * e + 2 * d + r // 2) << level for level, (e, d, r) in enumerate(levels))
+        spread = 2 + sum((2 * e + 2 * d + r // 2 + 1) << level for level, (e, d, r) in enumerate(levels))
         return -(-2 * spread // self.multiple) * self.multiple // 2
 
 
@@ -57,15 +57,15 @@ class Correction(NamedTuple):
 
     Attributes:
       residual: what is to be added.
-      last, ahead: how much to take from the two neighbours in time.
+      last, ahead: how much of luma and of chroma to take from the two neighbours in time.
       around: how much to take from `mean`, a conductivity: 0 keeps a pixel, 1 makes it what is around it.
       mean: the surroundings' weighted mean, less 0.5 as z is.
     """
 
     residual: Float[Array, "*b h w 12"]
-    last: Float[Array, "*b h w 4"]
-    ahead: Float[Array, "*b h w 4"]
-    around: Float[Array, "*b h w 4"]
+    last: Float[Array, "*b h w 8"]
+    ahead: Float[Array, "*b h w 8"]
+    around: Float[Array, "*b h w 8"]
     mean: Float[Array, "*b h w 12"]
 
 
@@ -84,10 +84,10 @@ class Network(nnx.Module):
         self.restrict = nnx.List([Down(i, o, rngs=rngs) for i, o in zip(finer, coarser)])
         self.up = nnx.List([Up(o, i, rngs=rngs) for i, o in zip(finer, coarser)])
         self.decoder = nnx.List([_blocks(w, n, rngs) for w, n in zip(widths, config.decoder)])
-        self.out = Conv(widths[0], 24, gain=0.1, rngs=rngs)
+        self.out = Conv(widths[0], 36, gain=0.1, rngs=rngs)
         self.through = Conv(widths[0], 12, size=1, gain=0.1, rngs=rngs)
-        self.mean = Conv(12, 12, rngs=rngs)
-        self.mean.kernel[...] = _mean_kernel()
+        self.conduct = nnx.List([Conv(w, 8, size=1, gain=0.1, rngs=rngs) for w in coarser])
+        self.spread = nnx.List([Spread(rngs=rngs) for _ in widths])
 
     def encode(self, x: Float[Array, "*b h w i"]) -> list[Float[Array, "*b hl wl cl"]]:
         """Features of what is known, one array a level."""
@@ -105,30 +105,30 @@ class Network(nnx.Module):
         return [cell(e, h) for cell, e, h in zip(self.recurrence, features, moved)]
 
     def correct(self, z: Float[Array, "*b h w 12"], hidden: list[Array], features: list[Array]) -> Correction:
-        """One V-cycle: z restricted down the pyramid, corrected coarse to fine."""
-        legs = [self.inject(z)]
+        """One V-cycle: z restricted down the pyramid, corrected coarse to fine.
+
+        So is its mean: at each level what is around a pixel is the coarser level's image, of which the pixel takes as
+        much as its conductivity says.
+        """
+        legs, images = [self.inject(z)], [z]
         for down in self.restrict:
             legs.append(relu(down(relu(legs[-1]))))
-        y = None
+            images.append(unshuffle(images[-1] @ MEAN))
+        y, coarse = None, images[-1] @ MEAN
         for level in reversed(range(len(legs))):
             x = legs[level] + features[level] + hidden[level]
             y = x if y is None else x + self.up[level](y)
             for block in self.decoder[level]:
                 y = block(y)
+            mean = self.spread[level](coarse)
+            if level > 0:
+                gate = jax.nn.sigmoid(self.conduct[level - 1](y))
+                coarse = shuffle(images[level] + (gate @ PAIR_TO_CHANNELS) * (mean - images[level]))
         out = self.out(relu(y))
         gates = jax.nn.sigmoid(out[..., 12:] - 2.0)
         # Past the rectifier, through which it would take two channels to subtract the noise of one.
         residual = out[..., :12] + self.through(y)
-        return Correction(residual, *jnp.split(gates, 3, axis=-1), self.mean(z))
-
-
-def _mean_kernel() -> Float[np.ndarray, "3 3 12 12"]:
-    """At first a Gaussian of 1.5 pixels around each pixel of a block, every colour by itself."""
-    place = np.arange(6) - 2  # of the pixels of three blocks, from the middle one's first
-    weight = np.exp(-0.5 * ((place[:, None] - np.arange(2)) / 1.5) ** 2)
-    weight = (weight / weight.sum(axis=0)).reshape(3, 2, 2)  # block, its pixel, the middle block's pixel
-    kernel = np.einsum("yac,xbd,ij->yxabicdj", weight, weight, np.eye(3))
-    return kernel.reshape(3, 3, 12, 12).astype(np.float32)
+        return Correction(residual, *jnp.split(gates, 3, axis=-1), mean)
 
 
 def _blocks(width: int, count: int, rngs: nnx.Rngs) -> nnx.List:

@@ -1,6 +1,13 @@
 """Changes of grid: pixel-unshuffle, its inverse, averages, enlargement by repetition."""
 
+import numpy as np
 from jaxtyping import Array, Float
+
+# What gathers and spreads the channels of a block's four pixels: matrices, for loops over three channels are slow.
+MEAN = np.tile(np.eye(3, dtype=np.float32), (4, 1)) / 4
+"""12 × 3: an unshuffled image to the mean of each block."""
+PAIR_TO_CHANNELS = np.kron(np.eye(4, dtype=np.float32), np.array([[1, 0, 0], [0, 1, 1]], np.float32))
+"""8 × 12: what is said of luma and of chroma to the channels that it is said of."""
 
 
 def unshuffle(image: Float[Array, "*b h w c"], factor: int = 2) -> Float[Array, "*b h2 w2 c2"]:

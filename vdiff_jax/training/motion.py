@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 Picture = UInt8[np.ndarray, "h w 3"]
-SOFT = 0.3
+SOFT = 0.4
 """The share of photographs that are out of focus: most of what a video shows is softer than a reduced photograph."""
 
 
