@@ -1,10 +1,14 @@
-"""The blocks' own gradients."""
+"""The blocks' own gradients, and what they are before training."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
-from vdiff_jax.nn.blocks import relu
+from vdiff_jax.diffusion.step import INPUTS
+from vdiff_jax.nn.blocks import Spread, relu
+from vdiff_jax.nn.network import SIZES, Network
+from vdiff_jax.preprocess.grids import shuffle, unshuffle
 
 
 def _same_gradients(explicit, plain, arrays):
@@ -18,3 +22,22 @@ def _same_gradients(explicit, plain, arrays):
 
 def test_relu_gradient_equals_autodiff():
     _same_gradients(relu, jax.nn.relu, (jax.random.normal(jax.random.key(1), (4, 5, 6)),))
+
+
+def test_an_untrained_spread_interpolates_and_keeps_what_lies_at_the_edges():
+    ramp = jnp.broadcast_to(jnp.arange(6.0)[:, None, None], (6, 4, 3))
+    large = shuffle(Spread(rngs=nnx.Rngs(0))(ramp))
+    expected = np.clip((np.arange(12) - 0.5) / 2, 0, 5)
+    np.testing.assert_allclose(large, np.broadcast_to(expected[:, None, None], (12, 8, 3)), atol=1e-5)
+
+
+def test_full_conductivity_at_every_level_averages_over_the_coarsest_cells():
+    network = Network(SIZES["tiny"], inputs=INPUTS, rngs=nnx.Rngs(0))
+    for conv in network.conduct:
+        conv.bias[...] = jnp.full(8, 30.0)
+    noise = 0.1 * jax.random.normal(jax.random.key(0), (1, 64, 64, 3))
+    empty = [jnp.zeros((1, 32 >> level, 32 >> level, width)) for level, width in enumerate(SIZES["tiny"].widths)]
+    mean = shuffle(network.correct(unshuffle(noise), empty, empty).mean)
+    cells = noise.reshape(1, 16, 4, 16, 4, 3).mean(axis=(2, 4))
+    np.testing.assert_allclose(mean.mean(), noise.mean(), atol=1e-3)
+    assert float(mean.std()) < float(cells.std())
