@@ -7,10 +7,13 @@ Prints, for the devices that are there:
 - the pipeline alone, in frames a second, and how many times what the step consumes: 3 or more is wanted;
 - the step with the pipeline (median), and how much longer it is: 5 % at most is wanted;
 - with --twin, the step of 4 clips of 5 frames of 96×96 against that of the same network in PyTorch (channels last),
-  both with Adam, measured in turns: seconds of either and their ratio; needs torch, in this environment or in the one
-  whose Python TORCH_PYTHON names;
+  both with Adam, from the same weights and on the same batch, measured in turns: seconds of either and their ratio, the
+  losses of the first steps and their greatest relative difference (1e-4 at most is wanted); needs torch and
+  safetensors, in this environment or in the one whose Python TORCH_PYTHON names;
 - what a checkpoint costs (the call itself, and the steps that run while it is written), and its share of a run that
   saves every 200 steps: 2 % at most is wanted.
+
+With --losses nothing but the losses, of 2 clips of 3 frames of 32×32, most of whose time is compilation.
 
 Take the figures on an idle machine. Steps with and without are measured in turns, so that a change in the machine's
 speed falls on both.
@@ -31,17 +34,21 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
-from vdiff_jax import config, heap, sample, sharding
+from vdiff_jax import config, heap, sample, sharding, weights
 from vdiff_jax.caches import cache_folder
 from vdiff_jax.checkpoint import Checkpoints
-from vdiff_jax.nn.network import count_parameters
+from vdiff_jax.nn.network import SIZES, count_parameters
+from vdiff_jax.preprocess.colour import to_rgb
 from vdiff_jax.training import cache
 from vdiff_jax.training.data import Examples, batches
-from vdiff_jax.training.step import initial, make_step
+from vdiff_jax.training.step import initial, make_step, schedule
 
 EVERY = 200
 """Steps between two checkpoints."""
+FIRST = 5
+"""Steps whose losses are compared with the twin's."""
 
 
 def main() -> None:
@@ -49,6 +56,11 @@ def main() -> None:
     heap.keep()  # as training does
     sharding.connect()
     values = config.load(options.config)
+    figures = _first_losses(values) if options.losses else _figures(values, options)
+    _report(figures, options.json)
+
+
+def _figures(values: config.Config, options: argparse.Namespace) -> dict[str, float]:
     sharding.check_batch(values.data.batch, values.train.accumulate)
     items = cache.decode(options.data, options.cache, reduction=values.data.reduction)
     examples = Examples(cache.split(items)[0], values.data, values.train.tasks, seed=0)
@@ -65,10 +77,14 @@ def main() -> None:
     if options.twin:
         figures |= _against_twin(values, options.steps)
     figures["devices"] = jax.device_count()
+    return figures
+
+
+def _report(figures: dict[str, float], file: Path | None) -> None:
     for name, figure in figures.items():
-        print(f"{name:28} {figure:10.4g}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+        print(f"{name:28} {figure:12.6g}")
+    if file:
+        file.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 def _arguments() -> argparse.Namespace:
@@ -78,6 +94,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, default=cache_folder() / "data", help="where decoded data is kept")
     parser.add_argument("--steps", type=int, default=20, help="of each measurement (20)")
     parser.add_argument("--twin", action="store_true", help="compare with the same network in PyTorch")
+    parser.add_argument("--losses", action="store_true", help="compare only the losses of the first steps with it")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures here")
     return parser.parse_args()
 
@@ -90,6 +107,7 @@ class Trainer:
         self._step = sharding.data_parallel(make_step(definition, values.train))
         self.state = sharding.replicate(state)
         self.parameters = count_parameters(state.params)
+        self.losses: list[float] = []
 
     def run(self, stream: Iterator[Any], steps: int) -> list[float]:
         """The seconds that each step took, from asking for its batch to its end."""
@@ -99,6 +117,7 @@ class Trainer:
             self.state, metrics = self._step(self.state, next(stream))
             jax.block_until_ready(metrics)
             seconds.append(time.perf_counter() - begun)
+            self.losses.append(float(metrics["loss"][0]))
         return seconds
 
 
@@ -115,27 +134,65 @@ def _with_and_without(trainer: Trainer, held: Any, stream: Iterator[Any], steps:
     return {"step_seconds": alone, "step_with_pipeline_seconds": joined, "pipeline_percent": 100 * (joined / alone - 1)}
 
 
-def _against_twin(values: config.Config, steps: int) -> dict[str, float]:
-    frames, batch, patch = 5, 4, 96
-    shape = dataclasses.replace(values.data, frames=frames, batch=batch, patch=patch)
-    train = dataclasses.replace(values.train, unroll=frames, optimiser="adam", accumulate=1)
-    clips = cache.split(cache.decode(sample.TRUTH, cache_folder() / "data", reduction=1.0))[0]
-    held = sharding.split(next(iter(batches(Examples(clips, shape, {"denoise": 1.0}, seed=0), shape))))
-    trainer = Trainer(dataclasses.replace(values, data=shape, train=train))
-    trainer.run(itertools.repeat(held), 3)
-    sizes = {"size": train.size, "frames": frames, "batch": batch, "patch": patch, "steps": max(1, steps // 4)}
-    command = [os.environ.get("TORCH_PYTHON", sys.executable), "-m", "peers.twin"]
-    command += [f"--{name}={value}" for name, value in sizes.items()]
-    ours, twin = [], []
-    for _ in range(4):
-        run = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+class Pair:
+    """The network and its twin: the same weights, the same noisy clips with drawn motion, Adam in float32."""
+
+    def __init__(self, values: config.Config, folder: Path, *, steps: int, **shape: int):
+        data = dataclasses.replace(values.data, **shape)
+        rule = {"optimiser": "adam", "accumulate": 1, "compute": "float32"}
+        train = dataclasses.replace(values.train, unroll=data.frames, **rule)
+        clips = cache.split(cache.decode(sample.TRUTH, cache_folder() / "data", reduction=1.0))[0]
+        batch = next(iter(batches(Examples(clips, data, {"denoise": 1.0}, seed=0), data)))
+        # Clips so small are often measured to be still, which would leave the motion uncompared.
+        drawn = np.random.default_rng(0).uniform(-4, 4, batch.observation.velocity.shape).astype(np.float32)
+        batch = batch._replace(observation=dataclasses.replace(batch.observation, velocity=drawn))
+        self.held = itertools.repeat(sharding.split(batch))
+        self.trainer = Trainer(dataclasses.replace(values, data=data, train=train))
+        files = [folder / "weights.safetensors", folder / "batch.npz"]
+        weights.save(files[0], SIZES[train.size], sharding.first(self.trainer.state).params, {})
+        known = {name: getattr(batch.observation, name) for name in ("values", "known", "sigma", "time", "velocity")}
+        rates = [float(schedule(train)(step)) for step in range(steps)]
+        np.savez(files[1], **known, clip=batch.clip, rates=rates, rgb=to_rgb("bt601"))
+        python = os.environ.get("TORCH_PYTHON", sys.executable)
+        self._command = [python, "-m", "peers.twin", *map(str, files), "--loss", train.loss, "--clip", str(train.clip)]
+
+    def ask_twin(self) -> dict[str, Any]:
+        """Its losses and seconds, from the first step on."""
+        run = subprocess.run(self._command, cwd=Path(__file__).parent, stdout=subprocess.PIPE, text=True, check=True)
         said = json.loads(run.stdout)
-        if said["parameters"] != trainer.parameters:
-            raise SystemExit(f"the twin has {said['parameters']} parameters, the network {trainer.parameters}")
-        twin += said["seconds"]
-        ours += trainer.run(itertools.repeat(held), sizes["steps"])
+        if said["parameters"] != self.trainer.parameters:
+            raise SystemExit(f"the twin has {said['parameters']} parameters, the network {self.trainer.parameters}")
+        return said
+
+    def losses(self, twin: list[float]) -> dict[str, float]:
+        """Those of the first steps of either, and their greatest relative difference."""
+        both = list(zip(self.trainer.losses, twin))[:FIRST]
+        figures = {"loss_greatest_difference": max(abs(ours - its) / abs(ours) for ours, its in both)}
+        for step, (ours, its) in enumerate(both, 1):
+            figures |= {f"loss_{step}": ours, f"twin_loss_{step}": its}
+        return figures
+
+
+def _first_losses(values: config.Config) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        pair = Pair(values, Path(folder), steps=FIRST, frames=3, batch=2, patch=32)
+        pair.trainer.run(pair.held, FIRST)
+        return pair.losses(pair.ask_twin()["losses"])
+
+
+def _against_twin(values: config.Config, steps: int) -> dict[str, float]:
+    turn = max(1, steps // 4)
+    with tempfile.TemporaryDirectory() as folder:
+        pair = Pair(values, Path(folder), steps=FIRST + turn, frames=5, batch=4, patch=96)
+        pair.trainer.run(pair.held, FIRST)  # compiles
+        ours, twin, said = [], [], {}
+        for _ in range(4):
+            said = pair.ask_twin()
+            twin += said["seconds"][FIRST:]
+            ours += pair.trainer.run(pair.held, turn)
     mine, theirs = statistics.median(ours), statistics.median(twin)
-    return {"twin_step_seconds": theirs, "same_step_seconds": mine, "same_step_over_twin": mine / theirs}
+    figures = {"twin_step_seconds": theirs, "same_step_seconds": mine, "same_step_over_twin": mine / theirs}
+    return figures | pair.losses(said["losses"])
 
 
 def _checkpoint(trainer: Trainer, held: Any, iterator: dict, steps: int) -> dict[str, float]:
