@@ -66,6 +66,12 @@ def test_what_comes_out_has_the_vmaf_that_was_asked_for(aimed, source):
     assert 80 <= reached <= 81.5
 
 
+def test_what_lowers_vmaf_is_left_out(aimed):
+    report = json.loads((aimed / "report.json").read_text())
+    assert report["vmaf"]["expected"] >= report["vmaf"]["track"]
+    assert (report["vmaf"]["expected"] > report["vmaf"]["track"]) == (report["plan"]["tasks"] != [])
+
+
 def test_more_takes_more_bytes(aimed, source, tmp_path):
     less = json.loads((aimed / "report.json").read_text())
     more = compress(source, tmp_path / "small.mkv", target_vmaf=90, adapt="none", weights="base")

@@ -58,7 +58,7 @@ def reach(encoder: Encoder, network: Weights, clock: Clock, vmaf: Vmaf) -> Aimed
     @functools.cache
     def sampled(crf: float) -> float:
         with clock.stage("search"):
-            return measured(decide_roughly(encoder, crf, network), vmaf).expected
+            return better(decide_roughly(encoder, crf, network), vmaf)[1].expected
 
     tried: list[Aimed] = []
     missed = 0.0
@@ -68,8 +68,7 @@ def reach(encoder: Encoder, network: Weights, clock: Clock, vmaf: Vmaf) -> Aimed
             break
         track = encoder.encode(crf)
         with clock.stage("adapt"):
-            decision = decide(encoder, track, network)
-        tried.append(Aimed(track, decision, measured(decision, vmaf)))
+            tried.append(Aimed(track, *better(decide(encoder, track, network), vmaf)))
         missed = tried[-1].quality.expected - sampled(crf)
         if 0 <= tried[-1].quality.expected - target <= _CLOSE:
             break
@@ -121,12 +120,17 @@ def search(codec: Codec, target: float, quality: Callable[[float], float]) -> fl
     return good[0]
 
 
-def measured(decision: Decision, vmaf: Vmaf) -> Quality:
-    """What the samples have."""
-    rehearsal = decision.rehearsal
-    plain = [piece.decoded for piece in rehearsal.pieces]
-    expected, track = (_mean(decision, frames, vmaf) for frames in (rehearsal.shown(decision.recipe), plain))
-    return Quality(expected, track, sum(len(piece.source[piece.measured]) for piece in rehearsal.pieces))
+def better(decision: Decision, vmaf: Vmaf) -> tuple[Decision, Quality]:
+    """What was decided, by PSNR, or the plain track where that has the higher VMAF; and the samples' quality."""
+    pieces = decision.rehearsal.pieces
+    count = sum(len(piece.source[piece.measured]) for piece in pieces)
+    track = _mean(decision, [piece.decoded for piece in pieces], vmaf)
+    if decision.recipe.diffusion is None:
+        return decision, Quality(track, track, count)
+    expected = _mean(decision, decision.rehearsal.shown(decision.recipe), vmaf)
+    if expected < track:
+        return decision.plain(), Quality(track, track, count)
+    return decision, Quality(expected, track, count)
 
 
 def _mean(decision: Decision, shown: Sequence[Sequence[Frame]], vmaf: Vmaf) -> float:

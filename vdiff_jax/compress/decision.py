@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from vdiff_jax.compress.adapt import STEPS, Fit, Worth, fit, measure
 from vdiff_jax.compress.decoder import plan_of, sigma_of
 from vdiff_jax.compress.recipe import Network, Recipe, Stamps
@@ -34,6 +36,11 @@ class Decision(NamedTuple):
     def attachment(self) -> bytes | None:
         """The recipe's bytes; None where it says nothing."""
         return None if self.recipe.stamps is None and self.recipe.diffusion is None else self.recipe.pack()
+
+    def plain(self) -> "Decision":
+        """The track as it is instead."""
+        recipe = dataclasses.replace(self.recipe, diffusion=None, network=None)
+        return Decision(recipe, Fit(None, None, np.zeros(3)), self.rehearsal)
 
 
 def decide(encoder: Encoder, track: Track, network: Weights) -> Decision:

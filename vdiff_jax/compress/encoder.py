@@ -119,12 +119,14 @@ _WHY = {
     (True, False): "diffusion gains more than its attachment takes, the network no more than that",
     (True, True): "diffusion and the network gain more than their attachment takes",
 }
+_PLAIN = "nothing raises both PSNR, by more than its attachment takes, and VMAF: the plain codec"
 
 
 def _report(clock: Clock, encoder: Encoder, aimed: Aimed, size: int) -> dict[str, Any]:
     wanted, info = encoder.wanted, encoder.original.info
     track, decision = aimed.track, aimed.decision
     made = decision.made
+    plain_for_vmaf = aimed.quality is not None and made.diffusion is None
     tasks = [("deblock", made.network), ("spread", made.diffusion)]
     return {
         **clock.measures(len(track.times), info.width, info.height),
@@ -142,6 +144,6 @@ def _report(clock: Clock, encoder: Encoder, aimed: Aimed, size: int) -> dict[str
             "expected_gain_db": {
                 channel: round(float(gain), 4) for channel, gain in zip(("y", "cb", "cr"), made.gained)
             },
-            "why": _WHY[made.diffusion is not None, made.network is not None],
+            "why": _PLAIN if plain_for_vmaf else _WHY[made.diffusion is not None, made.network is not None],
         },
     }
