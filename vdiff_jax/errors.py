@@ -37,6 +37,10 @@ class ConfigError(VdiffError):
     """A configuration file with an unknown key, a wrong type or a value out of range."""
 
 
+class MissingError(VdiffError):
+    """Something optional is asked for that isn't installed; the message names what to install."""
+
+
 class WeightsError(VdiffError):
     """Weights that are missing, damaged, or of another architecture."""
 

@@ -90,6 +90,9 @@ def _add_compress(commands) -> None:
     quality = compress.add_mutually_exclusive_group()
     quality.add_argument("--crf", type=float, help="the encoder's quality")
     quality.add_argument("--bitrate", type=_bits, help="bits a second, such as 500k or 2M")
+    quality.add_argument(
+        "--target-vmaf", type=float, metavar="V", help="the least VMAF of what decompress gives, such as 93"
+    )
     compress.add_argument("--preset", help="the encoder's preset: medium, medium, 6 by default")
     compress.add_argument(
         "--adapt", default="fast", choices=("none", "fast", "best"), help="fit the network to this video"
@@ -208,7 +211,7 @@ def _compress(options: argparse.Namespace) -> int:
     use_compilation_cache()
     from vdiff_jax.compress import compress
 
-    names = ("codec", "crf", "bitrate", "preset", "adapt", "weights")
+    names = ("codec", "crf", "bitrate", "target_vmaf", "preset", "adapt", "weights")
     keywords = {name: getattr(options, name) for name in names}
     with _progress(options, options.input) as progress:
         return _finish(options, compress(options.input, options.output, progress=progress, **keywords))

@@ -202,6 +202,8 @@ BAD = [
     (["--bitrate", "100"], "no setting of libx264 comes down to 100"),
     (["--bitrate", "900G"], "uncompressed"),
     (["--bitrate", "-5"], "above 0"),
+    (["--target-vmaf", "100"], "below 100"),
+    (["--target-vmaf", "nan"], "below 100"),
     (["--weights", "none"], "none"),
     (["-o", "{folder}/no/out.mkv"], "no folder"),
 ]
@@ -229,9 +231,17 @@ def test_an_encoder_that_is_missing_is_named(monkeypatch, source, tmp_path):
         compress(source, tmp_path / "out.mkv", codec="hevc")
 
 
-def test_two_aims_are_one_too_many(source, tmp_path):
+@pytest.mark.parametrize("aims", [{"crf": 20, "bitrate": 1000}, {"crf": 20, "target_vmaf": 90}])
+def test_two_aims_are_one_too_many(source, tmp_path, aims):
     with pytest.raises(OptionError, match="one of them"):
-        compress(source, tmp_path / "out.mkv", crf=20, bitrate=1000)
+        compress(source, tmp_path / "out.mkv", **aims)
+
+
+def test_without_libvmaf_nothing_is_aimed_at(monkeypatch, source, tmp_path, capsys):
+    monkeypatch.setattr(media.vmaf, "_candidates", lambda: iter(()))
+    assert run("compress", source, "-o", tmp_path / "out.mkv", "--target-vmaf", 90) == 1
+    assert "pip install 'vdiff_jax[vmaf]'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_alpha_is_refused(tmp_path, capsys):

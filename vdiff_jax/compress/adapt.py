@@ -94,19 +94,28 @@ def spans(pixels: PixelFormat) -> Float[np.ndarray, "3"]:
     return np.array([sample_range(pixels, chroma=index > 0)[1] for index in range(3)])
 
 
-def fit(rehearsal: Rehearsal, told: Told, named: Network, *, steps: int, seed: int, worth: "Worth") -> Fit:
+def fit(rehearsal: Rehearsal, told: Told, named: Network | None, *, steps: int, seed: int, worth: "Worth") -> Fit:
     """The best of nothing, diffusion, diffusion with the network, and with its parameters fitted, as `worth` has it.
 
     Args:
       rehearsal: of the decoder.
       told: the error that the codec left.
-      named: the weights, for the recipe.
+      named: the weights, for the recipe; None leaves the network out.
       steps: of gradient descent.
       seed: of the crops.
       worth: what luma's dB and the attachment's bytes are worth.
     """
     offers = [Fit(None, None, np.zeros(3)), _fitted(told, None, rehearsal.without())]
-    offers.append(_fitted(told, named, rehearsal.moments()))
+    if named is not None:
+        offers += _with_network(rehearsal, told, named, steps=steps, seed=seed)
+    for offer in offers:
+        log.debug("%d bytes gain %s dB, worth %.3f", offer.size, offer.gained.round(3), worth(offer))
+    return max(offers, key=worth)
+
+
+def _with_network(rehearsal: Rehearsal, told: Told, named: Network, *, steps: int, seed: int) -> list[Fit]:
+    """As it is, and with its parameters fitted."""
+    offers = [_fitted(told, named, rehearsal.moments())]
     update = descend(rehearsal, steps=steps, seed=seed) if steps else np.zeros(1)
     for fineness in FINENESS:
         rounding = rounded(update, fineness)
@@ -114,9 +123,7 @@ def fit(rehearsal: Rehearsal, told: Told, named: Network, *, steps: int, seed: i
             params = changed(rehearsal.network.params, jnp.asarray(rounding * 2.0**-fineness, jnp.float32))
             packed = dataclasses.replace(named, update=pack(rounding, fineness))
             offers.append(_fitted(told, packed, rehearsal.moments(params)))
-    for offer in offers:
-        log.debug("%d bytes gain %s dB, worth %.3f", offer.size, offer.gained.round(3), worth(offer))
-    return max(offers, key=worth)
+    return offers
 
 
 def _fitted(told: Told, network: Network | None, measured: Moments) -> Fit:

@@ -7,8 +7,11 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Float
 
-from vdiff_jax.compress.decoder import Decoding
+from vdiff_jax.compress.decoder import Decoding, spread_of
+from vdiff_jax.compress.recipe import Recipe
 from vdiff_jax.compress.samples import Moments, Piece, moments, together
+from vdiff_jax.compress.spread import spread
+from vdiff_jax.compress.update import apply
 from vdiff_jax.media.pixels import Frame
 from vdiff_jax.preprocess.chunks import Chunk, chunks, prepare
 from vdiff_jax.restorer import Restorer
@@ -38,6 +41,17 @@ class Rehearsal:
     def moments(self, params: nnx.State | None = None) -> Moments:
         """The same with it, its own parameters or others."""
         return self._moments([self._restored(piece, params) for piece in self.pieces])
+
+    def shown(self, recipe: Recipe) -> list[list[Frame]]:
+        """The samples as the decoder will show them."""
+        if recipe.diffusion is None:
+            return [piece.decoded for piece in self.pieces]
+        restored = [piece.decoded for piece in self.pieces]
+        if recipe.network is not None:
+            params = apply(self.network.params, recipe.network.update)
+            restored = [self._restored(piece, params) for piece in self.pieces]
+        by = spread_of(recipe.diffusion, self.pixels)
+        return [list(spread(piece.decoded, made, self.pixels, by)) for piece, made in zip(self.pieces, restored)]
 
     def cut(self, piece: Piece, length: int) -> list[Chunk]:
         """A piece's decoded frames as chunks of `length`."""

@@ -77,10 +77,10 @@ def windows(count: int, pixels: int) -> list[tuple[range, slice]]:
     return [(range(start, start + _LENGTH), slice(_WARM, _LENGTH - _WARM)) for start in starts]
 
 
-def cut(frames: Iterator[Frame], chosen: Sequence[tuple[range, slice]]) -> list[list[Frame]]:
+def cut(frames: Iterator[Frame], chosen: Sequence[range]) -> list[list[Frame]]:
     """The frames of each window."""
     pieces, at = [], 0
-    for window, _ in chosen:
+    for window in chosen:
         pieces.append(list(itertools.islice(frames, window.start - at, window.stop - at)))
         at = window.stop
     return pieces

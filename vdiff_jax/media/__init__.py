@@ -10,6 +10,7 @@ from vdiff_jax.media.references import check_reference, read_references
 from vdiff_jax.media.sources import list_pictures, list_videos
 from vdiff_jax.media.target import check_target, is_folder_target
 from vdiff_jax.media.video import ColourTags, VideoInfo
+from vdiff_jax.media.vmaf import Vmaf
 from vdiff_jax.media.write import VideoWriter, open_writer
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "VideoInfo",
     "VideoReader",
     "VideoWriter",
+    "Vmaf",
     "check_reference",
     "check_target",
     "is_folder_target",

@@ -1,0 +1,190 @@
+"""The tracks that are tried of one source, by quality or by rate, and samples of them."""
+
+import dataclasses
+import functools
+import tempfile
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from vdiff_jax import media
+from vdiff_jax.compress.codec import Codec
+from vdiff_jax.compress.original import Original, converted, stamps_of
+from vdiff_jax.compress.recipe import Stamps
+from vdiff_jax.compress.samples import Piece, cut, windows
+from vdiff_jax.errors import OptionError
+from vdiff_jax.media.pixels import Frame
+from vdiff_jax.pipeline import Clock
+
+_CLOSE = (0.94, 1.01)
+"""A rate within these shares of the one asked for is taken."""
+_TRIES = 6
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What was asked for.
+
+    Attributes:
+      codec: of the track.
+      preset: of its encoder.
+      crf: quality; the codec's usual one where there is no bitrate.
+      bitrate: bits a second of track and attachment; None for a constant quality.
+      vmaf: of what `decompress` is to give, at least; None for a constant quality or a bitrate.
+      adapt: one of `STEPS`.
+      weights: a name or a file.
+    """
+
+    codec: Codec
+    preset: str | None
+    crf: float
+    bitrate: float | None
+    vmaf: float | None
+    adapt: str
+    weights: str
+
+    def options(self, crf: float) -> dict[str, str]:
+        return self.codec.options(crf, self.preset)
+
+
+class Track(NamedTuple):
+    """An encoded track: its file, its crf, its size in bytes, the frames' times and its length in seconds."""
+
+    path: Path
+    crf: float
+    size: int
+    times: list[tuple[int, int | None]]
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Bits a second."""
+        return 8 * self.size / self.seconds
+
+
+class Encoder:
+    """Encodes tracks of one source."""
+
+    def __init__(
+        self, original: Original, stored: media.VideoInfo, wanted: Wanted, target: Path, clock: Clock, progress, stack
+    ):
+        self.original, self.stored, self.wanted = original, stored, wanted
+        self.lead = media.run_in(original.path, original.info)
+        self._target, self._clock, self._progress, self._stack = target, clock, progress, stack
+        self._count: int | None = None
+
+    def track(self) -> Track:
+        """The track of the quality or the rate that was asked for.
+
+        Raises:
+          OptionError: no crf comes down to the bitrate.
+        """
+        return self.encode(self.wanted.crf) if self.wanted.bitrate is None else self._search(self.wanted.crf)
+
+    def _search(self, crf: float) -> Track:
+        """The rate falls with crf: by about a half for each octave, until two crfs lie around the rate."""
+        codec, rate = self.wanted.codec, self.wanted.bitrate
+        raw = 8 * self.stored.frame_bytes * self.stored.rate
+        if rate > raw:
+            raise OptionError(f"a bitrate of {rate:g} is more than the video takes uncompressed, {float(raw):g}")
+        tracks: list[Track] = []
+        for _ in range(_TRIES):
+            track = self.encode(crf)
+            tracks.append(track)
+            share = track.rate / rate
+            if _CLOSE[0] <= share <= _CLOSE[1] or (share < 1 and crf <= 1):
+                break
+            if share > 1 and crf >= codec.coarsest:
+                raise OptionError(
+                    f"no setting of {codec.encoder} comes down to {rate:g} bits a second: at crf {crf:g} this video "
+                    f"takes {track.rate:.0f}"
+                )
+            crf = _next_crf(codec, tracks, rate)
+            if any(crf == tried.crf for tried in tracks):
+                break
+        under = [track for track in tracks if track.rate <= rate * _CLOSE[1]]
+        return max(under, key=lambda track: track.rate) if under else min(tracks, key=lambda track: track.rate)
+
+    def encode(self, crf: float) -> Track:
+        """The track of a quality."""
+        path = self._target.with_name(f".{self._target.stem}.{id(self)}.{crf:.2f}.part.mp4")
+        self._stack.callback(path.unlink, missing_ok=True)
+        info, times = self.original.info, []
+        codec, options = self.wanted.codec, self.wanted.options(crf)
+        writer = media.open_writer(path, info, codec=codec.encoder, options=options)
+        with self._clock.stage("encode"), self.original.frames() as frames, writer:
+            for frame in frames:
+                writer.write(frame)
+                times.append((frame.pts, frame.duration))
+                self._progress(len(times))
+        self._count = len(times)
+        last = times[-1][1] or round(1 / (info.rate * info.time_base))
+        seconds = float((times[-1][0] + last - times[0][0]) * info.time_base)
+        return Track(path, crf, media.video_bytes(path), times, seconds)
+
+    def pieces(self, track: Track) -> list[Piece]:
+        """Samples of the source beside those of the track."""
+        windows = [window for window, _ in self._windows]
+        with media.open_reader(track.path) as reader:
+            return self._beside(cut(iter(reader), windows))
+
+    def trial(self, crf: float) -> tuple[list[Piece], int]:
+        """Samples of the source beside the same encoded alone, and the bytes that the whole track would take, about."""
+        info = dataclasses.replace(self.stored, start=Fraction(0), stop=None, run_in=Fraction(0))
+        decoded, size = [], 0
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "piece.mp4"
+            for frames in self._source:
+                options = self.wanted.options(crf)
+                with media.open_writer(path, info, codec=self.wanted.codec.encoder, options=options) as writer:
+                    for frame in frames:
+                        writer.write(dataclasses.replace(frame, pts=frame.pts - frames[0].pts))
+                size += media.video_bytes(path)
+                with media.open_reader(path) as reader:
+                    decoded.append(list(reader))
+        share = sum(map(len, self._source)) / self._frames
+        return self._beside(decoded), round(size / share)
+
+    def _beside(self, decoded: Sequence[list[Frame]]) -> list[Piece]:
+        return [Piece(s, d, measured) for s, d, (_, measured) in zip(self._source, decoded, self._windows)]
+
+    @property
+    def _frames(self) -> int:
+        """How many there are: as many as were encoded, or as are counted for this."""
+        if self._count is None:
+            with self.original.frames() as frames:
+                self._count = sum(1 for _ in frames)
+        return self._count
+
+    @functools.cached_property
+    def _windows(self) -> list[tuple[range, slice]]:
+        return windows(self._frames, self.stored.width * self.stored.height)
+
+    @functools.cached_property
+    def _source(self) -> list[list[Frame]]:
+        """The source's samples, as the encoder takes them."""
+        with self.original.frames() as frames:
+            pieces = cut(frames, [window for window, _ in self._windows])
+        pixels = self.original.info.pixels
+        return [[converted(frame, pixels, self.stored.pixels) for frame in piece] for piece in pieces]
+
+    def stamps(self, track: Track) -> Stamps | None:
+        """What the track's own times are rounded from."""
+        return stamps_of(track.times, self.original.info, self.lead)
+
+
+def _next_crf(codec: Codec, tracks: list[Track], rate: float) -> float:
+    """Between the two nearest crfs around the rate, by its logarithm; where there is one side, beyond it."""
+    above = max((track for track in tracks if track.rate > rate), key=lambda track: track.crf, default=None)
+    below = min((track for track in tracks if track.rate <= rate), key=lambda track: track.crf, default=None)
+    aim = np.log2(rate * np.mean(_CLOSE))
+    if above is not None and below is not None:
+        high, low = np.log2(above.rate), np.log2(below.rate)
+        crf = above.crf + (below.crf - above.crf) * np.clip((high - aim) / max(high - low, 1e-6), 0.05, 0.95)
+    else:
+        crf = tracks[-1].crf + codec.octave * (np.log2(tracks[-1].rate) - aim) * 1.1
+    step = 1.0 if codec.name == "av1" else 0.01
+    return float(np.clip(round(crf / step) * step, 1, codec.coarsest))
