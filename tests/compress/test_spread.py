@@ -103,7 +103,7 @@ def test_samples_of_a_long_video_lie_all_over_it():
     assert chosen[0][0].start > 400
     assert chosen[-1][0].stop < 9_600
     frames = [Frame((np.full((2, 2), n % 256, np.uint8),), n) for n in range(10_000)]
-    pieces = cut(iter(frames), chosen)
+    pieces = cut(iter(frames), [window for window, _ in chosen])
     assert [[frame.pts for frame in piece] for piece in pieces] == [list(window) for window, _ in chosen]
 
 
