@@ -14,7 +14,7 @@ from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.pipeline import repair as repair_file
 from vdiff_jax.pipeline import repair_frames
 from vdiff_jax.plan import make_plan
-from vdiff_jax.weights import for_task, load
+from vdiff_jax.weights import for_task
 
 Reference = np.ndarray | Mapping[int, np.ndarray]
 
@@ -81,7 +81,7 @@ def repair(
     if (slow is None) == (task == "interpolate") or (slow is not None and slow <= 1):
         raise OptionError(f"slow={slow} with task {task}: interpolate takes a number above 1, no other task takes any")
     interval = None if slow is None else 1 / Fraction(slow).limit_denominator(1001)
-    restored = repair_frames(load(weights), frames, masks, pixels, plan, interval)
+    restored = repair_frames(frames, masks, pixels, plan, interval)
     return np.stack([np.stack(frame.planes, axis=-1) for frame in restored])
 
 

@@ -26,7 +26,8 @@ from vdiff_jax.preprocess.insertion import retimed
 from vdiff_jax.preprocess.references import with_references
 from vdiff_jax.preprocess.witnesses import witnessed
 from vdiff_jax.restorer import Restorer
-from vdiff_jax.weights import Weights, for_task, load, trained_tasks
+from vdiff_jax.tasks.colorize import Colouring
+from vdiff_jax.weights import for_task, load, trained_tasks
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,6 @@ def repair(
     """
     media.check_target(target, [source])
     weights = for_task(weights, task)
-    network = load(weights)
     clock = Clock()
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(media.open_reader(source, start=start, stop=stop, deinterlace=deinterlace))
@@ -95,13 +95,15 @@ def repair(
             masks = _masks(mask, info, start, stack)
         wanted = {"scale": scale, "size": _stored(size, info), "force": force, "codec": info.codec}
         wanted["references"] = media.read_references(reference, info)
-        wanted["deblocks"] = "deblock" in trained_tasks(network)
+        wanted["deblocks"] = "deblock" in trained_tasks(weights)
         plan = make_plan(task, first, info.pixels, masked=mask is not None, sigma=sigma, weights=weights, **wanted)
         log.info("%s: %s", " and ".join(plan.tasks) or "nothing to do", plan.why)
         shown, interval = _timing(task, _shown(info, plan), fps, slow)
         sound = source if slow is None else None
         writer = stack.enter_context(media.open_writer(target, shown, codec=codec, options=options, copy_from=sound))
-        restored, restorer = restored_frames(network, frames, masks, info.pixels, plan, clock, stack, interval)
+        with clock.stage("load"):
+            restorer = restorer_for(plan)
+        restored = restored_frames(restorer, frames, masks, info.pixels, plan, clock, stack, interval)
         count = 0
         for frame in restored:
             with clock.stage("write"):
@@ -112,7 +114,6 @@ def repair(
 
 
 def repair_frames(
-    network: Weights,
     frames: Iterable[Frame],
     masks: Iterable[np.ndarray | None],
     pixels: PixelFormat,
@@ -121,26 +122,31 @@ def repair_frames(
 ) -> Iterator[Frame]:
     """The same from frames to frames, for arrays in memory; `interval` as in `retimed`."""
     with contextlib.ExitStack() as stack:
-        yield from restored_frames(network, frames, masks, pixels, plan, Clock(), stack, interval)[0]
+        yield from restored_frames(restorer_for(plan), frames, masks, pixels, plan, Clock(), stack, interval)
+
+
+def restorer_for(plan: Plan) -> Restorer | TwoWays | None:
+    """What does as planned; `None` where nothing is to be done."""
+    if not plan.tasks:
+        return None
+    if isinstance(plan.job, Colouring):
+        return TwoWays(plan.job, plan.references or (), force=plan.force)
+    return Restorer(load(plan.weights), plan.job, plan.sigma_of)
 
 
 def restored_frames(
-    network: Weights,
-    frames,
-    masks,
+    restorer: Restorer | TwoWays | None,
+    frames: Iterable[Frame],
+    masks: Iterable[np.ndarray | None],
     pixels: PixelFormat,
     plan: Plan,
     clock: "Clock",
     stack: contextlib.ExitStack,
     interval: Fraction | None = None,
-):
+) -> Iterator[Frame]:
     """Preprocess, in a thread; diffuse and postprocess, on the device. Nothing to do: the frames as they are."""
-    if not plan.tasks:
-        return iter(frames), None
-    if plan.references is not None:
-        restorer = TwoWays(plan.job, plan.references, force=plan.force)
-    else:
-        restorer = Restorer(network, plan.job, plan.sigma_of)
+    if restorer is None:
+        return iter(frames)
     prepared = prepare(frames, masks, pixels, restorer.multiple, scale=plan.job.scale)
     prepared = witnessed(prepared, pixels)
     if interval is not None:
@@ -150,7 +156,7 @@ def restored_frames(
     cut = chunks(prepared, restorer.frames)
     ahead: Prefetch[Chunk] = Prefetch(clock.timed("preprocess", cut), depth=2)
     stack.callback(ahead.close)
-    return itertools.chain.from_iterable(_diffused(ahead, restorer, clock)), restorer
+    return itertools.chain.from_iterable(_diffused(ahead, restorer, clock))
 
 
 def _diffused(ahead: Iterable[Chunk], restorer: Restorer | TwoWays, clock: "Clock") -> Iterator[list[Frame]]:
@@ -267,12 +273,13 @@ class Clock:
     def measures(self, count: int, width: int, height: int, compiling: float = 0.0) -> dict[str, Any]:
         """How much was done in which time; stages overlap, for they run in threads."""
         total = time.monotonic() - self._begun
+        working = total - compiling - self.seconds.get("load", 0.0)
         return {
             "frames": count,
             "width": width,
             "height": height,
             "seconds": {**{k: round(v, 3) for k, v in self.seconds.items()}, "total": round(total, 3)},
             "compile_seconds": round(compiling, 3),
-            "frames_per_second": round(count / max(total - compiling, 1e-9), 3),
+            "frames_per_second": round(count / max(working, 1e-9), 3),
             "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         }

@@ -45,7 +45,7 @@ class Plan:
 
     Attributes:
       tasks: the tasks, in the table's words; none where the video is left as it is.
-      weights: the name of the weights.
+      weights: the name of the weights; "" where the network has no part.
       sigma: the expected error of Y', Cb and Cr, in levels; its mean where it differs from frame to frame.
       sigma_rgb: the same as one figure, that of white R'G'B' noise, in 8-bit units.
       why: a sentence for people.
@@ -61,7 +61,7 @@ class Plan:
     sigma: Float[np.ndarray, "3"]
     sigma_rgb: float
     why: str
-    job: Job
+    job: Job | Colouring
     references: Pictures | None = None
     force: bool = False
     codec: str | None = None
@@ -134,7 +134,7 @@ def make_plan(
     if scale is not None or size is not None:
         raise OptionError("a scale and a size are superres's: pass --task superres with them")
     if task == "colorize":
-        return _plan_colorize(frames, pixels, weights=weights, references=references, force=force)
+        return _plan_colorize(frames, pixels, references=references, force=force)
     if references:
         raise OptionError("references are colorize's: pass --task colorize with them")
     if task == "interpolate":
@@ -230,16 +230,14 @@ def _plan_superres(
     )
 
 
-def _plan_colorize(
-    frames: list[Frame], pixels: PixelFormat, *, weights: str, references: Pictures | None, force: bool
-) -> Plan:
+def _plan_colorize(frames: list[Frame], pixels: PixelFormat, *, references: Pictures | None, force: bool) -> Plan:
     if not references:
         raise OptionError("colorize needs a coloured frame: pass --reference PICTURE, or N:PICTURE for frame N")
     if not force and has_colours(frames, pixels):
         raise OptionError("the video has colours already: pass --force to have them replaced")
     return Plan(
         tasks=("colorize",),
-        weights=weights,
+        weights="",
         sigma=np.zeros(3, np.float32),
         sigma_rgb=0.0,
         why=f"references were given for {len(references)} of the frames, carried and spread without the network",

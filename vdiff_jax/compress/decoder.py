@@ -173,7 +173,8 @@ def decoded(
     restored, restorer = kept(frames, seen), None
     if recipe.network is not None:
         network, masks = weights_of(recipe.network, weights), itertools.repeat(None)
-        restored, restorer = restored_frames(network, restored, masks, info.pixels, plan, clock, stack)
+        restorer = Restorer(network, plan.job, plan.sigma_of)
+        restored = restored_frames(restorer, restored, masks, info.pixels, plan, clock, stack)
     plain = (seen.popleft() for _ in itertools.count())
     return spread(plain, restored, info.pixels, spread_of(recipe.diffusion, info.pixels)), restorer
 
