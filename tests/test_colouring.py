@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from vdiff_jax.clock import Clock
 from vdiff_jax.errors import ReferencePictureError
 from vdiff_jax.media.pixels import Frame, PixelFormat
-from vdiff_jax.pipeline import Clock, repair_frames, restored_frames, restorer_for
+from vdiff_jax.pipeline import repair_frames, restored_frames, restorer_for
 from vdiff_jax.plan import make_plan
 
 GREY = PixelFormat(kind="gray", full_range=True)
