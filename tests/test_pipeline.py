@@ -1,13 +1,18 @@
-"""From file to file: what superres makes of formats, sizes and shapes of pixels."""
+"""From file to file: what superres makes of formats, sizes and shapes of pixels, and how far masks reach."""
 
 import logging
 
 import av
+import imageio.v3 as iio
 import numpy as np
 import pytest
 
 from vdiff_jax import pipeline, weights
+from vdiff_jax.errors import MaskError
+from vdiff_jax.media import VideoInfo
+from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.nn.network import SIZES
+from vdiff_jax.plan import make_plan
 from vdiff_jax.training.step import build
 
 
@@ -64,3 +69,45 @@ def test_odd_sizes_keep_the_shape_of_the_picture(tmp_path, untrained, caplog):
         aspect = container.streams.video[0].sample_aspect_ratio
         assert (container.streams.video[0].width, container.streams.video[0].height) == (80, 60)
     assert abs(float(aspect) * 80 / 60 - 45 / 33) < 0.02
+
+
+def test_interlaced_lines_are_not_enlarged_without_a_word(caplog):
+    pixels = PixelFormat(kind="gray")
+    plan = make_plan(
+        "superres", [Frame((np.zeros((8, 8), np.uint8),), 0)], pixels, masked=False, sigma=0, weights="", scale=2
+    )
+    with caplog.at_level(logging.WARNING):
+        pipeline._shown(VideoInfo(width=8, height=8, pixels=pixels, interlaced=True), plan)
+    assert "--deinterlace" in caplog.text
+
+
+def test_a_mask_reaches_as_far_as_it_grows(tmp_path, untrained):
+    source, mask = tmp_path / "in.mkv", np.zeros((34, 50), np.uint8)
+    write(source, "yuv444p")
+    mask[14:20, 20:30] = 255
+    iio.imwrite(tmp_path / "mask.png", mask)
+    changed = []
+    for grow in (0, 3):
+        target = tmp_path / f"{grow}.mkv"
+        options = {"mask": tmp_path / "mask.png", "grow": grow, "weights": str(untrained), "codec": "ffv1"}
+        pipeline.repair(source, target, task="inpaint", **options)
+        with av.open(str(source)) as a, av.open(str(target)) as b:
+            pairs = zip(a.decode(video=0), b.decode(video=0), strict=True)
+            changed.append(np.any([(x.to_ndarray() != y.to_ndarray()).any(axis=0) for x, y in pairs], axis=0))
+    tight, wide = changed
+    assert not tight[mask == 0].any()
+    reached = np.pad(mask, 3)  # a square around each pixel holds the circle
+    reached = np.max([np.roll(reached, (y, x), (0, 1)) for y in range(-3, 4) for x in range(-3, 4)], axis=0)[3:-3, 3:-3]
+    assert wide[(mask == 0) & (reached > 0)].any()
+    assert not wide[reached == 0].any()
+
+
+def test_masks_that_hide_every_frame_are_refused(tmp_path, untrained):
+    write(tmp_path / "in.mkv", "yuv420p", count=2)
+    (tmp_path / "masks").mkdir()
+    for name in "01":
+        iio.imwrite(tmp_path / "masks" / f"{name}.png", np.full((34, 50), 255, np.uint8))
+    options = {"mask": tmp_path / "masks", "weights": str(untrained)}
+    with pytest.raises(MaskError, match="in all frames"):
+        pipeline.repair(tmp_path / "in.mkv", tmp_path / "out.mkv", task="inpaint", **options)
+    assert not (tmp_path / "out.mkv").exists()

@@ -1,5 +1,7 @@
 """What superres and colorize are asked to do, and what they refuse."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,10 @@ def plan(task, given=None, **keywords):
     [
         ({"scale": 2}, 2, (48, 64)),
         ({"scale": 4}, 4, (96, 128)),
+        ({"scale": 1.5}, 2, (36, 48)),
+        ({"scale": Fraction(17, 10)}, 2, (40, 54)),
+        ({"scale": 3}, 4, (72, 96)),
+        ({"scale": 5}, 4, (120, 160)),
         ({"size": (36, 48)}, 2, (36, 48)),
         ({"size": (49, 64)}, 4, (49, 64)),
         ({"size": (96, 128)}, 4, (96, 128)),
@@ -40,7 +46,9 @@ def test_the_smallest_factor_that_reaches_the_size(wanted, factor, target):
     [
         ("superres", {}, "either a scale"),
         ("superres", {"scale": 2, "size": (48, 64)}, "either a scale"),
-        ("superres", {"scale": 3}, "scale 3"),
+        ("superres", {"scale": 1}, "scale 1"),
+        ("superres", {"scale": 0.5}, "scale 0.5"),
+        ("superres", {"scale": 9000}, "GB of memory"),
         ("superres", {"size": (20, 64)}, "64x20"),
         ("superres", {"size": (24, 32)}, "32x24"),
         ("superres", {"size": (200_000, 300_000)}, "GB of memory"),

@@ -35,7 +35,6 @@ def test_backward_is_the_clip_reversed():
         planes=(frames.reshape(6, 1, 1),),
         valid=np.ones(6, np.float32),
         error=None,
-        colours=None,
         velocity=velocity,
         time=frames,
         sigma=np.zeros((6, 3), np.float32),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vdiff_jax.weights import FOLDER, for_task, load, shipped, trained_tasks
+from vdiff_jax.weights import FOLDER, for_task, shipped, trained_tasks
 
 
 def test_a_task_gets_the_set_that_was_tuned_for_it() -> None:
@@ -13,7 +13,7 @@ def test_a_task_gets_the_set_that_was_tuned_for_it() -> None:
 
 @pytest.mark.parametrize("name", shipped())
 def test_weights_load_name_their_tasks_and_are_small(name: str) -> None:
-    tasks = trained_tasks(load(name))
+    tasks = trained_tasks(name)
     tuned = name.partition("-")[2]
     assert tasks == {tuned} if tuned else {"denoise", "inpaint", "interpolate", "deblock"} <= tasks
     assert (FOLDER / f"{name}.safetensors").stat().st_size <= 4 << 20

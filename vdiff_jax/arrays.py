@@ -11,10 +11,10 @@ import numpy as np
 from vdiff_jax.errors import ClipError, MaskError, OptionError, ReferencePictureError
 from vdiff_jax.media import check_reference
 from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.pipeline import check_growth, repair_frames
 from vdiff_jax.pipeline import repair as repair_file
-from vdiff_jax.pipeline import repair_frames
 from vdiff_jax.plan import make_plan
-from vdiff_jax.weights import for_task, load
+from vdiff_jax.weights import for_task
 
 Reference = np.ndarray | Mapping[int, np.ndarray]
 
@@ -25,9 +25,10 @@ def repair(
     *,
     task: str = "auto",
     mask: np.ndarray | str | Path | None = None,
+    grow: int = 0,
     sigma: float | int | None = None,
-    slow: float | int | None = None,
-    scale: int | None = None,
+    slow: Fraction | float | int | None = None,
+    scale: Fraction | float | int | None = None,
     size: tuple[int, int] | None = None,
     reference: Reference | Sequence[str | Path] = (),
     force: bool = False,
@@ -42,9 +43,10 @@ def repair(
       output: where to write, if `clip` is a path.
       task: "auto", "denoise", "deblock", "inpaint", "interpolate", "superres" or "colorize".
       mask: True where the clip is to be filled: `h w`, or `t h w`; a path, if `clip` is one.
+      grow: pixels around the mask that are filled too, fading out.
       sigma: the noise's standard deviation in 8-bit units; measured if left out.
       slow: for interpolate, how many times slower: 2 makes one frame between any two (2 t - 1 in all).
-      scale: how many times larger superres makes the clip, 2 or 4.
+      scale: how many times larger superres makes the clip, such as 2, 4 or 1.5.
       size: the width and height that superres gives it instead.
       reference: coloured frames for colorize, by their numbers: `h w 3`, or `h w 4` whose last channel says where it
         is coloured; one alone is frame 0's. For paths, their names.
@@ -65,7 +67,7 @@ def repair(
         if output is None:
             raise ClipError("a path to repair needs a path to write to: pass output")
         given = {"task": task, "mask": mask, "sigma": sigma, "scale": scale, "size": size, "weights": weights}
-        given |= {"reference": reference, "force": force, "slow": slow}
+        given |= {"reference": reference, "force": force, "slow": slow, "grow": grow}
         return repair_file(clip, output, **given, **keywords)
     if output is not None or keywords:
         raise ClipError(f"for an array there is no {'output' if output is not None else ', '.join(keywords)}")
@@ -74,6 +76,7 @@ def repair(
     pixels = PixelFormat(kind="rgb" if clip.shape[-1] == 3 else "gray", full_range=True)
     frames = [Frame(tuple(np.moveaxis(frame, -1, 0)), n) for n, frame in enumerate(clip)]
     masks = itertools.repeat(None) if mask is None else _masks(np.asarray(mask), clip.shape)
+    check_growth(grow, masked=mask is not None)
     weights = for_task(weights, task)
     wanted = {"scale": scale, "size": size and size[::-1], "force": force}
     wanted["references"] = _references(reference, clip.shape)
@@ -81,7 +84,7 @@ def repair(
     if (slow is None) == (task == "interpolate") or (slow is not None and slow <= 1):
         raise OptionError(f"slow={slow} with task {task}: interpolate takes a number above 1, no other task takes any")
     interval = None if slow is None else 1 / Fraction(slow).limit_denominator(1001)
-    restored = repair_frames(load(weights), frames, masks, pixels, plan, interval)
+    restored = repair_frames(frames, masks, pixels, plan, interval, grow=grow)
     return np.stack([np.stack(frame.planes, axis=-1) for frame in restored])
 
 

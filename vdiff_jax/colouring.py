@@ -23,7 +23,7 @@ from vdiff_jax.tasks.colorize import Colouring, coloured_planes
 _HELD_BYTES = 1 << 30
 """Memory for frames that wait for a reference; it reaches no further back than that."""
 _CHUNK = 8
-_LEAST = 0.03
+_LEAST = 0.01
 """The trust in a witness that nothing speaks for, while there is one: a guess beside no colour at all."""
 
 

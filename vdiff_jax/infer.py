@@ -45,10 +45,17 @@ def _parser() -> argparse.ArgumentParser:
     repair.add_argument(
         "--mask", help="what to fill is white: a picture, a video, a folder with one a frame; auto: old film's damage"
     )
+    repair.add_argument(
+        "--grow",
+        type=int,
+        default=0,
+        metavar="N",
+        help="fill N pixels around the mask too, fading out: for tight masks",
+    )
     repair.add_argument("--sigma", type=float, help="the noise's standard deviation, 8-bit units; measured if left out")
     repair.add_argument("--fps", type=_number, help="interpolate to this rate, such as 50 or 60000/1001")
     repair.add_argument("--slow", type=_number, metavar="N", help="interpolate to play N times slower, without sound")
-    repair.add_argument("--scale", type=int, help="superres: how many times larger, 2 or 4")
+    repair.add_argument("--scale", type=_number, help="superres: how many times larger, such as 2, 4 or 1.5")
     repair.add_argument("--size", type=_size, metavar="WxH", help="superres: to this size instead, such as 1920x1080")
     repair.add_argument(
         "--reference",
@@ -126,7 +133,7 @@ def _level(options: argparse.Namespace) -> int:
 
 
 _REPAIR = (
-    *("task", "mask", "sigma", "fps", "slow", "scale", "size", "reference", "force", "deinterlace"),
+    *("task", "mask", "grow", "sigma", "fps", "slow", "scale", "size", "reference", "force", "deinterlace"),
     *("weights", "codec", "start", "stop"),
 )
 """The options that `pipeline.repair` takes under the same name."""

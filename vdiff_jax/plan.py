@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ class Plan:
 
     Attributes:
       tasks: the tasks, in the table's words; none where the video is left as it is.
-      weights: the name of the weights.
+      weights: the name of the weights; "" where the network has no part.
       sigma: the expected error of Y', Cb and Cr, in levels; its mean where it differs from frame to frame.
       sigma_rgb: the same as one figure, that of white R'G'B' noise, in 8-bit units.
       why: a sentence for people.
@@ -61,7 +62,7 @@ class Plan:
     sigma: Float[np.ndarray, "3"]
     sigma_rgb: float
     why: str
-    job: Job
+    job: Job | Colouring
     references: Pictures | None = None
     force: bool = False
     codec: str | None = None
@@ -93,7 +94,7 @@ def make_plan(
     masked: bool,
     sigma: float | int | None,
     weights: str,
-    scale: int | None = None,
+    scale: Fraction | float | int | None = None,
     size: tuple[int, int] | None = None,
     references: Pictures | None = None,
     force: bool = False,
@@ -134,7 +135,7 @@ def make_plan(
     if scale is not None or size is not None:
         raise OptionError("a scale and a size are superres's: pass --task superres with them")
     if task == "colorize":
-        return _plan_colorize(frames, pixels, weights=weights, references=references, force=force)
+        return _plan_colorize(frames, pixels, references=references, force=force)
     if references:
         raise OptionError("references are colorize's: pass --task colorize with them")
     if task == "interpolate":
@@ -204,15 +205,15 @@ def _plan_superres(
     masked: bool,
     sigma: float | int | None,
     weights: str,
-    scale: int | None,
+    scale: Fraction | float | int | None,
     size: tuple[int, int] | None,
 ) -> Plan:
     if masked:
         raise OptionError("superres fills no holes: repair them first with --task inpaint")
     if (scale is None) == (size is None):
-        raise OptionError("superres needs either a scale, 2 or 4, or a size such as 1920x1080")
+        raise OptionError("superres needs either a scale, such as 2, or a size, such as 1920x1080")
     small = frames[0].planes[0].shape
-    factor, target = _enlargement(small, scale, size)
+    factor, target = _enlargement(small, size or _scaled(small, scale, pixels))
     if sigma is not None:
         channels, why = _of_rgb(sigma / 255, pixels), f"sigma {sigma:g} was given"
     else:
@@ -230,16 +231,14 @@ def _plan_superres(
     )
 
 
-def _plan_colorize(
-    frames: list[Frame], pixels: PixelFormat, *, weights: str, references: Pictures | None, force: bool
-) -> Plan:
+def _plan_colorize(frames: list[Frame], pixels: PixelFormat, *, references: Pictures | None, force: bool) -> Plan:
     if not references:
         raise OptionError("colorize needs a coloured frame: pass --reference PICTURE, or N:PICTURE for frame N")
     if not force and has_colours(frames, pixels):
         raise OptionError("the video has colours already: pass --force to have them replaced")
     return Plan(
         tasks=("colorize",),
-        weights=weights,
+        weights="",
         sigma=np.zeros(3, np.float32),
         sigma_rgb=0.0,
         why=f"references were given for {len(references)} of the frames, carried and spread without the network",
@@ -249,14 +248,18 @@ def _plan_colorize(
     )
 
 
-def _enlargement(
-    small: tuple[int, int], scale: int | None, size: tuple[int, int] | None
-) -> tuple[int, tuple[int, int]]:
+def _scaled(small: tuple[int, int], scale: Fraction | float | int, pixels: PixelFormat) -> tuple[int, int]:
+    """Height and width, so many times larger: whole, and as subsampled chroma would have them."""
+    if not 1 < scale < np.inf:
+        raise OptionError(f"scale {float(scale):g} isn't offered: it is how many times larger, above 1")
+    if scale == int(scale):
+        return small[0] * int(scale), small[1] * int(scale)
+    across, down = pixels.subsampling
+    return down * round(small[0] * scale / down), across * round(small[1] * scale / across)
+
+
+def _enlargement(small: tuple[int, int], size: tuple[int, int]) -> tuple[int, tuple[int, int]]:
     """By how much the network enlarges, and the height and width that come out."""
-    if size is None:
-        if scale not in FACTORS:
-            raise OptionError(f"scale {scale} isn't offered: take one of {', '.join(map(str, FACTORS))}, or a size")
-        return scale, (small[0] * scale, small[1] * scale)
     times = max(new / old for new, old in zip(size, small))
     if min(new / old for new, old in zip(size, small)) < 1 or times == 1:
         raise OptionError(

@@ -63,7 +63,6 @@ class Restorer:
             planes=chunk.planes,
             valid=chunk.valid,
             error=chunk.error,
-            colours=chunk.colours,
             velocity=chunk.velocity,
             time=chunk.time,
             sigma=self._sigma_of(chunk.quantisers).astype(np.float32),
@@ -101,7 +100,7 @@ class Restorer:
           What is given, the first frame's motion now being that from the second, which is its neighbour in the carry.
         """
         count = min(count, _WARM_UP)
-        if count < 1 or given.colours is not None or not given.valid[: count + 1].all():
+        if count < 1 or not given.valid[: count + 1].all():
             return given
         skipped = self.frames - count
         self._advance(backward(given, count), np.arange(self.frames) >= skipped)

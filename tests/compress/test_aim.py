@@ -84,10 +84,10 @@ def test_samples_alone_are_near_to_those_of_a_track(source):
     from contextlib import ExitStack
     from pathlib import Path
 
+    from vdiff_jax.clock import Clock
     from vdiff_jax.compress.codec import check_source
     from vdiff_jax.compress.original import open_original
     from vdiff_jax.compress.tracks import Encoder, Wanted
-    from vdiff_jax.pipeline import Clock
 
     original = open_original(str(source), 25)
     codec = CODECS["h264"]

@@ -267,7 +267,6 @@ def _crop(
         planes=_window(chunk.planes, corner, side, pixels),
         valid=chunk.valid,
         error=None,
-        colours=None,
         velocity=_grid(chunk.velocity, corner, side),
         time=chunk.time,
         sigma=rehearsal.plan.sigma_of(chunk.quantisers).astype(np.float32),

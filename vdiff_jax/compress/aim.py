@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vdiff_jax.clock import Clock
 from vdiff_jax.compress.codec import Codec
 from vdiff_jax.compress.decision import Decision, decide, decide_roughly
 from vdiff_jax.compress.tracks import Encoder, Track
 from vdiff_jax.errors import OptionError
 from vdiff_jax.media import Vmaf
 from vdiff_jax.media.pixels import Frame
-from vdiff_jax.pipeline import Clock
 from vdiff_jax.weights import Weights
 
 log = logging.getLogger(__name__)

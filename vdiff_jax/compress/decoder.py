@@ -14,13 +14,14 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax import media
+from vdiff_jax.clock import Clock
 from vdiff_jax.compress.recipe import OCTAVE, Diffusion, Network, Recipe, Stamps, unpack
 from vdiff_jax.compress.spread import OPERATORS, STEP, Spread, spread
 from vdiff_jax.compress.update import apply
 from vdiff_jax.errors import AttachmentError, WeightsError
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.quantisers import scale_of
-from vdiff_jax.pipeline import Clock, restored_frames
+from vdiff_jax.pipeline import restored_frames
 from vdiff_jax.plan import Plan
 from vdiff_jax.preprocess.coding import expected_error, typical
 from vdiff_jax.preprocess.planes import sample_range
@@ -173,7 +174,8 @@ def decoded(
     restored, restorer = kept(frames, seen), None
     if recipe.network is not None:
         network, masks = weights_of(recipe.network, weights), itertools.repeat(None)
-        restored, restorer = restored_frames(network, restored, masks, info.pixels, plan, clock, stack)
+        restorer = Restorer(network, plan.job, plan.sigma_of)
+        restored = restored_frames(restorer, restored, masks, info.pixels, plan, clock, stack)
     plain = (seen.popleft() for _ in itertools.count())
     return spread(plain, restored, info.pixels, spread_of(recipe.diffusion, info.pixels)), restorer
 

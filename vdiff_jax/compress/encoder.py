@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vdiff_jax import media
+from vdiff_jax.clock import Clock
 from vdiff_jax.compress.adapt import STEPS
 from vdiff_jax.compress.aim import Aimed, reach
 from vdiff_jax.compress.codec import check_source, choose_codec
@@ -17,7 +18,6 @@ from vdiff_jax.compress.original import open_original
 from vdiff_jax.compress.tracks import Encoder, Wanted
 from vdiff_jax.errors import OptionError, OutputError
 from vdiff_jax.media.target import PendingFile
-from vdiff_jax.pipeline import Clock
 from vdiff_jax.weights import Weights, load, shipped
 
 

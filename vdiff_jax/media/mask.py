@@ -57,6 +57,8 @@ class MovingMask:
         self._reader = reader
         self._info = info
         self._name = name
+        self.hides_all = True
+        """Each of the pictures so far was white everywhere."""
 
     def __iter__(self) -> Iterator[np.ndarray]:
         count = 0
@@ -68,6 +70,7 @@ class MovingMask:
                 mask = turn_back(mask, matrix)
             assert mask.shape == stored
             count += 1
+            self.hides_all &= bool(mask.all())
             yield np.ascontiguousarray(mask)
         raise MaskError(f"the mask {self._name} has {count} pictures, the video has more frames: one a frame is needed")
 

@@ -63,7 +63,6 @@ class Chunk:
       valid: n + 1 flags, 1 for a frame that holds something.
       quantisers: of n + 1 frames, NaN where the stream doesn't tell.
       error: of n + 1 frames, as theirs; `None` without a mask.
-      colours: of n + 1 frames, as theirs.
       velocity: of the n frames.
       time: n + 1 times, in frame intervals.
       starts_shot: the first frame is the first of its shot.
@@ -74,7 +73,6 @@ class Chunk:
     valid: Float[np.ndarray, " n1"]
     quantisers: Float[np.ndarray, " n1"]
     error: Float[np.ndarray, "n1 h w"] | None
-    colours: Float[np.ndarray, "n1 h w 3"] | None
     velocity: Float[np.ndarray, "n hv wv 4"]
     time: Float[np.ndarray, " n1"]
     starts_shot: bool
@@ -139,7 +137,6 @@ def _chunk(
         valid=np.array([*(float(i.holds) for i in items), *[0.0] * missing, float(after is not None)], np.float32),
         quantisers=np.array([item.frame.quantiser for item in line], np.float32),
         error=None if items[0].mask is None else np.stack([item.expected for item in line]),
-        colours=None if items[0].colours is None else np.stack([item.colours for item in line]),
         velocity=np.concatenate([field, np.zeros((missing, *field.shape[1:]), np.float32)]),
         time=np.array([item.seen.time for item in line], np.float32),
         starts_shot=starts_shot,

@@ -11,7 +11,7 @@ from vdiff_jax.preprocess.motion import SMALLEST
 
 FADE = 0.99
 """What is left of the trust that is handed on from frame to frame, however well it went."""
-_MISMATCH = 0.05
+_MISMATCH = 0.04
 """A difference of luma, in levels, that says that a pixel is not the one it was taken for."""
 _ASTRAY = 1.5
 """Half-size pixels by which the way there and back may miss where it began."""
@@ -45,6 +45,7 @@ class Trail:
 
     def __init__(self) -> None:
         self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._search.setFinestScale(0)
         self._reference: _Seen | None = None
         self._last: _Seen | None = None
         self._there = self._back = self._ahead = None

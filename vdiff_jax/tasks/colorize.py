@@ -10,10 +10,9 @@ from vdiff_jax.media.pixels import PixelFormat
 from vdiff_jax.observation import Observation
 from vdiff_jax.postprocess.planes import planes_of_clip
 from vdiff_jax.preprocess.colour import rgb_to_ycbcr
-from vdiff_jax.preprocess.planes import Planes, clip_of_planes, pad
+from vdiff_jax.preprocess.planes import Planes, clip_of_planes
 from vdiff_jax.tasks import denoise
 from vdiff_jax.tasks.task import Task
-from vdiff_jax.tasks.video import Given, everywhere
 
 
 def observe(clip: Float[Array, "t h w 3"], coloured: Bool[Array, " t"]) -> Observation:
@@ -36,19 +35,6 @@ class Colouring:
         if self.pixels.kind != "gray":
             return self.pixels, self.size
         return dataclasses.replace(self.pixels, kind="rgb", full_range=True), self.size
-
-    def observe(self, given: Given, multiple: int) -> Observation:
-        luma = clip_of_planes(given.planes, self.pixels, multiple)[..., :1]
-        chroma = pad(given.colours, multiple)
-        clip = jnp.concatenate([luma, chroma[..., :2]], axis=-1)
-        known = jnp.concatenate([jnp.ones_like(luma), jnp.repeat(chroma[..., 2:], 2, axis=-1)], axis=-1)
-        known = known * everywhere(given, clip)
-        return Observation(values=clip * known, known=known, sigma=jnp.zeros_like(clip), time=given.time)
-
-    def planes(self, given: Given, result: Float[Array, "n hp wp 3"]) -> Planes:
-        height, width = self.size
-        source = tuple(plane[:-1] for plane in given.planes)
-        return coloured_planes(self, source, result[:, :height, :width, 1:])
 
 
 def coloured_planes(job: Colouring, source: Planes, chroma: Float[Array, "*b h w 2"]) -> Planes:

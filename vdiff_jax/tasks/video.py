@@ -23,8 +23,6 @@ class Given:
       valid: `n1`, 1 for a frame that is there.
       error: `n1 h w`, in levels, to be expected of what was guessed, infinite where nothing is known; `None` without a
         mask.
-      colours: `n1 h w 3`, Cb and Cr in levels where a reference picture gives them, and 1 where it does; `None` where
-        no task asks for them.
       velocity: of the n frames, as an Observation's.
       time: `n1`, in frame intervals.
       sigma: `n1 3`, the expected error of Y', Cb and Cr, in levels.
@@ -33,7 +31,6 @@ class Given:
     planes: Leaf
     valid: Leaf
     error: Leaf
-    colours: Leaf
     velocity: Leaf
     time: Leaf
     sigma: Leaf
@@ -41,7 +38,7 @@ class Given:
 
 @runtime_checkable
 class Job(Protocol):
-    """A task on videos of one format and size; all of it static, so that it can be compiled once."""
+    """A task of the network on videos of one format and size; all of it static, so that it can be compiled once."""
 
     size: tuple[int, int]
     """The video's height and width."""

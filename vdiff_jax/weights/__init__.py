@@ -1,8 +1,10 @@
 """Trained weights: safetensors files that name their own architecture."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,17 +51,8 @@ def load(weights: str | Path) -> Weights:
     Raises:
       WeightsError: no such file, damaged, or of another architecture.
     """
-    path = _find(weights)
-    try:
-        with safe_open(path, framework="numpy") as file:
-            about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{weights}: can't be read as safetensors ({error})") from error
-    if about.get("format") != FORMAT:
-        raise WeightsError(
-            f"{weights}: format {about.get('format')!r} instead of {FORMAT!r}: not weights of this version"
-        )
+    with _opened(weights) as (file, about):
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     config = NetworkConfig(
         **{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(about["network"]).items()}
     )
@@ -76,9 +69,14 @@ def identity(weights: str | Path) -> bytes:
     return hashlib.sha256(_find(weights).read_bytes()).digest()[:8]
 
 
-def trained_tasks(weights: Weights) -> frozenset[str]:
-    """The tasks that weights were trained on, as far as the file says."""
-    return frozenset(json.loads(weights.about.get("config", "{}")).get("train", {}).get("tasks", {}))
+def trained_tasks(weights: str | Path) -> frozenset[str]:
+    """The tasks that weights were trained on, as far as the file says.
+
+    Raises:
+      WeightsError: no such file, damaged, or of another version.
+    """
+    with _opened(weights) as (_, about):
+        return frozenset(json.loads(about.get("config", "{}")).get("train", {}).get("tasks", {}))
 
 
 def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, str]) -> None:
@@ -89,6 +87,22 @@ def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, 
     save_file(tensors, partial, metadata)
     partial.chmod(0o644)
     partial.replace(path)
+
+
+@contextlib.contextmanager
+def _opened(weights: str | Path) -> Iterator[tuple[safe_open, dict[str, str]]]:
+    """A file of weights, and what it says of itself."""
+    path = _find(weights)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = file.metadata() or {}
+            if about.get("format") != FORMAT:
+                raise WeightsError(
+                    f"{weights}: format {about.get('format')!r} instead of {FORMAT!r}: not weights of this version"
+                )
+            yield file, about
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{weights}: can't be read as safetensors ({error})") from error
 
 
 def _find(weights: str | Path) -> Path:

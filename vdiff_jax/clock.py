@@ -1,0 +1,60 @@
+"""How long the stages of a job took, for its report."""
+
+import contextlib
+import resource
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from vdiff_jax.colouring import TwoWays
+from vdiff_jax.plan import Plan
+from vdiff_jax.restorer import Restorer
+
+
+class Clock:
+    """How long each stage took, and when the frames came."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._begun = time.monotonic()
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begun
+
+    def timed(self, name: str, items: Iterable) -> Iterator:
+        """The items, the time waited for each counted to a stage."""
+        iterator = iter(items)
+        end = object()
+        while True:
+            with self.stage(name):
+                item = next(iterator, end)
+            if item is end:
+                return
+            yield item
+
+    def report(
+        self, count: int, width: int, height: int, plan: Plan, restorer: Restorer | TwoWays | None
+    ) -> dict[str, Any]:
+        """The report as JSON."""
+        compiling = restorer.compile_seconds if restorer else 0.0
+        more = restorer.report() if restorer else {}
+        return {**self.measures(count, width, height, compiling), "plan": plan.report(), **more}
+
+    def measures(self, count: int, width: int, height: int, compiling: float = 0.0) -> dict[str, Any]:
+        """How much was done in which time; stages overlap, for they run in threads."""
+        total = time.monotonic() - self._begun
+        working = total - compiling - self.seconds.get("load", 0.0)
+        return {
+            "frames": count,
+            "width": width,
+            "height": height,
+            "seconds": {**{k: round(v, 3) for k, v in self.seconds.items()}, "total": round(total, 3)},
+            "compile_seconds": round(compiling, 3),
+            "frames_per_second": round(count / max(working, 1e-9), 3),
+            "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        }
