@@ -1,6 +1,7 @@
 """Tracks of another size: the way there and back, and when it is taken."""
 
 import cv2
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -10,8 +11,9 @@ from vdiff_jax.compress.choice import choose
 from vdiff_jax.compress.decision import decide_roughly
 from vdiff_jax.compress.meter import Meter
 from vdiff_jax.compress.quality import luma_psnr
-from vdiff_jax.compress.resolution import in_shape, resized, smaller_shapes
+from vdiff_jax.compress.resolution import cubic, in_shape, resized, smaller_shapes
 from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.preprocess.resample import resample
 from vdiff_jax.weights import load
 
 YUV = PixelFormat(kind="yuv", subsampling=(2, 2), bits=10, matrix="bt709")
@@ -22,8 +24,8 @@ def info(**changes) -> media.VideoInfo:
 
 
 def test_smaller_shapes_are_even():
-    assert smaller_shapes(info()) == [(44, 64), (32, 48)]
-    assert smaller_shapes(info(height=60)) == [(40, 64)]
+    assert smaller_shapes(info()) == [(52, 78), (44, 64), (32, 48)]
+    assert smaller_shapes(info(height=60)) == [(48, 78), (40, 64)]
     assert smaller_shapes(info(interlaced=True)) == []
 
 
@@ -32,6 +34,13 @@ def test_a_matrix_that_the_size_let_assume_is_named():
     assert in_shape(large, (360, 640)).tags.matrix == 1
     assert in_shape(large, (720, 960)).tags.matrix == 2
     assert in_shape(info(), (32, 48)).tags.matrix == 2
+
+
+def test_the_filter_is_superres_s_own():
+    column = np.random.default_rng(2).uniform(0, 1, (33, 3)).astype(np.float32)
+    ours = cubic(33, 22, 2 / 3, 0.125) @ column
+    theirs = resample(jnp.asarray(column), (22, 3), scale=(2 / 3, 1.0), shift=(0.125, 0.0))
+    np.testing.assert_allclose(ours, theirs, atol=2e-5)
 
 
 def test_chroma_stays_where_it_lies_on_luma():
