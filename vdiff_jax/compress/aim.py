@@ -4,13 +4,13 @@ Samples that are encoded alone, and mended by diffusion alone, tell the crf; the
 own samples, with all that the decoder does, tell how far that was from the truth.
 """
 
-import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from vdiff_jax.compress.choice import Choice
 from vdiff_jax.compress.codec import Codec
 from vdiff_jax.compress.decision import Decision, decide
 from vdiff_jax.compress.meter import Meter, Trial
@@ -31,12 +31,15 @@ _TRACKS = 3
 
 
 class Aimed(NamedTuple):
-    """A track, what the decoder is to do with it, its quality where that was asked for, and what was tried before."""
+    """The choice of a track, what the decoder is to do with it, and its quality where that was asked for."""
 
-    track: Track
+    choice: Choice
     decision: Decision
     quality: Quality | None = None
-    tried: Sequence[Trial] = ()
+
+    @property
+    def track(self) -> Track:
+        return self.choice.track
 
 
 def reach(encoder: Encoder, network: Weights, clock: Clock, vmaf: Vmaf) -> Aimed:
@@ -59,7 +62,7 @@ def reach(encoder: Encoder, network: Weights, clock: Clock, vmaf: Vmaf) -> Aimed
             break
         track = encoder.encode(crf, best.shape)
         with clock.stage("adapt"):
-            tried.append(Aimed(track, *better(decide(encoder, track, network), vmaf), trials))
+            tried.append(Aimed(Choice(track, trials), *better(decide(encoder, track, network), vmaf)))
         missed = tried[-1].quality.expected - meter.trial(crf, best.shape).vmaf
         if 0 <= tried[-1].quality.expected - target <= _CLOSE:
             break
@@ -72,18 +75,17 @@ def reach(encoder: Encoder, network: Weights, clock: Clock, vmaf: Vmaf) -> Aimed
 
 
 def smallest(meter: Meter, codec: Codec, target: float, shape: Shape) -> list[Trial]:
-    """The samples that reach a VMAF in the fewest bytes: in the source's shape first, then in smaller ones that can.
+    """The samples that reach a VMAF in the fewest bytes: in the source's shape, then in smaller ones that take fewer.
 
     Raises:
       OptionError: the source's shape can't.
     """
     trials = [meter.trial(search(codec, target, lambda crf: meter.trial(crf, shape).vmaf), shape)]
     for small in meter.shapes():
-        if meter.ceiling(small).vmaf >= target:
-            begin = meter.finer(trials[0], small)
-            with contextlib.suppress(OptionError):
-                crf = search(codec, target, lambda crf, small=small: meter.trial(crf, small).vmaf, begin)
-                trials.append(meter.trial(crf, small))
+        alike = meter.as_many_bytes(trials[0], small)
+        if alike.vmaf > target and alike.size <= trials[0].size:
+            crf = search(codec, target, lambda crf, small=small: meter.trial(crf, small).vmaf, alike.crf)
+            trials.append(meter.trial(crf, small))
     return trials
 
 

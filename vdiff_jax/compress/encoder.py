@@ -119,7 +119,7 @@ def _made(encoder: Encoder, network: Weights, clock: Clock) -> Aimed:
     with clock.stage("choose"):
         choice = choose(encoder, Meter(encoder, network, vmaf), track)
     with clock.stage("adapt"):
-        return Aimed(choice.track, decide(encoder, choice.track, network), tried=choice.tried)
+        return Aimed(choice, decide(encoder, choice.track, network))
 
 
 _WHY = {
@@ -152,7 +152,7 @@ def _report(clock: Clock, encoder: Encoder, aimed: Aimed, size: int) -> dict[str
         **wanted.options(track.crf),
         "bytes": {"track": track.size, "attachment": len(decision.attachment or b""), "file": size},
         "bits_per_second": round(track.rate),
-        "track": {"width": track.shape[1], "height": track.shape[0]},
+        "track": aimed.choice.as_report(),
         **({} if aimed.quality is None else {"vmaf": {"target": wanted.vmaf, **aimed.quality.as_report()}}),
         "plan": {
             "tasks": [task for task, part in tasks if part is not None],
@@ -163,6 +163,5 @@ def _report(clock: Clock, encoder: Encoder, aimed: Aimed, size: int) -> dict[str
                 channel: round(float(gain), 4) for channel, gain in zip(("y", "cb", "cr"), made.gained)
             },
             "why": _why(encoder, aimed),
-            "tried": [trial.as_report() for trial in aimed.tried],
         },
     }

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vdiff_jax.compress.decision import Decision, decide_roughly
-from vdiff_jax.compress.quality import better, luma_psnr, mean_vmaf
+from vdiff_jax.compress.decision import decide_roughly
+from vdiff_jax.compress.quality import better, luma_psnr
 from vdiff_jax.compress.resolution import Shape, smaller_shapes
 from vdiff_jax.compress.samples import Piece
 from vdiff_jax.compress.tracks import Encoder, Track
@@ -30,8 +30,8 @@ class Trial(NamedTuple):
       shape: height and width.
       crf: the encoder's.
       size: bytes of the whole track, about.
-      psnr: of luma, in dB, as diffusion alone shows them.
-      vmaf: of the same; None where it isn't measured.
+      psnr: of luma, in dB.
+      vmaf: None where it isn't measured.
     """
 
     shape: Shape
@@ -52,7 +52,7 @@ class Trial(NamedTuple):
 
 
 class Meter:
-    """Measures samples as diffusion alone shows them.
+    """Measures samples as they are decoded, or as diffusion alone mends them.
 
     Args:
       encoder: of the tracks.
@@ -70,30 +70,24 @@ class Meter:
         return smaller_shapes(self._encoder.original.info)
 
     def _trial(self, crf: float, shape: Shape) -> Trial:
-        """Samples encoded alone, with their VMAF where one is aimed at."""
+        """Samples encoded alone: as they are decoded, or, where a VMAF is aimed at, mended and with theirs."""
         pieces, size = self._encoder.trial(crf, shape)
-        trial, decision = self._measured(pieces, crf, shape, size)
-        return trial if self._aimed is None else self._by_vmaf(trial, decision)
+        if self._aimed is None:
+            return Trial(shape, crf, size, self._psnr(pieces), None)
+        return self._mended(pieces, crf, shape, size)
 
     def track(self, track: Track) -> Trial:
-        """Samples of a track, with their VMAF."""
-        return self._by_vmaf(*self._measured(self._encoder.pieces(track), track.crf, track.shape, track.size))
+        """Samples of a track, mended, with their VMAF."""
+        return self._mended(self._encoder.pieces(track), track.crf, track.shape, track.size)
 
-    def ceiling(self, shape: Shape) -> Trial:
-        """What is left of the samples in another size, were it kept without loss."""
-        pieces, pixels = self._encoder.uncoded(shape), self._encoder.stored.pixels
-        shown = [piece.decoded for piece in pieces]
-        vmaf = None if self._aimed is None else mean_vmaf(pieces, shown, pixels, self._vmaf)
-        return Trial(shape, 0.0, 0, luma_psnr(pieces, shown, pixels), vmaf)
-
-    def finer(self, whole: Trial, shape: Shape) -> float:
-        """The crf at which a smaller picture takes as many bytes, about."""
-        octaves = _PIXELS * float(np.log2(np.prod(shape) / np.prod(whole.shape)))
-        return self._encoder.wanted.codec.coarser(whole.crf, octaves)
+    def ceiling(self, shape: Shape) -> float:
+        """Luma's PSNR in dB of what is left of the samples in another size, were it kept without loss."""
+        return self._psnr(self._encoder.uncoded(shape))
 
     def as_many_bytes(self, whole: Trial, shape: Shape) -> Trial:
         """A smaller picture in as many bytes, or a little fewer; in more where a few tries find no such crf."""
-        codec, crf = self._encoder.wanted.codec, self.finer(whole, shape)
+        codec = self._encoder.wanted.codec
+        crf = codec.coarser(whole.crf, _PIXELS * float(np.log2(np.prod(shape) / np.prod(whole.shape))))
         tried: dict[float, float] = {}
         for _ in range(_TRIES):
             tried[crf] = float(np.log2(self._encoder.trial(crf, shape)[1] / whole.size))
@@ -104,19 +98,15 @@ class Meter:
                 break
         return self.trial(min((crf for crf, over in tried.items() if over <= 0), default=max(tried)), shape)
 
-    def _measured(self, pieces: list[Piece], crf: float, shape: Shape, size: int) -> tuple[Trial, Decision]:
-        decision = decide_roughly(self._encoder, pieces, size, self._network, shape)
-        psnr = luma_psnr(pieces, [piece.decoded for piece in pieces], decision.rehearsal.pixels)
-        return Trial(shape, crf, size, psnr + float(decision.made.gained[0]), None), decision
+    def _psnr(self, pieces: list[Piece]) -> float:
+        return luma_psnr(pieces, [piece.decoded for piece in pieces], self._encoder.stored.pixels)
 
-    def _by_vmaf(self, trial: Trial, decision: Decision) -> Trial:
-        """With its VMAF; as it is where libvmaf refuses the frames and none is aimed at."""
-        if self._vmaf is None:
-            return trial
+    def _mended(self, pieces: list[Piece], crf: float, shape: Shape, size: int) -> Trial:
+        """Its VMAF is left out where libvmaf isn't there or refuses the frames, and none is aimed at."""
+        decision, vmaf = decide_roughly(self._encoder, pieces, size, self._network, shape), None
         try:
-            quality = better(decision, self._vmaf)[1]
+            vmaf = self._vmaf and better(decision, self._vmaf)[1].expected
         except FormatError:
             if self._aimed is not None:
                 raise
-            return trial
-        return trial._replace(vmaf=quality.expected)
+        return Trial(shape, crf, size, self._psnr(pieces) + float(decision.made.gained[0]), vmaf)
