@@ -24,9 +24,9 @@ def info(**changes) -> media.VideoInfo:
 
 
 def test_smaller_shapes_are_even():
-    assert smaller_shapes(info()) == [(52, 78), (44, 64), (32, 48)]
-    assert smaller_shapes(info(height=60)) == [(48, 78), (40, 64)]
-    assert smaller_shapes(info(interlaced=True)) == []
+    assert smaller_shapes(info(height=130, width=193)) == [(104, 154), (86, 128), (64, 96)]
+    assert smaller_shapes(info(height=97)) == [(78, 78), (64, 64)]
+    assert smaller_shapes(info(height=130, width=193, interlaced=True)) == []
 
 
 def test_a_matrix_that_the_size_let_assume_is_named():

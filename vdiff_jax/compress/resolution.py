@@ -16,7 +16,8 @@ Shape = tuple[int, int]
 """Height and width."""
 
 _SHARES = (Fraction(4, 5), Fraction(2, 3), Fraction(1, 2))
-_SMALLEST = 32
+_SMALLEST = 64
+"""The least side; encoders refuse less."""
 _BT709 = 1
 """FFmpeg's number of the matrix."""
 
