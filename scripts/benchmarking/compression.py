@@ -93,11 +93,12 @@ def _measure(scene: str, source: Path, codec: str, crf: int, options: argparse.N
     encoding = ["--codec", codec, "--crf", str(crf), "--preset", preset, *more]
     _infer("compress", str(source), "-o", str(paths["small"]), *encoding, *common)
     seconds["ours"] = time.perf_counter() - begun
-    plan = json.loads((folder / "report.json").read_text())["plan"]
+    encoded = json.loads((folder / "report.json").read_text())
     _infer("decompress", str(paths["small"]), "-o", str(paths["large"]), "--codec", "ffv1", *common)
     decoding = json.loads((folder / "report.json").read_text())
     point = {"scene": scene, "codec": codec, "crf": crf}
-    ours = {"tasks": plan["tasks"], "decoded_per_second": decoding["frames_per_second"]}
+    size = f"{encoded['track']['width']}x{encoded['track']['height']}"
+    ours = {"size": size, "tasks": encoded["plan"]["tasks"], "decoded_per_second": decoding["frames_per_second"]}
     rows = []
     for method, coded, shown in (("plain", "plain", "plain"), ("ours", "small", "large")):
         size, figures = paths[coded].stat().st_size, quality(paths[shown], source)
