@@ -95,23 +95,18 @@ class Encoder:
         Raises:
           OptionError: no crf comes down to the bitrate.
         """
-        if self.wanted.bitrate is None:
-            return self.encode(self.wanted.crf)
-        return self._search(self.wanted.crf, self.shape)
+        return self.encode(self.wanted.crf) if self.wanted.bitrate is None else self._search(self.wanted.crf)
 
     def smaller(self, track: Track, crf: float, shape: Shape) -> Track:
         """A track of another shape that takes no more bytes than one, or hardly more; `crf` is near to its quality."""
-        if self.wanted.bitrate is not None:
-            return self._search(crf, shape)
-        codec = self.wanted.codec
         for _ in range(_AGAIN):
             found = self.encode(crf, shape)
             if found.size <= track.size:
                 break
-            crf = codec.coarser(crf, np.log2(found.size / track.size))
+            crf = self.wanted.codec.coarser(crf, np.log2(found.size / track.size))
         return found
 
-    def _search(self, crf: float, shape: Shape) -> Track:
+    def _search(self, crf: float) -> Track:
         """The rate falls with crf: by about a half for each octave, until two crfs lie around the rate."""
         codec, rate = self.wanted.codec, self.wanted.bitrate
         raw = 8 * self.stored.frame_bytes * self.stored.rate
@@ -119,7 +114,7 @@ class Encoder:
             raise OptionError(f"a bitrate of {rate:g} is more than the video takes uncompressed, {float(raw):g}")
         tracks: list[Track] = []
         for _ in range(_TRIES):
-            track = self.encode(crf, shape)
+            track = self.encode(crf)
             tracks.append(track)
             share = track.rate / rate
             if _CLOSE[0] <= share <= _CLOSE[1] or (share < 1 and crf <= 1):
