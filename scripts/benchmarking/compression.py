@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
             source = Path(folder) / f"{name}.mkv"
             _store(read_scene(found[name], options.frames, options.size), source)
             for codec in options.codecs:
-                for crf in CRFS[codec]:
+                for crf in options.crfs or CRFS[codec]:
                     points += _measure(name, source, codec, crf, options, Path(folder))
                     _keep(points, options)
     deltas = delta_rates(points)
@@ -63,6 +63,8 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("clips", type=Path, help="a folder of videos and folders of pictures")
     parser.add_argument("--codecs", **words, default=list(CRFS), help=f"some of {','.join(CRFS)}")
     parser.add_argument("--scenes", **words, help="some of the scenes, by name")
+    numbers = {"type": lambda text: [int(n) for n in text.split(",")]}
+    parser.add_argument("--crfs", **numbers, help=f"other qualities than {CRFS}, four at least")
     parser.add_argument("--frames", type=int, default=120, help="frames a scene, at most (120)")
     parser.add_argument("--size", type=lambda text: [int(n) for n in text.split("x")], default=[640, 360])
     parser.add_argument("--adapt", default="fast", help="as compress takes it")
@@ -91,11 +93,12 @@ def _measure(scene: str, source: Path, codec: str, crf: int, options: argparse.N
     encoding = ["--codec", codec, "--crf", str(crf), "--preset", preset, *more]
     _infer("compress", str(source), "-o", str(paths["small"]), *encoding, *common)
     seconds["ours"] = time.perf_counter() - begun
-    plan = json.loads((folder / "report.json").read_text())["plan"]
+    encoded = json.loads((folder / "report.json").read_text())
     _infer("decompress", str(paths["small"]), "-o", str(paths["large"]), "--codec", "ffv1", *common)
     decoding = json.loads((folder / "report.json").read_text())
     point = {"scene": scene, "codec": codec, "crf": crf}
-    ours = {"tasks": plan["tasks"], "decoded_per_second": decoding["frames_per_second"]}
+    size = f"{encoded['track']['width']}x{encoded['track']['height']}"
+    ours = {"size": size, "tasks": encoded["plan"]["tasks"], "decoded_per_second": decoding["frames_per_second"]}
     rows = []
     for method, coded, shown in (("plain", "plain", "plain"), ("ours", "small", "large")):
         size, figures = paths[coded].stat().st_size, quality(paths[shown], source)
@@ -153,7 +156,7 @@ def delta_rates(points: list[dict]) -> list[dict]:
     for scene, codec in dict.fromkeys((point["scene"], point["codec"]) for point in points):
         mine = [point for point in points if (point["scene"], point["codec"]) == (scene, codec)]
         curves = {name: sorted((p for p in mine if p["method"] == name), key=_rate) for name in ("plain", "ours")}
-        if len(curves["ours"]) == len(CRFS[codec]):
+        if len(curves["ours"]) >= 4:
             row = {"scene": scene, "codec": codec}
             for score in SCORES:
                 columns = [[p[key] for p in curves[name]] for name in curves for key in ("bytes", score)]

@@ -1,5 +1,6 @@
 """A small clip with sound, compressed once for all tests."""
 
+import contextlib
 import dataclasses
 from fractions import Fraction
 
@@ -8,6 +9,10 @@ import numpy as np
 import pytest
 
 from vdiff_jax import media, sample
+from vdiff_jax.clock import Clock
+from vdiff_jax.compress.codec import CODECS, check_source
+from vdiff_jax.compress.original import open_original
+from vdiff_jax.compress.tracks import Encoder, Wanted
 from vdiff_jax.media.pixels import Frame, PixelFormat
 
 COUNT, HEIGHT, WIDTH = 14, 66, 98
@@ -42,3 +47,18 @@ def source(tmp_path_factory):
         for n, pts in enumerate(PTS):
             writer.write(Frame(planes(n), pts, 512))
     return path
+
+
+@contextlib.contextmanager
+def encoder_of(path, folder, *, crf: float, vmaf: float | None = None):
+    """The encoder of a file, whose tracks lie in a folder as long as it is open."""
+    original, codec = open_original(str(path), 25), CODECS["h264"]
+    wanted = Wanted(codec=codec, preset=None, crf=crf, bitrate=None, vmaf=vmaf, adapt="none", weights="base")
+    with contextlib.ExitStack() as stack:
+        stored = check_source(original.info, codec, None)
+        yield Encoder(original, stored, wanted, folder / "out.mkv", Clock(), lambda count: None, stack)
+
+
+@pytest.fixture
+def encoding():
+    return encoder_of

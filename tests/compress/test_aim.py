@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from vdiff_jax import infer, media
-from vdiff_jax.compress import aim, compress, decompress
+from vdiff_jax.compress import aim, decompress
 from vdiff_jax.compress.codec import CODECS
+from vdiff_jax.compress.meter import Meter
 from vdiff_jax.errors import OptionError
+from vdiff_jax.weights import load
 
 
 def falling(crf: float) -> float:
@@ -63,39 +65,39 @@ def test_what_comes_out_has_the_vmaf_that_was_asked_for(aimed, source):
     assert report["vmaf"]["target"] == 80
     assert report["vmaf"]["sampled_frames"] == len(frames[0])  # so few that the samples are the whole
     assert reached == pytest.approx(report["vmaf"]["expected"], abs=0.02)
-    assert 80 <= reached <= 85  # a clip this small may end well above
+    assert reached >= 80
+
+
+def test_no_coarser_crf_comes_up_to_it(aimed, source, tmp_path, encoding):
+    """A clip this small may end well above: a tenth of a crf is worth up to 4 points of VMAF."""
+    report = json.loads((aimed / "report.json").read_text())
+    assert "deblock" not in report["plan"]["tasks"]  # so that samples alone, without the network, tell the same
+    crf, shape = float(report["crf"]), (report["track"]["height"], report["track"]["width"])
+    with encoding(source, tmp_path, crf=crf, vmaf=80.0) as encoder:
+        meter = Meter(encoder, load("base"), media.Vmaf())
+        assert meter.trial(crf, shape).vmaf == pytest.approx(report["vmaf"]["expected"], abs=0.01)
+        assert report["vmaf"]["expected"] <= 80.5 or meter.trial(round(crf + 0.1, 2), shape).vmaf < 80
 
 
 def test_what_lowers_vmaf_is_left_out(aimed):
     report = json.loads((aimed / "report.json").read_text())
     assert report["vmaf"]["expected"] >= report["vmaf"]["track"]
-    assert (report["vmaf"]["expected"] > report["vmaf"]["track"]) == (report["plan"]["tasks"] != [])
+    assert (report["vmaf"]["expected"] > report["vmaf"]["track"]) == ("spread" in report["plan"]["tasks"])
 
 
-def test_more_takes_more_bytes(aimed, source, tmp_path):
+def test_more_takes_more_bytes(aimed, source, tmp_path, encoding):
     less = json.loads((aimed / "report.json").read_text())
-    more = compress(source, tmp_path / "small.mkv", target_vmaf=90, adapt="none", weights="base")
-    assert more["vmaf"]["expected"] >= 90
-    assert more["bytes"]["track"] > less["bytes"]["track"]
+    with encoding(source, tmp_path, crf=23.0, vmaf=90.0) as encoder:
+        meter = Meter(encoder, load("base"), media.Vmaf())
+        found = aim.search(CODECS["h264"], 90.0, lambda crf: meter.trial(crf, encoder.shape).vmaf, 36.0)
+        more = meter.trial(found, encoder.shape)
+    assert more.vmaf >= 90
+    assert more.size > less["bytes"]["track"]
 
 
-def test_samples_alone_are_near_to_those_of_a_track(source):
+def test_samples_alone_are_near_to_those_of_a_track(source, tmp_path, encoding):
     """They are the same where the samples are the whole."""
-    from contextlib import ExitStack
-    from pathlib import Path
-
-    from vdiff_jax.clock import Clock
-    from vdiff_jax.compress.codec import check_source
-    from vdiff_jax.compress.original import open_original
-    from vdiff_jax.compress.tracks import Encoder, Wanted
-
-    original = open_original(str(source), 25)
-    codec = CODECS["h264"]
-    wanted = Wanted(codec=codec, preset=None, crf=30.0, bitrate=None, vmaf=None, adapt="none", weights="base")
-    with ExitStack() as stack:
-        target = Path(source).with_name("out.mkv")
-        stored = check_source(original.info, codec, None)
-        encoder = Encoder(original, stored, wanted, target, Clock(), lambda count: None, stack)
+    with encoding(source, tmp_path, crf=30.0) as encoder:
         pieces, size = encoder.trial(30.0)
         track = encoder.encode(30.0)
         whole = encoder.pieces(track)

@@ -60,6 +60,7 @@ def test_the_round_trip_keeps_count_size_times_and_sound(compressed, source):
 def test_any_player_plays_the_track_alone(compressed, source):
     with av.open(str(compressed / "small.mkv")) as container:
         assert container.streams.video[0].codec_context.name == "h264"
+        assert container.streams.video[0].average_rate == 24
         assert len(list(container.decode(video=0))) == len(frames_of(source))
 
 

@@ -16,7 +16,8 @@ RECIPES = [
     Recipe(size=(270, 480)),
     Recipe(size=(1, 70_000), stamps=STAMPS),
     Recipe(size=(270, 480), diffusion=DIFFUSION),
-    Recipe(size=(2160, 3840), stamps=STAMPS, diffusion=DIFFUSION, network=NETWORK),
+    Recipe(size=(271, 480), track=(136, 240)),
+    Recipe(size=(2160, 3840), track=(1080, 1920), stamps=STAMPS, diffusion=DIFFUSION, network=NETWORK),
 ]
 
 
@@ -46,7 +47,7 @@ def test_every_flipped_bit_is_seen(recipe):
 
 
 def test_every_length_short_of_all_is_seen():
-    packed = RECIPES[3].pack()
+    packed = RECIPES[-1].pack()
     for length in range(len(packed)):
         with pytest.raises(AttachmentError):
             unpack(packed[:length])
@@ -66,3 +67,9 @@ def test_a_newer_version_is_named():
 def test_nonsense_with_a_good_checksum_is_named(body):
     with pytest.raises(AttachmentError, match="no sense"):
         unpack(signed(bytes([VERSION]) + body))
+
+
+@pytest.mark.parametrize("track", [(54, 480), (272, 480), (0, 0)])
+def test_a_track_that_no_encoder_makes_is_refused(track):
+    with pytest.raises(AttachmentError, match="makes no sense: a track of"):
+        unpack(Recipe(size=(270, 480), track=track).pack())

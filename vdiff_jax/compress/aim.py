@@ -4,20 +4,22 @@ Samples that are encoded alone, and mended by diffusion alone, tell the crf; the
 own samples, with all that the decoder does, tell how far that was from the truth.
 """
 
-import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from vdiff_jax.clock import Clock
+from vdiff_jax.compress.choice import Choice
 from vdiff_jax.compress.codec import Codec
-from vdiff_jax.compress.decision import Decision, decide, decide_roughly
+from vdiff_jax.compress.decision import Decision, decide
+from vdiff_jax.compress.meter import Meter, Trial
+from vdiff_jax.compress.quality import Quality, better
+from vdiff_jax.compress.resolution import Shape
 from vdiff_jax.compress.tracks import Encoder, Track
 from vdiff_jax.errors import OptionError
 from vdiff_jax.media import Vmaf
-from vdiff_jax.media.pixels import Frame
 from vdiff_jax.weights import Weights
 
 log = logging.getLogger(__name__)
@@ -28,23 +30,16 @@ _TRIES = 12
 _TRACKS = 3
 
 
-class Quality(NamedTuple):
-    """Mean VMAF of the samples: of what `decompress` gives, of the track alone, over so many frames."""
-
-    expected: float
-    track: float
-    frames: int
-
-    def as_report(self) -> dict[str, float | int]:
-        return {"expected": round(self.expected, 2), "track": round(self.track, 2), "sampled_frames": self.frames}
-
-
 class Aimed(NamedTuple):
-    """A track, what the decoder is to do with it, and its quality where that was asked for."""
+    """The choice of a track, what the decoder is to do with it, and its quality where that was asked for."""
 
-    track: Track
+    choice: Choice
     decision: Decision
     quality: Quality | None = None
+
+    @property
+    def track(self) -> Track:
+        return self.choice.track
 
 
 def reach(encoder: Encoder, network: Weights, clock: Clock, vmaf: Vmaf) -> Aimed:
@@ -54,22 +49,21 @@ def reach(encoder: Encoder, network: Weights, clock: Clock, vmaf: Vmaf) -> Aimed
       OptionError: no crf comes up to it.
     """
     codec, target = encoder.wanted.codec, encoder.wanted.vmaf
-
-    @functools.cache
-    def sampled(crf: float) -> float:
-        with clock.stage("search"):
-            return better(decide_roughly(encoder, crf, network), vmaf)[1].expected
-
+    meter = Meter(encoder, network, vmaf)
+    with clock.stage("choose"):
+        trials = smallest(meter, codec, target, encoder.shape)
+    best = min(trials, key=lambda trial: trial.size)
     tried: list[Aimed] = []
     missed = 0.0
     for _ in range(_TRACKS):
-        crf = search(codec, target, lambda crf, missed=missed: sampled(crf) + missed)
+        with clock.stage("choose"):
+            crf = search(codec, target, lambda crf, missed=missed: meter.trial(crf, best.shape).vmaf + missed, best.crf)
         if any(crf == aimed.track.crf for aimed in tried):
             break
-        track = encoder.encode(crf)
+        track = encoder.encode(crf, best.shape)
         with clock.stage("adapt"):
-            tried.append(Aimed(track, *better(decide(encoder, track, network), vmaf)))
-        missed = tried[-1].quality.expected - sampled(crf)
+            tried.append(Aimed(Choice(track, trials), *better(decide(encoder, track, network), vmaf)))
+        missed = tried[-1].quality.expected - meter.trial(crf, best.shape).vmaf
         if 0 <= tried[-1].quality.expected - target <= _CLOSE:
             break
     reached = [aimed for aimed in tried if aimed.quality.expected >= target]
@@ -80,13 +74,29 @@ def reach(encoder: Encoder, network: Weights, clock: Clock, vmaf: Vmaf) -> Aimed
     return best
 
 
-def search(codec: Codec, target: float, quality: Callable[[float], float]) -> float:
+def smallest(meter: Meter, codec: Codec, target: float, shape: Shape) -> list[Trial]:
+    """The samples that reach a VMAF in the fewest bytes: in the source's shape, then in smaller ones that take fewer.
+
+    Raises:
+      OptionError: the source's shape can't.
+    """
+    trials = [meter.trial(search(codec, target, lambda crf: meter.trial(crf, shape).vmaf), shape)]
+    for small in meter.shapes():
+        alike = meter.as_many_bytes(trials[0], small)
+        if alike.vmaf > target and alike.size <= trials[0].size:
+            crf = search(codec, target, lambda crf, small=small: meter.trial(crf, small).vmaf, alike.crf)
+            trials.append(meter.trial(crf, small))
+    return trials
+
+
+def search(codec: Codec, target: float, quality: Callable[[float], float], begin: float | None = None) -> float:
     """A crf whose quality is the target or a little more.
 
     Args:
-      codec: tells where to begin and how far crf goes.
+      codec: tells how far crf goes.
       target: the quality.
       quality: of a crf; it falls as crf rises.
+      begin: the crf that is tried first; the codec's usual one by default.
 
     Raises:
       OptionError: not even crf 1 comes up to it.
@@ -94,7 +104,7 @@ def search(codec: Codec, target: float, quality: Callable[[float], float]) -> fl
     step = 1.0 if codec.name == "av1" else 0.1
     good: tuple[float, float] | None = None
     bad: tuple[float, float] | None = None
-    crf = codec.crf
+    crf = codec.crf if begin is None else begin
     for _ in range(_TRIES):
         found = quality(crf)
         if found >= target:
@@ -118,25 +128,3 @@ def search(codec: Codec, target: float, quality: Callable[[float], float]) -> fl
             crf = float(np.clip(crf + (codec.octave if bad is None else -codec.octave), 1, codec.coarsest))
         crf = round(crf, 2)
     return good[0]
-
-
-def better(decision: Decision, vmaf: Vmaf) -> tuple[Decision, Quality]:
-    """What was decided, by PSNR, or the plain track where that has the higher VMAF; and the samples' quality."""
-    pieces = decision.rehearsal.pieces
-    count = sum(len(piece.source[piece.measured]) for piece in pieces)
-    track = _mean(decision, [piece.decoded for piece in pieces], vmaf)
-    if decision.recipe.diffusion is None:
-        return decision, Quality(track, track, count)
-    expected = _mean(decision, decision.rehearsal.shown(decision.recipe), vmaf)
-    if expected < track:
-        return decision.plain(), Quality(track, track, count)
-    return decision, Quality(expected, track, count)
-
-
-def _mean(decision: Decision, shown: Sequence[Sequence[Frame]], vmaf: Vmaf) -> float:
-    """All pieces in a row: a cut between two is a frame's, whose motion is the lesser of its two differences."""
-    pieces = decision.rehearsal.pieces
-    truth = [frame for piece in pieces for frame in piece.source]
-    scores = vmaf([frame for piece in shown for frame in piece], truth, decision.rehearsal.pixels)
-    ends = np.cumsum([len(piece.source) for piece in pieces])[:-1]
-    return float(np.mean(np.concatenate([s[piece.measured] for s, piece in zip(np.split(scores, ends), pieces)])))

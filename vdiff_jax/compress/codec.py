@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import math
 
 from vdiff_jax.errors import FormatError, OptionError, OutputError
 from vdiff_jax.media import VideoInfo
@@ -37,6 +38,12 @@ class Codec:
         """The encoder's options; SVT-AV1 takes whole crfs alone."""
         shown = f"{crf:.0f}" if self.name == "av1" else f"{crf:.2f}"
         return {"crf": shown, "preset": preset or self.preset}
+
+    def coarser(self, crf: float, octaves: float) -> float:
+        """The crf at which the rate is so many octaves lower, about, or a little lower than that; negative: higher."""
+        step = 1.0 if self.name == "av1" else 0.1
+        found = math.ceil((crf + self.octave * octaves) / step + 1e-6) * step
+        return round(float(min(max(found, 1), self.coarsest)), 2)
 
 
 CODECS = {

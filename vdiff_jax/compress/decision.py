@@ -9,8 +9,9 @@ import numpy as np
 
 from vdiff_jax.compress.adapt import STEPS, Fit, Worth, fit, measure
 from vdiff_jax.compress.decoder import plan_of, sigma_of
-from vdiff_jax.compress.recipe import Network, Recipe, Stamps
+from vdiff_jax.compress.recipe import Network, Recipe
 from vdiff_jax.compress.rehearsal import Rehearsal
+from vdiff_jax.compress.resolution import Shape
 from vdiff_jax.compress.samples import Piece
 from vdiff_jax.compress.tracks import Encoder, Track
 from vdiff_jax.media.quantisers import scale_of
@@ -35,7 +36,7 @@ class Decision(NamedTuple):
     @property
     def attachment(self) -> bytes | None:
         """The recipe's bytes; None where it says nothing."""
-        return None if self.recipe.stamps is None and self.recipe.diffusion is None else self.recipe.pack()
+        return None if self.recipe.empty else self.recipe.pack()
 
     def plain(self) -> "Decision":
         """The track as it is instead."""
@@ -45,27 +46,28 @@ class Decision(NamedTuple):
 
 def decide(encoder: Encoder, track: Track, network: Weights) -> Decision:
     """What is best for a track."""
-    pieces = encoder.pieces(track)
-    return _decide(
-        encoder, pieces, track.size, network, stamps=encoder.stamps(track), steps=STEPS[encoder.wanted.adapt]
-    )
+    recipe = Recipe(size=encoder.shape, track=_other(encoder, track.shape), stamps=encoder.stamps(track))
+    return _decide(encoder, encoder.pieces(track), track.size, network, recipe, steps=STEPS[encoder.wanted.adapt])
 
 
-def decide_roughly(encoder: Encoder, crf: float, network: Weights) -> Decision:
-    """What diffusion alone does for samples that are encoded alone."""
-    pieces, size = encoder.trial(crf)
-    return _decide(encoder, pieces, size, network, stamps=None, steps=None)
+def decide_roughly(encoder: Encoder, pieces: Sequence[Piece], size: int, network: Weights, shape: Shape) -> Decision:
+    """What diffusion alone does for samples of a track of this shape and so many bytes."""
+    recipe = Recipe(size=encoder.shape, track=_other(encoder, shape))
+    return _decide(encoder, pieces, size, network, recipe, steps=None)
+
+
+def _other(encoder: Encoder, shape: Shape) -> Shape | None:
+    return None if shape == encoder.shape else shape
 
 
 def _decide(
-    encoder: Encoder, pieces: Sequence[Piece], size: int, network: Weights, *, stamps: Stamps | None, steps: int | None
+    encoder: Encoder, pieces: Sequence[Piece], size: int, network: Weights, recipe: Recipe, *, steps: int | None
 ) -> Decision:
     """Without steps, the network is left out."""
     wanted, stored = encoder.wanted, encoder.stored
     codec = wanted.codec.name if scale_of(wanted.codec.name) is not None else None
     told = measure(pieces, stored.pixels, codec)
     named = Network(weights=Path(wanted.weights).stem, digest=identity(wanted.weights), error=told.relative)
-    recipe = Recipe(size=(stored.height, stored.width), stamps=stamps)
     trial = dataclasses.replace(recipe, network=named)
     plan = plan_of(trial, dataclasses.replace(stored, codec=wanted.codec.name))
     rehearsal = Rehearsal(network, plan, pieces, sigma_of(told.absolute, stored.pixels))

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from vdiff_jax import media
 from vdiff_jax.clock import Clock
 from vdiff_jax.compress.recipe import OCTAVE, Diffusion, Network, Recipe, Stamps, unpack
+from vdiff_jax.compress.resolution import in_shape, resized
 from vdiff_jax.compress.spread import OPERATORS, STEP, Spread, spread
 from vdiff_jax.compress.update import apply
 from vdiff_jax.errors import AttachmentError, WeightsError
@@ -54,7 +55,8 @@ def plan_of(recipe: Recipe, info: media.VideoInfo) -> Decoding:
     """What the network does with a track, or nothing."""
     network = recipe.network
     octaves = np.array(network.error if network else (0, 0, 0), np.float32) / OCTAVE
-    tasks = () if network is None else ("deblock",)
+    tasks = () if recipe.track is None else ("enlarge",)
+    tasks += () if network is None else ("deblock",)
     tasks += () if recipe.diffusion is None else ("spread",)
     return Decoding(
         tasks=tasks,
@@ -80,8 +82,8 @@ def find_recipe(source: str | Path, size: tuple[int, int]) -> Recipe:
         if data is None:
             raise AttachmentError("there is no attachment of vdiff_jax's")
         recipe = unpack(data)
-        if recipe.size != size:
-            raise AttachmentError(f"the attachment is of another track, of height and width {recipe.size}")
+        if recipe.shape != size:
+            raise AttachmentError(f"the attachment is of another track, of height and width {recipe.shape}")
         return recipe
     except AttachmentError as error:
         log.warning("%s: %s: decoded as the plain video that it is", source, error)
@@ -139,13 +141,14 @@ def decompress(
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(media.open_reader(source))
         recipe = find_recipe(source, (reader.info.height, reader.info.width))
-        info = timed(reader.info, recipe.stamps)
+        info = timed(in_shape(reader.info, recipe.size), recipe.stamps)
         plan = plan_of(recipe, info)
         keep = Pictures(info)
         if target is not None:
             sound = {"codec": codec, "options": options, "copy_from": source}
             keep = stack.enter_context(media.open_writer(target, info, **sound))
-        frames = restamped(clock.timed("read", reader), recipe.stamps)
+        frames = resized(clock.timed("read", reader), info.pixels, recipe.size)
+        frames = restamped(frames, recipe.stamps)
         restored, restorer = decoded(recipe, plan, info, frames, clock, stack, weights)
         count = 0
         for frame in restored:

@@ -12,11 +12,13 @@ from vdiff_jax import media
 from vdiff_jax.clock import Clock
 from vdiff_jax.compress.adapt import STEPS
 from vdiff_jax.compress.aim import Aimed, reach
+from vdiff_jax.compress.choice import choose
 from vdiff_jax.compress.codec import check_source, choose_codec
 from vdiff_jax.compress.decision import decide
+from vdiff_jax.compress.meter import Meter
 from vdiff_jax.compress.original import open_original
 from vdiff_jax.compress.tracks import Encoder, Wanted
-from vdiff_jax.errors import OptionError, OutputError
+from vdiff_jax.errors import MissingError, OptionError, OutputError
 from vdiff_jax.media.target import PendingFile
 from vdiff_jax.weights import Weights, load, shipped
 
@@ -108,26 +110,41 @@ def _check(target, source, crf, bitrate, vmaf, adapt) -> None:
 
 
 def _made(encoder: Encoder, network: Weights, clock: Clock) -> Aimed:
-    """The track of the quality or the rate that was asked for."""
+    """The track of the quality or the rate that was asked for, or a smaller one that is better."""
     track = encoder.track()
+    try:
+        vmaf = media.Vmaf()
+    except MissingError:
+        vmaf = None
+    with clock.stage("choose"):
+        choice = choose(encoder, Meter(encoder, network, vmaf), track)
     with clock.stage("adapt"):
-        return Aimed(track, decide(encoder, track, network))
+        return Aimed(choice, decide(encoder, choice.track, network))
 
 
 _WHY = {
-    (False, False): "nothing gains more than its attachment takes: the plain codec",
+    (False, False): "nothing gains more than its attachment takes",
     (True, False): "diffusion gains more than its attachment takes, the network no more than that",
     (True, True): "diffusion and the network gain more than their attachment takes",
 }
-_PLAIN = "nothing raises both PSNR, by more than its attachment takes, and VMAF: the plain codec"
+_PLAIN = "nothing raises both PSNR, by more than its attachment takes, and VMAF"
+
+
+def _why(encoder: Encoder, aimed: Aimed) -> str:
+    """What was decided, in words."""
+    diffusion, network = aimed.decision.recipe.diffusion is not None, aimed.decision.recipe.network is not None
+    why = _PLAIN if aimed.quality is not None and not diffusion else _WHY[diffusion, network]
+    if aimed.track.shape != encoder.shape:
+        return f"a smaller picture is better in as many bytes; {why}"
+    return why if diffusion else f"{why}: the plain codec"
 
 
 def _report(clock: Clock, encoder: Encoder, aimed: Aimed, size: int) -> dict[str, Any]:
     wanted, info = encoder.wanted, encoder.original.info
     track, decision = aimed.track, aimed.decision
     made = decision.made
-    plain_for_vmaf = aimed.quality is not None and made.diffusion is None
-    tasks = [("deblock", made.network), ("spread", made.diffusion)]
+    smaller = None if track.shape == encoder.shape else track
+    tasks = [("enlarge", smaller), ("deblock", made.network), ("spread", made.diffusion)]
     return {
         **clock.measures(len(track.times), info.width, info.height),
         "codec": wanted.codec.name,
@@ -135,6 +152,7 @@ def _report(clock: Clock, encoder: Encoder, aimed: Aimed, size: int) -> dict[str
         **wanted.options(track.crf),
         "bytes": {"track": track.size, "attachment": len(decision.attachment or b""), "file": size},
         "bits_per_second": round(track.rate),
+        "track": aimed.choice.as_report(),
         **({} if aimed.quality is None else {"vmaf": {"target": wanted.vmaf, **aimed.quality.as_report()}}),
         "plan": {
             "tasks": [task for task, part in tasks if part is not None],
@@ -144,6 +162,6 @@ def _report(clock: Clock, encoder: Encoder, aimed: Aimed, size: int) -> dict[str
             "expected_gain_db": {
                 channel: round(float(gain), 4) for channel, gain in zip(("y", "cb", "cr"), made.gained)
             },
-            "why": _PLAIN if plain_for_vmaf else _WHY[made.diffusion is not None, made.network is not None],
+            "why": _why(encoder, aimed),
         },
     }

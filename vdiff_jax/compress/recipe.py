@@ -18,6 +18,8 @@ OCTAVE = 8
 """Steps in which an error doubles."""
 _CHECK = 4
 _LONGEST = 10_000_000
+_LARGEST = 4
+"""By how much a side of the track is enlarged, at most."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,20 +81,32 @@ class Recipe:
 
     Attributes:
       size: the source's height and width.
+      track: those of the track; None where they are the same.
       stamps: None where milliseconds are exact.
       diffusion: None for what is shown as it is decoded.
       network: None where diffusion goes without.
     """
 
     size: tuple[int, int]
+    track: tuple[int, int] | None = None
     stamps: Stamps | None = None
     diffusion: Diffusion | None = None
     network: Network | None = None
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the track."""
+        return self.track or self.size
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.track is None and self.stamps is None and self.diffusion is None
+
     def pack(self) -> bytes:
         """As bytes."""
         out = _Writer()
-        parts = (self.stamps, self.diffusion, self.network)
+        parts = (self.stamps, self.diffusion, self.network, self.track)
         out.integers(sum(1 << bit for bit, part in enumerate(parts) if part is not None), *self.size)
         if self.stamps is not None:
             _write_stamps(out, self.stamps)
@@ -104,6 +118,8 @@ class Recipe:
             out.block(self.network.digest)
             out.signed(*self.network.error)
             out.block(self.network.update)
+        if self.track is not None:
+            out.integers(*self.track)
         body = bytes([VERSION]) + out.data
         return body[:1] + zlib.crc32(body).to_bytes(_CHECK, "big") + body[1:]
 
@@ -126,7 +142,7 @@ def unpack(data: bytes) -> Recipe:
 
 def _read(data: "_Reader") -> Recipe:
     parts, height, width = data.integers(3)
-    if parts > 7:
+    if parts > 15:
         raise ValueError(f"it has parts {parts}")
     stamps = _read_stamps(data) if parts & 1 else None
     diffusion = network = None
@@ -140,7 +156,10 @@ def _read(data: "_Reader") -> Recipe:
             error=tuple(data.signed(3)),
             update=data.block(),
         )
-    return Recipe(size=(height, width), stamps=stamps, diffusion=diffusion, network=network)
+    track = tuple(data.integers(2)) if parts & 8 else None
+    if track and not all(0 < small <= large <= _LARGEST * small for small, large in zip(track, (height, width))):
+        raise ValueError(f"a track of {track} for a video of {(height, width)}")
+    return Recipe(size=(height, width), track=track, stamps=stamps, diffusion=diffusion, network=network)
 
 
 def _write_stamps(out: "_Writer", stamps: Stamps) -> None:

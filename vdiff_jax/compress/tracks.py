@@ -15,6 +15,7 @@ from vdiff_jax.clock import Clock
 from vdiff_jax.compress.codec import Codec
 from vdiff_jax.compress.original import Original, converted, stamps_of
 from vdiff_jax.compress.recipe import Stamps
+from vdiff_jax.compress.resolution import Shape, in_shape, resized
 from vdiff_jax.compress.samples import Piece, cut, windows
 from vdiff_jax.errors import OptionError
 from vdiff_jax.media.pixels import Frame
@@ -22,6 +23,7 @@ from vdiff_jax.media.pixels import Frame
 _CLOSE = (0.94, 1.01)
 """A rate within these shares of the one asked for is taken."""
 _TRIES = 6
+_AGAIN = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,10 +53,20 @@ class Wanted:
 
 
 class Track(NamedTuple):
-    """An encoded track: its file, its crf, its size in bytes, the frames' times and its length in seconds."""
+    """An encoded track.
+
+    Attributes:
+      path: its file.
+      crf: its quality.
+      shape: height and width.
+      size: bytes.
+      times: each frame's pts and duration.
+      seconds: its length.
+    """
 
     path: Path
     crf: float
+    shape: Shape
     size: int
     times: list[tuple[int, int | None]]
     seconds: float
@@ -75,14 +87,24 @@ class Encoder:
         self.lead = media.run_in(original.path, original.info)
         self._target, self._clock, self._progress, self._stack = target, clock, progress, stack
         self._count: int | None = None
+        self.shape = original.info.height, original.info.width
 
     def track(self) -> Track:
-        """The track of the quality or the rate that was asked for.
+        """The track of the quality or the rate that was asked for, in the source's size.
 
         Raises:
           OptionError: no crf comes down to the bitrate.
         """
         return self.encode(self.wanted.crf) if self.wanted.bitrate is None else self._search(self.wanted.crf)
+
+    def smaller(self, track: Track, crf: float, shape: Shape) -> Track:
+        """A track of another shape that takes no more bytes than one, or hardly more; `crf` is near to its quality."""
+        for _ in range(_AGAIN):
+            found = self.encode(crf, shape)
+            if found.size <= track.size:
+                break
+            crf = self.wanted.codec.coarser(crf, np.log2(found.size / track.size))
+        return found
 
     def _search(self, crf: float) -> Track:
         """The rate falls with crf: by about a half for each octave, until two crfs lie around the rate."""
@@ -108,39 +130,41 @@ class Encoder:
         under = [track for track in tracks if track.rate <= rate * _CLOSE[1]]
         return max(under, key=lambda track: track.rate) if under else min(tracks, key=lambda track: track.rate)
 
-    def encode(self, crf: float) -> Track:
-        """The track of a quality."""
-        path = self._target.with_name(f".{self._target.stem}.{id(self)}.{crf:.2f}.part.mp4")
+    def encode(self, crf: float, shape: Shape | None = None) -> Track:
+        """The track of a quality, in the source's size or another."""
+        shape = shape or self.shape
+        path = self._target.with_name(f".{self._target.stem}.{id(self)}.{crf:.2f}.{shape[0]}x{shape[1]}.part.mp4")
         self._stack.callback(path.unlink, missing_ok=True)
-        info, times = self.original.info, []
+        info, times = in_shape(self.original.info, shape), []
         codec, options = self.wanted.codec, self.wanted.options(crf)
         writer = media.open_writer(path, info, codec=codec.encoder, options=options)
         with self._clock.stage("encode"), self.original.frames() as frames, writer:
-            for frame in frames:
+            for frame in resized(frames, info.pixels, shape):
                 writer.write(frame)
                 times.append((frame.pts, frame.duration))
                 self._progress(len(times))
         self._count = len(times)
         last = times[-1][1] or round(1 / (info.rate * info.time_base))
         seconds = float((times[-1][0] + last - times[0][0]) * info.time_base)
-        return Track(path, crf, media.video_bytes(path), times, seconds)
+        return Track(path, crf, shape, media.video_bytes(path), times, seconds)
 
     def pieces(self, track: Track) -> list[Piece]:
-        """Samples of the source beside those of the track."""
+        """Samples of the source beside those of the track, in the source's size."""
         windows = [window for window, _ in self._windows]
         with media.open_reader(track.path) as reader:
             return self._beside(cut(iter(reader), windows))
 
-    def trial(self, crf: float) -> tuple[list[Piece], int]:
+    def trial(self, crf: float, shape: Shape | None = None) -> tuple[list[Piece], int]:
         """Samples of the source beside the same encoded alone, and the bytes that the whole track would take, about."""
-        info = dataclasses.replace(self.stored, start=Fraction(0), stop=None, run_in=Fraction(0))
+        shape = shape or self.shape
+        info = dataclasses.replace(in_shape(self.stored, shape), start=Fraction(0), stop=None, run_in=Fraction(0))
         decoded, size = [], 0
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "piece.mp4"
             for frames in self._source:
                 options = self.wanted.options(crf)
                 with media.open_writer(path, info, codec=self.wanted.codec.encoder, options=options) as writer:
-                    for frame in frames:
+                    for frame in resized(frames, info.pixels, shape):
                         writer.write(dataclasses.replace(frame, pts=frame.pts - frames[0].pts))
                 size += media.video_bytes(path)
                 with media.open_reader(path) as reader:
@@ -148,8 +172,14 @@ class Encoder:
         share = sum(map(len, self._source)) / self._frames
         return self._beside(decoded), round(size / share)
 
+    def uncoded(self, shape: Shape) -> list[Piece]:
+        """Samples of the source beside what is left of them in another size."""
+        pixels = self.stored.pixels
+        return self._beside([list(resized(frames, pixels, shape)) for frames in self._source])
+
     def _beside(self, decoded: Sequence[list[Frame]]) -> list[Piece]:
-        return [Piece(s, d, measured) for s, d, (_, measured) in zip(self._source, decoded, self._windows)]
+        shown = [list(resized(frames, self.stored.pixels, self.shape)) for frames in decoded]
+        return [Piece(s, d, measured) for s, d, (_, measured) in zip(self._source, shown, self._windows)]
 
     @property
     def _frames(self) -> int:

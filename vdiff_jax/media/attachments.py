@@ -69,6 +69,7 @@ def _join(video: str, target: str, attachment: bytes | None, info: VideoInfo, co
         output = stack.enter_context(av.open(f"file:{target}", "w", format="matroska"))
         kept = choose_stream(source, video)
         stream = output.add_stream_from_template(kept, opaque=True)  # its decoder's name may be no encoder's
+        stream.codec_context.framerate = info.rate  # so that only frames of another duration are told theirs
         tracks = None
         if copy_from is not None:
             later = dataclasses.replace(info, start=info.start - Fraction(lead, 1000))
