@@ -79,6 +79,16 @@ def test_the_order_of_the_inputs_changes_the_report_not_the_picture(rig, stitche
     np.testing.assert_allclose(gain[1], [0.8, 0.85, 0.95], rtol=0.01)
 
 
+def test_cameras_of_different_rates_are_put_together_at_the_first_ones(rig, stitched):
+    made = stitch([rig.clips[0], rig.clips[1][::2]], layout="panorama", rates=[RATE, RATE / 2])
+    assert made.rate == RATE
+    assert len(made.clip) == len(stitched.clip)
+    second = made.report["inputs"][1]
+    assert second["offset_seconds"] == pytest.approx(4 / RATE, abs=0.5 / RATE)
+    assert second["missing_frames"] == 0
+    np.testing.assert_allclose(second["gain_rgb"], 1 / np.array([0.8, 0.85, 0.95]), rtol=0.01)
+
+
 def test_crop_leaves_only_what_is_always_seen_and_fill_leaves_no_gap(rig, stitched, known):
     def made(count, **options):
         clips = [clip[:count] for clip in rig.clips]
