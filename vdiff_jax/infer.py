@@ -205,6 +205,9 @@ def _stitch(options: argparse.Namespace) -> int:
             progress=progress,
             **keywords,
         )
+    if options.layout == "auto" and not options.quiet:
+        plan = stitched.report["plan"]
+        print(f"{plan['layout']}: {plan['why']}", file=sys.stderr)
     return _finish(options, stitched.report)
 
 

@@ -83,6 +83,23 @@ def test_turning_cameras_give_their_focal_length():
     assert found.focal == pytest.approx(focal, rel=0.01)
 
 
+def test_a_long_lens_hides_neither_its_focal_length_nor_the_far_corners():
+    """Focal length and angle can hardly be told apart there: what the picture moves by can."""
+    focal, size = 4000.0, (320, 240)
+    inner = adjustment.intrinsic(focal, size)
+    turn = cv2.Rodrigues(np.deg2rad(np.array([0.32, 3.2, 0.5])))[0]
+    across = inner @ turn.T @ np.linalg.inv(inner)
+    rng = np.random.default_rng(1)
+    points = rng.uniform([230, 0], [319, 239], (200, 2))
+    others = project(across, points) + rng.normal(0, 0.1, points.shape)
+    pair = Matches(first=0, second=1, points=points, others=others, homography=across, candidates=200)
+    start = adjustment.chain([pair], 0, 2)
+    found, focals, _ = adjustment.adjust_rotations(start, [pair], 0, [size] * 2)
+    np.testing.assert_allclose(focals, focal, rtol=0.15)
+    apart = project(found[1], corners(*size)) - project(np.linalg.inv(across), corners(*size))
+    assert np.linalg.norm(apart, axis=1).max() < 0.5
+
+
 def test_json_gives_the_same_rig_back(rig, tmp_path):
     found = calibration.calibrate([list(clip[:1]) for clip in rig.clips], NAMES)
     found = dataclasses.replace(found, offsets=np.array([0, 0.16]), gains=np.array([[1, 1, 1], [1.25, 1.2, 1.1]]))

@@ -11,8 +11,20 @@ RATE = 20.0
 
 
 @pytest.fixture(scope="module")
-def stitched(rig):
-    return stitch(rig.clips, layout="panorama", rates=[RATE, RATE])
+def saved(tmp_path_factory):
+    """Where `stitched` leaves its calibration."""
+    return tmp_path_factory.mktemp("rig") / "rig.json"
+
+
+@pytest.fixture(scope="module")
+def stitched(rig, saved):
+    return stitch(rig.clips, layout="panorama", rates=[RATE, RATE], calibration=saved)
+
+
+@pytest.fixture
+def known(stitched, saved):
+    """The calibration, for tests of what comes after it."""
+    return saved
 
 
 def _truth(rig, report, frame, size):
@@ -49,15 +61,15 @@ def test_a_static_rig_never_jumps_and_is_the_same_every_time(rig, stitched):
     np.testing.assert_array_equal(again.clip, stitched.clip)
 
 
-def test_a_saved_calibration_gives_the_same_frames(rig, stitched, tmp_path):
-    path = tmp_path / "rig.json"
-    first = stitch(rig.clips, layout="panorama", rates=[RATE, RATE], calibration=path)
-    assert path.exists()
-    second = stitch([clip[:8] for clip in rig.clips], layout="panorama", rates=[RATE, RATE], calibration=path)
-    difference = np.abs(second.clip[0].astype(int) - first.clip[0])
+def test_a_saved_calibration_gives_the_same_frames(rig, stitched, known):
+    text = known.read_text()
+    second = stitch([clip[:8] for clip in rig.clips], layout="panorama", rates=[RATE, RATE], calibration=known)
+    difference = np.abs(second.clip[0].astype(int) - stitched.clip[0])
     assert np.percentile(difference, 99) <= 3
+    assert second.report["inputs"] == [{**entry, "missing_frames": 0} for entry in stitched.report["inputs"]]
+    assert known.read_text() == text
     with pytest.raises(StitchError, match="same order"):
-        stitch([clip[:, 20:] for clip in rig.clips], layout="panorama", calibration=path)
+        stitch([clip[:, 20:] for clip in rig.clips], layout="panorama", calibration=known)
 
 
 def test_the_order_of_the_inputs_changes_the_report_not_the_picture(rig, stitched):
@@ -67,12 +79,26 @@ def test_the_order_of_the_inputs_changes_the_report_not_the_picture(rig, stitche
     np.testing.assert_allclose(gain[1], [0.8, 0.85, 0.95], rtol=0.01)
 
 
-def test_crop_leaves_only_what_is_always_seen_and_fill_leaves_no_gap(rig, stitched):
-    cropped = stitch([clip[:6] for clip in rig.clips], layout="panorama", rates=[RATE, RATE], crop=True).clip
+def test_cameras_of_different_rates_are_put_together_at_the_first_ones(rig, stitched):
+    made = stitch([rig.clips[0], rig.clips[1][::2]], layout="panorama", rates=[RATE, RATE / 2])
+    assert made.rate == RATE
+    assert len(made.clip) == len(stitched.clip)
+    second = made.report["inputs"][1]
+    assert second["offset_seconds"] == pytest.approx(4 / RATE, abs=0.5 / RATE)
+    assert second["missing_frames"] == 0
+    np.testing.assert_allclose(second["gain_rgb"], 1 / np.array([0.8, 0.85, 0.95]), rtol=0.01)
+
+
+def test_crop_leaves_only_what_is_always_seen_and_fill_leaves_no_gap(rig, stitched, known):
+    def made(count, **options):
+        clips = [clip[:count] for clip in rig.clips]
+        return stitch(clips, layout="panorama", rates=[RATE, RATE], calibration=known, **options).clip
+
+    cropped = made(6, crop=True)
     assert cropped.shape[1] % 2 == cropped.shape[2] % 2 == 0
     assert cropped.shape[1] < stitched.clip.shape[1]
     assert cropped.min(axis=(0, 3)).min() > 0
-    filled = stitch([clip[:6] for clip in rig.clips], layout="panorama", rates=[RATE, RATE], fill=True).clip
+    filled = made(6, fill=True)
     assert filled.max(axis=-1).min() > 10
 
     def red(clip, mask):
@@ -80,7 +106,7 @@ def test_crop_leaves_only_what_is_always_seen_and_fill_leaves_no_gap(rig, stitch
         assert set(np.unique(mask)) == {0, 1}
         return np.ones_like(clip) * [1, 0, 0]
 
-    painted = stitch([clip[:2] for clip in rig.clips], layout="panorama", rates=[RATE, RATE], fill=red).clip
+    painted = made(6, fill=red)
     assert (painted[0, 0, 0] == [255, 0, 0]).all()
 
 
@@ -159,8 +185,8 @@ def test_something_that_passes_and_covers_the_whole_overlap(rig, wide, cameras):
     assert _psnr(made.clip[7], truth, seen) > 30
 
 
-def test_lengths_that_differ_a_little_end_together(rig):
-    made = stitch([rig.clips[0], rig.clips[1][:-1]], layout="panorama", rates=[RATE, RATE])
+def test_lengths_that_differ_a_little_end_together(rig, known):
+    made = stitch([rig.clips[0], rig.clips[1][:-1]], layout="panorama", rates=[RATE, RATE], calibration=known)
     assert (made.clip[-1].max(axis=-1) > 0).mean() == pytest.approx((made.clip[0].max(axis=-1) > 0).mean(), abs=0.01)
 
 
@@ -182,7 +208,7 @@ def test_inputs_that_make_no_panorama_are_refused(rig):
         stitch(rig.clips, layout="mosaic")
 
 
-def test_memory_does_not_grow_with_length(rig):
+def test_memory_does_not_grow_with_length(rig, known):
     """Frames are taken from the cameras no faster than they are composed."""
     taken = [0]
 
@@ -195,7 +221,7 @@ def test_memory_does_not_grow_with_length(rig):
                 yield index / RATE, frame
 
     sources = [Counting(), open_sources(rig.clips, [RATE, RATE])[1]]
-    made = panorama.Panorama(sources, panorama.Options())
+    made = panorama.Panorama(sources, panorama.Options(calibration=known))
     taken[0] = 0
     frames = made.frames()
     for _ in range(5):

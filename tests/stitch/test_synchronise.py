@@ -23,6 +23,23 @@ def test_the_offset_is_found_within_a_tenth_of_a_frame(rate, other, offset):
     assert found.seconds == pytest.approx(offset, abs=0.1 / rate)
 
 
+@pytest.mark.parametrize("seed", [0, 2, 4])
+def test_what_changes_slowly_does_not_blur_when_it_was(seed):
+    """Most of what changes is slow, and seen a little differently by each camera; something quick is in both."""
+    rng = np.random.default_rng(seed)
+    times, offset, cells = np.arange(28) / 25, rng.uniform(-0.2, 0.2), 12
+    shared = 20 * rng.normal(size=(2, cells))
+    rates, phases = rng.uniform(20, 45, (5, cells)), rng.uniform(0, 6.28, (5, cells))
+
+    def seen(at):
+        slow = np.stack([at, at**2], axis=1) @ (shared + 4 * rng.normal(size=(2, cells)))
+        quick = 0.3 * np.sin(at[:, None, None] * rates + phases).sum(axis=1)
+        return slow + quick + rng.normal(0, 0.1, slow.shape)
+
+    found = find_offset(seen(times), times, seen(times + offset), times)
+    assert found.seconds == pytest.approx(offset, abs=0.15 / 25)
+
+
 def test_nothing_in_common_is_not_believed():
     rng = np.random.default_rng(0)
     times = np.arange(100) / 25

@@ -16,6 +16,7 @@ _SHORTEST, _LONGEST = 20.0, 1e6  # focal lengths, pixels: views without depth or
 _MOST = 4000  # matches that all pairs contribute
 _STEP = 1e-6  # of a parameter, for derivatives
 _STEPS, _STUCK = 50, 1e9  # the most steps of a descent, and the damping at which it is given up
+_ENOUGH = 1e-7  # of the cost, the least that a step must gain: a focal length may go to infinity
 
 Unpack = Callable[[np.ndarray], np.ndarray]
 """Parameters to homographies, n 3 3."""
@@ -102,16 +103,18 @@ def adjust_rotations(
     focal = first_focal(homographies, reference, sizes, thinned)
     inner = np.stack([intrinsic(focal * max(size) / max(sizes[reference]), size) for size in sizes])
     turns = nearest_rotations(np.linalg.inv(inner[reference]) @ homographies @ inner)
-    first = Rotation.from_matrix(turns).as_rotvec()
+    first = Rotation.from_matrix(turns).as_rotvec() * [focal, focal, 1.0]
+    others = np.arange(count) != reference
 
     def unpack(parameters: np.ndarray) -> np.ndarray:
         focals = np.exp(np.clip(parameters[:count], np.log(_SHORTEST), np.log(_LONGEST)))
         rotations = np.zeros((count, 3))
-        rotations[np.arange(count) != reference] = parameters[count:].reshape(-1, 3)
+        # What a yaw or pitch moves the picture by, not its angle, which would have to change with the focal length.
+        rotations[others] = parameters[count:].reshape(-1, 3) / [focals[reference], focals[reference], 1.0]
         inner = np.stack([intrinsic(value, size) for value, size in zip(focals, sizes)])
         return inner[reference] @ Rotation.from_rotvec(rotations).as_matrix() @ np.linalg.inv(inner)
 
-    start = np.concatenate([np.log(inner[:, 0, 0]), np.delete(first, reference, axis=0).ravel()])
+    start = np.concatenate([np.log(inner[:, 0, 0]), first[others].ravel()])
     solution, rms = _solve(unpack, start, thinned)
     result = unpack(solution)
     focals = np.exp(np.clip(solution[:count], np.log(_SHORTEST), np.log(_LONGEST)))
@@ -211,7 +214,7 @@ def _descend(
                 damping = max(0.1 * damping, 1e-9)
                 break
             damping *= 10
-        if before - cost < 1e-9 * before:
+        if before - cost < _ENOUGH * before:
             break
     return found
 

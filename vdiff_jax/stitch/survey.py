@@ -1,5 +1,6 @@
 """Getting to know a rig before anything is drawn: when each camera started, how they stand, how bright they are."""
 
+import contextlib
 import dataclasses
 import itertools
 import logging
@@ -27,8 +28,7 @@ _DENSE = 300  # frames of each camera that are compared in time
 _CELLS = 6000
 _ROUNDS = 3
 _NEAR = 0.5  # pixels by which geometry may change without the offsets being looked for again
-_SEARCHED = 4.0  # seconds in which moments are looked for that share features
-_STEP = 0.1  # seconds between these
+_SEARCHES = ((4.0, 0.1), (1.5, 0.0))  # seconds in which moments that share features are looked for, and between them
 
 
 def survey(sources: Sequence[Source], *, steadied: bool = False) -> tuple[Calibration, np.ndarray, list[list[RGB]]]:
@@ -76,11 +76,14 @@ def _meet(sources: Sequence[Source]) -> _Known:
     try:
         return _at(sources, np.zeros(len(sources)))
     except OverlapError:
-        # Nothing but movers in common, or a rig on the move: its geometry shows only at the same moments.
-        offsets = _offsets_from_features(sources)
-        if not offsets.any():
-            raise
-        return _at(sources, offsets)
+        # Nothing but movers in common, or a rig on the move: its geometry shows only at the same moments; in a thin
+        # overlap or a quick pan, only at the very same ones.
+        for searched, apart in _SEARCHES:
+            offsets = _offsets_from_features(sources, searched, apart)
+            if offsets.any():
+                with contextlib.suppress(OverlapError):
+                    return _at(sources, offsets)
+        raise
 
 
 def _at(sources: Sequence[Source], offsets: np.ndarray) -> _Known:
@@ -215,23 +218,30 @@ def _offsets_from_overlap(sources: Sequence[Source], calibration: Calibration) -
     return np.where(np.abs(offsets) < 0.1 / max(source.rate for source in sources), 0.0, offsets)
 
 
-def _offsets_from_features(sources: Sequence[Source]) -> np.ndarray:
-    """Each start on the first input's clock: the shift in time at which most features agree on one geometry."""
+def _offsets_from_features(sources: Sequence[Source], searched: float, apart: float) -> np.ndarray:
+    """Each start on the first input's clock: the shift in time at which most features agree on one geometry.
+
+    Args:
+      sources: the cameras.
+      searched: seconds of each that are looked at.
+      apart: seconds between the moments; frame by frame where frames are farther apart.
+    """
+    step = max(apart, 1 / min(source.rate for source in sources))
     moments = []
     for source in sources:
-        every = max(1, round(source.rate * _STEP))
-        frames = itertools.islice(source.frames(), 0, int(_SEARCHED * source.rate), every)
+        every = max(1, round(source.rate * step))
+        frames = itertools.islice(source.frames(), 0, int(searched * source.rate), every)
         moments.append([(time, detect(_small(frame))) for time, frame in frames])
     found = {
-        pair: best_shift(moments[pair[0]], moments[pair[1]], step=_STEP)
+        pair: best_shift(moments[pair[0]], moments[pair[1]], step=step)
         for pair in itertools.combinations(range(len(sources)), 2)
     }
     return _spread(found, len(sources))
 
 
 def _small(frame: RGB) -> RGB:
-    """A frame of at most 320 pixels: enough to count what matches."""
-    scale = min(1.0, 320 / max(frame.shape))
+    """A frame of at most 640 pixels: enough to count what matches."""
+    scale = min(1.0, 640 / max(frame.shape))
     return cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 

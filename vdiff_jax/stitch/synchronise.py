@@ -61,18 +61,40 @@ def find_offset(
     # A longer common stretch makes the same correlation less likely by chance, so ties go to the smaller offset.
     far = np.abs(tried - tried[best]) > 3 * interval
     margin = scores[best] - (scores[far].max() if far.any() else -1.0)
-    return Offset(seconds=_peak(tried, scores, best), agreement=float(scores[best]), margin=float(margin))
+    ways = [
+        _exactly(one, one_times, other, other_times, float(tried[best]), float(interval))
+        for (one, one_times), (other, other_times) in (
+            ((first, first_times), (second, second_times)),
+            (_change(first, first_times), _change(second, second_times)),
+        )
+    ]
+    return Offset(seconds=min(ways, key=lambda way: way[1])[0], agreement=float(scores[best]), margin=float(margin))
 
 
-def _peak(tried: np.ndarray, scores: np.ndarray, best: int) -> float:
-    """The top of the parabola through a maximum and its neighbours one frame away."""
+def _change(signal: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a signal changes by from frame to frame, and when."""
+    return np.diff(signal, axis=0) / np.diff(times)[:, None], 0.5 * (times[1:] + times[:-1])
+
+
+def _exactly(
+    first: np.ndarray, first_times: np.ndarray, second: np.ndarray, second_times: np.ndarray, near: float, frame: float
+) -> tuple[float, float]:
+    """The offset within a frame of `near` where two signals agree best, and its variance but for a factor.
+
+    The offset is the top of the parabola through the best one and its neighbours a frame away. The less is left
+    unexplained and the sharper the top, the more exact it is (Knapp and Carter, The Generalized Correlation Method for
+    Estimation of Time Delay, 1976).
+    """
     reach = round(1 / _STEP)
-    if not reach <= best < len(tried) - reach:
-        return float(tried[best])
+    tried = near + frame * np.arange(-2 * reach, 2 * reach + 1) * _STEP
+    scores = np.array([_agreement(first, first_times, second, second_times, offset) for offset in tried])
+    best = reach + int(scores[reach:-reach].argmax())
     left, middle, right = scores[[best - reach, best, best + reach]]
-    bend = left - 2 * middle + right
-    shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
-    return float(tried[best] + np.clip(shift, -0.5, 0.5) * reach * (tried[1] - tried[0]))
+    bend = 2 * middle - left - right
+    if min(middle, bend) <= 1e-6:
+        return near, np.inf
+    shift = np.clip(0.5 * (right - left) / bend, -0.5, 0.5)
+    return float(tried[best] + shift * frame), float((1 - middle**2) / (middle * bend))
 
 
 def _agreement(
@@ -83,14 +105,14 @@ def _agreement(
     common = (first_times >= moved[0]) & (first_times <= moved[-1])
     if common.sum() < 4:
         return -1.0
-    times = first_times[common]
     one = first[common]
-    position = np.interp(times, moved, np.arange(len(moved)))
+    position = np.interp(first_times[common], moved, np.arange(len(moved)))
     low = np.minimum(position.astype(int), len(moved) - 2)
     share = (position - low)[:, None]
-    other = second[low] * (1 - share) + second[low + 1] * share
-    one, other = one - one.mean(axis=0), other - other.mean(axis=0)
-    power = np.sqrt((one**2).sum() * (other**2).sum())
+    one, before, after = (each - each.mean(axis=0) for each in (one, second[low], second[low + 1]))
+    other = before * (1 - share) + after * share
+    # The power of frames, not of their mixture: halfway noise is halved, and offsets would seem to lie there.
+    power = np.sqrt((one**2).sum() * (before**2 * (1 - share) + after**2 * share).sum())
     return float((one * other).sum() / power) if power > 1e-9 else -1.0
 
 
