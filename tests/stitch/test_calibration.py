@@ -171,6 +171,22 @@ def test_a_faint_noisy_scene_is_looked_at_again(wide, cameras):
     assert np.median(np.linalg.norm(apart, axis=1)) < 0.5
 
 
+def test_where_features_say_too_little_the_pictures_go_on_from_what_is_known(rig):
+    """A geometry that is two pixels off, and not a match."""
+    views = [list(rig.clips[0][4:20:6]), list(rig.clips[1][0:16:6])]
+    truth = np.linalg.solve(rig.homographies[0], np.stack(rig.homographies))
+    wrong = truth.copy()
+    wrong[1, :2, 2] += [1.5, -1.2]
+    matches = [Matches(first=0, second=1, points=np.array([[200.0, 100]]), others=np.array([[20.0, 100]]),
+                       homography=np.linalg.inv(truth[1]), candidates=1)]  # fmt: skip
+    near = dataclasses.replace(calibration.from_matches(matches, ((300, 216),) * 2), homographies=wrong[None])
+    unknown = [features.unknown(0, 1)]
+    found = calibration.refined(near, unknown, views)
+    assert np.median(_corner_error(rig, found, (300, 216))) < 0.15 < np.median(_corner_error(rig, near, (300, 216)))
+    flat = [[np.full_like(frame, 90) for frame in view] for view in views]
+    assert calibration.refined(near, unknown, flat) is near
+
+
 def test_implausible_homographies_are_refused():
     points = np.array([[10.0, 10], [200, 20], [150, 180]])
     assert features.plausible(np.eye(3) * -2, points)

@@ -133,7 +133,10 @@ def calibrate(
 def refined(
     calibration: Calibration, matches: list[Matches], views: Sequence[Sequence[UInt8[np.ndarray, "_h _w 3"]]]
 ) -> Calibration:
-    """The rig once more, by what the pictures say of the matches: of still cameras, what they always see."""
+    """The rig once more, by what the pictures say of the matches: of still cameras, what they always see.
+
+    Where they say too little of pairs without matches to join all cameras, the calibration is returned as it is.
+    """
     still = [background(view) for view in views]
     for _ in range(_ROUNDS):
         homographies = calibration.homographies[0]
@@ -144,6 +147,9 @@ def refined(
             if still[one] is not None and still[other] is not None:
                 moments = [(still[one], still[other])]
             exact.append(refine(pair, np.linalg.solve(homographies[other], homographies[one]), moments))
+        exact = [pair for pair in exact if len(pair.points)]
+        if not connected(exact, len(views)):
+            return calibration
         calibration = from_matches(exact, calibration.sizes)
     return calibration
 

@@ -33,6 +33,12 @@ class Matches:
     candidates: int
 
 
+def unknown(first: int, second: int) -> Matches:
+    """A pair of which only the pictures can tell."""
+    none = np.zeros((0, 2))
+    return Matches(first=first, second=second, points=none, others=none, homography=np.eye(3), candidates=0)
+
+
 def detect(frame: UInt8[np.ndarray, "h w 3"], *, eager: bool = False) -> Features:
     """SIFT features of an RGB frame, at most 3,000.
 

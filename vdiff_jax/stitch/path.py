@@ -11,7 +11,7 @@ from scipy.ndimage import correlate1d
 
 from vdiff_jax.stitch import adjustment
 from vdiff_jax.stitch.calibration import Calibration, all_pairs, connected
-from vdiff_jax.stitch.features import Features, Matches, corners, detect, project
+from vdiff_jax.stitch.features import Features, corners, detect, project, unknown
 from vdiff_jax.stitch.refinement import refine
 from vdiff_jax.stitch.source import RGB, Follower, Source
 
@@ -132,7 +132,7 @@ def _at_moment(
     if connected(found, count):
         guess = adjustment.adjust(adjustment.chain(found, reference, count), found, reference, size)[0]
     else:
-        found = [_unknown(*pair["inputs"]) for pair in calibration.pairs]
+        found = [unknown(*pair["inputs"]) for pair in calibration.pairs]
     exact = [
         refine(
             pair, np.linalg.solve(guess[pair.second], guess[pair.first]), [(frames[pair.first], frames[pair.second])]
@@ -141,9 +141,3 @@ def _at_moment(
     ]
     exact = [pair for pair in exact if len(pair.points)]
     return adjustment.adjust(guess, exact, reference, size)[0] if connected(exact, count) else None
-
-
-def _unknown(first: int, second: int) -> Matches:
-    """A pair of which only the pictures can tell."""
-    none = np.zeros((0, 2))
-    return Matches(first=first, second=second, points=none, others=none, homography=np.eye(3), candidates=0)

@@ -12,8 +12,8 @@ import numpy as np
 from vdiff_jax.errors import OverlapError, StitchError
 from vdiff_jax.postprocess import exposure
 from vdiff_jax.stitch import path
-from vdiff_jax.stitch.calibration import Calibration, calibrate, detect_all
-from vdiff_jax.stitch.features import Features, corners, detect, project
+from vdiff_jax.stitch.calibration import Calibration, calibrate, detect_all, refined
+from vdiff_jax.stitch.features import Features, corners, detect, project, unknown
 from vdiff_jax.stitch.projection import plan
 from vdiff_jax.stitch.reduction import Reduction
 from vdiff_jax.stitch.refinement import background
@@ -108,8 +108,10 @@ def _synchronised(sources: Sequence[Source], known: _Known) -> _Known:
         try:
             known = _at(sources, offsets)
         except StitchError:
+            # Features say too little there; where the cameras are is known roughly, and the pictures say the rest.
             times, views = samples(sources, offsets)
-            moved = dataclasses.replace(before, offsets=offsets - offsets[0])
+            matches = [unknown(*pair["inputs"]) for pair in before.pairs]
+            moved = dataclasses.replace(refined(before, matches, views), offsets=offsets - offsets[0])
             return _Known(calibration=moved, times=times, views=views, features=detect_all(views))
         if _apart(before, known.calibration) < _NEAR:
             break
