@@ -11,9 +11,10 @@ from vdiff_jax.compress.choice import choose
 from vdiff_jax.compress.decision import decide_roughly
 from vdiff_jax.compress.meter import Meter
 from vdiff_jax.compress.quality import luma_psnr
-from vdiff_jax.compress.resolution import cubic, in_shape, resized, smaller_shapes
+from vdiff_jax.compress.resolution import in_shape, resized, smaller_shapes
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.resample import resample
+from vdiff_jax.preprocess.resizing import cubic
 from vdiff_jax.weights import load
 
 YUV = PixelFormat(kind="yuv", subsampling=(2, 2), bits=10, matrix="bt709")

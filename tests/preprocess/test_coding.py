@@ -63,6 +63,21 @@ def test_a_codec_that_tells_no_quantisers_leaves_an_error_all_the_same():
     assert found > 0 or "av1" not in codecs()
 
 
+@pytest.mark.parametrize("share", [4 / 5, 1 / 2])
+def test_what_was_coded_in_a_smaller_size_lies_where_it_was_without_its_detail(share):
+    clip = texture(frames=2)[:, :96, :90]
+    seed = next(n for n in range(9) if coded(np.random.default_rng(n), clip, share=share).codec == "mpeg2video")
+    shown = coded(np.random.default_rng(seed), clip, share=share).clip[..., 0]
+    truth = rgb_to_stored(clip)[..., 0]
+    assert shown.shape == truth.shape
+    moved = [
+        np.mean((shown[:, 2:-2, 2:-2] - np.roll(truth, step, axis=(1, 2))[:, 2:-2, 2:-2]) ** 2) for step in (-1, 0, 1)
+    ]
+    assert moved[1] < min(moved[0], moved[2])
+    fine = [np.square(np.diff(luma[:, 4:-4, 4:-4], n=2, axis=2)).mean() for luma in (shown, truth)]
+    assert fine[0] < 0.5 * fine[1]
+
+
 CODED_SHORTLY = """
 import hashlib, numpy as np
 from vdiff_jax.corruption.coding import coded

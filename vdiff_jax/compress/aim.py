@@ -16,10 +16,10 @@ from vdiff_jax.compress.codec import Codec
 from vdiff_jax.compress.decision import Decision, decide
 from vdiff_jax.compress.meter import Meter, Trial
 from vdiff_jax.compress.quality import Quality, better
-from vdiff_jax.compress.resolution import Shape
 from vdiff_jax.compress.tracks import Encoder, Track
 from vdiff_jax.errors import OptionError
 from vdiff_jax.media import Vmaf
+from vdiff_jax.preprocess.resizing import Shape
 from vdiff_jax.weights import Weights
 
 log = logging.getLogger(__name__)

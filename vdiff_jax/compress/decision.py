@@ -11,10 +11,10 @@ from vdiff_jax.compress.adapt import STEPS, Fit, Worth, fit, measure
 from vdiff_jax.compress.decoder import plan_of, sigma_of
 from vdiff_jax.compress.recipe import Network, Recipe
 from vdiff_jax.compress.rehearsal import Rehearsal
-from vdiff_jax.compress.resolution import Shape
 from vdiff_jax.compress.samples import Piece
 from vdiff_jax.compress.tracks import Encoder, Track
 from vdiff_jax.media.quantisers import scale_of
+from vdiff_jax.preprocess.resizing import Shape
 from vdiff_jax.weights import Weights, identity
 
 _SEED = 0

@@ -20,7 +20,7 @@ from vdiff_jax.compress.original import open_original
 from vdiff_jax.compress.tracks import Encoder, Wanted
 from vdiff_jax.errors import MissingError, OptionError, OutputError
 from vdiff_jax.media.target import PendingFile
-from vdiff_jax.weights import Weights, load, shipped
+from vdiff_jax.weights import Weights, for_task, load, shipped
 
 
 def compress(
@@ -63,7 +63,7 @@ def compress(
     crf = None if crf is None else float(crf)
     chosen = choose_codec(codec, preset, crf)
     vmaf = None if target_vmaf is None else media.Vmaf()
-    weights = str(weights or default_weights())
+    weights = for_task(str(weights or default_weights()), "deblock")
     wanted = Wanted(
         codec=chosen,
         preset=preset,

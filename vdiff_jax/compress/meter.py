@@ -7,11 +7,12 @@ import numpy as np
 
 from vdiff_jax.compress.decision import decide_roughly
 from vdiff_jax.compress.quality import better, luma_psnr
-from vdiff_jax.compress.resolution import Shape, smaller_shapes
+from vdiff_jax.compress.resolution import smaller_shapes
 from vdiff_jax.compress.samples import Piece
 from vdiff_jax.compress.tracks import Encoder, Track
 from vdiff_jax.errors import FormatError
 from vdiff_jax.media import Vmaf
+from vdiff_jax.preprocess.resizing import Shape
 from vdiff_jax.weights import Weights
 
 _GAIN = 0.1

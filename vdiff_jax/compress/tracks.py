@@ -15,10 +15,11 @@ from vdiff_jax.clock import Clock
 from vdiff_jax.compress.codec import Codec
 from vdiff_jax.compress.original import Original, converted, stamps_of
 from vdiff_jax.compress.recipe import Stamps
-from vdiff_jax.compress.resolution import Shape, in_shape, resized
+from vdiff_jax.compress.resolution import in_shape, resized
 from vdiff_jax.compress.samples import Piece, cut, windows
 from vdiff_jax.errors import OptionError
 from vdiff_jax.media.pixels import Frame
+from vdiff_jax.preprocess.resizing import Shape
 
 _CLOSE = (0.94, 1.01)
 """A rate within these shares of the one asked for is taken."""

@@ -1,5 +1,6 @@
 """What video codecs do to a clip: H.264, HEVC, AV1, VP9 and MPEG-2 at the rates that people use. On the host."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from jaxtyping import Float, UInt8
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.recode import codecs, recode
 from vdiff_jax.preprocess.colour import from_rgb
+from vdiff_jax.preprocess.resizing import resized_planes
 
 STORED = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
 _GRID = 16
@@ -34,22 +36,28 @@ class Coded(NamedTuple):
     quantisers: Float[np.ndarray, " t"]
 
 
-def coded(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Coded:
+def coded(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"], *, share: float = 1.0) -> Coded:
     """An R'G'B' clip in [0, 1] through a codec at random: any quality, place on the block grid and in the GOP.
 
-    Height and width are even.
+    Args:
+      rng: draws what is left to chance.
+      clip: of even height and width.
+      share: of its height and width in which it is coded, and from which it is enlarged again.
     """
     there = [codec for codec in _SHARES if codec in codecs()]
     shares = np.array([_SHARES[codec] for codec in there])
     codec = there[rng.choice(len(there), p=shares / shares.sum())]
     options = _SETTINGS[codec](rng)
     lead = int(rng.integers(0, min(_LEAD, len(clip) - 1) + 1))
-    top, left = (2 * int(n) + _missing(side) for n, side in zip(rng.integers(0, _GRID // 2, 2), clip.shape[1:3]))
+    top, left = (2 * int(n) + _missing(side, share) for n, side in zip(rng.integers(0, _GRID // 2, 2), clip.shape[1:3]))
     planes = [_shifted(planes_of_rgb(frame), top, left) for frame in (*clip[lead:0:-1], *clip)]
-    frames = [Frame(picture, number) for number, picture in enumerate(planes)]
+    whole = planes[0][0].shape
+    height, width = (2 * round(side * share / 2) for side in whole)
+    frames = [Frame(resized_planes(p, STORED, (height, width)), number) for number, p in enumerate(planes)]
     shown = recode(frames, STORED, codec, options).frames[lead:]
     quantisers = np.array([frame.quantiser for frame in shown], np.float32)
-    return Coded(np.stack([clip_of(frame.planes)[top:, left:] for frame in shown]), codec, quantisers)
+    pictures = [clip_of(resized_planes(frame.planes, STORED, whole))[top:, left:] for frame in shown]
+    return Coded(np.stack(pictures), codec, quantisers)
 
 
 def planes_of_rgb(frame: Float[np.ndarray, "h w 3"]) -> tuple[UInt8[np.ndarray, "..."], ...]:
@@ -72,9 +80,9 @@ def rgb_to_stored(clip: Float[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t h 
     return np.stack([clip_of(planes_of_rgb(frame)) for frame in clip])
 
 
-def _missing(side: int) -> int:
-    """By how many whole blocks of the grid a side falls short of the smallest picture."""
-    return _GRID * -(-max(0, _SMALLEST - side) // _GRID)
+def _missing(side: int, share: float) -> int:
+    """By how many whole blocks of the grid a side falls short of one whose share is the smallest picture."""
+    return _GRID * math.ceil(max(0, _SMALLEST / share - side) / _GRID)
 
 
 def _shifted(planes: tuple[np.ndarray, ...], top: int, left: int) -> tuple[np.ndarray, ...]:
