@@ -1,5 +1,9 @@
 """Examples: the same from the same number, of the right shape, with the motion that they were given."""
 
+import os
+import sys
+import threading
+
 import jax
 import numpy as np
 import pytest
@@ -63,6 +67,22 @@ def test_iterator_goes_on_where_it_was(examples):
     other = iter(batches(examples, DATA))
     other.set_state(state)
     np.testing.assert_array_equal(next(other).clip, expected.clip)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priorities of their own")
+def test_threads_that_prepare_batches_give_way_to_the_step(split):
+    def own():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    class Noted(Examples):
+        def __call__(self, index):
+            seen.append(own())
+            return super().__call__(index)
+
+    before, seen = own(), []
+    next(iter(batches(Noted(split, DATA, {"denoise": 1.0}, seed=3), DATA)))
+    assert set(seen) == {min(19, before + 10)}
+    assert own() == before
 
 
 def test_photographs_move_and_videos_are_cut_from_one_place(split):

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import NamedTuple
@@ -126,8 +128,23 @@ def batches(examples: Examples, data: Data, *, process: int = 0, processes: int 
 
     Its iterator's state counts batches: it fits any number of processes.
     """
-    own = grain.MapDataset.range(2**40)[process::processes].map(examples).batch(data.batch // processes, batch_fn=stack)
+    numbers = grain.MapDataset.range(2**40)[process::processes]
+    own = numbers.map(lambda number: _aside(examples, number)).batch(data.batch // processes, batch_fn=stack)
     return own.to_iter_dataset(grain.ReadOptions(num_threads=data.threads, prefetch_buffer_size=4))
+
+
+_thread = threading.local()
+_YIELD = 10
+"""By how much less pressing than the training step the threads that prepare batches are (`man 7 sched`, nice)."""
+
+
+def _aside(examples: Examples, number: int) -> Example:
+    """The example, made in a thread that gives way to the step, whose threads wait for the slowest of them."""
+    if sys.platform == "linux" and not hasattr(_thread, "gives_way"):
+        _thread.gives_way = True
+        own = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, own, min(19, os.getpriority(os.PRIO_PROCESS, own) + _YIELD))
+    return examples(number)
 
 
 def shapes(data: Data) -> Example:
