@@ -14,7 +14,6 @@ from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.pipeline import check_growth, repair_frames
 from vdiff_jax.pipeline import repair as repair_file
 from vdiff_jax.plan import make_plan
-from vdiff_jax.weights import for_task
 
 Reference = np.ndarray | Mapping[int, np.ndarray]
 
@@ -77,7 +76,6 @@ def repair(
     frames = [Frame(tuple(np.moveaxis(frame, -1, 0)), n) for n, frame in enumerate(clip)]
     masks = itertools.repeat(None) if mask is None else _masks(np.asarray(mask), clip.shape)
     check_growth(grow, masked=mask is not None)
-    weights = for_task(weights, task)
     wanted = {"scale": scale, "size": size and size[::-1], "force": force}
     wanted["references"] = _references(reference, clip.shape)
     plan = make_plan(task, frames[:24], pixels, masked=mask is not None, sigma=sigma, weights=weights, **wanted)

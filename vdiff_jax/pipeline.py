@@ -87,7 +87,6 @@ def repair(
     """
     media.check_target(target, [source])
     check_growth(grow, masked=mask is not None)
-    weights = for_task(weights, task)
     clock = Clock()
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(media.open_reader(source, start=start, stop=stop, deinterlace=deinterlace))
@@ -99,7 +98,7 @@ def repair(
             masks = _masks(mask, info, start, stack)
         wanted = {"scale": scale, "size": _stored(size, info), "force": force, "codec": info.codec}
         wanted["references"] = media.read_references(reference, info)
-        wanted["deblocks"] = "deblock" in trained_tasks(weights)
+        wanted["deblocks"] = "deblock" in trained_tasks(for_task(weights, "deblock"))
         plan = make_plan(task, first, info.pixels, masked=mask is not None, sigma=sigma, weights=weights, **wanted)
         log.info("%s: %s", " and ".join(plan.tasks) or "nothing to do", plan.why)
         lead = first[0].pts * info.time_base if slow is None else Fraction(0)

@@ -22,6 +22,7 @@ from vdiff_jax.tasks.denoise import STRONGEST
 from vdiff_jax.tasks.projection import FACTORS
 from vdiff_jax.tasks.superres import Enlargement
 from vdiff_jax.tasks.video import Job, SameSize
+from vdiff_jax.weights import for_task
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ def make_plan(
       pixels: what their planes mean.
       masked: a mask is given.
       sigma: the noise in 8-bit units as far as the caller knows it.
-      weights: the name of the weights.
+      weights: the name of the weights; the plan takes the set that was tuned for its one task, where there is one.
       scale: how many times larger superres is to make it.
       size: the height and width superres is to give it, instead.
       references: pictures of coloured frames, by the frame's number, for colorize.
@@ -181,9 +182,10 @@ def _plan_same_size(
     if sigma is None and task in ("auto", "deblock") and _rgb(channels, pixels) < CLEAN * 255:
         why, channels = f"{why}: clean enough to be left as it is", np.zeros(3, np.float32)
     why = "; ".join(part for part in (reason, why) if part)
+    tasks = holes + ((cleaning,) if channels.max() > 0 else ())
     return Plan(
-        tasks=holes + ((cleaning,) if channels.max() > 0 else ()),
-        weights=weights,
+        tasks=tasks,
+        weights=for_task(weights, cleaning) if tasks == (cleaning,) else weights,
         sigma=channels,
         sigma_rgb=_rgb(channels, pixels),
         why=why,
@@ -227,7 +229,12 @@ def _plan_superres(
     if target[0] > small[0] * factor:
         log.warning("%dx%d is more than %d times larger: the rest is interpolated", *target[::-1], factor)
     return Plan(
-        tasks=("superres",), weights=weights, sigma=channels, sigma_rgb=_rgb(channels, pixels), why=why, job=job
+        tasks=("superres",),
+        weights=for_task(weights, "superres"),
+        sigma=channels,
+        sigma_rgb=_rgb(channels, pixels),
+        why=why,
+        job=job,
     )
 
 

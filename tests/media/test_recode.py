@@ -1,5 +1,8 @@
 """A clip through a codec and back, and the quantisers that the stream tells."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 
@@ -84,3 +87,10 @@ def test_what_tells_none_has_none(make_clip):
 def test_coarser_streams_are_smaller(frames):
     fine, coarse = (recode(frames, PIXELS, "h264", QUALITY["h264"](q)).bytes for q in (12, 44))
     assert 0 < 2 * coarse < fine
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads are not scheduled so")
+@pytest.mark.parametrize("codec", codecs())
+def test_the_thread_is_no_more_pressing_than_it_was(frames, codec):
+    recode(frames, PIXELS, codec, QUALITY[codec](30))
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER

@@ -1,8 +1,10 @@
 """Which encoder writes a video, in which pixel format, with which options."""
 
+import contextlib
 import difflib
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -203,6 +205,19 @@ def _options(codec: str, pixels: PixelFormat, given: dict[str, str]) -> dict[str
         raise OptionError(f"{codec} has no preset {options['preset']}: it has {' '.join(PRESETS[codec])}")
     silence(codec, options)
     return options
+
+
+@contextlib.contextmanager
+def at_its_priority() -> Iterator[None]:
+    """Keeps SVT-AV1 from leaving the thread that calls it a real-time one, as which root's go before all others."""
+    if sys.platform != "linux":
+        yield
+        return
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
 
 
 def silence(codec: str, options: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import av
 
-from vdiff_jax.media.encoders import silence
+from vdiff_jax.media.encoders import at_its_priority, silence
 from vdiff_jax.media.pixels import Frame, PixelFormat, frame_of, planes_of
 from vdiff_jax.media.quantisers import EXPORT, frame_quantiser, scale_of, slice_quantisers
 
@@ -58,11 +58,12 @@ def recode(
     silence(ENCODERS[codec], options)
     encoder.options = options
     packets = []
-    for number, frame in enumerate(frames):
-        picture = frame_of(frame.planes, pixels)
-        picture.pts, picture.time_base = number, encoder.time_base
-        packets += encoder.encode(picture)
-    packets += encoder.encode(None)
+    with at_its_priority():
+        for number, frame in enumerate(frames):
+            picture = frame_of(frame.planes, pixels)
+            picture.pts, picture.time_base = number, encoder.time_base
+            packets += encoder.encode(picture)
+        packets += encoder.encode(None)
     size = sum(packet.size for packet in packets)
     decoder = av.CodecContext.create(_DECODERS.get(codec, codec), "r")
     decoder.thread_count = 1

@@ -3,7 +3,7 @@
 import functools
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from vdiff_jax.media.pixels import PixelFormat
 from vdiff_jax.preprocess.planes import chroma_scale, chroma_shift
@@ -24,20 +24,34 @@ def resized_planes(planes: tuple[np.ndarray, ...], pixels: PixelFormat, shape: S
             # Where chroma's corner lies on luma, before and after.
             corner = zip(chroma_shift(pixels), ratios, chroma_scale(pixels))
             shifts = tuple(s * (r - 1) / c for s, r, c in corner)
-        down, across = (cubic(*axis) for axis in zip(plane.shape, size, ratios, shifts))
-        samples = down @ plane.astype(np.float32) @ across.T
+        samples = plane.astype(np.float32)
+        for axis in zip(plane.shape, size, ratios, shifts):
+            samples = along_rows(samples, *cubic(*axis)).T
         made.append(np.clip(np.rint(samples), 0, pixels.peak).astype(pixels.dtype))
     return tuple(made)
 
 
+def along_rows(
+    plane: Float[np.ndarray, "old w"], places: Int[np.ndarray, "new k"], weights: Float[np.ndarray, "new k"]
+) -> Float[np.ndarray, "new w"]:
+    """Rows that are sums of others: tap by tap, which needs no threads, as a matmul's do."""
+    taps = zip(places.T, weights.T)
+    return functools.reduce(np.add, (plane[place] * weight[:, None] for place, weight in taps))
+
+
 @functools.lru_cache(maxsize=64)
-def cubic(old: int, new: int, ratio: float, shift: float) -> Float[np.ndarray, "new old"]:
+def cubic(
+    old: int, new: int, ratio: float, shift: float
+) -> tuple[Int[np.ndarray, "new k"], Float[np.ndarray, "new k"]]:
     """The antialiased bicubic filter (Keys, a = -0.5) along one axis, which goes on beyond its ends as it is there.
 
     Args:
       old, new: how many samples there are, and are made.
       ratio: new samples for an old one.
       shift: where the old grid begins in the new one, in new samples.
+
+    Returns:
+      Which samples each of the new ones is made of, and how much it takes of each.
     """
     wide = max(1.0, 1 / ratio)
     reach = int(np.ceil(2 * wide))
@@ -45,6 +59,5 @@ def cubic(old: int, new: int, ratio: float, shift: float) -> Float[np.ndarray, "
     taps = np.floor(centres)[:, None] + np.arange(-reach, reach + 1)
     x = np.abs(taps - centres[:, None]) / wide
     weights = np.where(x < 1, (1.5 * x - 2.5) * x * x + 1, np.where(x < 2, ((2.5 - 0.5 * x) * x - 4) * x + 2, 0))
-    matrix = np.zeros((new, old))
-    np.add.at(matrix, (np.arange(new)[:, None], np.clip(taps, 0, old - 1).astype(int)), weights)
-    return (matrix / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.clip(taps, 0, old - 1).astype(int), weights.astype(np.float32)
