@@ -106,6 +106,9 @@ class Run:
                 trace(step)
                 with jax.profiler.StepTraceAnnotation("train", step_num=step):
                     self.state, metrics = advance(self.state, sharding.split(next(self.iterator)))
+                    if jax.default_backend() == "cpu":
+                        # Steps that wait in a queue take part in each other's threads, and twice as long.
+                        jax.block_until_ready(metrics)
                 pending.append(metrics)
                 step += 1
                 progress.update()
