@@ -161,7 +161,7 @@ def test_every_byte_of_the_attachment_matters(plain, tmp_path):
 
 def with_network(**changes) -> bytes:
     """An attachment by which the network's result is taken as it is."""
-    network = Network(**{"weights": "base", "digest": identity("base"), **changes})
+    network = Network(**{"weights": "base-deblock", "digest": identity("base-deblock"), **changes})
     diffusion = Diffusion(error=(16, 16, 16), steps=((0,) * (OPERATORS - 1) + (STEP,)) * 3)
     return Recipe(size=(66, 98), diffusion=diffusion, network=network).pack()
 
@@ -178,7 +178,7 @@ def test_the_network_does_what_repair_does(plain, tmp_path):
 
 def test_other_weights_are_named(plain, tmp_path):
     path = attached(plain, tmp_path, with_network(digest=b"another1"))
-    with pytest.raises(WeightsError, match=r"compressed with weights base .*pass --weights"):
+    with pytest.raises(WeightsError, match=r"compressed with weights base-deblock .*pass --weights"):
         decompress(path, tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
 
