@@ -213,11 +213,12 @@ def at_its_priority() -> Iterator[None]:
     if sys.platform != "linux":
         yield
         return
-    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
         yield
     finally:
-        os.sched_setscheduler(0, *before)
+        if os.sched_getscheduler(0) != policy:
+            os.sched_setscheduler(0, policy, parameters)
 
 
 def silence(codec: str, options: dict[str, str]) -> None:
