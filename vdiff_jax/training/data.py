@@ -172,12 +172,12 @@ def _truth(clip: Float[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t h w 3"]:
 
 
 def _compiled(function: Callable) -> Callable:
-    """The function compiled, for one thread at a time."""
+    """The function compiled, for one thread at a time and one device: randomness that many can share costs more."""
     compiled = jax.jit(function)
     lock = threading.Lock()
 
     def run(*arguments):
-        with lock:
+        with lock, jax.threefry_partitionable(False):
             return compiled(*arguments)
 
     return run
