@@ -92,5 +92,6 @@ def test_coarser_streams_are_smaller(frames):
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads are not scheduled so")
 @pytest.mark.parametrize("codec", codecs())
 def test_the_thread_is_no_more_pressing_than_it_was(frames, codec):
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     recode(frames, PIXELS, codec, QUALITY[codec](30))
     assert os.sched_getscheduler(0) == os.SCHED_OTHER

@@ -522,6 +522,14 @@ def test_encoders_print_nothing(make_clip, tmp_path):
     assert shown.stdout + shown.stderr == b""
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads are not scheduled so")
+def test_av1_leaves_the_thread_as_pressing_as_it_was(make_clip, copy_through, tmp_path):
+    clip = make_clip(size=(128, 96))
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    copy_through(clip.path, tmp_path / "out.mkv", codec="libsvtav1")
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
 def test_the_last_frame_lasts_as_long_as_it_is_told_to(tmp_path, name):
     pixels = PixelFormat(kind="yuv", subsampling=(2, 2))
