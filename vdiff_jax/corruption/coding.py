@@ -14,6 +14,8 @@ from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.preprocess.resizing import resized_planes
 
 STORED = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
+_TO_PLANES = np.column_stack([from_rgb("bt601") * np.array([[219], [224], [224]]), [16, 128, 128]]).astype(np.float32)
+"""R'G'B' in [0, 1] to 8 bits of limited range, with the offset."""
 _GRID = 16
 """Codecs' blocks lie on a grid of at most this many pixels, or of a multiple of it."""
 _SMALLEST = 66
@@ -62,10 +64,9 @@ def coded(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"], *, share
 
 def planes_of_rgb(frame: Float[np.ndarray, "h w 3"]) -> tuple[UInt8[np.ndarray, "..."], ...]:
     """8-bit 4:2:0 planes of limited range."""
-    ycbcr = frame @ from_rgb("bt601").T
-    small = cv2.resize(ycbcr[..., 1:], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    luma, chroma = 16 + 219 * ycbcr[..., 0], 128 + 224 * small
-    return tuple(_round(plane) for plane in (luma, chroma[..., 0], chroma[..., 1]))
+    luma, *chroma = cv2.split(cv2.transform(frame, _TO_PLANES))
+    small = [cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for plane in chroma]
+    return tuple(_round(plane) for plane in (luma, *small))
 
 
 def clip_of(planes: tuple[UInt8[np.ndarray, "..."], ...]) -> Float[np.ndarray, "h w 3"]:

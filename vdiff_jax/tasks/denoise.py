@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from vdiff_jax.corruption.coding import coded
-from vdiff_jax.corruption.noise import camera_sigma, coloured, gaussian, grain_sigma, quantise, white
+from vdiff_jax.corruption.coding import coded, rgb_to_stored
+from vdiff_jax.corruption.noise import camera_sigma, coloured, grain_sigma, quantise, white
 from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.colour import from_rgb, noise_in_ycbcr, rgb_to_ycbcr
 from vdiff_jax.preprocess.grids import average, repeat
@@ -58,10 +58,9 @@ def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
 
 def corrupt_by_codec(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Observation:
     """Noise of sigma 0 to 40 under a codec, which keeps some of it; what is told is about the error that is left."""
-    key = jax.random.key(int(rng.integers(2**31)))
-    noisy = np.asarray(quantise(gaussian(key, jnp.asarray(clip), rng.uniform(0, 40 / 255))))
-    decoded = coded(rng, noisy).clip
-    error = np.sqrt(np.mean((decoded - np.asarray(rgb_to_ycbcr(jnp.asarray(clip)))) ** 2, axis=(0, 1, 2)))
+    noisy = clip + rng.uniform(0, 40 / 255) * rng.standard_normal(clip.shape, np.float32)
+    decoded = coded(rng, np.clip(noisy, 0, 1).astype(np.float32)).clip
+    error = np.sqrt(np.mean((decoded - rgb_to_stored(clip)) ** 2, axis=(0, 1, 2)))
     return observe(jnp.asarray(decoded), jnp.asarray(error * np.exp(0.1 * rng.normal()), jnp.float32))
 
 

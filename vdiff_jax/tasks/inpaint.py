@@ -44,10 +44,13 @@ def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
     ]
     mask = jax.lax.switch(jax.random.randint(kind_key, (), 0, len(makers)), makers, mask_key)
     sigma = 30 / 255 * jax.random.uniform(sigma_key) * jax.random.bernoulli(noisy_key, 0.33)
-    noisy = quantise(gaussian(noise_key, clip, sigma))
-    observation = observe(rgb_to_ycbcr(noisy), mask, sigma * noise_in_ycbcr(1.0))
-    brought = _brought(brought_key, observation, rgb_to_ycbcr(clip), rgb_to_ycbcr(noisy), mask)
-    return jax.lax.cond(jax.random.bernoulli(way_key, BROUGHT), lambda: brought, lambda: observation)
+    noisy = rgb_to_ycbcr(quantise(jax.lax.cond(sigma > 0, lambda: gaussian(noise_key, clip, sigma), lambda: clip)))
+    observation = observe(noisy, mask, sigma * noise_in_ycbcr(1.0))
+    return jax.lax.cond(
+        jax.random.bernoulli(way_key, BROUGHT),
+        lambda: _brought(brought_key, observation, rgb_to_ycbcr(clip), noisy, mask),
+        lambda: observation,
+    )
 
 
 def _brought(key: PRNGKeyArray, observation: Observation, truth: Array, noisy: Array, mask: Array) -> Observation:

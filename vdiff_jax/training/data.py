@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
+import cv2
 import grain
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,7 @@ from vdiff_jax.observation import VELOCITY_GRID, Observation
 from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.preprocess.motion import see, velocity
 from vdiff_jax.tasks import TASKS
+from vdiff_jax.tasks.task import Corrupt
 from vdiff_jax.training import balance
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.motion import clip_of_photo, clip_of_video, turned
@@ -52,7 +54,7 @@ class Examples:
         self._photos, self._shots = split.photos, long or split.videos
         self._names = list(tasks)
         self._shares = np.array(list(tasks.values())) / sum(tasks.values())
-        self._corrupt = {name: _compiled(TASKS[name].corrupt) for name in tasks if TASKS[name].corrupt}
+        self._corrupt = {name: _compiled(_keyed(TASKS[name].corrupt)) for name in tasks if TASKS[name].corrupt}
         self._stored = {name: _compiled(TASKS[name].stored) for name in tasks}
         of_photos = {name: n for name, n in data.balance.items() if name in ("brightness", "texture")}
         still = [balance.measure(photo[None]) if of_photos else {} for photo in split.photos]
@@ -84,7 +86,7 @@ class Examples:
         on_host, stored = rng.random(2)
         if task.corrupt_on_host is not None and on_host < task.share_on_host:
             return task.corrupt_on_host(rng, clip), subsampled(jnp.asarray(truth))
-        observation = self._corrupt[name](jax.random.fold_in(jax.random.key(self._seed), index), clip)
+        observation = self._corrupt[name](self._seed, index, clip)
         return self._stored[name](observation, truth) if stored < SUBSAMPLED else (observation, truth)
 
     def draw(self, index: int) -> Draw:
@@ -168,7 +170,13 @@ def stack(examples: list[Example]) -> Example:
 
 
 def _truth(clip: Float[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t h w 3"]:
-    return clip @ from_rgb("bt601").T + np.array([0, 0.5, 0.5], np.float32)
+    rows = cv2.transform(clip.reshape(len(clip), -1, 3), np.column_stack([from_rgb("bt601"), [0, 0.5, 0.5]]))
+    return rows.reshape(clip.shape)
+
+
+def _keyed(corrupt: Corrupt) -> Callable[[int, int, np.ndarray], Observation]:
+    """The corruption of example `index`, by the seed and it alone."""
+    return lambda seed, index, clip: corrupt(jax.random.fold_in(jax.random.key(seed), index), clip)
 
 
 def _compiled(function: Callable) -> Callable:
