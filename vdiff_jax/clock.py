@@ -37,13 +37,13 @@ class Clock:
                 return
             yield item
 
-    def report(
-        self, count: int, width: int, height: int, plan: Plan, restorer: Restorer | TwoWays | None
-    ) -> dict[str, Any]:
+    def report(self, count: int, width: int, height: int, plan: Plan, *restorers: Restorer | TwoWays) -> dict[str, Any]:
         """The report as JSON."""
-        compiling = restorer.compile_seconds if restorer else 0.0
-        more = restorer.report() if restorer else {}
-        return {**self.measures(count, width, height, compiling), "plan": plan.report(), **more}
+        report = self.measures(count, width, height, sum((each.compile_seconds for each in restorers), 0.0))
+        report["plan"] = plan.report()
+        for restorer in restorers:
+            report |= restorer.report()
+        return report
 
     def measures(self, count: int, width: int, height: int, compiling: float = 0.0) -> dict[str, Any]:
         """How much was done in which time; stages overlap, for they run in threads."""

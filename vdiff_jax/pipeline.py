@@ -20,7 +20,7 @@ from vdiff_jax.media.threads import Prefetch
 from vdiff_jax.plan import Plan, make_plan
 from vdiff_jax.postprocess.feather import Feather, share_around
 from vdiff_jax.preprocess.cadence import without_repeats
-from vdiff_jax.preprocess.chunks import Chunk, chunks, prepare
+from vdiff_jax.preprocess.chunks import Chunk, Prepared, chunks, prepare
 from vdiff_jax.preprocess.film import find_beside
 from vdiff_jax.preprocess.insertion import retimed
 from vdiff_jax.preprocess.references import with_references
@@ -120,7 +120,7 @@ def repair(
             raise MaskError(
                 f"the mask {mask} is white everywhere in all frames: nothing is left to repair the video from"
             )
-    return clock.report(count, shown.width, shown.height, plan, restorer)
+    return clock.report(count, shown.width, shown.height, plan, *([] if restorer is None else [restorer]))
 
 
 def repair_frames(
@@ -173,11 +173,17 @@ def restored_frames(
         prepared = retimed(without_repeats(prepared), interval)
     if plan.references is not None:
         prepared = with_references(prepared, plan.references, pixels, force=plan.force)
-    cut = chunks(prepared, restorer.frames)
-    ahead: Prefetch[Chunk] = Prefetch(clock.timed("preprocess", cut), depth=2)
-    stack.callback(ahead.close)
-    restored = itertools.chain.from_iterable(_diffused(ahead, restorer, clock))
+    restored = diffused(prepared, restorer, clock, stack)
     return restored if feather is None else feather.fade(restored)
+
+
+def diffused(
+    prepared: Iterable[Prepared], restorer: Restorer | TwoWays, clock: Clock, stack: contextlib.ExitStack
+) -> Iterator[Frame]:
+    """What the restorer makes of frames that are prepared in a thread, which ends with the stack."""
+    ahead: Prefetch[Chunk] = Prefetch(clock.timed("preprocess", chunks(prepared, restorer.frames)), depth=2)
+    stack.callback(ahead.close)
+    return itertools.chain.from_iterable(_diffused(ahead, restorer, clock))
 
 
 def _diffused(ahead: Iterable[Chunk], restorer: Restorer | TwoWays, clock: Clock) -> Iterator[list[Frame]]:

@@ -50,15 +50,16 @@ def source(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def encoder_of(path, folder, *, crf: float, vmaf: float | None = None):
+def encoder_of(path, folder, *, crf: float, vmaf: float | None = None, filling: str | None = None):
     """The encoder of a file, whose tracks lie in a folder as long as it is open."""
     original, codec = open_original(str(path), 25), CODECS["h264"]
-    wanted = Wanted(codec=codec, preset=None, crf=crf, bitrate=None, vmaf=vmaf, adapt="none", weights="base")
+    aims = {"crf": crf, "bitrate": None, "vmaf": vmaf}
+    wanted = Wanted(codec=codec, preset=None, adapt="none", weights="base", filling=filling, **aims)
     with contextlib.ExitStack() as stack:
         stored = check_source(original.info, codec, None)
         yield Encoder(original, stored, wanted, folder / "out.mkv", Clock(), lambda count: None, stack)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def encoding():
     return encoder_of

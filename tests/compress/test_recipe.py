@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from vdiff_jax.compress.recipe import VERSION, Diffusion, Network, Recipe, Stamps, unpack
+from vdiff_jax.compress.recipe import VERSION, Diffusion, Named, Network, Recipe, Stamps, unpack
 from vdiff_jax.compress.spread import OPERATORS
 from vdiff_jax.errors import AttachmentError
 
@@ -18,6 +18,7 @@ RECIPES = [
     Recipe(size=(270, 480), diffusion=DIFFUSION),
     Recipe(size=(271, 480), track=(136, 240)),
     Recipe(size=(2160, 3840), track=(1080, 1920), stamps=STAMPS, diffusion=DIFFUSION, network=NETWORK),
+    Recipe(size=(270, 480), stamps=STAMPS, filling=Named(weights="base", digest=bytes(8))),
 ]
 
 
@@ -63,7 +64,9 @@ def test_a_newer_version_is_named():
         unpack(signed(body))
 
 
-@pytest.mark.parametrize("body", [b"", bytes([9, 1, 1, 0]), bytes([0, 1]), bytes([1, 1, 1, 1, 0, 0, 1, 2])])
+@pytest.mark.parametrize(
+    "body", [b"", bytes([33, 1, 1, 0]), bytes([16, 1, 1, 0]), bytes([0, 1]), bytes([1, 1, 1, 1, 0, 0, 1, 2])]
+)
 def test_nonsense_with_a_good_checksum_is_named(body):
     with pytest.raises(AttachmentError, match="no sense"):
         unpack(signed(bytes([VERSION]) + body))

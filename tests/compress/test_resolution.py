@@ -11,7 +11,7 @@ from vdiff_jax.compress.choice import choose
 from vdiff_jax.compress.decision import decide_roughly
 from vdiff_jax.compress.meter import Meter
 from vdiff_jax.compress.quality import luma_psnr
-from vdiff_jax.compress.resolution import in_shape, resized, smaller_shapes
+from vdiff_jax.compress.resolution import in_shape, resized, smaller_forms
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.resample import resample
 from vdiff_jax.preprocess.resizing import along_rows, cubic
@@ -25,9 +25,9 @@ def info(**changes) -> media.VideoInfo:
 
 
 def test_smaller_shapes_are_even():
-    assert smaller_shapes(info(height=130, width=193)) == [(104, 154), (86, 128), (64, 96)]
-    assert smaller_shapes(info(height=97)) == [(78, 78), (64, 64)]
-    assert smaller_shapes(info(height=130, width=193, interlaced=True)) == []
+    assert [f.shape for f in smaller_forms(info(height=130, width=193))] == [(104, 154), (86, 128), (64, 96)]
+    assert [f.shape for f in smaller_forms(info(height=97))] == [(78, 78), (64, 64)]
+    assert smaller_forms(info(height=130, width=193, interlaced=True)) == []
 
 
 def test_a_matrix_that_the_size_let_assume_is_named():
@@ -90,20 +90,20 @@ def test_a_smaller_track_is_taken_where_it_is_better(soft, tmp_path, encoding):
         plain = encoder.track()
         choice = choose(encoder, Meter(encoder, network, None), plain)
         track = choice.track
-        assert track.shape in smaller_shapes(encoder.original.info)
+        assert track.form in smaller_forms(encoder.original.info)
         assert track.size <= plain.size
-        decision = decide_roughly(encoder, encoder.pieces(track), track.size, network, track.shape)
+        decision = decide_roughly(encoder, encoder.pieces(track), track.size, network, track.form)
         media.join(
             track.path, tmp_path / "small.mkv", decision.attachment, encoder.original.info, copy_from=None, lead=0
         )
         (shown,) = encoder.pieces(plain)
-        before = luma_psnr([shown], [shown.decoded], encoder.stored.pixels)
-    assert media.probe(tmp_path / "small.mkv").height == track.shape[0]
+        before = luma_psnr([shown], encoder.stored.pixels)
+    assert media.probe(tmp_path / "small.mkv").height == track.form.shape[0]
     decompress(tmp_path / "small.mkv", tmp_path / "large.mkv", codec="ffv1")
     large = frames_of(tmp_path / "large.mkv")
     assert [frame.pts for frame in large] == [frame.pts for frame in frames_of(soft)]
     assert large[0].planes[0].shape == (96, 128)
-    after = luma_psnr([shown], [large], encoder.stored.pixels)
+    after = luma_psnr([shown._replace(decoded=large)], encoder.stored.pixels)
     assert after > before + 0.1
     assert after == pytest.approx(choice.compared[1].psnr, abs=0.02)
 
@@ -113,4 +113,4 @@ def test_it_is_not_taken_for_a_picture_that_is_coded_finely(soft, tmp_path, enco
         track = encoder.track()
         choice = choose(encoder, Meter(encoder, load("base"), None), track)
     assert choice.track is track
-    assert [trial.shape for trial in choice.tried] == [encoder.shape]
+    assert [trial.form for trial in choice.tried] == [encoder.form]

@@ -5,7 +5,7 @@ own samples, with all that the decoder does, tell how far that was from the trut
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,12 +14,12 @@ from vdiff_jax.clock import Clock
 from vdiff_jax.compress.choice import Choice
 from vdiff_jax.compress.codec import Codec
 from vdiff_jax.compress.decision import Decision, decide
+from vdiff_jax.compress.form import Form
 from vdiff_jax.compress.meter import Meter, Trial
 from vdiff_jax.compress.quality import Quality, better
 from vdiff_jax.compress.tracks import Encoder, Track
 from vdiff_jax.errors import OptionError
 from vdiff_jax.media import Vmaf
-from vdiff_jax.preprocess.resizing import Shape
 from vdiff_jax.weights import Weights
 
 log = logging.getLogger(__name__)
@@ -51,19 +51,19 @@ def reach(encoder: Encoder, network: Weights, clock: Clock, vmaf: Vmaf) -> Aimed
     codec, target = encoder.wanted.codec, encoder.wanted.vmaf
     meter = Meter(encoder, network, vmaf)
     with clock.stage("choose"):
-        trials = smallest(meter, codec, target, encoder.shape)
+        trials = smallest(meter, codec, target, encoder.form)
     best = min(trials, key=lambda trial: trial.size)
     tried: list[Aimed] = []
     missed = 0.0
     for _ in range(_TRACKS):
         with clock.stage("choose"):
-            crf = search(codec, target, lambda crf, missed=missed: meter.trial(crf, best.shape).vmaf + missed, best.crf)
+            crf = search(codec, target, lambda crf, missed=missed: meter.trial(crf, best.form).vmaf + missed, best.crf)
         if any(crf == aimed.track.crf for aimed in tried):
             break
-        track = encoder.encode(crf, best.shape)
+        track = encoder.encode(crf, best.form)
         with clock.stage("adapt"):
-            tried.append(Aimed(Choice(track, trials), *better(decide(encoder, track, network), vmaf)))
-        missed = tried[-1].quality.expected - meter.trial(crf, best.shape).vmaf
+            tried.append(Aimed(Choice(track, trials), *better(encoder, decide(encoder, track, network), vmaf)))
+        missed = tried[-1].quality.expected - meter.trial(crf, best.form).vmaf
         if 0 <= tried[-1].quality.expected - target <= _CLOSE:
             break
     reached = [aimed for aimed in tried if aimed.quality.expected >= target]
@@ -74,18 +74,26 @@ def reach(encoder: Encoder, network: Weights, clock: Clock, vmaf: Vmaf) -> Aimed
     return best
 
 
-def smallest(meter: Meter, codec: Codec, target: float, shape: Shape) -> list[Trial]:
-    """The samples that reach a VMAF in the fewest bytes: in the source's shape, then in smaller ones that take fewer.
+def smallest(meter: Meter, codec: Codec, target: float, form: Form) -> list[Trial]:
+    """The samples that reach a VMAF in the fewest bytes: in the source's form, then in others that take fewer.
 
     Raises:
-      OptionError: the source's shape can't.
+      OptionError: the source's form can't.
     """
-    trials = [meter.trial(search(codec, target, lambda crf: meter.trial(crf, shape).vmaf), shape)]
-    for small in meter.shapes():
-        alike = meter.as_many_bytes(trials[0], small)
-        if alike.vmaf > target and alike.size <= trials[0].size:
-            crf = search(codec, target, lambda crf, small=small: meter.trial(crf, small).vmaf, alike.crf)
-            trials.append(meter.trial(crf, small))
+    trials = [meter.trial(search(codec, target, lambda crf: meter.trial(crf, form).vmaf), form)]
+    trials += _fewer(meter, codec, target, trials[0], meter.smaller())
+    best = min(trials, key=lambda trial: trial.size)
+    return trials + _fewer(meter, codec, target, best, meter.halved(best.form))
+
+
+def _fewer(meter: Meter, codec: Codec, target: float, than: Trial, forms: Sequence[Form]) -> list[Trial]:
+    """Those of other forms that are better than one in as many bytes, at the VMAF that was asked for."""
+    trials = []
+    for form in forms:
+        alike = meter.as_many_bytes(than, form)
+        if alike.vmaf > target and alike.size <= than.size:
+            crf = search(codec, target, lambda crf, form=form: meter.trial(crf, form).vmaf, alike.crf)
+            trials.append(meter.trial(crf, form))
     return trials
 
 

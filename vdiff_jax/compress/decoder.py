@@ -15,7 +15,9 @@ from jaxtyping import Float
 
 from vdiff_jax import media
 from vdiff_jax.clock import Clock
-from vdiff_jax.compress.recipe import OCTAVE, Diffusion, Network, Recipe, Stamps, unpack
+from vdiff_jax.compress.filling import Filling
+from vdiff_jax.compress.form import Form
+from vdiff_jax.compress.recipe import OCTAVE, Diffusion, Named, Recipe, Stamps, unpack
 from vdiff_jax.compress.resolution import in_shape, resized
 from vdiff_jax.compress.spread import OPERATORS, STEP, Spread, spread
 from vdiff_jax.compress.update import apply
@@ -58,6 +60,7 @@ def plan_of(recipe: Recipe, info: media.VideoInfo) -> Decoding:
     tasks = () if recipe.track is None else ("enlarge",)
     tasks += () if network is None else ("deblock",)
     tasks += () if recipe.diffusion is None else ("spread",)
+    tasks += () if recipe.filling is None else ("interpolate",)
     return Decoding(
         tasks=tasks,
         weights="" if network is None else network.weights,
@@ -90,25 +93,24 @@ def find_recipe(source: str | Path, size: tuple[int, int]) -> Recipe:
         return Recipe(size=size)
 
 
-def weights_of(network: Network, given: str | Path | None) -> Weights:
-    """The weights that a recipe was made with, changed as it says.
+def weights_of(named: Named, given: str | Path | None) -> Weights:
+    """The weights that a recipe was made with.
 
     Args:
-      network: what the recipe says.
+      named: what the recipe says.
       given: weights to take instead of those of the recipe's name.
 
     Raises:
       WeightsError: there are none of that name, or they are others.
     """
-    name = given or network.weights
+    name = given or named.weights
     found = identity(name)
-    if found != network.digest:
+    if found != named.digest:
         raise WeightsError(
-            f"the video was compressed with weights {network.weights} ({network.digest.hex()}), but {name} here is "
+            f"the video was compressed with weights {named.weights} ({named.digest.hex()}), but {name} here is "
             f"{found.hex()}: pass --weights with the file it was made with"
         )
-    weights = load(name)
-    return weights._replace(params=apply(weights.params, network.update))
+    return load(name)
 
 
 def decompress(
@@ -141,24 +143,30 @@ def decompress(
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(media.open_reader(source))
         recipe = find_recipe(source, (reader.info.height, reader.info.width))
-        info = timed(in_shape(reader.info, recipe.size), recipe.stamps)
+        info = timed(in_shape(reader.info, recipe.size), recipe)
         plan = plan_of(recipe, info)
         keep = Pictures(info)
         if target is not None:
             sound = {"codec": codec, "options": options, "copy_from": source}
             keep = stack.enter_context(media.open_writer(target, info, **sound))
         frames = resized(clock.timed("read", reader), info.pixels, recipe.size)
-        frames = restamped(frames, recipe.stamps)
-        restored, restorer = decoded(recipe, plan, info, frames, clock, stack, weights)
+        frames, restorers = decoded(recipe, plan, info, frames, clock, stack, weights)
+        if recipe.filling is not None:
+            # What was given may be the other network's.
+            given = weights if weights is not None and identity(weights) == recipe.filling.digest else None
+            filling = Filling(weights_of(recipe.filling, given), info.pixels, recipe.size)
+            count = len(recipe.stamps.steps)
+            frames = filling(frames, Form(recipe.shape, halved=True).frames(range(count), count), clock, stack)
+            restorers.append(filling.restorer)
         count = 0
-        for frame in restored:
+        for frame in restamped(frames, recipe.stamps):
             with clock.stage("write"):
                 keep.write(frame)
             count += 1
             progress(count)
     if isinstance(keep, Pictures):
         return np.stack(keep.pictures)
-    return clock.report(count, info.width, info.height, plan, restorer)
+    return clock.report(count, info.width, info.height, plan, *restorers)
 
 
 def decoded(
@@ -169,18 +177,19 @@ def decoded(
     clock: Clock,
     stack: contextlib.ExitStack,
     weights: str | Path | None,
-) -> tuple[Iterator[Frame], Restorer | None]:
-    """The frames as the recipe has them, and the network that restores them, if one does."""
+) -> tuple[Iterator[Frame], list[Restorer]]:
+    """The track's frames as the recipe has them, and the network that restores them, if one does."""
     if recipe.diffusion is None:
-        return frames, None
+        return frames, []
     seen: deque[Frame] = deque()
-    restored, restorer = kept(frames, seen), None
+    restored, restorers = kept(frames, seen), []
     if recipe.network is not None:
         network, masks = weights_of(recipe.network, weights), itertools.repeat(None)
-        restorer = Restorer(network, plan.job, plan.sigma_of)
-        restored = restored_frames(restorer, restored, masks, info.pixels, plan, clock, stack)
+        network = network._replace(params=apply(network.params, recipe.network.update))
+        restorers.append(Restorer(network, plan.job, plan.sigma_of))
+        restored = restored_frames(restorers[0], restored, masks, info.pixels, plan, clock, stack)
     plain = (seen.popleft() for _ in itertools.count())
-    return spread(plain, restored, info.pixels, spread_of(recipe.diffusion, info.pixels)), restorer
+    return spread(plain, restored, info.pixels, spread_of(recipe.diffusion, info.pixels)), restorers
 
 
 def kept(frames: Iterable[Frame], seen: deque[Frame]) -> Iterator[Frame]:
@@ -214,12 +223,13 @@ class Pictures:
         self.pictures.append(picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=-1))
 
 
-def timed(info: media.VideoInfo, stamps: Stamps | None) -> media.VideoInfo:
+def timed(info: media.VideoInfo, recipe: Recipe) -> media.VideoInfo:
     """The track's properties with the source's own clock."""
+    stamps = recipe.stamps
     if stamps is None:
         return info
-    lead = Fraction(stamps.lead, 1000)
-    return dataclasses.replace(info, time_base=stamps.time_base, start=lead, run_in=lead)
+    lead, rate = Fraction(stamps.lead, 1000), info.rate if recipe.filling is None else 2 * info.rate
+    return dataclasses.replace(info, time_base=stamps.time_base, start=lead, run_in=lead, rate=rate)
 
 
 def restamped(frames: Iterable[Frame], stamps: Stamps | None) -> Iterator[Frame]:

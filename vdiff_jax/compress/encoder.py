@@ -17,10 +17,11 @@ from vdiff_jax.compress.codec import check_source, choose_codec
 from vdiff_jax.compress.decision import decide
 from vdiff_jax.compress.meter import Meter
 from vdiff_jax.compress.original import open_original
+from vdiff_jax.compress.resolution import in_form
 from vdiff_jax.compress.tracks import Encoder, Wanted
 from vdiff_jax.errors import MissingError, OptionError, OutputError
 from vdiff_jax.media.target import PendingFile
-from vdiff_jax.weights import Weights, for_task, load, shipped
+from vdiff_jax.weights import Weights, for_task, load, shipped, trained_tasks
 
 
 def compress(
@@ -63,7 +64,8 @@ def compress(
     crf = None if crf is None else float(crf)
     chosen = choose_codec(codec, preset, crf)
     vmaf = None if target_vmaf is None else media.Vmaf()
-    weights = for_task(str(weights or default_weights()), "deblock")
+    given = str(weights or default_weights())
+    weights = for_task(given, "deblock")
     wanted = Wanted(
         codec=chosen,
         preset=preset,
@@ -72,6 +74,7 @@ def compress(
         vmaf=None if target_vmaf is None else float(target_vmaf),
         adapt=adapt,
         weights=weights,
+        filling=next((name for name in (given, default_weights()) if "interpolate" in trained_tasks(name)), None),
     )
     original = open_original(source, rate)
     stored = check_source(original.info, chosen, preset)
@@ -81,8 +84,9 @@ def compress(
         aimed = _made(encoder, network, clock) if vmaf is None else reach(encoder, network, clock, vmaf)
         pending = PendingFile(target)
         try:
-            attached, path = aimed.decision.attachment, aimed.track.path
-            media.join(path, pending.path, attached, original.info, copy_from=original.path, lead=encoder.lead)
+            attached, track = aimed.decision.attachment, aimed.track
+            info = in_form(original.info, track.form)
+            media.join(track.path, pending.path, attached, info, copy_from=original.path, lead=encoder.lead)
         except BaseException:
             pending.remove()
             raise
@@ -134,17 +138,21 @@ def _why(encoder: Encoder, aimed: Aimed) -> str:
     """What was decided, in words."""
     diffusion, network = aimed.decision.recipe.diffusion is not None, aimed.decision.recipe.network is not None
     why = _PLAIN if aimed.quality is not None and not diffusion else _WHY[diffusion, network]
-    if aimed.track.shape != encoder.shape:
-        return f"a smaller picture is better in as many bytes; {why}"
-    return why if diffusion else f"{why}: the plain codec"
+    form = aimed.track.form
+    if form == encoder.form:
+        return why if diffusion else f"{why}: the plain codec"
+    less = [] if form.shape == encoder.shape else ["a smaller picture"]
+    less += ["every second frame"] if form.halved else []
+    return f"{' and '.join(less)}, better in as many bytes; {why}"
 
 
 def _report(clock: Clock, encoder: Encoder, aimed: Aimed, size: int) -> dict[str, Any]:
     wanted, info = encoder.wanted, encoder.original.info
     track, decision = aimed.track, aimed.decision
     made = decision.made
-    smaller = None if track.shape == encoder.shape else track
+    smaller = None if track.form.shape == encoder.shape else track
     tasks = [("enlarge", smaller), ("deblock", made.network), ("spread", made.diffusion)]
+    tasks += [("interpolate", decision.recipe.filling)]
     return {
         **clock.measures(len(track.times), info.width, info.height),
         "codec": wanted.codec.name,

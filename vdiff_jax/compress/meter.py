@@ -6,19 +6,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vdiff_jax.compress.decision import decide_roughly
+from vdiff_jax.compress.form import Form
 from vdiff_jax.compress.quality import better, luma_psnr
-from vdiff_jax.compress.resolution import smaller_shapes
+from vdiff_jax.compress.resolution import smaller_forms
 from vdiff_jax.compress.samples import Piece
 from vdiff_jax.compress.tracks import Encoder, Track
 from vdiff_jax.errors import FormatError
 from vdiff_jax.media import Vmaf
-from vdiff_jax.preprocess.resizing import Shape
+from vdiff_jax.media.pixels import Frame
 from vdiff_jax.weights import Weights
 
 _GAIN = 0.1
 """dB of luma's PSNR that a smaller picture has to gain."""
 _PIXELS = 0.75
 """At the same crf a picture's bytes grow as its pixels to this power, about."""
+_HALVED = 0.4
+"""Octaves by which bytes fall at the same crf where every second frame is left out, about."""
+_FINER = 2.0
+"""dB by which what another form keeps may be coded better in as many bytes, at most."""
 _TRIES = 4
 _SPARE = 0.03
 """Octaves by which a rate may be under the one that it is to come up to."""
@@ -28,14 +33,14 @@ class Trial(NamedTuple):
     """What samples of a track tell.
 
     Attributes:
-      shape: height and width.
+      form: what it keeps of its source.
       crf: the encoder's.
       size: bytes of the whole track, about.
       psnr: of luma, in dB.
       vmaf: None where it isn't measured.
     """
 
-    shape: Shape
+    form: Form
     crf: float
     size: int
     psnr: float
@@ -48,7 +53,7 @@ class Trial(NamedTuple):
         return self.size <= other.size and self.psnr >= other.psnr + _GAIN
 
     def as_report(self) -> dict[str, Any]:
-        shown = {"width": self.shape[1], "height": self.shape[0], "crf": self.crf, "bytes": self.size}
+        shown = {**self.form.as_report(), "crf": self.crf, "bytes": self.size}
         return {**shown, "psnr_y": round(self.psnr, 3), "vmaf": self.vmaf and round(self.vmaf, 2)}
 
 
@@ -66,48 +71,55 @@ class Meter:
         self._aimed = encoder.wanted.vmaf
         self.trial = functools.cache(self._trial)
 
-    def shapes(self) -> list[Shape]:
-        """The smaller ones that a track may have."""
-        return smaller_shapes(self._encoder.original.info)
+    def smaller(self) -> list[Form]:
+        """Those of fewer pixels that a track may have."""
+        return smaller_forms(self._encoder.original.info)
 
-    def _trial(self, crf: float, shape: Shape) -> Trial:
+    def halved(self, form: Form) -> list[Form]:
+        """The same of every second frame, where that may be: weights interpolate, and lines are not of two fields."""
+        may = self._encoder.wanted.filling is not None and not self._encoder.original.info.interlaced
+        return [form._replace(halved=True)] if may else []
+
+    def _trial(self, crf: float, form: Form) -> Trial:
         """Samples encoded alone: as they are decoded, or, where a VMAF is aimed at, mended and with theirs."""
-        pieces, size = self._encoder.trial(crf, shape)
+        pieces, size = self._encoder.trial(crf, form)
         if self._aimed is None:
-            return Trial(shape, crf, size, self._psnr(pieces), None)
-        return self._mended(pieces, crf, shape, size)
+            return Trial(form, crf, size, self._shown([piece.decoded for piece in pieces], form), None)
+        return self._mended(pieces, crf, form, size)
 
     def track(self, track: Track) -> Trial:
         """Samples of a track, mended, with their VMAF."""
-        return self._mended(self._encoder.pieces(track), track.crf, track.shape, track.size)
+        return self._mended(self._encoder.pieces(track), track.crf, track.form, track.size)
 
-    def ceiling(self, shape: Shape) -> float:
-        """Luma's PSNR in dB of what is left of the samples in another size, were it kept without loss."""
-        return self._psnr(self._encoder.uncoded(shape))
+    def may_beat(self, form: Form, now: Trial) -> bool:
+        """Whether another form is better than one, were what it keeps coded as finely as can be hoped for."""
+        kept = [piece.decoded for piece in self._encoder.uncoded(form)]
+        return self._shown(kept, form, most=now.psnr + _FINER) > now.psnr
 
-    def as_many_bytes(self, whole: Trial, shape: Shape) -> Trial:
-        """A smaller picture in as many bytes, or a little fewer; in more where a few tries find no such crf."""
+    def as_many_bytes(self, whole: Trial, form: Form) -> Trial:
+        """Another form in as many bytes, or a little fewer; in more where a few tries find no such crf."""
         codec = self._encoder.wanted.codec
-        crf = codec.coarser(whole.crf, _PIXELS * float(np.log2(np.prod(shape) / np.prod(whole.shape))))
+        fewer = _PIXELS * float(np.log2(np.prod(form.shape) / np.prod(whole.form.shape)))
+        crf = codec.coarser(whole.crf, fewer - _HALVED * (form.halved - whole.form.halved))
         tried: dict[float, float] = {}
         for _ in range(_TRIES):
-            tried[crf] = float(np.log2(self._encoder.trial(crf, shape)[1] / whole.size))
+            tried[crf] = float(np.log2(self._encoder.trial(crf, form)[1] / whole.size))
             if -_SPARE <= tried[crf] <= 0:
                 break
             crf = codec.coarser(crf, tried[crf])
             if crf in tried:
                 break
-        return self.trial(min((crf for crf, over in tried.items() if over <= 0), default=max(tried)), shape)
+        return self.trial(min((crf for crf, over in tried.items() if over <= 0), default=max(tried)), form)
 
-    def _psnr(self, pieces: list[Piece]) -> float:
-        return luma_psnr(pieces, [piece.decoded for piece in pieces], self._encoder.stored.pixels)
+    def _shown(self, frames: list[list[Frame]], form: Form, most: float = np.inf) -> float:
+        return luma_psnr(self._encoder.shown(frames, form), self._encoder.stored.pixels, most)
 
-    def _mended(self, pieces: list[Piece], crf: float, shape: Shape, size: int) -> Trial:
+    def _mended(self, pieces: list[Piece], crf: float, form: Form, size: int) -> Trial:
         """Its VMAF is left out where libvmaf isn't there or refuses the frames, and none is aimed at."""
-        decision, vmaf = decide_roughly(self._encoder, pieces, size, self._network, shape), None
+        decision, vmaf = decide_roughly(self._encoder, pieces, size, self._network, form), None
         try:
-            vmaf = self._vmaf and better(decision, self._vmaf)[1].expected
+            vmaf = self._vmaf and better(self._encoder, decision, self._vmaf)[1].expected
         except FormatError:
             if self._aimed is not None:
                 raise
-        return Trial(shape, crf, size, self._psnr(pieces) + float(decision.made.gained[0]), vmaf)
+        return Trial(form, crf, size, self._shown(decision.rehearsal.shown(decision.recipe), form), vmaf)

@@ -59,13 +59,16 @@ def open_original(source: np.ndarray | str | Path, rate: Fraction | float | int)
     return Original(media.probe(name), name)
 
 
-def stamps_of(frames: Sequence[tuple[int, int | None]], info: media.VideoInfo, lead: int) -> Stamps | None:
-    """The exact times of frames (pts and duration each); None where Matroska's milliseconds are exact."""
+def stamps_of(
+    frames: Sequence[tuple[int, int | None]], info: media.VideoInfo, lead: int, *, always: bool = False
+) -> Stamps | None:
+    """The exact times of frames (pts and duration each); None, unless `always`, where milliseconds are exact."""
     times = [pts for pts, _ in frames]
     step = max(1, round(1 / (info.rate * info.time_base)))
     last = frames[-1][1] or (times[-1] - times[-2] if len(times) > 1 else step)
     steps = tuple(b - a for a, b in zip(times, [*times[1:], times[-1] + last]))
-    if lead == 0 and all((pts * info.time_base * 1000).denominator == 1 for pts in (*times, times[-1] + last)):
+    whole = all((pts * info.time_base * 1000).denominator == 1 for pts in (*times, times[-1] + last))
+    if whole and lead == 0 and not always:
         return None
     return Stamps(time_base=info.time_base, first=times[0], steps=steps, lead=lead)
 

@@ -8,6 +8,7 @@ import dataclasses
 import zlib
 from fractions import Fraction
 from itertools import accumulate
+from typing import Any
 
 from vdiff_jax.compress import entropy
 from vdiff_jax.compress.spread import OPERATORS
@@ -45,19 +46,28 @@ class Stamps:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Network:
+class Named:
+    """Weights.
+
+    Attributes:
+      weights: their name, for people.
+      digest: the first bytes of their file's SHA-256.
+    """
+
+    weights: str
+    digest: bytes
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Network(Named):
     """What the network is to do.
 
     Attributes:
-      weights: their name, for people, and the first bytes of their file's SHA-256.
-      digest: see there.
       error: of Y', Cb and Cr, in eighths of an octave: over what the stream's quantisers let expect, or, where it tells
         none, over one 8-bit level.
       update: this video's own change of the parameters (see `update`).
     """
 
-    weights: str
-    digest: bytes
     error: tuple[int, int, int] = (0, 0, 0)
     update: bytes = b""
 
@@ -85,6 +95,8 @@ class Recipe:
       stamps: None where milliseconds are exact.
       diffusion: None for what is shown as it is decoded.
       network: None where diffusion goes without.
+      filling: the weights that interpolate the frames that the track leaves out; None where it has all. Stamps, which
+        tell how many there are, are beside it.
     """
 
     size: tuple[int, int]
@@ -92,6 +104,7 @@ class Recipe:
     stamps: Stamps | None = None
     diffusion: Diffusion | None = None
     network: Network | None = None
+    filling: Named | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -101,12 +114,12 @@ class Recipe:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return self.track is None and self.stamps is None and self.diffusion is None
+        return self.track is None and self.stamps is None and self.diffusion is None and self.filling is None
 
     def pack(self) -> bytes:
         """As bytes."""
         out = _Writer()
-        parts = (self.stamps, self.diffusion, self.network, self.track)
+        parts = (self.stamps, self.diffusion, self.network, self.track, self.filling)
         out.integers(sum(1 << bit for bit, part in enumerate(parts) if part is not None), *self.size)
         if self.stamps is not None:
             _write_stamps(out, self.stamps)
@@ -114,12 +127,13 @@ class Recipe:
             out.signed(*self.diffusion.error)
             out.block(entropy.encode(self.diffusion.steps))
         if self.network is not None:
-            out.block(self.network.weights.encode())
-            out.block(self.network.digest)
+            _write_name(out, self.network)
             out.signed(*self.network.error)
             out.block(self.network.update)
         if self.track is not None:
             out.integers(*self.track)
+        if self.filling is not None:
+            _write_name(out, self.filling)
         body = bytes([VERSION]) + out.data
         return body[:1] + zlib.crc32(body).to_bytes(_CHECK, "big") + body[1:]
 
@@ -141,25 +155,31 @@ def unpack(data: bytes) -> Recipe:
 
 
 def _read(data: "_Reader") -> Recipe:
-    parts, height, width = data.integers(3)
-    if parts > 15:
-        raise ValueError(f"it has parts {parts}")
-    stamps = _read_stamps(data) if parts & 1 else None
+    there, height, width = data.integers(3)
+    if there > 31 or there & 17 == 16:
+        raise ValueError(f"it has parts {there}")
+    stamps = _read_stamps(data) if there & 1 else None
     diffusion = network = None
-    if parts & 2:
+    if there & 2:
         error = tuple(data.signed(3))
         diffusion = Diffusion(error=error, steps=tuple(entropy.decode(data.block(), 3 * OPERATORS)))
-    if parts & 4:
-        network = Network(
-            weights=data.block().decode(),
-            digest=data.block(),
-            error=tuple(data.signed(3)),
-            update=data.block(),
-        )
-    track = tuple(data.integers(2)) if parts & 8 else None
+    if there & 4:
+        network = Network(**_read_name(data), error=tuple(data.signed(3)), update=data.block())
+    track = tuple(data.integers(2)) if there & 8 else None
     if track and not all(0 < small <= large <= _LARGEST * small for small, large in zip(track, (height, width))):
         raise ValueError(f"a track of {track} for a video of {(height, width)}")
-    return Recipe(size=(height, width), track=track, stamps=stamps, diffusion=diffusion, network=network)
+    filling = Named(**_read_name(data)) if there & 16 else None
+    parts = {"track": track, "stamps": stamps, "diffusion": diffusion, "network": network, "filling": filling}
+    return Recipe(size=(height, width), **parts)
+
+
+def _write_name(out: "_Writer", named: Named) -> None:
+    out.block(named.weights.encode())
+    out.block(named.digest)
+
+
+def _read_name(data: "_Reader") -> dict[str, Any]:
+    return {"weights": data.block().decode(), "digest": data.block()}
 
 
 def _write_stamps(out: "_Writer", stamps: Stamps) -> None:

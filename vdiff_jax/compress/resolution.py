@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
+from vdiff_jax.compress.form import Form
 from vdiff_jax.media import VideoInfo
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.resizing import Shape, resized_planes
@@ -15,10 +16,10 @@ _BT709 = 1
 """FFmpeg's number of the matrix."""
 
 
-def smaller_shapes(info: VideoInfo) -> list[Shape]:
-    """Those that a track may have instead of its video's; none where its lines are of two fields."""
+def smaller_forms(info: VideoInfo) -> list[Form]:
+    """The sizes that a track may have instead of its video's; none where its lines are of two fields."""
     shapes = [(_even(info.height * share), _even(info.width * share)) for share in _SHARES]
-    return [shape for shape in shapes if min(shape) >= _SMALLEST and not info.interlaced]
+    return [Form(shape) for shape in shapes if min(shape) >= _SMALLEST and not info.interlaced]
 
 
 def in_shape(info: VideoInfo, shape: Shape) -> VideoInfo:
@@ -27,6 +28,12 @@ def in_shape(info: VideoInfo, shape: Shape) -> VideoInfo:
     if tags.matrix == 2 and info.pixels.kind == "yuv" and info.height >= 720 > shape[0]:
         tags = dataclasses.replace(tags, matrix=_BT709)
     return dataclasses.replace(info, height=shape[0], width=shape[1], tags=tags)
+
+
+def in_form(info: VideoInfo, form: Form) -> VideoInfo:
+    """The properties of a track of this form."""
+    info = in_shape(info, form.shape)
+    return dataclasses.replace(info, rate=info.rate / 2) if form.halved else info
 
 
 def resized(frames: Iterable[Frame], pixels: PixelFormat, shape: Shape) -> Iterator[Frame]:

@@ -72,8 +72,8 @@ def windows(count: int, pixels: int) -> list[tuple[range, slice]]:
     pieces = int(np.clip(_PIXELS // (pixels * _LENGTH), 1, _MOST))
     if count <= pieces * _LENGTH:
         return [(range(count), slice(None))]
-    # Each in the middle of its share of the video.
-    starts = [int((n + 0.5) * count / pieces - _LENGTH / 2) for n in range(pieces)]
+    # Each in the middle of its share of the video, from an even frame on, which every track keeps.
+    starts = [2 * int(((n + 0.5) * count / pieces - _LENGTH / 2) / 2) for n in range(pieces)]
     return [(range(start, start + _LENGTH), slice(_WARM, _LENGTH - _WARM)) for start in starts]
 
 

@@ -1,9 +1,10 @@
 """The tracks that are tried of one source, by quality or by rate, and samples of them."""
 
+import contextlib
 import dataclasses
 import functools
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -13,13 +14,15 @@ import numpy as np
 from vdiff_jax import media
 from vdiff_jax.clock import Clock
 from vdiff_jax.compress.codec import Codec
+from vdiff_jax.compress.filling import Filling
+from vdiff_jax.compress.form import Form, halved
 from vdiff_jax.compress.original import Original, converted, stamps_of
 from vdiff_jax.compress.recipe import Stamps
-from vdiff_jax.compress.resolution import in_shape, resized
+from vdiff_jax.compress.resolution import in_form, resized
 from vdiff_jax.compress.samples import Piece, cut, windows
 from vdiff_jax.errors import OptionError
 from vdiff_jax.media.pixels import Frame
-from vdiff_jax.preprocess.resizing import Shape
+from vdiff_jax.weights import load
 
 _CLOSE = (0.94, 1.01)
 """A rate within these shares of the one asked for is taken."""
@@ -39,6 +42,7 @@ class Wanted:
       vmaf: of what `decompress` is to give, at least; None for a constant quality or a bitrate.
       adapt: one of `STEPS`.
       weights: a name or a file.
+      filling: those that interpolate; None where there are none.
     """
 
     codec: Codec
@@ -48,6 +52,7 @@ class Wanted:
     vmaf: float | None
     adapt: str
     weights: str
+    filling: str | None = None
 
     def options(self, crf: float) -> dict[str, str]:
         return self.codec.options(crf, self.preset)
@@ -59,15 +64,15 @@ class Track(NamedTuple):
     Attributes:
       path: its file.
       crf: its quality.
-      shape: height and width.
+      form: what it keeps of its source.
       size: bytes.
-      times: each frame's pts and duration.
+      times: pts and duration of each of the source's frames.
       seconds: its length.
     """
 
     path: Path
     crf: float
-    shape: Shape
+    form: Form
     size: int
     times: list[tuple[int, int | None]]
     seconds: float
@@ -89,19 +94,20 @@ class Encoder:
         self._target, self._clock, self._progress, self._stack = target, clock, progress, stack
         self._count: int | None = None
         self.shape = original.info.height, original.info.width
+        self.form = Form(self.shape)
 
     def track(self) -> Track:
-        """The track of the quality or the rate that was asked for, in the source's size.
+        """The track of the quality or the rate that was asked for, of all that the source has.
 
         Raises:
           OptionError: no crf comes down to the bitrate.
         """
         return self.encode(self.wanted.crf) if self.wanted.bitrate is None else self._search(self.wanted.crf)
 
-    def smaller(self, track: Track, crf: float, shape: Shape) -> Track:
-        """A track of another shape that takes no more bytes than one, or hardly more; `crf` is near to its quality."""
+    def smaller(self, track: Track, crf: float, form: Form) -> Track:
+        """A track of another form that takes no more bytes than one, or hardly more; `crf` is near to its quality."""
         for _ in range(_AGAIN):
-            found = self.encode(crf, shape)
+            found = self.encode(crf, form)
             if found.size <= track.size:
                 break
             crf = self.wanted.codec.coarser(crf, np.log2(found.size / track.size))
@@ -131,56 +137,92 @@ class Encoder:
         under = [track for track in tracks if track.rate <= rate * _CLOSE[1]]
         return max(under, key=lambda track: track.rate) if under else min(tracks, key=lambda track: track.rate)
 
-    def encode(self, crf: float, shape: Shape | None = None) -> Track:
-        """The track of a quality, in the source's size or another."""
-        shape = shape or self.shape
-        path = self._target.with_name(f".{self._target.stem}.{id(self)}.{crf:.2f}.{shape[0]}x{shape[1]}.part.mp4")
+    def encode(self, crf: float, form: Form | None = None) -> Track:
+        """The track of a quality, of all that the source has or of another form."""
+        form = form or self.form
+        name = f".{self._target.stem}.{id(self)}.{crf:.2f}.{form.shape[0]}x{form.shape[1]}.{form.halved:d}.part.mp4"
+        path = self._target.with_name(name)
         self._stack.callback(path.unlink, missing_ok=True)
-        info, times = in_shape(self.original.info, shape), []
+        info, times = in_form(self.original.info, form), []
         codec, options = self.wanted.codec, self.wanted.options(crf)
         writer = media.open_writer(path, info, codec=codec.encoder, options=options)
         with self._clock.stage("encode"), self.original.frames() as frames, writer:
-            for frame in resized(frames, info.pixels, shape):
+            seen = self._timed(frames, times)
+            for frame in resized(halved(seen) if form.halved else seen, info.pixels, form.shape):
                 writer.write(frame)
-                times.append((frame.pts, frame.duration))
-                self._progress(len(times))
         self._count = len(times)
-        last = times[-1][1] or round(1 / (info.rate * info.time_base))
+        last = times[-1][1] or round(1 / (self.original.info.rate * info.time_base))
         seconds = float((times[-1][0] + last - times[0][0]) * info.time_base)
-        return Track(path, crf, shape, media.video_bytes(path), times, seconds)
+        return Track(path, crf, form, media.video_bytes(path), times, seconds)
+
+    def _timed(self, frames: Iterable[Frame], times: list[tuple[int, int | None]]) -> Iterator[Frame]:
+        for frame in frames:
+            times.append((frame.pts, frame.duration))
+            yield frame
+            self._progress(len(times))
 
     def pieces(self, track: Track) -> list[Piece]:
-        """Samples of the source beside those of the track, in the source's size."""
-        windows = [window for window, _ in self._windows]
+        """Samples of the source beside those of the track, in the source's size: of the frames that it keeps."""
+        numbers = track.form.frames(range(self._frames), self._frames)
+        first = {number: place for place, number in enumerate(numbers)}
+        windows = [range(first[kept[0]], first[kept[-1]] + 1) for kept in self._kept(track.form)]
         with media.open_reader(track.path) as reader:
-            return self._beside(cut(iter(reader), windows))
+            return self._beside(cut(iter(reader), windows), track.form)
 
-    def trial(self, crf: float, shape: Shape | None = None) -> tuple[list[Piece], int]:
+    def trial(self, crf: float, form: Form | None = None) -> tuple[list[Piece], int]:
         """Samples of the source beside the same encoded alone, and the bytes that the whole track would take, about."""
-        shape = shape or self.shape
-        info = dataclasses.replace(in_shape(self.stored, shape), start=Fraction(0), stop=None, run_in=Fraction(0))
+        form = form or self.form
+        info = dataclasses.replace(in_form(self.stored, form), start=Fraction(0), stop=None, run_in=Fraction(0))
         decoded, size = [], 0
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "piece.mp4"
-            for frames in self._source:
+            for frames in self._thinned(form):
                 options = self.wanted.options(crf)
                 with media.open_writer(path, info, codec=self.wanted.codec.encoder, options=options) as writer:
-                    for frame in resized(frames, info.pixels, shape):
+                    for frame in resized(frames, info.pixels, form.shape):
                         writer.write(dataclasses.replace(frame, pts=frame.pts - frames[0].pts))
                 size += media.video_bytes(path)
                 with media.open_reader(path) as reader:
                     decoded.append(list(reader))
         share = sum(map(len, self._source)) / self._frames
-        return self._beside(decoded), round(size / share)
+        return self._beside(decoded, form), round(size / share)
 
-    def uncoded(self, shape: Shape) -> list[Piece]:
-        """Samples of the source beside what is left of them in another size."""
+    def uncoded(self, form: Form) -> list[Piece]:
+        """Samples of the source beside what is left of them in another form."""
         pixels = self.stored.pixels
-        return self._beside([list(resized(frames, pixels, shape)) for frames in self._source])
+        return self._beside([list(resized(frames, pixels, form.shape)) for frames in self._thinned(form)], form)
 
-    def _beside(self, decoded: Sequence[list[Frame]]) -> list[Piece]:
+    def shown(self, decoded: Sequence[list[Frame]], form: Form) -> list[Piece]:
+        """Samples of the source beside all their frames, those filled in that a track of this form leaves out."""
+        shown = decoded
+        if form.halved:
+            shown = [self._filled(frames, kept) for frames, kept in zip(decoded, self._kept(form))]
+        return [
+            Piece(source[: len(frames)], frames, measured)
+            for source, frames, (_, measured) in zip(self._source, shown, self._windows)
+        ]
+
+    def _filled(self, frames: list[Frame], numbers: list[int]) -> list[Frame]:
+        with contextlib.ExitStack() as stack:
+            return list(self._filling(frames, [n - numbers[0] for n in numbers], Clock(), stack))
+
+    @functools.cached_property
+    def _filling(self) -> Filling:
+        return Filling(load(self.wanted.filling), self.stored.pixels, self.shape)
+
+    def _kept(self, form: Form) -> list[list[int]]:
+        """The numbers of the samples' frames that a track of this form keeps."""
+        return [form.frames(window, self._frames) for window, _ in self._windows]
+
+    def _thinned(self, form: Form) -> list[list[Frame]]:
+        """The source's samples as far as a track of this form keeps them."""
+        kept = zip(self._source, self._kept(form), self._windows)
+        return [[frames[n - window.start] for n in numbers] for frames, numbers, (window, _) in kept]
+
+    def _beside(self, decoded: Sequence[list[Frame]], form: Form) -> list[Piece]:
         shown = [list(resized(frames, self.stored.pixels, self.shape)) for frames in decoded]
-        return [Piece(s, d, measured) for s, d, (_, measured) in zip(self._source, shown, self._windows)]
+        measured = [form.measured(measured) for _, measured in self._windows]
+        return [Piece(*piece) for piece in zip(self._thinned(form), shown, measured)]
 
     @property
     def _frames(self) -> int:
@@ -203,8 +245,8 @@ class Encoder:
         return [[converted(frame, pixels, self.stored.pixels) for frame in piece] for piece in pieces]
 
     def stamps(self, track: Track) -> Stamps | None:
-        """What the track's own times are rounded from."""
-        return stamps_of(track.times, self.original.info, self.lead)
+        """What the track's own times are rounded from, or left out of."""
+        return stamps_of(track.times, self.original.info, self.lead, always=track.form.halved)
 
 
 def _next_crf(codec: Codec, tracks: list[Track], rate: float) -> float:
