@@ -47,6 +47,8 @@ from vdiff_jax.training.step import initial, make_step, schedule
 
 EVERY = 200
 """Steps between two checkpoints."""
+_WARM_UP = 24
+"""Batches, in which each task is drawn and its corruption compiled."""
 FIRST = 5
 """Steps whose losses are compared with the twin's."""
 
@@ -67,7 +69,7 @@ def _figures(values: config.Config, options: argparse.Namespace) -> dict[str, fl
     trainer = Trainer(values)
     frames = values.data.batch * values.data.frames
     stream = iter(batches(examples, values.data))
-    held = sharding.split(next(stream))
+    held = sharding.split([next(stream) for _ in range(_WARM_UP)][-1])
     trainer.run(itertools.repeat(held), 3)  # compiles
     figures = _with_and_without(trainer, held, stream, options.steps)
     figures |= {"frames_per_second_consumed": frames / figures["step_seconds"]}

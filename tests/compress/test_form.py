@@ -1,5 +1,7 @@
 """Tracks of every second frame: which are kept, how the others come back, and when such a track is taken."""
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ def test_every_second_frame_and_the_last_are_kept(count):
     frames, kept = numbered(count), list(halved(numbered(count)))
     assert [int(frame.planes[0][0, 0]) for frame in kept] == numbers == sorted({*range(0, count, 2), count - 1})
     assert [frame.pts for frame in kept] == [frames[n].pts for n in numbers]
-    for frame, following in zip(kept, kept[1:]):
+    for frame, following in itertools.pairwise(kept):
         assert frame.pts + frame.duration == following.pts
     assert kept[-1].duration == 10
 
@@ -64,7 +66,9 @@ def compressed(source, tmp_path_factory, encoding):
 def test_it_is_taken_where_it_is_better(compressed):
     choice, _, path = compressed
     *_, whole, less = choice.compared
-    assert choice.track.form.halved and less.form == choice.track.form and not whole.form.halved
+    assert less.form == choice.track.form
+    assert less.form.halved
+    assert not whole.form.halved
     assert less.size <= whole.size
     assert less.psnr >= whole.psnr + 0.1
     assert len(frames_of(path)) == 8
