@@ -12,7 +12,8 @@ from vdiff_jax import media, sample
 from vdiff_jax.clock import Clock
 from vdiff_jax.compress.codec import CODECS, check_source
 from vdiff_jax.compress.original import open_original
-from vdiff_jax.compress.tracks import Encoder, Wanted
+from vdiff_jax.compress.track import Wanted
+from vdiff_jax.compress.tracks import Encoder
 from vdiff_jax.media.pixels import Frame, PixelFormat
 
 COUNT, HEIGHT, WIDTH = 14, 66, 98

@@ -100,9 +100,9 @@ def test_more_takes_more_bytes(aimed, source, tmp_path, encoding):
 def test_samples_alone_are_near_to_those_of_a_track(source, tmp_path, encoding):
     """They are the same where the samples are the whole."""
     with encoding(source, tmp_path, crf=30.0) as encoder:
-        pieces, size = encoder.trial(30.0)
+        pieces, size = encoder.excerpts.alone(30.0)
         track = encoder.encode(30.0)
-        whole = encoder.pieces(track)
+        whole = encoder.excerpts.of(track)
     assert size == pytest.approx(track.size, rel=0.02)
     for alone, piece in zip(pieces, whole, strict=True):
         for a, b in zip(alone.decoded, piece.decoded, strict=True):

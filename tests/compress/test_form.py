@@ -59,7 +59,9 @@ def compressed(source, tmp_path_factory, encoding):
         path = folder / "small.mkv"
         info = in_form(info, choice.track.form)
         media.join(choice.track.path, path, decision.attachment, info, copy_from=source, lead=encoder.lead)
-        expected = luma_psnr(encoder.shown(decision.rehearsal.shown(decision.recipe), choice.track.form), PIXELS)
+        expected = luma_psnr(
+            encoder.excerpts.shown(decision.rehearsal.shown(decision.recipe), choice.track.form), PIXELS
+        )
     return choice, expected, path
 
 

@@ -92,11 +92,11 @@ def test_a_smaller_track_is_taken_where_it_is_better(soft, tmp_path, encoding):
         track = choice.track
         assert track.form in smaller_forms(encoder.original.info)
         assert track.size <= plain.size
-        decision = decide_roughly(encoder, encoder.pieces(track), track.size, network, track.form)
+        decision = decide_roughly(encoder, encoder.excerpts.of(track), track.size, network, track.form)
         media.join(
             track.path, tmp_path / "small.mkv", decision.attachment, encoder.original.info, copy_from=None, lead=0
         )
-        (shown,) = encoder.pieces(plain)
+        (shown,) = encoder.excerpts.of(plain)
         before = luma_psnr([shown], encoder.stored.pixels)
     assert media.probe(tmp_path / "small.mkv").height == track.form.shape[0]
     decompress(tmp_path / "small.mkv", tmp_path / "large.mkv", codec="ffv1")

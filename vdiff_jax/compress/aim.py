@@ -17,7 +17,8 @@ from vdiff_jax.compress.decision import Decision, decide
 from vdiff_jax.compress.form import Form
 from vdiff_jax.compress.meter import Meter, Trial
 from vdiff_jax.compress.quality import Quality, better
-from vdiff_jax.compress.tracks import Encoder, Track
+from vdiff_jax.compress.track import Track
+from vdiff_jax.compress.tracks import Encoder
 from vdiff_jax.errors import OptionError
 from vdiff_jax.media import Vmaf
 from vdiff_jax.weights import Weights

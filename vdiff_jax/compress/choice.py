@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from vdiff_jax.compress.form import Form
 from vdiff_jax.compress.meter import Meter, Trial
-from vdiff_jax.compress.tracks import Encoder, Track
+from vdiff_jax.compress.track import Track
+from vdiff_jax.compress.tracks import Encoder
 
 
 class Choice(NamedTuple):

@@ -13,7 +13,8 @@ from vdiff_jax.compress.form import Form
 from vdiff_jax.compress.recipe import Named, Network, Recipe, Stamps
 from vdiff_jax.compress.rehearsal import Rehearsal
 from vdiff_jax.compress.samples import Piece
-from vdiff_jax.compress.tracks import Encoder, Track
+from vdiff_jax.compress.track import Track
+from vdiff_jax.compress.tracks import Encoder
 from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.weights import Weights, identity
 
@@ -48,7 +49,7 @@ class Decision(NamedTuple):
 
 def decide(encoder: Encoder, track: Track, network: Weights) -> Decision:
     """What is best for a track."""
-    pieces, steps = encoder.pieces(track), STEPS[encoder.wanted.adapt]
+    pieces, steps = encoder.excerpts.of(track), STEPS[encoder.wanted.adapt]
     return _decide(encoder, pieces, track.size, network, track.form, steps=steps, stamps=encoder.stamps(track))
 
 

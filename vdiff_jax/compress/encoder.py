@@ -18,7 +18,8 @@ from vdiff_jax.compress.decision import decide
 from vdiff_jax.compress.meter import Meter
 from vdiff_jax.compress.original import open_original
 from vdiff_jax.compress.resolution import in_form
-from vdiff_jax.compress.tracks import Encoder, Wanted
+from vdiff_jax.compress.track import Wanted
+from vdiff_jax.compress.tracks import Encoder
 from vdiff_jax.errors import MissingError, OptionError, OutputError
 from vdiff_jax.media.target import PendingFile
 from vdiff_jax.weights import Weights, for_task, load, shipped, trained_tasks

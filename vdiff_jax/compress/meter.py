@@ -10,7 +10,8 @@ from vdiff_jax.compress.form import Form
 from vdiff_jax.compress.quality import better, luma_psnr
 from vdiff_jax.compress.resolution import smaller_forms
 from vdiff_jax.compress.samples import Piece
-from vdiff_jax.compress.tracks import Encoder, Track
+from vdiff_jax.compress.track import Track
+from vdiff_jax.compress.tracks import Encoder
 from vdiff_jax.errors import FormatError
 from vdiff_jax.media import Vmaf
 from vdiff_jax.media.pixels import Frame
@@ -82,18 +83,18 @@ class Meter:
 
     def _trial(self, crf: float, form: Form) -> Trial:
         """Samples encoded alone: as they are decoded, or, where a VMAF is aimed at, mended and with theirs."""
-        pieces, size = self._encoder.trial(crf, form)
+        pieces, size = self._encoder.excerpts.alone(crf, form)
         if self._aimed is None:
             return Trial(form, crf, size, self._shown([piece.decoded for piece in pieces], form), None)
         return self._mended(pieces, crf, form, size)
 
     def track(self, track: Track) -> Trial:
         """Samples of a track, mended, with their VMAF."""
-        return self._mended(self._encoder.pieces(track), track.crf, track.form, track.size)
+        return self._mended(self._encoder.excerpts.of(track), track.crf, track.form, track.size)
 
     def may_beat(self, form: Form, now: Trial) -> bool:
         """Whether another form is better than one, were what it keeps coded as finely as can be hoped for."""
-        kept = [piece.decoded for piece in self._encoder.uncoded(form)]
+        kept = [piece.decoded for piece in self._encoder.excerpts.uncoded(form)]
         return self._shown(kept, form, most=now.psnr + _FINER) > now.psnr
 
     def as_many_bytes(self, whole: Trial, form: Form) -> Trial:
@@ -103,7 +104,7 @@ class Meter:
         crf = codec.coarser(whole.crf, fewer - _HALVED * (form.halved - whole.form.halved))
         tried: dict[float, float] = {}
         for _ in range(_TRIES):
-            tried[crf] = float(np.log2(self._encoder.trial(crf, form)[1] / whole.size))
+            tried[crf] = float(np.log2(self._encoder.excerpts.alone(crf, form)[1] / whole.size))
             if -_SPARE <= tried[crf] <= 0:
                 break
             crf = codec.coarser(crf, tried[crf])
@@ -112,7 +113,7 @@ class Meter:
         return self.trial(min((crf for crf, over in tried.items() if over <= 0), default=max(tried)), form)
 
     def _shown(self, frames: list[list[Frame]], form: Form, most: float = np.inf) -> float:
-        return luma_psnr(self._encoder.shown(frames, form), self._encoder.stored.pixels, most)
+        return luma_psnr(self._encoder.excerpts.shown(frames, form), self._encoder.stored.pixels, most)
 
     def _mended(self, pieces: list[Piece], crf: float, form: Form, size: int) -> Trial:
         """Its VMAF is left out where libvmaf isn't there or refuses the frames, and none is aimed at."""

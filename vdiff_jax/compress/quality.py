@@ -26,11 +26,11 @@ class Quality(NamedTuple):
 def better(encoder: Encoder, decision: Decision, vmaf: Vmaf) -> tuple[Decision, Quality]:
     """What was decided, by PSNR, or the plain track where that has the higher VMAF; and the samples' quality."""
     rehearsal, form = decision.rehearsal, decision.form
-    plain = encoder.shown([piece.decoded for piece in rehearsal.pieces], form)
+    plain = encoder.excerpts.shown([piece.decoded for piece in rehearsal.pieces], form)
     track, count = mean_vmaf(plain, rehearsal.pixels, vmaf), sum(len(piece.decoded[piece.measured]) for piece in plain)
     if decision.recipe.diffusion is None:
         return decision, Quality(track, track, count)
-    expected = mean_vmaf(encoder.shown(rehearsal.shown(decision.recipe), form), rehearsal.pixels, vmaf)
+    expected = mean_vmaf(encoder.excerpts.shown(rehearsal.shown(decision.recipe), form), rehearsal.pixels, vmaf)
     if expected < track:
         return decision.plain(), Quality(track, track, count)
     return decision, Quality(expected, track, count)
