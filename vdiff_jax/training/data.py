@@ -136,7 +136,7 @@ def batches(examples: Examples, data: Data, *, process: int = 0, processes: int 
 
 
 _thread = threading.local()
-_YIELD = 10
+_YIELD = 19
 """By how much less pressing than the training step the threads that prepare batches are (`man 7 sched`, nice)."""
 
 
