@@ -81,7 +81,7 @@ def test_threads_that_prepare_batches_give_way_to_the_step(split):
 
     before, seen = own(), []
     next(iter(batches(Noted(split, DATA, {"denoise": 1.0}, seed=3), DATA)))
-    assert set(seen) == {min(19, before + 10)}
+    assert set(seen) == {min(19, before + 19)}
     assert own() == before
 
 
