@@ -14,7 +14,7 @@ _LENGTH = 12
 """Frames of a piece."""
 _WARM = 2
 """Frames at either end of a piece that aren't measured."""
-_PIXELS = 24_000_000
+_PIXELS = 12_000_000
 """Pixels of all pieces."""
 _MOST = 8
 
