@@ -84,7 +84,7 @@ def smallest(meter: Meter, codec: Codec, target: float, form: Form) -> list[Tria
     trials = [meter.trial(search(codec, target, lambda crf: meter.trial(crf, form).vmaf), form)]
     trials += _fewer(meter, codec, target, trials[0], meter.smaller())
     best = min(trials, key=lambda trial: trial.size)
-    return trials + _fewer(meter, codec, target, best, meter.halved(best))
+    return trials + _fewer(meter, codec, target, best, meter.halved(best.crf, best.form))
 
 
 def _fewer(meter: Meter, codec: Codec, target: float, than: Trial, forms: Sequence[Form]) -> list[Trial]:

@@ -31,7 +31,7 @@ class Choice(NamedTuple):
 def choose(encoder: Encoder, meter: Meter, track: Track) -> Choice:
     """The track, or one of fewer pixels or frames that is better in no more bytes."""
     choice = _better(encoder, meter, Choice(track), meter.smaller())
-    return _better(encoder, meter, choice, meter.halved(meter.trial(choice.track.crf, choice.track.form)))
+    return _better(encoder, meter, choice, meter.halved(choice.track.crf, choice.track.form))
 
 
 def _better(encoder: Encoder, meter: Meter, choice: Choice, forms: Sequence[Form]) -> Choice:

@@ -78,10 +78,10 @@ class Meter:
         """Those of fewer pixels that a track may have."""
         return smaller_forms(self._encoder.original.info)
 
-    def halved(self, now: Trial) -> list[Form]:
+    def halved(self, crf: float, form: Form) -> list[Form]:
         """The same form of every second frame, where that may be: weights interpolate, lines are not of two fields."""
         may = self._encoder.wanted.filling is not None and not self._encoder.original.info.interlaced
-        return [now.form._replace(halved=True)] if may and now.psnr <= _COARSE else []
+        return [form._replace(halved=True)] if may and self.trial(crf, form).psnr <= _COARSE else []
 
     def _trial(self, crf: float, form: Form) -> Trial:
         """Samples encoded alone: as they are decoded, or, where a VMAF is aimed at, mended and with theirs."""

@@ -59,7 +59,7 @@ def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
 def corrupt_by_codec(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Observation:
     """Noise of sigma 0 to 40 under a codec, which keeps some of it; what is told is about the error that is left."""
     noisy = clip + rng.uniform(0, 40 / 255) * rng.standard_normal(clip.shape, np.float32)
-    decoded = coded(rng, np.clip(noisy, 0, 1).astype(np.float32)).clip
+    decoded = coded(rng, np.clip(noisy, 0, 1)).clip
     error = np.sqrt(np.mean((decoded - rgb_to_stored(clip)) ** 2, axis=(0, 1, 2)))
     return observe(jnp.asarray(decoded), jnp.asarray(error * np.exp(0.1 * rng.normal()), jnp.float32))
 
