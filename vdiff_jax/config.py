@@ -24,6 +24,7 @@ class Data:
       patch: height and width of a training clip, pixels.
       batch: clips a step, over all devices.
       photos: share of the clips that are photographs in synthetic motion, where the data holds both.
+      soft: share of the photographs that are put out of focus.
       reduction: by how much decoded videos are reduced before anything else, so that they are clean.
       threads: that prepare clips.
       balance: for each property of `PROPERTIES` how far its kinds are evened out, from 0 (seen as often as they come;
@@ -34,6 +35,7 @@ class Data:
     patch: int = 64
     batch: int = 4
     photos: float = 0.66
+    soft: float = 0.4
     reduction: float = 2.0
     threads: int = 2
     balance: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -46,7 +48,7 @@ class Train:
     Attributes:
       size: the network, "base", "fast" or, for tests, "tiny".
       tasks: each task's share of the clips.
-      loss: "charbonnier", "mse" or "psnr".
+      loss: "charbonnier", "mse", "psnr" or "psnr_y".
       optimiser: "muon" or "adam".
       steps: where the schedule ends.
       unroll: frames that gradients are followed back through; the state is carried on over the rest of a clip.
@@ -148,6 +150,7 @@ def differences(old: Config, new: Config) -> list[str]:
     ]
 
 
+_LOSSES = ("charbonnier", "mse", "psnr", "psnr_y")
 _STRICT = dacite.Config(strict=True, cast=[float])
 
 
@@ -205,6 +208,7 @@ def _broken_rules(config: Config) -> Iterator[str]:
         f"data.frames must be at least 1, not {data.frames}": data.frames >= 1,
         f"data.batch must be at least 1, not {data.batch}": data.batch >= 1,
         f"data.photos must lie in 0 to 1, not {data.photos}": 0 <= data.photos <= 1,
+        f"data.soft must lie in 0 to 1, not {data.soft}": 0 <= data.soft <= 1,
         f"data.reduction must be at least 1, not {data.reduction}": data.reduction >= 1,
         f"data.threads must be at least 1, not {data.threads}": data.threads >= 1,
         f"data.balance must be some of {', '.join(PROPERTIES)}, not {', '.join(data.balance)}": set(data.balance)
@@ -226,7 +230,7 @@ def _broken_rules(config: Config) -> Iterator[str]:
         and data.frames % train.unroll == 0,
         f"train.size must be one of {', '.join(SIZES)}, not {train.size}": train.size in SIZES,
         f"train.tasks must be some of {', '.join(TASKS)}, not {', '.join(train.tasks)}": set(train.tasks) <= set(TASKS),
-        f"train.loss must be charbonnier, mse or psnr, not {train.loss}": train.loss in ("charbonnier", "mse", "psnr"),
+        f"train.loss must be one of {', '.join(_LOSSES)}, not {train.loss}": train.loss in _LOSSES,
         f"train.optimiser must be muon or adam, not {train.optimiser}": train.optimiser in ("muon", "adam"),
         f"train.learning_rate must be positive, not {train.learning_rate}": train.learning_rate > 0,
         f"train.tasks must give positive shares, not {train.tasks}": bool(train.tasks)

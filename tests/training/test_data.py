@@ -87,10 +87,16 @@ def test_threads_that_prepare_batches_give_way_to_the_step(split):
 
 def test_photographs_move_and_videos_are_cut_from_one_place(split):
     rng = np.random.default_rng(1)
-    clips = [clip_of_photo(rng, *split.photos, frames=4, patch=32) for _ in range(8)]
+    clips = [clip_of_photo(rng, *split.photos, frames=4, patch=32, soft=0.4) for _ in range(8)]
     assert all(clip.shape == (4, 32, 32, 3) for clip in clips)
     moving = [np.abs(np.diff(clip.astype(float), axis=0)).mean() > 1 for clip in clips]
     assert sum(moving) >= 4
+    sharp, soft = (
+        clip_of_photo(np.random.default_rng(2), *split.photos, frames=2, patch=32, soft=share) for share in (0.0, 1.0)
+    )
+    assert (
+        np.abs(np.diff(soft.astype(float), axis=2)).mean() < 0.7 * np.abs(np.diff(sharp.astype(float), axis=2)).mean()
+    )
     still = np.repeat(np.arange(64 * 80, dtype=np.uint8).reshape(1, 64, 80, 1), 5, axis=0).repeat(3, axis=-1)
     clip = clip_of_video(np.random.default_rng(5), still, frames=3, patch=32)
     assert clip.shape == (3, 32, 32, 3)

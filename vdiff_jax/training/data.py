@@ -121,15 +121,18 @@ class Examples:
     def _clean(self, rng: np.random.Generator, draw: Draw) -> UInt8[np.ndarray, "t p p 3"]:
         size = {"frames": self._data.frames, "patch": self._data.patch}
         if draw.photos is not None:
-            return turned(rng, clip_of_photo(rng, *(self._photos[n] for n in draw.photos), **size))
+            photos = (self._photos[n] for n in draw.photos)
+            return turned(rng, clip_of_photo(rng, *photos, soft=self._data.soft, **size))
         return turned(rng, clip_of_video(rng, self._shots[draw.shot], **size))
 
 
 def batches(examples: Examples, data: Data, *, process: int = 0, processes: int = 1) -> grain.IterDataset:
     """This process's part of each global batch, prepared ahead by `data.threads` threads.
 
-    Its iterator's state counts batches: it fits any number of processes.
+    Its iterator's state counts batches: it fits any number of processes. OpenCV is left one thread, in the whole
+    process: its others would wait for work busily, and give way to nothing.
     """
+    cv2.setNumThreads(1)
     numbers = grain.MapDataset.range(2**40)[process::processes]
     own = numbers.map(lambda number: _aside(examples, number)).batch(data.batch // processes, batch_fn=stack)
     return own.to_iter_dataset(grain.ReadOptions(num_threads=data.threads, prefetch_buffer_size=4))

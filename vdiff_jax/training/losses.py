@@ -1,4 +1,4 @@
-"""Losses on R'G'B', computed from Y'CbCr."""
+"""Losses on R'G'B', computed from Y'CbCr, and one that is luma's above all."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -25,8 +25,14 @@ def psnr(result: Float[Array, "*b h w 3"], truth: Float[Array, "*b h w 3"]) -> F
     return jnp.mean(jnp.log10(error + 3e-6))
 
 
+def psnr_y(result: Float[Array, "*b h w 3"], truth: Float[Array, "*b h w 3"]) -> Float[Array, ""]:
+    """The same of luma alone, and a fifth of it of chroma: what detail is judged by, unmixed with stored chroma's."""
+    error = jnp.mean((result - truth) ** 2, axis=(-3, -2))
+    return jnp.mean(0.8 * jnp.log10(error[..., 0] + 3e-6) + 0.2 * jnp.log10(error[..., 1:].mean(axis=-1) + 3e-6))
+
+
 def _difference(result: Float[Array, "*b h w 3"], truth: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
     return (result - truth) @ to_rgb("bt601").T
 
 
-LOSSES = {"charbonnier": charbonnier, "mse": mse, "psnr": psnr}
+LOSSES = {"charbonnier": charbonnier, "mse": mse, "psnr": psnr, "psnr_y": psnr_y}

@@ -5,18 +5,19 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 Picture = UInt8[np.ndarray, "h w 3"]
-SOFT = 0.4
-"""The share of photographs that are out of focus: most of what a video shows is softer than a reduced photograph."""
 
 
 def clip_of_photo(
-    rng: np.random.Generator, photo: Picture, other: Picture, *, frames: int, patch: int
+    rng: np.random.Generator, photo: Picture, other: Picture, *, frames: int, patch: int, soft: float
 ) -> UInt8[np.ndarray, "t p p 3"]:
-    """A photograph seen by a moving camera, half the time with a piece of another one moving across it."""
-    camera = _seen(photo, *_path(rng, frames, patch), rng.uniform(0.3, 0.6), patch, rng)
+    """A photograph seen by a moving camera, half the time with a piece of another one moving across it.
+
+    A share of `soft` is out of focus: most of what a video shows is softer than a reduced photograph.
+    """
+    camera = _seen(photo, *_path(rng, frames, patch), rng.uniform(0.3, 0.6), patch, soft, rng)
     if rng.random() < 0.5:
         return camera
-    subject = _seen(other, *_path(rng, frames, patch), rng.uniform(0.3, 0.6), patch, rng)
+    subject = _seen(other, *_path(rng, frames, patch), rng.uniform(0.3, 0.6), patch, soft, rng)
     return np.stack([_over(a, b, m) for a, b, m in zip(camera, subject, _outline(rng, frames, patch))])
 
 
@@ -70,7 +71,7 @@ def _path(rng: np.random.Generator, frames: int, patch: int):
     return offset, angle, zoom
 
 
-def _seen(photo: Picture, offset, angle, zoom, scale: float, patch: int, rng: np.random.Generator):
+def _seen(photo: Picture, offset, angle, zoom, scale: float, patch: int, soft: float, rng: np.random.Generator):
     """What a camera on that path sees of the photograph reduced by `scale`."""
     margin = int(np.abs(offset).max() + 0.35 * patch) + 4
     side = patch + 2 * margin
@@ -78,7 +79,7 @@ def _seen(photo: Picture, offset, angle, zoom, scale: float, patch: int, rng: np
     reach = min(int(np.ceil(side / scale)), *photo.shape[:2])
     y, x = _place(rng, photo, reach)
     small = cv2.resize(photo[y : y + reach, x : x + reach], (side, side), interpolation=cv2.INTER_AREA)
-    if rng.random() < SOFT:
+    if rng.random() < soft:
         small = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.5, 3.0))
     centre = (patch - 1) / 2
     frames = []
@@ -86,8 +87,12 @@ def _seen(photo: Picture, offset, angle, zoom, scale: float, patch: int, rng: np
         c, s = np.cos(turn) * size, np.sin(turn) * size
         middle = centre + margin + shift
         matrix = np.array([[c, -s, middle[0] - centre * (c - s)], [s, c, middle[1] - centre * (s + c)]])
+        if frames and np.array_equal(matrix, last):
+            frames.append(frames[-1])
+            continue
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         frames.append(cv2.warpAffine(small, matrix, (patch, patch), flags=flags, borderMode=cv2.BORDER_REFLECT_101))
+        last = matrix
     return np.stack(frames)
 
 

@@ -1,0 +1,35 @@
+"""Losses: what each counts."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vdiff_jax.training.losses import LOSSES
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return jnp.asarray(np.random.default_rng(0).random((2, 8, 8, 3), np.float32))
+
+
+def off(truth, *by):
+    return truth + jnp.array(by).reshape(1, 1, 1, 3)
+
+
+@pytest.mark.parametrize("name", ["charbonnier", "mse", "psnr", "psnr_y"])
+def test_grows_with_the_error(truth, name):
+    exact, near, far = (float(LOSSES[name](off(truth, e, e, e), truth)) for e in (0, 0.01, 0.1))
+    assert exact < near < far
+
+
+def test_psnr_falls_by_one_for_ten_decibels(truth):
+    far, near = (float(LOSSES["psnr"](off(truth, e, 0, 0), truth)) for e in (0.1, 0.1 / 10**0.5))
+    assert far - near == pytest.approx(1, abs=0.01)
+
+
+def test_psnr_y_takes_luma_four_times_as_seriously_as_chroma_whatever_their_errors(truth):
+    base, luma, chroma = (
+        float(LOSSES["psnr_y"](off(truth, *by), truth))
+        for by in ((0.02, 0.05, 0.05), (0.04, 0.05, 0.05), (0.02, 0.1, 0.1))
+    )
+    assert luma - base == pytest.approx(4 * (chroma - base), rel=0.02)
