@@ -82,12 +82,12 @@ def _seen(photo: Picture, offset, angle, zoom, scale: float, patch: int, soft: f
     if rng.random() < soft:
         small = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.5, 3.0))
     centre = (patch - 1) / 2
-    frames = []
+    frames, last = [], None
     for shift, turn, size in zip(offset, np.broadcast_to(angle, len(offset)), zoom):
         c, s = np.cos(turn) * size, np.sin(turn) * size
         middle = centre + margin + shift
         matrix = np.array([[c, -s, middle[0] - centre * (c - s)], [s, c, middle[1] - centre * (s + c)]])
-        if frames and np.array_equal(matrix, last):
+        if last is not None and np.array_equal(matrix, last):
             frames.append(frames[-1])
             continue
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
