@@ -50,13 +50,11 @@ class MotionMeter:
         return field if here.known is None else spread(field, here.known)
 
     def measure(self, here: "Seen", there: "Seen") -> tuple[Float[np.ndarray, "hv wv 2"], Float[np.ndarray, "hv wv"]]:
-        """The same, and 1 where it was measured: where what surrounds a point is known in both frames."""
-        bare = dataclasses.replace(here, known=None)
-        field = self.displacement(bare, there)
+        """The displacement as it was found, under holes too; and 1 where what surrounds a point is known in both."""
+        field = self.displacement(dataclasses.replace(here, known=None), there)
         around = [_surroundings(seen.known, field.shape[:2]) for seen in (here, there)]
         trusted = np.minimum(around[0], remap(around[1], grid_points(field.shape[:2]) + field / VELOCITY_GRID))
-        trusted = (trusted > _MEASURABLE).astype(np.float32)
-        return spread(field, trusted), trusted
+        return field, (trusted > _MEASURABLE).astype(np.float32)
 
 
 def shrink(luma: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h2 w2"]:

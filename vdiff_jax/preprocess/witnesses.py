@@ -1,9 +1,10 @@
 """What holes hide, brought from the frames that show it, along the motion; with the error to expect of it.
 
-A place under a hole is followed from frame to frame, each way in time, to the first frame that shows it, and its sample
+A place under a hole is followed from frame to frame, each way in time, to the first frames that show it, and its sample
 is taken from there, once, so that nothing blurs. Motion is followed in two ways: as it was measured, continued under
 holes from around them, and as the camera's alone. How well each explains what is known around a place tells what to
-expect of it there (`estimate.py`).
+expect of it there (`estimate.py`). In frames that are filled so the motion under holes can be measured too: it is
+followed as the third way when everything is done a second time.
 """
 
 import dataclasses
@@ -16,13 +17,17 @@ from jaxtyping import Bool, Float, UInt8
 
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.observation import VELOCITY_GRID
-from vdiff_jax.preprocess.chunks import Prepared
+from vdiff_jax.preprocess.chunks import Prepared, luma_of
 from vdiff_jax.preprocess.estimate import Found, combine, detail_around, followed_error, spatial_error
-from vdiff_jax.preprocess.motion import MotionMeter, Seen, camera, grid_points, remap
+from vdiff_jax.preprocess.motion import MotionMeter, Seen, camera, grid_points, remap, shrink, spread
 from vdiff_jax.preprocess.plate import box_of, covered, grids_of, rounded, unit
 
 REACH = 32
 """Frames each way in which a place is looked for."""
+_WITNESSES = 2
+"""Frames each way that tell of a place."""
+_APART = 4
+"""Frames between them, so that they tell different things."""
 _HELD_BYTES = 256 << 20
 _AROUND = 8
 """Points of the velocity's grid around holes on which motion is judged."""
@@ -63,45 +68,69 @@ class Witness:
 
 
 def witnessed(prepared: Iterable[Prepared], pixels: PixelFormat) -> Iterator[Prepared]:
-    """Fills what masks cover from the other frames of the shot, and says what error to expect; up to `REACH` behind.
+    """Fills what masks cover from the other frames of the shot, and says what error to expect; up to 2 `REACH` behind.
 
     Frames without a mask pass as they are. What was measured of the motion stays with the frames.
     """
+    once = (_seen_filled(item, filled, pixels) for item, filled in _brought(prepared, pixels, under_holes=False))
+    return (filled for _, filled in _brought(once, pixels, under_holes=True))
+
+
+def _brought(
+    prepared: Iterable[Prepared], pixels: PixelFormat, *, under_holes: bool
+) -> Iterator[tuple[Prepared, Prepared]]:
+    """Each frame, and the same with what other frames hold; `under_holes`: motion was measured there too."""
     meter, shot, done = MotionMeter(), [], 0  # of the shot's frames that are held, those that were given out
+
+    def bring(number: int) -> tuple[Prepared, Prepared]:
+        return shot[number].item, brought(shot, number, pixels)
+
     for item in prepared:
         if item.mask is None:
-            yield item
+            yield item, item
             continue
         if item.starts_shot:
-            yield from (bring(shot, n, pixels) for n in range(done, len(shot)))
+            yield from map(bring, range(done, len(shot)))
             shot, done = [], 0
         shot.append(Witness(item))
-        _join(shot, meter)
+        _join(shot, meter, under_holes=under_holes)
         reach = int(np.clip(_HELD_BYTES // (2 * _size(item.frame)), 2, REACH))
         if len(shot) - done > reach:
-            yield bring(shot, done, pixels)
+            yield bring(done)
             done += 1
         if done > reach:
             del shot[0]
             done -= 1
-    yield from (bring(shot, n, pixels) for n in range(done, len(shot)))
+    yield from map(bring, range(done, len(shot)))
+
+
+def _seen_filled(item: Prepared, filled: Prepared, pixels: PixelFormat) -> Prepared:
+    """The frame, on which motion is measured as if what was brought under its holes were known."""
+    if item.mask is None or item.seen.small is None:
+        return item
+    luma = luma_of(filled.frame, pixels)
+    beyond = np.subtract(item.seen.size, luma.shape)
+    small = shrink(cv2.copyMakeBorder(luma, 0, int(beyond[0]), 0, int(beyond[1]), cv2.BORDER_REPLICATE))
+    return dataclasses.replace(item, seen=dataclasses.replace(item.seen, small=small, measured={}))
 
 
 def _size(frame: Frame) -> int:
     return sum(plane.nbytes for plane in frame.planes)
 
 
-def _join(shot: Sequence[Witness], meter: MotionMeter) -> None:
+def _join(shot: Sequence[Witness], meter: MotionMeter, *, under_holes: bool) -> None:
     """Measures the motion between the last frame and the one before it."""
     if len(shot) < 2 or any(witness.item.seen.small is None for witness in shot[-2:]):
         return
     for one, other, name in ((shot[-2], shot[-1], "forth"), (shot[-1], shot[-2], "back")):
         field, trusted = meter.measure(one.item.seen, other.item.seen)
-        one.item.seen.measured[other.item.seen.time] = field
-        setattr(one, name, (field, camera(field, trusted)))
+        continued = spread(field, trusted)
+        one.item.seen.measured[other.item.seen.time] = continued
+        ways = continued, camera(continued, trusted)
+        setattr(one, name, (*ways, field) if under_holes else ways)
 
 
-def bring(shot: Sequence[Witness], index: int, pixels: PixelFormat) -> Prepared:
+def brought(shot: Sequence[Witness], index: int, pixels: PixelFormat) -> Prepared:
     """The shot's frame of this number with its holes filled, and the error to expect of each sample in them."""
     item = shot[index].item
     error = np.where(item.mask, np.float32(np.inf), np.float32(0))
@@ -113,7 +142,9 @@ def bring(shot: Sequence[Witness], index: int, pixels: PixelFormat) -> Prepared:
         at = np.stack([scale[1] * (columns + 0.5) - 0.5, scale[0] * (rows + 0.5) - 0.5], axis=-1).astype(np.float32)
         asked = _Asked(at, scale, numbers, detail_around(item, at, pixels))
         found = [_spatial(item, asked, pixels)]
-        found += [_follow(shot, index, way, asked, pixels) for way in itertools.product((-1, 1), range(2))]
+        ways = len(shot[index].back or shot[index].forth or ())
+        for direction, way in itertools.product((-1, 1), range(ways)):
+            found += _follow(shot, index, direction, way, asked, pixels)
         samples, expected = combine(found)
         unseen = np.all([np.isinf(errors) for _, errors in found[1:]], axis=0)
         expected[unseen & (_depth(item, at) > _THIN)] = np.inf
@@ -153,13 +184,13 @@ def _depth(item: Prepared, at: Places) -> Float[np.ndarray, " n"]:
 
 
 def _follow(
-    shot: Sequence[Witness], index: int, direction_way: tuple[int, int], asked: _Asked, pixels: PixelFormat
-) -> Found:
+    shot: Sequence[Witness], index: int, direction: int, way: int, asked: _Asked, pixels: PixelFormat
+) -> list[Found]:
     """What the first frames in one direction that show the places hold there."""
-    direction, way = direction_way
     here = shot[index].item
-    samples = np.zeros((len(asked.numbers), len(asked.at)), np.float32)
-    errors = np.full(len(asked.at), np.inf, np.float32)
+    samples = np.zeros((_WITNESSES, len(asked.numbers), len(asked.at)), np.float32)
+    errors = np.full((_WITNESSES, len(asked.at)), np.inf, np.float32)
+    had, since = np.zeros(len(asked.at), int), np.full(len(asked.at), -_APART)
     left = np.arange(len(asked.at))
     points = _surroundings(here)
     moved = np.zeros_like(points)
@@ -171,16 +202,20 @@ def _follow(
         moved = moved + remap(fields[way], points + moved / VELOCITY_GRID)
         on_grid = (asked.at[left] + 0.5) / VELOCITY_GRID - 0.5 - points[0, 0]
         at = asked.at[left] + _at(moved, on_grid)
-        shown = witness.shows(at, asked.scale)
+        distance = abs(number - index)
+        shown = witness.shows(at, asked.scale) & (distance - since[left] >= _APART)
         if not shown.any():
             continue
         hit = left[shown]
         mismatch = _at(_mismatch(here.seen, witness.item.seen, points, moved), on_grid[shown])
-        errors[hit] = followed_error(mismatch, asked.detail[hit], abs(number - index))
+        errors[had[hit], hit] = followed_error(mismatch, asked.detail[hit], distance)
         for row, n in enumerate(asked.numbers):
-            samples[row, hit] = _sample(witness.item.frame.planes[n], at[shown], asked.scale, pixels, cv2.INTER_CUBIC)
-        left = left[~shown]
-    return samples, errors
+            plane = witness.item.frame.planes[n]
+            samples[had[hit], row, hit] = _sample(plane, at[shown], asked.scale, pixels, cv2.INTER_CUBIC)
+        had[hit] += 1
+        since[hit] = distance
+        left = left[had[left] < _WITNESSES]
+    return list(zip(samples, errors))
 
 
 def _surroundings(here: Prepared) -> Float[np.ndarray, "hb wb 2"]:
