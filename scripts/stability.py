@@ -1,6 +1,6 @@
 """Does a repaired video flicker more than its truth, and does it stay where it is for 2,000 frames?
 
-    python scripts/stability.py CLIPS [--task denoise --variants 25] [--weights base] [--frames 20]
+    python scripts/stability.py CLIPS [--task denoise|deblock|superres --variants 25] [--weights base] [--frames 20]
     python scripts/stability.py --drift 2000 [--sigma 25]
 
 The first form repairs every scene of CLIPS, damaged as `benchmark.py` does it, and prints how much the result changes
@@ -35,8 +35,8 @@ def main() -> None:
     """Prints what the arguments ask for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="?")
-    parser.add_argument("--task", default="denoise", choices=("denoise", "deblock"))
-    parser.add_argument("--variants", type=lambda text: text.split(","), default=["25"], help="sigmas or crfs")
+    parser.add_argument("--task", default="denoise", choices=("denoise", "deblock", "superres"))
+    parser.add_argument("--variants", type=lambda text: text.split(","), default=["25"], help="sigmas, crfs, x2 or x4")
     parser.add_argument("--scenes", type=lambda text: text.split(","))
     parser.add_argument("--weights", default="base")
     parser.add_argument("--frames", type=int, default=20)
@@ -60,6 +60,7 @@ def flicker(options: argparse.Namespace) -> None:
         clean = read_scene(found[name], options.frames, (640, 360))
         with tempfile.TemporaryDirectory() as folder:
             result = _repaired(options, variant, name, clean, Path(folder))
+        clean = clean[:, : result.shape[1], : result.shape[2]]  # what a factor leaves over is cut
         flow = _flow(clean)
         changes = [_changes(clip, clean, flow) for clip in (result, clean)]
         ratios.append(changes[0] / np.maximum(changes[1], 1e-6))
@@ -74,6 +75,8 @@ def _repaired(options: argparse.Namespace, variant: str, name: str, clean: np.nd
     if options.task == "denoise":
         sigma = problem.sigma
         return vdiff_jax.repair(problem.frames(), task="denoise", sigma=sigma, weights=options.weights)
+    if options.task == "superres":
+        return vdiff_jax.repair(problem.frames(), task="superres", scale=problem.factor, weights=options.weights)
     vdiff_jax.repair(problem.stream, folder / "result.mkv", task="deblock", weights=options.weights, codec="ffv1")
     return _read(folder / "result.mkv", len(clean))
 
