@@ -83,7 +83,7 @@ def _brought(
     meter, shot, done = MotionMeter(), [], 0  # of the shot's frames that are held, those that were given out
 
     def bring(number: int) -> tuple[Prepared, Prepared]:
-        return shot[number].item, brought(shot, number, pixels)
+        return shot[number].item, brought(shot, number, pixels, luma_alone=not under_holes)
 
     for item in prepared:
         if item.mask is None:
@@ -130,21 +130,21 @@ def _join(shot: Sequence[Witness], meter: MotionMeter, *, under_holes: bool) -> 
         setattr(one, name, (*ways, field) if under_holes else ways)
 
 
-def brought(shot: Sequence[Witness], index: int, pixels: PixelFormat) -> Prepared:
-    """The shot's frame of this number with its holes filled, and the error to expect of each sample in them."""
+def brought(shot: Sequence[Witness], index: int, pixels: PixelFormat, *, luma_alone: bool = False) -> Prepared:
+    """The shot's frame of this number with its holes filled, luma's alone if asked; and the error to expect in them."""
     item = shot[index].item
     error = np.where(item.mask, np.float32(np.inf), np.float32(0))
     if item.seen.small is None or not item.mask.any():
         return dataclasses.replace(item, error=error)
     planes = [plane.copy() for plane in item.frame.planes]
-    for scale, numbers in grids_of(pixels):
+    ways = len(shot[index].back or shot[index].forth or ())
+    paths = [_Path(shot, index, direction, way) for direction, way in itertools.product((-1, 1), range(ways))]
+    for scale, numbers in grids_of(pixels)[: 1 if luma_alone else None]:
         rows, columns = np.nonzero(covered(item.mask, scale))
         at = np.stack([scale[1] * (columns + 0.5) - 0.5, scale[0] * (rows + 0.5) - 0.5], axis=-1).astype(np.float32)
         asked = _Asked(at, scale, numbers, detail_around(item, at, pixels))
         found = [_spatial(item, asked, pixels)]
-        ways = len(shot[index].back or shot[index].forth or ())
-        for direction, way in itertools.product((-1, 1), range(ways)):
-            found += _follow(shot, index, direction, way, asked, pixels)
+        found += itertools.chain.from_iterable(_follow(path, asked, pixels) for path in paths)
         samples, expected = combine(found)
         unseen = np.all([np.isinf(errors) for _, errors in found[1:]], axis=0)
         expected[unseen & (_depth(item, at) > _THIN)] = np.inf
@@ -183,32 +183,66 @@ def _depth(item: Prepared, at: Places) -> Float[np.ndarray, " n"]:
     return _at(cv2.distanceTransform(item.mask.astype(np.uint8), cv2.DIST_L2, 3), at)
 
 
-def _follow(
-    shot: Sequence[Witness], index: int, direction: int, way: int, asked: _Asked, pixels: PixelFormat
-) -> list[Found]:
-    """What the first frames in one direction that show the places hold there."""
-    here = shot[index].item
+class _Path:
+    """The way back or forth from a frame, along one kind of motion, computed as far as it is followed.
+
+    Each step holds how far what surrounds the frame's holes moved, and how badly the frame there, moved back, agrees.
+    """
+
+    def __init__(self, shot: Sequence[Witness], index: int, direction: int, way: int):
+        self._shot, self._index, self._direction, self._way = shot, index, direction, way
+        self._here = shot[index].item
+        self.points = _surroundings(self._here)
+        self._moved: list[Field] = [np.zeros_like(self.points)]
+        self._mismatches: dict[int, Float[np.ndarray, "hb wb"]] = {}
+
+    def moved(self, distance: int) -> Field | None:
+        """Where the surroundings lie that many frames away; `None` beyond the shot or where motion is unknown."""
+        if distance < len(self._moved):
+            return self._moved[distance]
+        number = self._index + self._direction * distance
+        if not 0 <= number < len(self._shot):
+            return None
+        before = self._shot[number - self._direction]
+        fields = before.forth if self._direction > 0 else before.back
+        if fields is None:
+            return None
+        last = self._moved[-1]
+        self._moved.append(last + remap(fields[self._way], self.points + last / VELOCITY_GRID))
+        return self._moved[-1]
+
+    def witness(self, distance: int) -> Witness:
+        """The frame that many frames away."""
+        return self._shot[self._index + self._direction * distance]
+
+    def mismatch(self, distance: int) -> Float[np.ndarray, "hb wb"]:
+        """Of what is known around, in 8-bit units."""
+        if distance not in self._mismatches:
+            there = self.witness(distance).item.seen
+            self._mismatches[distance] = _mismatch(self._here.seen, there, self.points, self._moved[distance])
+        return self._mismatches[distance]
+
+
+def _follow(path: _Path, asked: _Asked, pixels: PixelFormat) -> list[Found]:
+    """What the first frames on a path that show the places hold there."""
     samples = np.zeros((_WITNESSES, len(asked.numbers), len(asked.at)), np.float32)
     errors = np.full((_WITNESSES, len(asked.at)), np.inf, np.float32)
     had, since = np.zeros(len(asked.at), int), np.full(len(asked.at), -_APART)
     left = np.arange(len(asked.at))
-    points = _surroundings(here)
-    moved = np.zeros_like(points)
-    for number in range(index + direction, len(shot) if direction > 0 else -1, direction):
-        before, witness = shot[number - direction], shot[number]
-        fields = before.forth if direction > 0 else before.back
-        if fields is None or not len(left):
+    for distance in itertools.count(1):
+        moved = path.moved(distance)
+        if moved is None or not len(left):
             break
-        moved = moved + remap(fields[way], points + moved / VELOCITY_GRID)
-        on_grid = (asked.at[left] + 0.5) / VELOCITY_GRID - 0.5 - points[0, 0]
+        witness = path.witness(distance)
+        on_grid = (asked.at[left] + 0.5) / VELOCITY_GRID - 0.5 - path.points[0, 0]
         at = asked.at[left] + _at(moved, on_grid)
-        distance = abs(number - index)
         shown = witness.shows(at, asked.scale) & (distance - since[left] >= _APART)
         if not shown.any():
             continue
         hit = left[shown]
-        mismatch = _at(_mismatch(here.seen, witness.item.seen, points, moved), on_grid[shown])
-        errors[had[hit], hit] = followed_error(mismatch, asked.detail[hit], distance)
+        errors[had[hit], hit] = followed_error(
+            _at(path.mismatch(distance), on_grid[shown]), asked.detail[hit], distance
+        )
         for row, n in enumerate(asked.numbers):
             plane = witness.item.frame.planes[n]
             samples[had[hit], row, hit] = _sample(plane, at[shown], asked.scale, pixels, cv2.INTER_CUBIC)
