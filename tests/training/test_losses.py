@@ -4,6 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from vdiff_jax import config
+from vdiff_jax.errors import ConfigError
 from vdiff_jax.training.losses import LOSSES
 
 
@@ -16,7 +18,7 @@ def off(truth, *by):
     return truth + jnp.array(by).reshape(1, 1, 1, 3)
 
 
-@pytest.mark.parametrize("name", ["charbonnier", "mse", "psnr", "psnr_y"])
+@pytest.mark.parametrize("name", LOSSES)
 def test_grows_with_the_error(truth, name):
     exact, near, far = (float(LOSSES[name](off(truth, e, e, e), truth)) for e in (0, 0.01, 0.1))
     assert exact < near < far
@@ -33,3 +35,10 @@ def test_psnr_y_takes_luma_four_times_as_seriously_as_chroma_whatever_their_erro
         for by in ((0.02, 0.05, 0.05), (0.04, 0.05, 0.05), (0.02, 0.1, 0.1))
     )
     assert luma - base == pytest.approx(4 * (chroma - base), rel=0.02)
+
+
+def test_a_configuration_may_ask_for_each_and_for_no_other():
+    for name in LOSSES:
+        assert config.load("configs/base.toml", {"train.loss": name}).train.loss == name
+    with pytest.raises(ConfigError, match="psnr_y"):
+        config.load("configs/base.toml", {"train.loss": "psnr_u"})
