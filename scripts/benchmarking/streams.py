@@ -12,7 +12,7 @@ from benchmarking.scenes import write_frames
 MODELS = {"vmaf": "version=vmaf_v0.6.1", "vmaf_neg": "version=vmaf_v0.6.1neg"}
 _QUANTISERS = ["-export_side_data", "venc_params"]
 """So that FFmpeg's filters learn them from the stream."""
-_TO_RGB = "scale=in_color_matrix=bt709:flags=bilinear+accurate_rnd,format=rgb24"
+_TO_RGB = "scale=in_color_matrix=bt709:flags=bilinear+accurate_rnd+full_chroma_int,format=rgb24"
 
 
 def encode(frames: np.ndarray, crf: str, path: Path) -> None:

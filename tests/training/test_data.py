@@ -1,5 +1,6 @@
 """Examples: the same from the same number, of the right shape, with the motion that they were given."""
 
+import dataclasses
 import os
 import sys
 import threading
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from vdiff_jax.config import Data
+from vdiff_jax.tasks import TASKS
+from vdiff_jax.tasks.deblock import MARGIN
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.data import Examples, batches
 from vdiff_jax.training.motion import clip_of_photo, clip_of_video
@@ -40,6 +43,20 @@ def test_coded_examples_are_the_same_each_time_and_stored_as_420(split):
     jax.tree.map(np.testing.assert_array_equal, *coded)
     for clip in (coded[0].clip, coded[0].observation.values):
         np.testing.assert_array_equal(clip[:, ::2, ::2, 1:], clip[:, 1::2, 1::2, 1:])
+
+
+def test_a_codec_sees_more_than_the_example(split, monkeypatch):
+    task, seen = TASKS["deblock"], []
+
+    def corrupt(rng, clip):
+        seen.append((clip, task.corrupt_on_host(rng, clip)))
+        return seen[-1][1]
+
+    monkeypatch.setitem(TASKS, "deblock", dataclasses.replace(task, corrupt_on_host=corrupt))
+    observation, _ = Examples(split, DATA, {"deblock": 1.0}, seed=3)(4)
+    clip, whole = seen[0]
+    assert clip.shape == (3, 32 + 2 * MARGIN, 32 + 2 * MARGIN, 3)
+    np.testing.assert_array_equal(observation.values, whole.values[:, MARGIN:-MARGIN, MARGIN:-MARGIN])
 
 
 def test_shapes_and_ranges(examples):

@@ -16,6 +16,9 @@ MEASURED, ESTIMATED = 0.35, 0.25
 REDUCED, SIZES = 0.2, (4 / 5, 2 / 3, 1 / 2)
 """The share of clips that were coded in a smaller size, as compressed files may be, and those sizes."""
 
+MARGIN = 32
+"""Pixels around an example that are coded with it: a picture that things do not leave as soon as they moved."""
+
 
 def corrupt(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Observation:
     """A video codec at any quality, and each frame's error as it is told of a file.
@@ -38,4 +41,4 @@ def corrupt(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Obs
     return denoise.observe(jnp.asarray(video.clip), jnp.asarray(error, jnp.float32))
 
 
-TASK = Task(name="deblock", corrupt_on_host=corrupt, share_on_host=1.0)
+TASK = Task(name="deblock", corrupt_on_host=corrupt, share_on_host=1.0, margin=MARGIN)

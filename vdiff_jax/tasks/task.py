@@ -29,6 +29,7 @@ class Task:
       corrupt: makes the observation that trains the task from a clean R'G'B' clip in [0, 1]; pure, to be compiled.
       corrupt_on_host: the same through a video codec, so that chroma is 4:2:0 already; not to be compiled.
       share_on_host: the share of the examples that go that way, 0 to 1.
+      margin: the pixels around an example on each side that this corruption sees beside it, and its motion.
       stored: what becomes of an observation and its truth (Y'CbCr) where chroma is stored as 4:2:0.
     """
 
@@ -36,4 +37,5 @@ class Task:
     corrupt: Corrupt | None = None
     corrupt_on_host: CorruptOnHost | None = None
     share_on_host: float = 0.0
+    margin: int = 0
     stored: Callable[[Observation, Clip], Stored] = as_420

@@ -21,7 +21,7 @@ from vdiff_jax.observation import VELOCITY_GRID, Observation
 from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.preprocess.motion import see, velocity
 from vdiff_jax.tasks import TASKS
-from vdiff_jax.tasks.task import Corrupt
+from vdiff_jax.tasks.task import Corrupt, Task
 from vdiff_jax.training import balance
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.motion import clip_of_photo, clip_of_video, turned
@@ -68,26 +68,29 @@ class Examples:
     def __call__(self, index: int) -> Example:
         draw = self.draw(index)
         rng = np.random.default_rng([self._seed, index])
-        clip = np.asarray(self._clean(rng, draw), np.float32) / 255
+        task = TASKS[self._names[draw.task]]
+        on_host = task.corrupt_on_host is not None and rng.random() < task.share_on_host
+        margin = task.margin if on_host else 0
+        clip = np.asarray(self._clean(rng, draw, self._data.patch + 2 * margin), np.float32) / 255
         with jax.default_device(jax.local_devices(backend="cpu")[0]):  # where motion is measured
-            observation, truth = self._corrupted(self._names[draw.task], rng, index, clip)
-        observation = jax.tree.map(np.asarray, observation)
+            observation, truth = (self._on_host if on_host else self._compiled)(task, rng, index, clip)
+        observation, truth = jax.tree.map(np.asarray, (observation, truth))
+        observation, truth = jax.tree.map(lambda leaf: _within(leaf, margin), (observation, truth))
         seen = [
             see(luma, known, time=float(time))
             for luma, known, time in zip(observation.values[..., 0], observation.known[..., 0], observation.time)
         ]
         reduction = np.ones((len(clip), 3), np.float32) if observation.reduction is None else observation.reduction
-        observation = dataclasses.replace(observation, velocity=velocity(seen), reduction=reduction)
-        return Example(observation, np.asarray(truth))
+        return Example(dataclasses.replace(observation, velocity=velocity(seen), reduction=reduction), truth)
 
-    def _corrupted(self, name: str, rng: np.random.Generator, index: int, clip: Float[np.ndarray, "t h w 3"]):
-        """What is known of the clip, and the clip as it should come out."""
-        task, truth = TASKS[name], _truth(clip)
-        on_host, stored = rng.random(2)
-        if task.corrupt_on_host is not None and on_host < task.share_on_host:
-            return task.corrupt_on_host(rng, clip), subsampled(jnp.asarray(truth))
-        observation = self._corrupt[name](self._seed, index, clip)
-        return self._stored[name](observation, truth) if stored < SUBSAMPLED else (observation, truth)
+    def _on_host(self, task: Task, rng: np.random.Generator, index: int, clip: Float[np.ndarray, "t h w 3"]):
+        """What is known of the clip after a video codec, and the clip as it should come out."""
+        return task.corrupt_on_host(rng, clip), subsampled(jnp.asarray(_truth(clip)))
+
+    def _compiled(self, task: Task, rng: np.random.Generator, index: int, clip: Float[np.ndarray, "t h w 3"]):
+        """The same by what was compiled."""
+        observation, truth = self._corrupt[task.name](self._seed, index, clip), _truth(clip)
+        return self._stored[task.name](observation, truth) if rng.random() < SUBSAMPLED else (observation, truth)
 
     def draw(self, index: int) -> Draw:
         """What example number `index` is made of."""
@@ -118,8 +121,8 @@ class Examples:
                 table |= {f"drawn/{name}/{kind}": share for kind, share in kinds.items()}
         return table
 
-    def _clean(self, rng: np.random.Generator, draw: Draw) -> UInt8[np.ndarray, "t p p 3"]:
-        size = {"frames": self._data.frames, "patch": self._data.patch}
+    def _clean(self, rng: np.random.Generator, draw: Draw, patch: int) -> UInt8[np.ndarray, "t p p 3"]:
+        size = {"frames": self._data.frames, "patch": patch}
         if draw.photos is not None:
             photos = (self._photos[n] for n in draw.photos)
             return turned(rng, clip_of_photo(rng, *photos, soft=self._data.soft, **size))
@@ -170,6 +173,11 @@ def shapes(data: Data) -> Example:
 def stack(examples: list[Example]) -> Example:
     """Examples of one size as a batch."""
     return jax.tree.map(lambda *leaves: np.stack(leaves), *examples)
+
+
+def _within(leaf: np.ndarray, margin: int) -> np.ndarray:
+    """The pictures of an example without the margin around them; what is no picture as it is."""
+    return leaf[:, margin:-margin, margin:-margin] if margin and leaf.ndim == 4 else leaf
 
 
 def _truth(clip: Float[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t h w 3"]:
