@@ -17,7 +17,6 @@ from vdiff_jax.media.video import Seconds, VideoInfo
 # Pillow reads 16-bit colour as 8 bits, so these go through OpenCV.
 DEEP_ENDINGS = frozenset([".png", ".tif", ".tiff", ".ppm", ".pgm", ".pnm"])
 DEEP_WRITERS = frozenset([".png", ".tif", ".tiff"])
-PNG_COMPRESSION = [16, 1, 17, 3]  # OpenCV's level 1, run-length strategy: smaller and faster than levels 2 to 6
 JPEG_QUALITY = 97
 EXIF_ORIENTATION = 0x0112
 
@@ -67,7 +66,7 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
         OutputError: it can't be written.
     """
     ending = Path(path).suffix.lower()
-    options = {".png": PNG_COMPRESSION, ".jpg": [1, JPEG_QUALITY], ".jpeg": [1, JPEG_QUALITY]}.get(ending, [])
+    options = {".jpg": [1, JPEG_QUALITY], ".jpeg": [1, JPEG_QUALITY]}.get(ending, [])
     try:
         iio.imwrite(path, np.ascontiguousarray(picture), plugin="opencv", params=options)
     except Exception as error:
