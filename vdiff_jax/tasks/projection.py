@@ -10,6 +10,8 @@ from vdiff_jax.preprocess.resample import enlarge, reduce
 
 FACTORS = (2, 4)
 """The reductions that are undone."""
+ROUNDS = 3
+"""Back-projections, each of which leaves a part of what the one before missed."""
 
 
 def project(z: Float[Array, "*b h w c"], frame: Observation) -> Float[Array, "*b h w c"]:
@@ -25,15 +27,18 @@ def back_project(z: Float[Array, "*b h w c"], frame: Observation) -> Float[Array
     if frame.reduction is None:
         return z
     for factor in FACTORS:
-        z = z + _missed(z, frame, factor)
+        z = _met(z, frame, factor)
     return z
 
 
-def _missed(z: Float[Array, "*b h w c"], frame: Observation, factor: int) -> Float[Array, "*b h w c"]:
-    """U(y - D z) for the channels that were reduced by a factor, 0 for the others."""
+def _met(z: Float[Array, "*b h w c"], frame: Observation, factor: int) -> Float[Array, "*b h w c"]:
+    """z, the channels that were reduced by a factor brought near to what was measured."""
     reduced = frame.reduction[..., None, None, :] == factor
 
-    def difference() -> Array:
-        return jnp.where(reduced, frame.values - enlarge(reduce(z, factor), factor), 0.0)
+    def nearer() -> Array:
+        result = z
+        for _ in range(ROUNDS):
+            result = result + jnp.where(reduced, frame.values - enlarge(reduce(result, factor), factor), 0.0)
+        return result
 
-    return lax.cond(jnp.any(reduced), difference, lambda: jnp.zeros_like(z))
+    return lax.cond(jnp.any(reduced), nearer, lambda: z)
