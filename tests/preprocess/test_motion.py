@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vdiff_jax.preprocess.motion import Seen, between, see, velocity
+from vdiff_jax.preprocess.motion import MotionMeter, Seen, between, see, velocity
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,16 @@ def test_a_frame_that_holds_nothing_lies_between_its_neighbours(picture, share):
     field = velocity([first, nothing, last])
     np.testing.assert_allclose(middle(field[1]), [-8 * share, 0, 8 * (1 - share), 0], atol=0.4)
     np.testing.assert_allclose(middle(field[2]), [-8, 0, 0, 0], atol=0.4)
+
+
+def test_across_a_frame_that_holds_nothing_motion_is_measured_finely(picture):
+    first, last = shifted(picture, 0, time=0), shifted(picture, 8, time=1)
+    nothing = Seen(None, None, 0.5, first.size)
+    meter = MotionMeter()
+    coarse, fine = (meter.displacement(first, last, fine=fine) for fine in (False, True))
+    assert np.abs(coarse - fine).max() > 0
+    np.testing.assert_array_equal(velocity([first, last])[0, ..., 2:], coarse)
+    np.testing.assert_array_equal(velocity([first, nothing, last])[0, ..., 2:], fine)
 
 
 def test_what_moves_is_carried_to_where_it_is_between():
