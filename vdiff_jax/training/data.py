@@ -21,7 +21,7 @@ from vdiff_jax.observation import VELOCITY_GRID, Observation
 from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.preprocess.motion import see, velocity
 from vdiff_jax.tasks import TASKS
-from vdiff_jax.tasks.task import Corrupt, Task
+from vdiff_jax.tasks.task import Corrupt
 from vdiff_jax.training import balance
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.motion import clip_of_photo, clip_of_video, turned
@@ -69,11 +69,14 @@ class Examples:
         draw = self.draw(index)
         rng = np.random.default_rng([self._seed, index])
         task = TASKS[self._names[draw.task]]
-        on_host = task.corrupt_on_host is not None and rng.random() < task.share_on_host
+        on_host = task.corrupt_on_host if rng.random() < task.share_on_host else None
         margin = task.margin if on_host else 0
         clip = np.asarray(self._clean(rng, draw, self._data.patch + 2 * margin), np.float32) / 255
         with jax.default_device(jax.local_devices(backend="cpu")[0]):  # where motion is measured
-            observation, truth = (self._on_host if on_host else self._compiled)(task, rng, index, clip)
+            if on_host:
+                observation, truth = on_host(rng, clip), subsampled(jnp.asarray(_truth(clip)))
+            else:
+                observation, truth = self._compiled(task.name, rng, index, clip)
         observation, truth = jax.tree.map(np.asarray, (observation, truth))
         observation, truth = jax.tree.map(lambda leaf: _within(leaf, margin), (observation, truth))
         seen = [
@@ -83,14 +86,10 @@ class Examples:
         reduction = np.ones((len(clip), 3), np.float32) if observation.reduction is None else observation.reduction
         return Example(dataclasses.replace(observation, velocity=velocity(seen), reduction=reduction), truth)
 
-    def _on_host(self, task: Task, rng: np.random.Generator, index: int, clip: Float[np.ndarray, "t h w 3"]):
-        """What is known of the clip after a video codec, and the clip as it should come out."""
-        return task.corrupt_on_host(rng, clip), subsampled(jnp.asarray(_truth(clip)))
-
-    def _compiled(self, task: Task, rng: np.random.Generator, index: int, clip: Float[np.ndarray, "t h w 3"]):
-        """The same by what was compiled."""
-        observation, truth = self._corrupt[task.name](self._seed, index, clip), _truth(clip)
-        return self._stored[task.name](observation, truth) if rng.random() < SUBSAMPLED else (observation, truth)
+    def _compiled(self, name: str, rng: np.random.Generator, index: int, clip: Float[np.ndarray, "t h w 3"]):
+        """What is known of the clip, and the clip as it should come out, by what was compiled."""
+        observation, truth = self._corrupt[name](self._seed, index, clip), _truth(clip)
+        return self._stored[name](observation, truth) if rng.random() < SUBSAMPLED else (observation, truth)
 
     def draw(self, index: int) -> Draw:
         """What example number `index` is made of."""
