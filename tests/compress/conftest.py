@@ -51,11 +51,13 @@ def source(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def encoder_of(path, folder, *, crf: float, vmaf: float | None = None, filling: str | None = None):
+def encoder_of(
+    path, folder, *, crf: float, vmaf: float | None = None, filling: str | None = None, weights: str = "base"
+):
     """The encoder of a file, whose tracks lie in a folder as long as it is open."""
     original, codec = open_original(str(path), 25), CODECS["h264"]
     aims = {"crf": crf, "bitrate": None, "vmaf": vmaf}
-    wanted = Wanted(codec=codec, preset=None, adapt="none", weights="base", filling=filling, **aims)
+    wanted = Wanted(codec=codec, preset=None, adapt="none", weights=weights, filling=filling, **aims)
     with contextlib.ExitStack() as stack:
         stored = check_source(original.info, codec, None)
         yield Encoder(original, stored, wanted, folder / "out.mkv", Clock(), lambda count: None, stack)

@@ -29,7 +29,7 @@ class Task:
       corrupt: makes the observation that trains the task from a clean R'G'B' clip in [0, 1]; pure, to be compiled.
       corrupt_on_host: the same through a video codec, so that chroma is 4:2:0 already; not to be compiled.
       share_on_host: the share of the examples that go that way, 0 to 1.
-      margin: the pixels around an example on each side that this corruption sees beside it, and its motion.
+      margin: pixels on each side of an example that the codec sees too, and that are cut off after it.
       stored: what becomes of an observation and its truth (Y'CbCr) where chroma is stored as 4:2:0.
     """
 
