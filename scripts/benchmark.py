@@ -21,9 +21,10 @@ interpolate: every other frame is taken away. PSNR over R'G'B' of those that wer
   Seconds a frame that comes out, given ones too.
 
 All peers get the same pictures, seeded by scene and frame. Each runs in a process of its own, in two threads on two
-cores, one after the other; seconds exclude start-up and warm-up (compilation), and for this project include reading and
-writing. Compare seconds within one run only. With --workdir, the pictures and the peers' results stay for the next run;
-seconds taken from an earlier run are marked *, and --fresh measures anew. This project's results are never kept.
+cores, one after the other; seconds exclude start-up and warm-up (compilation), and include reading the pictures and
+writing the result, as PNGs by OpenCV, but for deblock's peers, whose filters are timed alone. Compare seconds within
+one run only. With --workdir, the pictures and the peers' results stay for the next run; seconds taken from an earlier
+run are marked *, and --fresh measures anew. This project's results are never kept.
 
 The peers come with the extra `bench`. Its opencv-contrib-python-headless and this package's opencv-python-headless
 share the folder cv2, and contrib holds all that the other does; so put it last, or fsr is left out:
@@ -47,7 +48,7 @@ from pathlib import Path
 
 import numpy as np
 from benchmarking import compression, streams, tables
-from benchmarking.problems import CRFS, FACTORS, HOLES, RATES, REFERENCES, SIGMAS, Problem, make_problem
+from benchmarking.problems import CRFS, FACTORS, HOLES, RATES, REFERENCES, SIGMAS, Problem, files_seconds, make_problem
 from benchmarking.scenes import find_scenes, read_frames, read_scene, write_frames
 from benchmarking.scores import changed_outside, mean_flow, score
 from peers.peer import peers_for
@@ -181,15 +182,17 @@ def _measure(name: str, problem: Problem, options: argparse.Namespace) -> dict:
         return {**figure, "error": str(error)}
     own_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     chosen, masks = restored.numbers, problem.masks()
+    ours = peer.source == "this project"
+    more = 0.0 if ours or problem.task == "deblock" else files_seconds(problem, restored.frames)
     figure |= {
         **_quality(problem, restored.frames, chosen),
-        "seconds_per_frame": restored.seconds_per_frame,
+        "seconds_per_frame": restored.seconds_per_frame + more,
         "peak_memory_bytes": restored.peak_memory_bytes or own_memory,
         "frames": len(chosen),
     }
     if masks is not None:
         figure["changed_outside"] = changed_outside(restored.frames, problem.untouched()[chosen], masks[chosen])
-    if options.workdir and peer.source != "this project":
+    if options.workdir and not ours:
         _keep(kept, figure, restored.frames, chosen)
     return figure
 

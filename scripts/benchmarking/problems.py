@@ -5,6 +5,8 @@ change what a frame looks like.
 """
 
 import dataclasses
+import tempfile
+import time
 import zlib
 from pathlib import Path
 
@@ -114,6 +116,17 @@ def make_problem(task: str, variant: str, scene: str, truth: Path, folder: Path)
         }
         write_frames(folder / "input", damage[task](problem.clean()))
     return problem
+
+
+def files_seconds(problem: Problem, result: np.ndarray) -> float:
+    """What reading a problem's pictures and writing a result's as PNGs takes, for each frame of the result."""
+    begun = time.perf_counter()
+    problem.frames()
+    read = (time.perf_counter() - begun) / len(problem.untouched())
+    with tempfile.TemporaryDirectory(dir=problem.folder) as folder:
+        begun = time.perf_counter()
+        write_frames(Path(folder) / "result", result)
+        return read + (time.perf_counter() - begun) / len(result)
 
 
 def _coded(clean: np.ndarray, problem: Problem) -> np.ndarray:

@@ -17,7 +17,7 @@ class Restored:
     Attributes:
       frames: uint8 RGB `n h w 3`.
       numbers: which of the problem's frames these are: all, unless it took too long.
-      seconds_per_frame: wall-clock time after warm-up, without reading and writing pictures.
+      seconds_per_frame: wall-clock time after warm-up; but for this project's, without reading and writing pictures.
       peak_memory_bytes: of the process, where the peer has one of its own; None leaves that to the caller.
     """
 
