@@ -1,5 +1,8 @@
 """The library's door for arrays."""
 
+import importlib
+import inspect
+
 import av
 import numpy as np
 import pytest
@@ -148,3 +151,12 @@ def test_what_was_seen_sixty_frames_ago_comes_back(pan):
         mask[t, 30:60, 70 - pan * t + 30 * pan : 100 - pan * t + 30 * pan] = True
     repaired = vdiff_jax.repair(np.where(mask[..., None], 255, clip).astype(np.uint8), task="inpaint", mask=mask)
     assert psnr(repaired[60][mask[60]], clip[60][mask[60]]) > 28
+
+
+@pytest.mark.parametrize("name", vdiff_jax.__all__)
+def test_functions_stay_what_they_are_whatever_is_imported(name):
+    for package in ("arrays", "compression.adapt", "stitching.blend", "pipeline"):
+        importlib.import_module(f"vdiff_jax.{package}")
+    first, second = (getattr(vdiff_jax, name) for _ in range(2))
+    assert inspect.isfunction(first)
+    assert first is second

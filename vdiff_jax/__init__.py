@@ -1,18 +1,23 @@
 """Video diffusion in JAX: repair, stitch and compress video by spreading what is known to where it is not."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vdiff_jax import xla
+
+if TYPE_CHECKING:
+    from vdiff_jax.arrays import repair
+    from vdiff_jax.compression import compress, decompress
+    from vdiff_jax.stitching import stitch
 
 xla.set_flags()
 
 __version__ = "0.1.0"
 _WHERE = {
     "repair": "vdiff_jax.arrays",
-    "stitch": "vdiff_jax.stitch",
-    "compress": "vdiff_jax.compress",
-    "decompress": "vdiff_jax.compress",
+    "stitch": "vdiff_jax.stitching",
+    "compress": "vdiff_jax.compression",
+    "decompress": "vdiff_jax.compression",
 }
 __all__ = ["compress", "decompress", "repair", "stitch"]
 

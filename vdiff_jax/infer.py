@@ -167,7 +167,7 @@ def _size(text: str) -> tuple[int, int]:
 def _repair(options: argparse.Namespace) -> int:
     use_compilation_cache()
     from vdiff_jax import media, sample
-    from vdiff_jax.compress import decompress
+    from vdiff_jax.compression import decompress
     from vdiff_jax.pipeline import repair
 
     if options.input is None:
@@ -192,7 +192,7 @@ def _repair(options: argparse.Namespace) -> int:
 
 def _stitch(options: argparse.Namespace) -> int:
     use_compilation_cache()
-    from vdiff_jax.stitch import stitch
+    from vdiff_jax.stitching import stitch
 
     names = ("layout", "calibration", "projection", "crop", "fill", "steady", "bridge", "weights", "codec")
     keywords = {name: getattr(options, name) for name in names}
@@ -219,7 +219,7 @@ def _asks_nothing(options: argparse.Namespace) -> bool:
 
 def _compress(options: argparse.Namespace) -> int:
     use_compilation_cache()
-    from vdiff_jax.compress import compress
+    from vdiff_jax.compression import compress
 
     names = ("codec", "crf", "bitrate", "target_vmaf", "preset", "adapt", "weights")
     keywords = {name: getattr(options, name) for name in names}
@@ -229,7 +229,7 @@ def _compress(options: argparse.Namespace) -> int:
 
 def _decompress(options: argparse.Namespace) -> int:
     use_compilation_cache()
-    from vdiff_jax.compress import decompress
+    from vdiff_jax.compression import decompress
 
     keywords = {"weights": options.weights, "codec": options.codec, "options": _encoder(options)}
     with _progress(options, options.input) as progress:

@@ -7,9 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vdiff_jax.stitch.calibration import Calibration
-from vdiff_jax.stitch.features import corners, project
-from vdiff_jax.stitch.source import FileSource
+from vdiff_jax.stitching.calibration import Calibration
+from vdiff_jax.stitching.features import corners, project
+from vdiff_jax.stitching.source import FileSource
 
 SIZE = (640, 360)
 _SIZES = ((640, 360), (480, 360), (480, 270), (320, 240))

@@ -1,0 +1,68 @@
+"""A small clip with sound, compressed once for all tests."""
+
+import contextlib
+import dataclasses
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+
+from vdiff_jax import media, sample
+from vdiff_jax.clock import Clock
+from vdiff_jax.compression.codec import CODECS, check_source
+from vdiff_jax.compression.original import open_original
+from vdiff_jax.compression.track import Wanted
+from vdiff_jax.compression.tracks import Encoder
+from vdiff_jax.media.pixels import Frame, PixelFormat
+
+COUNT, HEIGHT, WIDTH = 14, 66, 98
+PTS = [512 * n + (7 if n % 5 == 3 else 0) for n in range(COUNT)]
+"""Not quite even, and no whole milliseconds."""
+
+
+def planes(n: int) -> tuple[np.ndarray, ...]:
+    """A textured picture in motion, 4:2:0."""
+    noise = np.random.default_rng(0).uniform(0, 255, (HEIGHT + 80, WIDTH + 80)).astype(np.float32)
+    texture = cv2.GaussianBlur(noise, (0, 0), 1.5)
+    texture = np.clip(128 + 4 * (texture - texture.mean()), 16, 235).astype(np.uint8)
+    luma = texture[n : n + HEIGHT, 2 * n : 2 * n + WIDTH]
+    chroma = cv2.resize(luma, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
+    return luma, 255 - chroma // 2, chroma // 2 + 60
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory):
+    """An MP4 whose sound begins before its picture."""
+    path = tmp_path_factory.mktemp("source") / "source.mp4"
+    info = media.VideoInfo(
+        width=WIDTH,
+        height=HEIGHT,
+        pixels=PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601"),
+        rate=Fraction(24),
+        time_base=Fraction(1, 12288),
+        stop=Fraction(COUNT, 24),
+    )
+    info = dataclasses.replace(info, sample_aspect=Fraction(4, 3))
+    with media.open_writer(path, info, options={"crf": "4"}, copy_from=sample.NOISY) as writer:
+        for n, pts in enumerate(PTS):
+            writer.write(Frame(planes(n), pts, 512))
+    return path
+
+
+@contextlib.contextmanager
+def encoder_of(
+    path, folder, *, crf: float, vmaf: float | None = None, filling: str | None = None, weights: str = "base"
+):
+    """The encoder of a file, whose tracks lie in a folder as long as it is open."""
+    original, codec = open_original(str(path), 25), CODECS["h264"]
+    aims = {"crf": crf, "bitrate": None, "vmaf": vmaf}
+    wanted = Wanted(codec=codec, preset=None, adapt="none", weights=weights, filling=filling, **aims)
+    with contextlib.ExitStack() as stack:
+        stored = check_source(original.info, codec, None)
+        yield Encoder(original, stored, wanted, folder / "out.mkv", Clock(), lambda count: None, stack)
+
+
+@pytest.fixture(scope="session")
+def encoding():
+    return encoder_of

@@ -1,0 +1,275 @@
+"""Compress and decompress, run as a user runs them."""
+
+import json
+import zlib
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from vdiff_jax import infer, media, sample
+from vdiff_jax.compression import compress, decompress
+from vdiff_jax.compression.codec import CODECS
+from vdiff_jax.compression.recipe import Diffusion, Network, Recipe, unpack
+from vdiff_jax.compression.spread import OPERATORS, STEP
+from vdiff_jax.errors import OptionError, WeightsError
+from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.weights import identity
+
+
+def run(*arguments: object) -> int:
+    return infer.main([str(argument) for argument in arguments])
+
+
+def frames_of(path):
+    """Each frame's luma and exact time."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        return [(frame.to_ndarray(format="gray"), frame.pts * stream.time_base) for frame in container.decode(stream)]
+
+
+def sound_of(path):
+    with av.open(str(path)) as container:
+        return [(float(p.pts * p.time_base), bytes(p)) for p in container.demux(container.streams.audio[0]) if p.size]
+
+
+def error(frames, truth) -> float:
+    return float(np.mean([(a.astype(float) - b) ** 2 for (a, _), (b, _) in zip(frames, truth, strict=True)]))
+
+
+@pytest.fixture(scope="module")
+def compressed(source, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compressed")
+    arguments = ("--crf", 36, "--adapt", "none", "--weights", "base", "--report", folder / "report.json")
+    assert run("compress", source, "-o", folder / "small.mkv", *arguments) == 0
+    assert run("decompress", folder / "small.mkv", "-o", folder / "large.mp4", "--crf", 1) == 0
+    return folder
+
+
+def test_the_round_trip_keeps_count_size_times_and_sound(compressed, source):
+    before, after = frames_of(source), frames_of(compressed / "large.mp4")
+    assert [time for _, time in after] == [time for _, time in before]
+    assert {luma.shape for luma, _ in after} == {luma.shape for luma, _ in before}
+    assert media.probe(compressed / "large.mp4").sample_aspect == Fraction(4, 3)
+    sounds = sound_of(source), sound_of(compressed / "large.mp4")
+    assert [data for _, data in sounds[0]] == [data for _, data in sounds[1]]
+    np.testing.assert_allclose(*([time for time, _ in sound] for sound in sounds), atol=1e-3)
+
+
+def test_any_player_plays_the_track_alone(compressed, source):
+    with av.open(str(compressed / "small.mkv")) as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+        assert container.streams.video[0].average_rate == 24
+        assert len(list(container.decode(video=0))) == len(frames_of(source))
+
+
+def test_the_result_is_nearer_to_the_source_than_the_track(compressed, source):
+    report = json.loads((compressed / "report.json").read_text())
+    assert report["plan"]["tasks"][-1] == "spread", report["plan"]["why"]
+    truth = frames_of(source)
+    plain, restored = (error(frames_of(compressed / name), truth) for name in ("small.mkv", "large.mp4"))
+    gained = 10 * np.log10(plain / restored)
+    assert gained > 0.05
+    assert gained == pytest.approx(report["plan"]["expected_gain_db"]["y"], abs=0.1)
+
+
+def test_the_report_counts_all_bytes(compressed):
+    report = json.loads((compressed / "report.json").read_text())
+    assert report["frames"] == 14
+    assert report["bytes"]["attachment"] == len(media.read_attachment(compressed / "small.mkv"))
+    assert report["bytes"]["file"] == (compressed / "small.mkv").stat().st_size
+    assert report["bytes"]["track"] == media.video_bytes(compressed / "small.mkv")
+
+
+def test_repair_decompresses_too(compressed, tmp_path):
+    assert run("repair", compressed / "small.mkv", "-o", tmp_path / "repaired.mp4", "--crf", 1) == 0
+    repaired, large = frames_of(tmp_path / "repaired.mp4"), frames_of(compressed / "large.mp4")
+    assert error(repaired, large) == 0
+
+
+def test_a_copy_does_not_pass_the_attachment_on(compressed, tmp_path):
+    assert run("decompress", compressed / "small.mkv", "-o", tmp_path / "large.mkv") == 0
+    assert media.read_attachment(tmp_path / "large.mkv") is None
+
+
+@pytest.mark.parametrize("codec", ["hevc", "av1"])
+def test_other_codecs_take_the_same_way(codec, source, tmp_path):
+    report = compress(source, tmp_path / "small.mkv", codec=codec, adapt="none", preset={"av1": "10"}.get(codec))
+    with av.open(str(tmp_path / "small.mkv")) as container:
+        assert container.streams.video[0].codec_context.codec.canonical_name == codec
+    assert report["encoder"] == CODECS[codec].encoder
+    decompress(tmp_path / "small.mkv", tmp_path / "large.mp4")
+    assert [time for _, time in frames_of(tmp_path / "large.mp4")] == [time for _, time in frames_of(source)]
+
+
+def test_arrays_go_in_and_come_out(tmp_path):
+    with av.open(str(sample.TRUTH)) as container:
+        clip = np.stack([f.to_ndarray(format="rgb24")[:64, :96] for f in container.decode(video=0)][:6])
+    compress(clip, tmp_path / "small.mkv", crf=12, adapt="none", rate=24)
+    back = decompress(tmp_path / "small.mkv")
+    assert (back.shape, back.dtype) == (clip.shape, np.uint8)
+    assert np.mean((back.astype(float) - clip) ** 2) < 40
+
+
+def attached(compressed, folder, attachment):
+    """The compressed file with another attachment."""
+    path = folder / "attached.mkv"
+    info = media.probe(compressed / "small.mkv")
+    media.join(compressed / "plain.mp4", path, attachment, info, copy_from=None, lead=0)
+    return path
+
+
+@pytest.fixture(scope="module")
+def plain(compressed):
+    """The track in a file that may be joined with any attachment."""
+    path = compressed / "plain.mp4"
+    with av.open(str(compressed / "small.mkv")) as container, av.open(str(path), "w") as output:
+        stream = output.add_stream_from_template(container.streams.video[0])
+        waiting = [packet for packet in container.demux(container.streams.video[0]) if packet.size]
+        stamps = sorted(packet.pts for packet in waiting)
+        for packet, stamp in zip(waiting, stamps):
+            packet.stream, packet.dts = stream, stamp - 200
+            output.mux(packet)
+    return compressed
+
+
+def test_a_damaged_or_newer_attachment_leaves_plain_video(plain, tmp_path, capsys):
+    good = media.read_attachment(plain / "small.mkv")
+    for name, data, says in (
+        ("damaged", bytes([*good[:-1], good[-1] ^ 4]), "damaged"),
+        ("newer", b"\x02" + zlib.crc32(b"\x02new").to_bytes(4, "big") + b"new", "version 2"),
+        ("none", None, "no attachment"),
+    ):
+        path = attached(plain, tmp_path, data)
+        assert run("decompress", path, "-o", tmp_path / f"{name}.mkv", "--codec", "ffv1") == 0
+        assert says in capsys.readouterr().err
+        assert error(frames_of(tmp_path / f"{name}.mkv"), frames_of(plain / "small.mkv")) == 0
+
+
+def test_every_byte_of_the_attachment_matters(plain, tmp_path):
+    """In the file itself, not in the bytes alone."""
+    from vdiff_jax.compression.decoder import find_recipe
+
+    good = media.read_attachment(plain / "small.mkv")
+    for at in range(len(good)):
+        damaged = bytearray(good)
+        damaged[at] ^= 1 << at % 8
+        assert find_recipe(attached(plain, tmp_path, bytes(damaged)), (66, 98)) == Recipe(size=(66, 98))
+    assert find_recipe(attached(plain, tmp_path, good), (66, 98)) == unpack(good)
+
+
+def with_network(**changes) -> bytes:
+    """An attachment by which the network's result is taken as it is."""
+    network = Network(**{"weights": "base-deblock", "digest": identity("base-deblock"), **changes})
+    diffusion = Diffusion(error=(16, 16, 16), steps=((0,) * (OPERATORS - 1) + (STEP,)) * 3)
+    return Recipe(size=(66, 98), diffusion=diffusion, network=network).pack()
+
+
+def test_the_network_does_what_repair_does(plain, tmp_path):
+    path = attached(plain, tmp_path, with_network())
+    assert run("decompress", path, "-o", tmp_path / "decompressed.mkv", "--codec", "ffv1") == 0
+    bare = attached(plain, tmp_path, None)
+    arguments = ("--task", "deblock", "--weights", "base", "--codec", "ffv1")
+    assert run("repair", bare, "-o", tmp_path / "repaired.mkv", *arguments) == 0
+    assert error(frames_of(tmp_path / "decompressed.mkv"), frames_of(tmp_path / "repaired.mkv")) == 0
+    assert error(frames_of(tmp_path / "decompressed.mkv"), frames_of(bare)) > 0
+
+
+def test_other_weights_are_named(plain, tmp_path):
+    path = attached(plain, tmp_path, with_network(digest=b"another1"))
+    with pytest.raises(WeightsError, match=r"compressed with weights base-deblock .*pass --weights"):
+        decompress(path, tmp_path / "out.mp4")
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def write(path, pixels, *, size=(64, 64), tags=None, codec=None):
+    info = media.VideoInfo(width=size[0], height=size[1], pixels=pixels, tags=tags or media.ColourTags())
+    with media.open_writer(path, info, codec=codec) as writer:
+        for n in range(3):
+            shapes = pixels.plane_shapes(*size)
+            writer.write(Frame(tuple(np.full(s, 40 + 9 * n, pixels.dtype) for s in shapes), n))
+    return path
+
+
+BAD = [
+    (["-o", "{folder}/out.mp4"], "Matroska"),
+    (["--codec", "vp9"], "h264, hevc, av1"),
+    (["--crf", "0"], "lossless"),
+    (["--preset", "lossless"], "lossless"),
+    (["--crf", "52"], "1 to 51"),
+    (["--preset", "8"], "ultrafast"),
+    (["--codec", "av1", "--preset", "medium"], "libsvtav1 has no preset medium"),
+    (["--bitrate", "100"], "no setting of libx264 comes down to 100"),
+    (["--bitrate", "900G"], "uncompressed"),
+    (["--bitrate", "-5"], "above 0"),
+    (["--target-vmaf", "100"], "below 100"),
+    (["--target-vmaf", "nan"], "below 100"),
+    (["--weights", "none"], "none"),
+    (["-o", "{folder}/no/out.mkv"], "no folder"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), BAD)
+def test_bad_input_is_one_named_line(source, tmp_path, capsys, arguments, says):
+    arguments = [argument.format(folder=tmp_path) for argument in arguments]
+    target = [] if "-o" in arguments else ["-o", f"{tmp_path}/out.mkv"]
+    before = sorted(tmp_path.iterdir())
+    assert run("compress", source, "--adapt", "none", *target, *arguments) == 1
+    printed = capsys.readouterr().err.strip()
+    assert printed.startswith("error: ")
+    assert len(printed.splitlines()) == 1
+    assert says in printed
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_encoder_that_is_missing_is_named(monkeypatch, source, tmp_path):
+    from vdiff_jax.compression import codec
+    from vdiff_jax.errors import OutputError
+
+    monkeypatch.setattr(codec, "encoders_there", lambda names: ["libx264"])
+    with pytest.raises(OutputError, match=r"no libx265, .*; it has h264 \(libx264\)$"):
+        compress(source, tmp_path / "out.mkv", codec="hevc")
+
+
+@pytest.mark.parametrize("aims", [{"crf": 20, "bitrate": 1000}, {"crf": 20, "target_vmaf": 90}])
+def test_two_aims_are_one_too_many(source, tmp_path, aims):
+    with pytest.raises(OptionError, match="one of them"):
+        compress(source, tmp_path / "out.mkv", **aims)
+
+
+def test_without_libvmaf_nothing_is_aimed_at(monkeypatch, source, tmp_path, capsys):
+    monkeypatch.setattr(media.vmaf, "_candidates", lambda: iter(()))
+    assert run("compress", source, "-o", tmp_path / "out.mkv", "--target-vmaf", 90) == 1
+    assert "pip install 'vdiff_jax[vmaf]'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_alpha_is_refused(tmp_path, capsys):
+    path = write(tmp_path / "alpha.mkv", PixelFormat(kind="yuv", subsampling=(2, 2), alpha=True), codec="ffv1")
+    assert run("compress", path, "-o", tmp_path / "out.mkv") == 1
+    assert "alpha" in capsys.readouterr().err
+
+
+HDR = media.ColourTags(primaries=9, transfer=16, matrix=9, range=1)
+
+
+def test_hdr_keeps_its_bits_and_tags(tmp_path, caplog):
+    pixels = PixelFormat(kind="yuv", subsampling=(2, 2), bits=10, matrix="bt2020")
+    path = write(tmp_path / "hdr.mkv", pixels, tags=HDR, codec="ffv1")
+    compress(path, tmp_path / "out.mkv", codec="hevc", adapt="none")
+    assert "HDR (PQ)" in caplog.text
+    kept = media.probe(tmp_path / "out.mkv")
+    assert (kept.pixels.bits, kept.tags) == (10, HDR)
+
+
+def test_hdr_of_more_bits_than_the_encoder_has_is_refused(tmp_path, capsys):
+    pixels = PixelFormat(kind="yuv", subsampling=(2, 2), bits=12, matrix="bt2020")
+    path = write(tmp_path / "hdr.mkv", pixels, tags=HDR, codec="ffv1")
+    assert run("compress", path, "-o", tmp_path / "out.mkv") == 1
+    assert "HDR (PQ) of 12 bits and libx264 keeps 10" in capsys.readouterr().err
+
+
+def test_a_bitrate_is_met(source, tmp_path):
+    report = compress(source, tmp_path / "out.mkv", bitrate=150_000, adapt="none")
+    assert 0.9 * 150_000 < report["bits_per_second"] <= 1.02 * 150_000

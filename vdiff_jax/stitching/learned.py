@@ -1,0 +1,66 @@
+"""The network where no camera looked and between clips: the same rollout that repairs video, over what is known."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from vdiff_jax.media import Frame, PixelFormat
+from vdiff_jax.preprocess.chunks import chunks, prepare
+from vdiff_jax.preprocess.insertion import retimed
+from vdiff_jax.restorer import Restorer
+from vdiff_jax.stitching.source import RGB
+from vdiff_jax.tasks.video import SameSize
+from vdiff_jax.weights import Weights
+
+_PIXELS = PixelFormat(kind="rgb", full_range=True)
+
+
+def fill(network: Weights, moments: Iterable[tuple[RGB, Bool[np.ndarray, "h w"]]]) -> Iterator[RGB]:
+    """Frames whose unseen pixels the network has filled; what it saw in one frame it remembers in the next.
+
+    Args:
+      network: trained weights.
+      moments: frames, and what of each was seen.
+    """
+    moments = iter(moments)
+    first = next(moments, None)
+    if first is None:
+        return
+    restorer = Restorer(network, SameSize(_PIXELS, first[0].shape[:2]), _no_error)
+    masks: list[np.ndarray] = []
+
+    def frames() -> Iterator[Frame]:
+        for index, (frame, seen) in enumerate(itertools.chain([first], moments)):
+            masks.append(~seen)
+            yield _frame(frame, index)
+
+    def holes() -> Iterator[np.ndarray]:
+        while True:
+            yield masks.pop(0)
+
+    for chunk in chunks(prepare(frames(), holes(), _PIXELS, restorer.multiple), restorer.frames):
+        for frame in restorer(chunk):
+            yield np.stack(frame.planes, axis=-1)
+
+
+def bridge(network: Weights, first: RGB, second: RGB, count: int) -> list[RGB]:
+    """`count` frames between two, of which the network knows nothing but the two and how far away they are."""
+    restorer = Restorer(network, SameSize(_PIXELS, first.shape[:2]), _no_error)
+    ends = [_frame(first, 0), _frame(second, 1)]
+    prepared = prepare(ends, itertools.repeat(None), _PIXELS, restorer.multiple)
+    # Two clips are two shots; between these two frames the one is to become the other.
+    one_shot = (dataclasses.replace(item, starts_shot=item.frame.pts == 0) for item in prepared)
+    cut = chunks(retimed(one_shot, Fraction(1, count + 1)), restorer.frames)
+    return [np.stack(frame.planes, axis=-1) for chunk in cut for frame in restorer(chunk)][1:-1]
+
+
+def _frame(picture: RGB, pts: int) -> Frame:
+    return Frame(planes=tuple(np.moveaxis(picture, -1, 0)), pts=pts)
+
+
+def _no_error(quantisers: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 3"]:
+    return np.zeros((len(quantisers), 3), np.float32)
