@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vdiff_jax.preprocess.motion import MotionMeter, Seen, between, see, velocity
+from vdiff_jax.preprocess.motion import MotionMeter, Seen, best_explained, between, see, velocity
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,22 @@ def test_what_moves_is_carried_to_where_it_is_between():
     assert field[8:12, 14:20, 0].min() > 60
     assert np.abs(field[8:12, 34:]).max() < 1e-3
     assert np.abs(field[:4]).max() < 1e-3
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_the_motion_that_explains_a_place_far_better_is_taken_there(picture, share):
+    first, last = shifted(picture, 0, time=0), shifted(picture, 8, time=1)
+    right = np.full((50, 80, 2), (8, 0), np.float32)
+    wrong = right.copy()
+    wrong[:, 40:] = [-4, 4]
+    field = best_explained(first, last, (wrong, right), share)
+    np.testing.assert_array_equal(field[4:-4, 8:-8], right[4:-4, 8:-8])
+
+
+def test_among_motions_that_explain_a_place_alike_the_first_is_kept():
+    flat = see(np.full((200, 320), 0.5, np.float32), time=0)
+    fields = tuple(np.full((50, 80, 2), n, np.float32) for n in (4, 8))
+    np.testing.assert_array_equal(best_explained(flat, flat, fields, 0.5), fields[0])
 
 
 def test_a_frame_that_is_masked_throughout_holds_nothing(picture):

@@ -17,6 +17,8 @@ _WINDOW = 9
 """Points of the velocity's grid across which the search for one of them looks."""
 _MEASURABLE = 0.75
 """The share of them that has to be known."""
+_DOUBT, _SLIGHT = 0.4, 1.5
+"""Another motion is taken for a place if it explains it within this share of the mismatch, less so many 8-bit units."""
 _ENOUGH = 3000
 """Points that the camera's motion is fitted to."""
 
@@ -32,6 +34,7 @@ class MotionMeter:
         self._coarse.setFinestScale(1)
         self._fine.setFinestScale(0)
         self._fine.setVariationalRefinementIterations(0)  # with it the same, for twice the time
+        self._fine.setPatchStride(3)
 
     def displacement(self, here: "Seen", there: "Seen", *, fine: bool = False) -> Float[np.ndarray, "hv wv 2"]:
         """Where each pixel of one frame lies in another, in full-size pixels, on the velocity grid.
@@ -163,7 +166,8 @@ def velocity(
             pair = [motion(None, None)] * 2
         else:
             share = (here.time - last.time) / (following.time - last.time)
-            whole = between(motion(last, following), motion(following, last), share)
+            ways = motion(last, following), motion(following, last)
+            whole = best_explained(last, following, (between(*ways, share), ways[0], -ways[1]), share)
             pair = [-share * whole, (1 - share) * whole]
         fields.append(np.concatenate(pair, axis=-1))
     return np.stack(fields)
@@ -217,6 +221,34 @@ def between(
     total, weight = (sum(part) for part in zip(*parts))
     known = (weight > 0.2).astype(np.float32)
     return spread(total / np.maximum(weight, 1e-6)[..., None] * known[..., None], known)
+
+
+def best_explained(
+    first: Seen, second: Seen, fields: Sequence[Float[np.ndarray, "hv wv 2"]], share: float
+) -> Float[np.ndarray, "hv wv 2"]:
+    """Of displacements from one frame to the next, as `between` has them, the first but where another is far better.
+
+    Better is under what the two frames differ less around a place, brought to that time. A median over neighbouring
+    points removes what was chosen by chance.
+    """
+    best, least = fields[0], _DOUBT * _differing(first, second, fields[0], share) - _SLIGHT
+    for field in fields[1:]:
+        difference = _differing(first, second, field, share)
+        best = np.where((difference < least)[..., None], field, best)
+        least = np.minimum(difference, least)
+    return np.dstack([cv2.medianBlur(np.ascontiguousarray(part), 3) for part in np.moveaxis(best, -1, 0)])
+
+
+def _differing(
+    first: Seen, second: Seen, field: Float[np.ndarray, "hv wv 2"], share: float
+) -> Float[np.ndarray, "hv wv"]:
+    """The mean difference of two frames around each place at a time between them, in 8-bit units."""
+    height, width = field.shape[:2]
+    size = width * VELOCITY_GRID // 2, height * VELOCITY_GRID // 2
+    way, at = cv2.resize(field, size) / 2, grid_points(size[::-1])
+    difference = cv2.absdiff(remap(first.small, at - share * way), remap(second.small, at + (1 - share) * way))
+    around = cv2.GaussianBlur(difference.astype(np.float32), (0, 0), 2.0)
+    return cv2.resize(around, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _weight(
