@@ -8,7 +8,8 @@ from vdiff_jax.weights import FOLDER, for_task, shipped, trained_tasks
 def test_a_task_gets_the_set_that_was_tuned_for_it() -> None:
     assert for_task("base", "superres") == "base-superres"
     assert for_task("fast", "deblock") == "fast-deblock"
-    assert for_task("base", "denoise") == "base"
+    assert for_task("base", "denoise") == "base-denoise"
+    assert for_task("base", "inpaint") == "base"
     assert for_task("some/file.safetensors", "superres") == "some/file.safetensors"
 
 
