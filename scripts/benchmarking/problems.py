@@ -122,7 +122,7 @@ def files_seconds(problem: Problem, result: np.ndarray) -> float:
     """What reading a problem's pictures and writing a result's as PNGs takes, for each frame of the result."""
     begun = time.perf_counter()
     problem.frames()
-    read = (time.perf_counter() - begun) / len(problem.untouched())
+    read = (time.perf_counter() - begun) / len(problem.clean())
     with tempfile.TemporaryDirectory(dir=problem.folder) as folder:
         begun = time.perf_counter()
         write_frames(Path(folder) / "result", result)
