@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vdiff_jax.preprocess.motion import MotionMeter, Seen, best_explained, between, see, velocity
+from vdiff_jax.preprocess.motion import MotionMeter, Seen, best_explained, between, plainest, see, velocity
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,38 @@ def test_across_a_frame_that_holds_nothing_motion_is_measured_finely(picture):
     meter = MotionMeter()
     coarse, fine = (meter.displacement(first, last, fine=fine) for fine in (False, True))
     assert np.abs(coarse - fine).max() > 0
-    np.testing.assert_array_equal(velocity([first, last])[0, ..., 2:], coarse)
-    np.testing.assert_array_equal(velocity([first, nothing, last])[0, ..., 2:], fine)
+    np.testing.assert_array_equal(velocity([first, last])[0, ..., 2:], plainest(first, last, coarse))
+    np.testing.assert_array_equal(velocity([first, nothing, last])[0, ..., 2:], plainest(first, last, fine))
+
+
+def noisy(frames):
+    rng = np.random.default_rng(1)
+    return [see(f + rng.normal(0, 0.1, f.shape).astype(np.float32), time=n) for n, f in enumerate(frames)]
+
+
+def test_under_noise_what_stands_still_has_no_motion(picture):
+    here, there = noisy([picture, picture])
+    found = MotionMeter().displacement(here, there)
+    field = velocity([here, there])[0, ..., 2:]
+    assert (found == 0).mean() < 0.05 < 0.7 < (field == 0).mean()
+    assert np.abs(field).mean() < 0.2 * np.abs(found).mean()
+
+
+def test_under_noise_a_camera_moves_all_alike(picture):
+    pan = noisy([np.ascontiguousarray(picture[:, 5 * n : 5 * n + 280]) for n in range(2)])
+    field = velocity(pan)[0, 8:-8, 12:-12, 2:]
+    found = MotionMeter().displacement(*pan)[8:-8, 12:-12]
+    np.testing.assert_allclose(np.median(field, axis=(0, 1)), [-5, 0], atol=0.3)
+    assert np.abs(np.diff(field, axis=0)).mean() < 0.5 * np.abs(np.diff(found, axis=0)).mean()
+
+
+def test_what_moves_on_its_own_keeps_its_motion(picture):
+    frames = [picture.copy() for _ in range(2)]
+    for n, frame in enumerate(frames):
+        frame[60:140, 100 + 8 * n : 180 + 8 * n] = picture[:80, 200:280]
+    field = velocity(noisy(frames))[0, ..., 2:]
+    np.testing.assert_allclose(np.median(field[18:32, 28:42], axis=(0, 1)), [8, 0], atol=0.5)
+    assert np.abs(field[:10]).max() < 0.3
 
 
 def test_what_moves_is_carried_to_where_it_is_between():

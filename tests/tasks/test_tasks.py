@@ -7,6 +7,7 @@ import optax
 import pytest
 from flax import nnx
 
+from vdiff_jax.corruption.noise import quantise
 from vdiff_jax.diffusion.rollout import rollout
 from vdiff_jax.diffusion.step import INPUTS, start
 from vdiff_jax.nn.network import Network, NetworkConfig
@@ -171,6 +172,17 @@ def test_colorize_knows_luma_and_the_chroma_of_one_frame_or_two(clip):
 def test_interpolate_knows_every_second_frame(clip):
     known = TASKS["interpolate"].corrupt(jax.random.key(0), clip).known
     np.testing.assert_array_equal(known.max(axis=(1, 2, 3)), [1, 0, 1, 0])
+
+
+def test_interpolate_is_told_nothing_of_the_noise_that_some_clips_have(clip):
+    truth, noisy = rgb_to_ycbcr(quantise(clip)), 0
+    for seed in range(12):
+        observation = TASKS["interpolate"].corrupt(jax.random.key(seed), clip)
+        off = np.asarray(observation.known * (observation.values - truth))
+        assert float(observation.sigma.max()) == 0
+        assert np.abs(off).max() < 5 * 5 / 255
+        noisy += np.abs(off).max() > 1e-5
+    assert 3 < noisy < 12
 
 
 def test_inpaint_is_told_the_error_of_what_was_brought_under_a_mask(clip):

@@ -21,6 +21,10 @@ _DOUBT, _SLIGHT = 0.4, 1.5
 """Another motion is taken for a place if it explains it within this share of the mismatch, less so many 8-bit units."""
 _ENOUGH = 3000
 """Points that the camera's motion is fitted to."""
+_PLAINER = 1.1
+"""No motion, or the camera's, is taken for a place if it leaves at most so many times the mismatch of its own."""
+_PLAIN_REACH = 5.0
+"""Half-size pixels around a place over which that is judged."""
 
 
 class MotionMeter:
@@ -161,7 +165,7 @@ def velocity(
         last = next((frame for frame in reversed(held) if frame.time < here.time), None)
         following = next((frame for frame in held if frame.time > here.time), None)
         if here.small is not None:
-            pair = [motion(here, last), motion(here, following)]
+            pair = [motion.plain(here, last), motion.plain(here, following)]
         elif last is None or following is None:
             pair = [motion(None, None)] * 2
         else:
@@ -196,6 +200,27 @@ class _Motion:
             fine = any(min(key) < time < max(key) for time in self._empty)
             self._measured[key] = self._meter.displacement(here, there, fine=fine)
         return self._measured[key]
+
+    def plain(self, here: Seen, there: Seen | None) -> Float[np.ndarray, "hv wv 2"]:
+        """The same, no livelier than it need be."""
+        field = self(here, there)
+        return field if there is None or there.time in here.measured else plainest(here, there, field)
+
+
+def plainest(here: Seen, there: Seen, field: Float[np.ndarray, "hv wv 2"]) -> Float[np.ndarray, "hv wv 2"]:
+    """The displacement, but none or the camera's where that explains a place about as well.
+
+    What is searched for place by place follows the noise; what is moved by it is blurred, and flickers.
+    """
+    if min(here.small.shape) < SMALLEST:
+        return field
+    least = _PLAINER * _differing(here, there, field, 0.0, reach=_PLAIN_REACH)
+    still = np.zeros_like(field)
+    for other in (camera(field, np.ones(field.shape[:2], np.float32), rounds=4), still):
+        difference = _differing(here, there, other, 0.0, reach=_PLAIN_REACH)
+        field = np.where((difference <= least)[..., None], other, field)
+        least = np.minimum(difference, least)
+    return field
 
 
 def between(
@@ -240,15 +265,18 @@ def best_explained(
 
 
 def _differing(
-    first: Seen, second: Seen, field: Float[np.ndarray, "hv wv 2"], share: float
+    first: Seen, second: Seen, field: Float[np.ndarray, "hv wv 2"], share: float, *, reach: float = 2.0
 ) -> Float[np.ndarray, "hv wv"]:
-    """The mean difference of two frames around each place at a time between them, in 8-bit units."""
+    """The mean difference of two frames, a reach in half-size pixels around each place at a time between them.
+
+    In 8-bit units.
+    """
     height, width = field.shape[:2]
     size = width * VELOCITY_GRID // 2, height * VELOCITY_GRID // 2
     way, at = cv2.resize(field, size) / 2, grid_points(size[::-1])
     difference = cv2.absdiff(remap(first.small, at - share * way), remap(second.small, at + (1 - share) * way))
-    around = cv2.GaussianBlur(difference.astype(np.float32), (0, 0), 2.0)
-    return cv2.resize(around, (width, height), interpolation=cv2.INTER_AREA)
+    cells = cv2.resize(difference.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    return cv2.GaussianBlur(cells, (0, 0), 2 * reach / VELOCITY_GRID)
 
 
 def _weight(
