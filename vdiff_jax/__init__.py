@@ -7,6 +7,8 @@ from vdiff_jax import xla
 
 if TYPE_CHECKING:
     from vdiff_jax.arrays import repair
+    from vdiff_jax.choosing import choose
+    from vdiff_jax.comparison import compare
     from vdiff_jax.compression import compress, decompress
     from vdiff_jax.stitching import stitch
 
@@ -14,12 +16,14 @@ xla.set_flags()
 
 __version__ = "0.1.0"
 _WHERE = {
+    "choose": "vdiff_jax.choosing",
+    "compare": "vdiff_jax.comparison",
     "repair": "vdiff_jax.arrays",
     "stitch": "vdiff_jax.stitching",
     "compress": "vdiff_jax.compression",
     "decompress": "vdiff_jax.compression",
 }
-__all__ = ["compress", "decompress", "repair", "stitch"]
+__all__ = ["choose", "compare", "compress", "decompress", "repair", "stitch"]
 
 
 def __getattr__(name: str) -> Any:

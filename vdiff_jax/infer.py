@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import warnings
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(stitch)
     stitch.set_defaults(run=_stitch)
     _add_compress(commands)
+    _add_judging(commands)
     return parser
 
 
@@ -113,6 +115,20 @@ def _add_compress(commands) -> None:
     decompress.add_argument("--weights", help="the file it was compressed with, if it isn't in the package")
     _add_common(decompress)
     decompress.set_defaults(run=_decompress)
+
+
+def _add_judging(commands) -> None:
+    choose = commands.add_parser("choose", help="which algorithm fits a video and this machine, tried out on a part")
+    choose.add_argument("input", help="a video, or pictures")
+    choose.set_defaults(run=_choose)
+    compare = commands.add_parser("compare", help="how near a video is to what it should be: PSNR, SSIM, VMAF")
+    compare.add_argument("reference", help="what it should be")
+    compare.add_argument("test", help="the video to judge")
+    compare.add_argument("--html", metavar="REPORT.html", help="a page with their course and the worst frames")
+    compare.set_defaults(run=_compare)
+    for command in (choose, compare):
+        command.add_argument("--json", action="store_true", help="print all of it as JSON")
+        _add_report(command)
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
@@ -234,6 +250,57 @@ def _decompress(options: argparse.Namespace) -> int:
     keywords = {"weights": options.weights, "codec": options.codec, "options": _encoder(options)}
     with _progress(options, options.input) as progress:
         return _finish(options, decompress(options.input, options.output, progress=progress, **keywords))
+
+
+def _choose(options: argparse.Namespace) -> int:
+    use_compilation_cache()
+    from vdiff_jax.choosing import choose
+
+    report = choose(options.input)
+    _print(options, report, _advice)
+    return _finish(options, report)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    use_compilation_cache()
+    from vdiff_jax.comparison import compare
+
+    report = compare(options.reference, options.test, html=options.html)
+    _print(options, report, _figures)
+    return _finish(options, report)
+
+
+def _print(options: argparse.Namespace, report: dict, words: Callable[[dict], Iterator[str]]) -> None:
+    print(json.dumps(report, indent=2) if options.json else "\n".join(words(report)))
+
+
+def _advice(report: dict) -> Iterator[str]:
+    """What `choose` found, for people."""
+    seen = report["measures"]
+    yield f"{report['input']}: {seen['width']}x{seen['height']}, {seen['codec'] or 'uncoded'}; {report['why']}"
+    if report["trial"]:
+        trial = report["trial"]
+        size = f"{trial['width']}x{trial['height']}"
+        yield f"tried on {trial['frames']} of its frames at {size}, under {trial['damage']}:"
+    for each in report["tried"]:
+        whole = "" if each["seconds"] is None else f", {each['seconds']:.0f} s for all"
+        yield f"  {each['name']:10} {each['gain']:+6.2f} dB  {each['seconds_per_frame']:.3f} s a frame{whole}"
+    if report["choice"]:
+        yield f"take {report['choice']['name']}, {report['choice']['why']}:\n  {report['choice']['command']}"
+
+
+def _figures(report: dict) -> Iterator[str]:
+    """What `compare` measured, for people."""
+    yield f"{report['test']} beside {report['reference']}: {report['frames']} frames"
+    names = {
+        "psnr": "PSNR",
+        "psnr_y": "PSNR of luma",
+        "ssim": "SSIM",
+        "vmaf": "VMAF",
+        "temporal_error": "temporal error",
+    }
+    for name, title in names.items():
+        yield f"  {title:15} {'not measured' if report[name] is None else f'{report[name]:.3f}'}"
 
 
 def _stages(options: argparse.Namespace) -> str | None:

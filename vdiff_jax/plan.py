@@ -169,17 +169,19 @@ def _plan_same_size(
         coding = measure_coding(frames, pixels, codec)
     else:
         channels = measure_sigma(frames, pixels)
-        why = f"sigma {_rgb(channels, pixels):.1f} was measured"
+        why = f"sigma {sigma_in_rgb(channels, pixels):.1f} was measured"
         if task == "auto" and deblocks and codec not in LOSSLESS:
             coding = measure_coding(frames, pixels, codec)
             if coding.sigma[0] < max(VISIBLE, channels[0]):
                 coding = None
     if coding is not None:
         channels, why, cleaning = coding.sigma, coding.why, "deblock"
-    if _rgb(channels, pixels) > STRONGEST * 255:
-        log.warning("sigma %.0f is more than the weights know: taken as %.0f", _rgb(channels, pixels), STRONGEST * 255)
-        channels = channels * (STRONGEST * 255 / _rgb(channels, pixels))
-    if sigma is None and task in ("auto", "deblock") and _rgb(channels, pixels) < CLEAN * 255:
+    if sigma_in_rgb(channels, pixels) > STRONGEST * 255:
+        log.warning(
+            "sigma %.0f is more than the weights know: taken as %.0f", sigma_in_rgb(channels, pixels), STRONGEST * 255
+        )
+        channels = channels * (STRONGEST * 255 / sigma_in_rgb(channels, pixels))
+    if sigma is None and task in ("auto", "deblock") and sigma_in_rgb(channels, pixels) < CLEAN * 255:
         why, channels = f"{why}: clean enough to be left as it is", np.zeros(3, np.float32)
     why = "; ".join(part for part in (reason, why) if part)
     tasks = holes + ((cleaning,) if channels.max() > 0 else ())
@@ -187,7 +189,7 @@ def _plan_same_size(
         tasks=tasks,
         weights=for_task(weights, cleaning) if tasks == (cleaning,) else weights,
         sigma=channels,
-        sigma_rgb=_rgb(channels, pixels),
+        sigma_rgb=sigma_in_rgb(channels, pixels),
         why=why,
         job=SameSize(pixels, frames[0].planes[0].shape),
         codec=coding.codec if coding is not None and channels.max() > 0 else None,
@@ -220,8 +222,8 @@ def _plan_superres(
         channels, why = _of_rgb(sigma / 255, pixels), f"sigma {sigma:g} was given"
     else:
         channels = measure_sigma(frames, pixels)
-        why = f"sigma {_rgb(channels, pixels):.1f} was measured"
-        if _rgb(channels, pixels) < NOISY * 255:
+        why = f"sigma {sigma_in_rgb(channels, pixels):.1f} was measured"
+        if sigma_in_rgb(channels, pixels) < NOISY * 255:
             why, channels = f"{why}: taken for a clean reduction", np.zeros(3, np.float32)
     why = f"{small[1]}x{small[0]} to {target[1]}x{target[0]} through {factor} times the size; {why}"
     job = Enlargement(pixels, small, factor, target)
@@ -232,7 +234,7 @@ def _plan_superres(
         tasks=("superres",),
         weights=for_task(weights, "superres"),
         sigma=channels,
-        sigma_rgb=_rgb(channels, pixels),
+        sigma_rgb=sigma_in_rgb(channels, pixels),
         why=why,
         job=job,
     )
@@ -329,7 +331,7 @@ def _of_rgb(sigma: float, pixels: PixelFormat) -> Float[np.ndarray, "3"]:
     return channels.astype(np.float32)
 
 
-def _rgb(channels: Float[np.ndarray, "3"], pixels: PixelFormat) -> float:
+def sigma_in_rgb(channels: Float[np.ndarray, "3"], pixels: PixelFormat) -> float:
     """Luma's noise as that of white R'G'B' noise, in 8-bit units."""
     if pixels.kind == "gray":
         return float(channels[0]) * 255

@@ -1,0 +1,83 @@
+"""What a video needs and what does it best here: found by a trial."""
+
+import json
+
+import numpy as np
+import pytest
+
+import vdiff_jax
+from vdiff_jax import infer, media, sample
+from vdiff_jax.choosing.choice import taken
+from vdiff_jax.choosing.contenders import Tried
+from vdiff_jax.errors import InputError
+
+
+def tried(name, psnr, seconds):
+    return Tried(name, f"run {name}", psnr, seconds)
+
+
+def test_a_noisy_video_is_denoised_and_everything_tried_is_told(capsys):
+    assert infer.main(["choose", str(sample.NOISY), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["task"] == "denoise"
+    assert 10 < report["measures"]["sigma"] < 25
+    assert {"base", "fast", "nlmeans", "dctdnoiz"} == {each["name"] for each in report["tried"]}
+    gains = [each["gain"] for each in report["tried"]]
+    assert gains == sorted(gains, reverse=True)
+    assert all(each["seconds_per_frame"] > 0 for each in report["tried"])
+    assert gains[0] > 3
+    chosen = next(each for each in report["tried"] if each["name"] == report["choice"]["name"])
+    assert report["choice"]["command"] == chosen["command"]
+
+
+def test_a_coarsely_coded_video_is_deblocked(tmp_path):
+    path = tmp_path / "coarse.mp4"
+    with media.open_reader(sample.TRUTH) as reader:
+        writer = media.open_writer(path, reader.info, codec="libx264", options={"qp": "40"})
+        with writer:
+            for frame, _ in zip(reader, range(24)):
+                writer.write(frame)
+    report = vdiff_jax.choose(path)
+    assert report["task"] == "deblock"
+    assert report["measures"]["quantiser"] == pytest.approx(40, abs=2)
+    assert "quantiser" in report["trial"]["damage"]
+    assert {"base", "fast", "deblock"} == {each["name"] for each in report["tried"]}
+
+
+def test_a_clean_video_is_left_alone(tmp_path):
+    pixels = media.PixelFormat(kind="rgb", full_range=True)
+    info = media.VideoInfo(width=128, height=112, pixels=pixels)
+    path = tmp_path / "clean.mkv"
+    with media.open_writer(path, info, codec="ffv1") as writer:
+        for n in range(4):
+            writer.write(media.Frame((np.full((112, 128), 40 + n, np.uint8),) * 3, n))
+    report = vdiff_jax.choose(path)
+    assert (report["task"], report["trial"], report["tried"], report["choice"]) == (None, None, [], None)
+    assert "left as it is" in report["why"]
+
+
+def test_the_best_is_taken_unless_a_faster_one_looks_alike():
+    best, near, far = tried("best", 34.0, 0.5), tried("near", 33.9, 0.1), tried("far", 33.0, 0.01)
+    assert taken([best, near, far], 30.0, 100, 25.0)[0] is near
+    assert taken([best, far], 30.0, 100, 25.0)[0] is best
+    # A tenth of a dB is much where that is most of what can be gained.
+    assert taken([best, near], 33.88, 100, 25.0)[0] is best
+
+
+def test_nobody_waits_for_days():
+    slow, quick = tried("slow", 36.0, 10.0), tried("quick", 33.0, 0.05)
+    choice, why = taken([slow, quick], 30.0, 10_000, 25.0)
+    assert choice is quick
+    assert "slow would take longer" in why
+    assert taken([slow], 30.0, 10_000, 25.0)[0] is slow
+
+
+def test_nothing_is_taken_that_gains_nothing():
+    choice, why = taken([tried("best", 29.9, 0.1)], 30.0, 100, 25.0)
+    assert choice is None
+    assert "better" in why
+
+
+def test_stdin_is_refused():
+    with pytest.raises(InputError, match="only once"):
+        vdiff_jax.choose("-")
