@@ -1,6 +1,7 @@
 """Motion between neighbouring frames, by OpenCV's dense inverse search (DIS) on half-size luma."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import cv2
@@ -120,17 +121,15 @@ def see(
 
 
 def camera(
-    field: Float[np.ndarray, "hv wv 2"], trusted: Float[np.ndarray, "hv wv"], *, rounds: int = 8
+    field: Float[np.ndarray, "hv wv 2"], trusted: Float[np.ndarray, "hv wv"], *, rounds: int = 8, enough: int = _ENOUGH
 ) -> Float[np.ndarray, "hv wv 2"]:
     """The motion that most of a field follows, that of a plane before a camera; zero where too little is known.
 
-    Eight parameters (Bergen et al., Hierarchical Model-Based Motion Estimation, 1992), by reweighted least squares.
+    Eight parameters (Bergen et al., Hierarchical Model-Based Motion Estimation, 1992), by `rounds` of reweighted least
+    squares on about `enough` points.
     """
-    points, step = grid_points(trusted.shape), max(1, int(np.sqrt(trusted.size / _ENOUGH)))
-    x, y = (points / np.array(trusted.shape[::-1], np.float32) - 0.5).reshape(-1, 2).T
-    one, none = np.ones_like(x), np.zeros_like(x)
-    across = np.stack([one, x, y, none, none, none, x * x, x * y], axis=-1)
-    down = np.stack([none, none, none, one, x, y, x * y, y * y], axis=-1)
+    across, down = _planes_motions(trusted.shape)
+    step = max(1, int(np.sqrt(trusted.size / enough)))
     chosen = np.zeros_like(trusted)
     chosen[::step, ::step] = trusted[::step, ::step]
     used = chosen.reshape(-1) > 0
@@ -146,6 +145,15 @@ def camera(
         left = (a.T * weight) @ a + (b.T * weight) @ b + 1e-3 * np.eye(len(motion))
         motion = np.linalg.solve(left, (a.T * weight) @ u + (b.T * weight) @ v)
     return np.stack([across @ motion, down @ motion], axis=-1).reshape(field.shape).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=4)
+def _planes_motions(size: tuple[int, ...]) -> tuple[Float[np.ndarray, "n 8"], Float[np.ndarray, "n 8"]]:
+    """What each of the eight parameters moves every point of a grid by, across and down."""
+    x, y = (grid_points(size) / np.array(size[::-1], np.float32) - 0.5).reshape(-1, 2).T
+    one, none = np.ones_like(x), np.zeros_like(x)
+    across = np.stack([one, x, y, none, none, none, x * x, x * y], axis=-1)
+    return across, np.stack([none, none, none, one, x, y, x * y, y * y], axis=-1)
 
 
 def velocity(
@@ -214,10 +222,11 @@ def plainest(here: Seen, there: Seen, field: Float[np.ndarray, "hv wv 2"]) -> Fl
     """
     if min(here.small.shape) < SMALLEST:
         return field
-    least = _PLAINER * _differing(here, there, field, 0.0, reach=_PLAIN_REACH)
-    still = np.zeros_like(field)
-    for other in (camera(field, np.ones(field.shape[:2], np.float32), rounds=4), still):
-        difference = _differing(here, there, other, 0.0, reach=_PLAIN_REACH)
+    seen, size = there.small, field.shape[:2]
+    least = _PLAINER * _apart(here.small, _brought(seen, field), size, _PLAIN_REACH)
+    whole = camera(field, np.ones(size, np.float32), rounds=4, enough=_ENOUGH // 4)
+    for other, shown in ((whole, _brought(seen, whole)), (np.zeros_like(field), seen)):
+        difference = _apart(here.small, shown, size, _PLAIN_REACH)
         field = np.where((difference <= least)[..., None], other, field)
         least = np.minimum(difference, least)
     return field
@@ -265,17 +274,25 @@ def best_explained(
 
 
 def _differing(
-    first: Seen, second: Seen, field: Float[np.ndarray, "hv wv 2"], share: float, *, reach: float = 2.0
+    first: Seen, second: Seen, field: Float[np.ndarray, "hv wv 2"], share: float
 ) -> Float[np.ndarray, "hv wv"]:
-    """The mean difference of two frames, a reach in half-size pixels around each place at a time between them.
+    """The mean difference of two frames around each place at a time between them, in 8-bit units."""
+    brought = _brought(first.small, -share * field), _brought(second.small, (1 - share) * field)
+    return _apart(*brought, field.shape[:2], 2.0)
 
-    In 8-bit units.
-    """
-    height, width = field.shape[:2]
-    size = width * VELOCITY_GRID // 2, height * VELOCITY_GRID // 2
-    way, at = cv2.resize(field, size) / 2, grid_points(size[::-1])
-    difference = cv2.absdiff(remap(first.small, at - share * way), remap(second.small, at + (1 - share) * way))
-    cells = cv2.resize(difference.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+
+def _brought(small: UInt8[np.ndarray, "h w"], field: Float[np.ndarray, "hv wv 2"]) -> UInt8[np.ndarray, "h w"]:
+    """A small picture's samples from where a displacement in full-size pixels leads."""
+    height, width = small.shape
+    return remap(small, grid_points((height, width)) + cv2.resize(field, (width, height)) / 2)
+
+
+def _apart(
+    one: UInt8[np.ndarray, "h w"], other: UInt8[np.ndarray, "h w"], size: tuple[int, int], reach: float
+) -> Float[np.ndarray, "hv wv"]:
+    """How much two small pictures differ in the mean around each point of the velocity's grid; the reach in pixels."""
+    difference = cv2.absdiff(one, other).astype(np.float32)
+    cells = cv2.resize(difference, size[::-1], interpolation=cv2.INTER_AREA)
     return cv2.GaussianBlur(cells, (0, 0), 2 * reach / VELOCITY_GRID)
 
 
@@ -308,10 +325,13 @@ def _carried(field, values, share: float, weight) -> tuple[Float[np.ndarray, "hv
     return np.moveaxis(sums[:2], 0, -1), sums[2]
 
 
+@functools.lru_cache(maxsize=16)
 def grid_points(size: tuple[int, ...]) -> Float[np.ndarray, "hv wv 2"]:
-    """x and y of each point of a grid, in its own units."""
+    """x and y of each point of a grid, in its own units; not to be written to."""
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
-    return np.stack([x, y], axis=-1)
+    points = np.stack([x, y], axis=-1)
+    points.flags.writeable = False
+    return points
 
 
 def remap(image: np.ndarray, at: Float[np.ndarray, "h w 2"]) -> np.ndarray:
