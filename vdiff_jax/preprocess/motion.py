@@ -20,8 +20,8 @@ _MEASURABLE = 0.75
 """The share of them that has to be known."""
 _DOUBT, _SLIGHT = 0.4, 1.5
 """Another motion is taken for a place if it explains it within this share of the mismatch, less so many 8-bit units."""
-_ENOUGH = 3000
-"""Points that the camera's motion is fitted to."""
+_ENOUGH, _ROUNDS = 900, 5
+"""Points that the camera's motion is fitted to, and how often they are weighted anew."""
 _PLAINER = 1.1
 """No motion, or the camera's, is taken for a place if it leaves at most so many times the mismatch of its own."""
 _PLAIN_REACH = 5.0
@@ -120,16 +120,13 @@ def see(
     return Seen(shrink(luma), _on_velocity_grid(known), time, luma.shape)
 
 
-def camera(
-    field: Float[np.ndarray, "hv wv 2"], trusted: Float[np.ndarray, "hv wv"], *, rounds: int = 8, enough: int = _ENOUGH
-) -> Float[np.ndarray, "hv wv 2"]:
+def camera(field: Float[np.ndarray, "hv wv 2"], trusted: Float[np.ndarray, "hv wv"]) -> Float[np.ndarray, "hv wv 2"]:
     """The motion that most of a field follows, that of a plane before a camera; zero where too little is known.
 
-    Eight parameters (Bergen et al., Hierarchical Model-Based Motion Estimation, 1992), by `rounds` of reweighted least
-    squares on about `enough` points.
+    Eight parameters (Bergen et al., Hierarchical Model-Based Motion Estimation, 1992), by reweighted least squares.
     """
     across, down = _planes_motions(trusted.shape)
-    step = max(1, int(np.sqrt(trusted.size / enough)))
+    step = max(1, int(np.sqrt(trusted.size / _ENOUGH)))
     chosen = np.zeros_like(trusted)
     chosen[::step, ::step] = trusted[::step, ::step]
     used = chosen.reshape(-1) > 0
@@ -139,7 +136,7 @@ def camera(
     u, v = field.reshape(-1, 2)[used].T
     motion = np.zeros(across.shape[1])
     motion[[0, 3]] = np.median(u), np.median(v)
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         missed = np.hypot(u - a @ motion, v - b @ motion)
         weight = (1 + np.square(missed / max(1.5 * np.median(missed), 0.15))) ** -2
         left = (a.T * weight) @ a + (b.T * weight) @ b + 1e-3 * np.eye(len(motion))
@@ -224,7 +221,7 @@ def plainest(here: Seen, there: Seen, field: Float[np.ndarray, "hv wv 2"]) -> Fl
         return field
     seen, size = there.small, field.shape[:2]
     least = _PLAINER * _apart(here.small, _brought(seen, field), size, _PLAIN_REACH)
-    whole = camera(field, np.ones(size, np.float32), rounds=4, enough=_ENOUGH // 4)
+    whole = camera(field, np.ones(size, np.float32))
     for other, shown in ((whole, _brought(seen, whole)), (np.zeros_like(field), seen)):
         difference = _apart(here.small, shown, size, _PLAIN_REACH)
         field = np.where((difference <= least)[..., None], other, field)

@@ -37,6 +37,7 @@ _UNTOLD = 255.0
 _THIN = 4.0
 """Pixels from what is known to which a fill from around tells something; beyond them the network's own is better."""
 _ROW = 512
+_BOTH = np.ones(2, np.float32)
 
 Field = Float[np.ndarray, "hv wv 2"]
 Places = Float[np.ndarray, "n 2"]
@@ -63,7 +64,8 @@ class Witness:
         if scale not in self._hidden:
             self._hidden[scale] = covered(self.item.mask, scale).astype(np.uint8) * np.uint8(255)
         height, width = self.item.mask.shape
-        inside = (at >= 0).all(axis=-1) & (at <= (width - 1, height - 1)).all(axis=-1)
+        x, y = at.T
+        inside = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
         return inside & (_at(self._hidden[scale], _in_plane(at, scale)) < 1)
 
 
@@ -142,12 +144,12 @@ def brought(shot: Sequence[Witness], index: int, pixels: PixelFormat, *, luma_al
     for scale, numbers in grids_of(pixels)[: 1 if luma_alone else None]:
         rows, columns = np.nonzero(covered(item.mask, scale))
         at = np.stack([scale[1] * (columns + 0.5) - 0.5, scale[0] * (rows + 0.5) - 0.5], axis=-1).astype(np.float32)
-        asked = _Asked(at, scale, numbers, detail_around(item, at, pixels))
+        asked = _Asked(at, scale, numbers, detail_around(item, at, pixels), _depth(item, at))
         found = [_spatial(item, asked, pixels)]
         found += itertools.chain.from_iterable(_follow(path, asked, pixels) for path in paths)
         samples, expected = combine(found)
         unseen = np.all([np.isinf(errors) for _, errors in found[1:]], axis=0)
-        expected[unseen & (_depth(item, at) > _THIN)] = np.inf
+        expected[unseen & (asked.depth > _THIN)] = np.inf
         for number, values in zip(numbers, samples):
             planes[number][rows, columns] = rounded(values / unit(planes[number], pixels), planes[number].dtype, pixels)
         if scale == (1, 1):
@@ -164,18 +166,20 @@ class _Asked:
       scale: pixels that a sample stands for, (y, x).
       numbers: of the planes.
       detail: how hard it is to tell the picture around them from their neighbours.
+      depth: how far from what is known they lie, in pixels.
     """
 
     at: Places
     scale: tuple[int, int]
     numbers: tuple[int, ...]
     detail: Float[np.ndarray, " n"]
+    depth: Float[np.ndarray, " n"]
 
 
 def _spatial(item: Prepared, asked: _Asked, pixels: PixelFormat) -> Found:
     """The fill that is there."""
     samples = [_sample(item.frame.planes[n], asked.at, asked.scale, pixels, cv2.INTER_NEAREST) for n in asked.numbers]
-    return np.stack(samples), spatial_error(asked.detail, np.maximum(_depth(item, asked.at), 1))
+    return np.stack(samples), spatial_error(asked.detail, np.maximum(asked.depth, 1))
 
 
 def _depth(item: Prepared, at: Places) -> Float[np.ndarray, " n"]:
@@ -215,6 +219,11 @@ class _Path:
         """The frame that many frames away."""
         return self._shot[self._index + self._direction * distance]
 
+    def hole_stays(self, distance: int) -> bool:
+        """Whether the same is hidden in the frame that many frames away."""
+        there = self.witness(distance).item.mask
+        return there is self._here.mask or np.array_equal(there, self._here.mask)
+
     def mismatch(self, distance: int) -> Float[np.ndarray, "hb wb"]:
         """Of what is known around, in 8-bit units."""
         if distance not in self._mismatches:
@@ -229,20 +238,29 @@ def _follow(path: _Path, asked: _Asked, pixels: PixelFormat) -> list[Found]:
     errors = np.full((_WITNESSES, len(asked.at)), np.inf, np.float32)
     had, since = np.zeros(len(asked.at), int), np.full(len(asked.at), -_APART)
     left = np.arange(len(asked.at))
+    on_grid = (asked.at + 0.5) / VELOCITY_GRID - 0.5 - path.points[0, 0]
+    # The square of how far a place may move in any direction and still lie under the same hole.
+    within = np.square(np.maximum(0.9 * asked.depth - 2 * max(asked.scale), 0))
     for distance in itertools.count(1):
         moved = path.moved(distance)
         if moved is None or not len(left):
             break
         witness = path.witness(distance)
-        on_grid = (asked.at[left] + 0.5) / VELOCITY_GRID - 0.5 - path.points[0, 0]
-        at = asked.at[left] + _at(moved, on_grid)
-        shown = witness.shows(at, asked.scale) & (distance - since[left] >= _APART)
+        asking = left[distance - since[left] >= _APART]
+        if not len(asking):
+            continue
+        moves = _at(moved, on_grid[asking])
+        if path.hole_stays(distance):
+            away = np.square(moves) @ _BOTH > within[asking]
+            asking, moves = asking[away], moves[away]
+        if not len(asking):
+            continue
+        at = asked.at[asking] + moves
+        shown = witness.shows(at, asked.scale)
         if not shown.any():
             continue
-        hit = left[shown]
-        errors[had[hit], hit] = followed_error(
-            _at(path.mismatch(distance), on_grid[shown]), asked.detail[hit], distance
-        )
+        hit = asking[shown]
+        errors[had[hit], hit] = followed_error(_at(path.mismatch(distance), on_grid[hit]), asked.detail[hit], distance)
         for row, n in enumerate(asked.numbers):
             plane = witness.item.frame.planes[n]
             samples[had[hit], row, hit] = _sample(plane, at[shown], asked.scale, pixels, cv2.INTER_CUBIC)
