@@ -10,7 +10,7 @@ from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.chunks import prepare
 from vdiff_jax.preprocess.estimate import combine
 from vdiff_jax.preprocess.motion import camera, grid_points
-from vdiff_jax.preprocess.witnesses import REACH, witnessed
+from vdiff_jax.preprocess.witnesses import REACH, _Path, witnessed
 
 GRAY = PixelFormat(kind="gray", full_range=True)
 SIZE = (96, 160)
@@ -51,6 +51,16 @@ def test_what_is_hidden_now_was_seen_before_or_will_be(scene):
     for n in (0, 5, 11):
         assert miss(items[n], clip[n]) < 3, n
         np.testing.assert_array_equal(items[n].frame.planes[0][~mask], clip[n][~mask])
+
+
+@pytest.mark.parametrize("speed", [0, 1, 4])
+def test_what_the_same_hole_still_hides_is_not_asked_for_in_vain(scene, speed, monkeypatch):
+    clip = pan(scene, 12, speed)
+    sparing = brought(clip, [logo()] * 12)
+    monkeypatch.setattr(_Path, "hole_stays", lambda self, distance: False)
+    for one, other in zip(sparing, brought(clip, [logo()] * 12)):
+        np.testing.assert_array_equal(one.frame.planes[0], other.frame.planes[0])
+        np.testing.assert_array_equal(one.error, other.error)
 
 
 def test_the_error_to_expect_is_the_one_that_is_made(scene):
