@@ -46,8 +46,6 @@ class NetworkConfig:
 
 SIZES = {
     "base": NetworkConfig(encoder=(0, 0, 0), decoder=(3, 1, 1), reach=(1, 1, 3)),
-    # Base with more at a quarter of the frame's size, which is the grid of a picture that is enlarged four times.
-    "deep": NetworkConfig(encoder=(0, 0, 0), decoder=(3, 5, 1), reach=(1, 1, 3)),
     "fast": NetworkConfig(widths=(16, 32, 64)),
     # To try things with: too small to be good.
     "tiny": NetworkConfig(widths=(8, 12), encoder=(0, 0), decoder=(0, 1), reach=(1, 1)),
