@@ -109,7 +109,10 @@ def step(
             gates = (correction.around, correction.last, correction.ahead)
             for gate, values in zip(gates, (correction.mean + 0.5, last.values, following.values)):
                 guess = guess + (gate @ PAIR_TO_CHANNELS) * (values - guess)
-            z = project(shuffle(guess + error * correction.residual), frame)
+            guess = guess + error * correction.residual
+            if correction.hold is not None:
+                guess = _mix(last.values, guess, last.trust * correction.hold)
+            z = project(shuffle(guess), frame)
         return z
 
     if skip_exact:

@@ -7,7 +7,7 @@ from vdiff_jax.preprocess.colour import to_rgb
 
 _STILL = 2 / 255
 """What changes by less stands still."""
-_FLICKER = 10.0
+_FLICKER = 2.0
 
 
 def charbonnier(result: Float[Array, "*b h w 3"], truth: Float[Array, "*b h w 3"]) -> Float[Array, ""]:
@@ -36,7 +36,7 @@ def psnr_y(result: Float[Array, "*b h w 3"], truth: Float[Array, "*b h w 3"]) ->
 
 
 def steady(result: Float[Array, "*b t h w 3"], truth: Float[Array, "*b t h w 3"]) -> Float[Array, ""]:
-    """`psnr`, in which what changes from frame to frame where the truth stands still counts many times.
+    """`psnr`, in which what changes from frame to frame where the truth stands still counts three times.
 
     Of a frame's squared error flicker is a hundredth where noise is removed, and the first that is seen.
     """
