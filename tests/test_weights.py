@@ -17,6 +17,7 @@ def test_a_task_gets_the_set_that_was_tuned_for_it() -> None:
     assert for_task("base", "superres") == "base-superres"
     assert for_task("fast", "deblock") == "fast-deblock"
     assert for_task("base", "denoise") == "base-denoise"
+    assert for_task("base", "interpolate") == "base-interpolate"
     assert for_task("base", "inpaint") == "base"
     assert for_task("some/file.safetensors", "superres") == "some/file.safetensors"
 

@@ -199,7 +199,8 @@ def _plan_same_size(
 def _plan_interpolate(frames: list[Frame], pixels: PixelFormat, *, weights: str) -> Plan:
     why = "frames at other times were asked for; those that exist stay as they are"
     job = SameSize(pixels, frames[0].planes[0].shape)
-    return Plan(tasks=("interpolate",), weights=weights, sigma=np.zeros(3, np.float32), sigma_rgb=0.0, why=why, job=job)
+    tuned = for_task(weights, "interpolate")
+    return Plan(tasks=("interpolate",), weights=tuned, sigma=np.zeros(3, np.float32), sigma_rgb=0.0, why=why, job=job)
 
 
 def _plan_superres(
