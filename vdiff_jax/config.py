@@ -48,7 +48,7 @@ class Train:
     Attributes:
       size: the network, "base", "fast" or, for tests, "tiny".
       tasks: each task's share of the clips.
-      loss: "charbonnier", "mse", "psnr", "psnr_y" or "steady".
+      loss: "charbonnier", "mse", "psnr" or "psnr_y".
       optimiser: "muon" or "adam".
       steps: where the schedule ends.
       unroll: frames that gradients are followed back through; the state is carried on over the rest of a clip.
@@ -150,7 +150,7 @@ def differences(old: Config, new: Config) -> list[str]:
     ]
 
 
-_LOSSES = ("charbonnier", "mse", "psnr", "psnr_y", "steady")
+_LOSSES = ("charbonnier", "mse", "psnr", "psnr_y")
 _STRICT = dacite.Config(strict=True, cast=[float])
 
 

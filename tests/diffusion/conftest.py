@@ -12,7 +12,7 @@ from vdiff_jax.diffusion.step import INPUTS
 from vdiff_jax.nn.network import Network, NetworkConfig
 from vdiff_jax.observation import Observation
 
-CONFIG = NetworkConfig(widths=(4, 6), encoder=(0, 1), decoder=(1, 1), reach=(1, 3), holds=True)
+CONFIG = NetworkConfig(widths=(4, 6), encoder=(0, 1), decoder=(1, 1), reach=(1, 3))
 
 
 @pytest.fixture(scope="package")

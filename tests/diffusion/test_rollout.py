@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 
 from vdiff_jax.diffusion.rollout import look_ahead, rollout
 from vdiff_jax.diffusion.step import _move_ahead, impose, start
@@ -129,18 +128,6 @@ def test_hidden_state_stays_bounded(network, run, observation):
         carry, _ = run(observation, carry, part(observation, 0, 1))
     assert all(jnp.abs(h).max() <= 1 for h in carry.hidden)
     assert jnp.isfinite(carry.result).all()
-
-
-def test_what_is_held_on_to_stands_still_until_a_cut(network, observation):
-    definition, params = nnx.split(network)
-    holding = nnx.merge(definition, jax.tree.map(jnp.copy, params))
-    holding.hold.bias[...] = jnp.full((8,), 50.0)
-    seen = dataclasses.replace(observation, velocity=None, known=jnp.ones_like(observation.known))
-    _, held = rollout(holding, seen, begin(network, seen))
-    _, free = rollout(network, seen, begin(network, seen))
-    np.testing.assert_allclose(held, jnp.broadcast_to(held[:1], held.shape), atol=1e-5)
-    np.testing.assert_allclose(held[0], free[0], atol=1e-5)
-    assert float(jnp.abs(jnp.diff(free, axis=0)).mean()) > 0.01
 
 
 def test_impose_keeps_noisy_samples_free(observation):

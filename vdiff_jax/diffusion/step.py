@@ -109,10 +109,7 @@ def step(
             gates = (correction.around, correction.last, correction.ahead)
             for gate, values in zip(gates, (correction.mean + 0.5, last.values, following.values)):
                 guess = guess + (gate @ PAIR_TO_CHANNELS) * (values - guess)
-            guess = guess + error * correction.residual
-            if correction.hold is not None:
-                guess = _mix(last.values, guess, last.trust * correction.hold)
-            z = project(shuffle(guess), frame)
+            z = project(shuffle(guess + error * correction.residual), frame)
         return z
 
     if skip_exact:

@@ -23,7 +23,6 @@ class NetworkConfig:
       decoder: residual blocks of each level in the V-cycle.
       reach: the size of the recurrence's convolution U at each level, 1 or 3.
       steps: K, how often the V-cycle runs on a frame.
-      holds: at the end the last result is held on to as far as the network says.
     """
 
     widths: tuple[int, ...] = (32, 64, 96)
@@ -31,7 +30,6 @@ class NetworkConfig:
     decoder: tuple[int, ...] = (1, 1, 1)
     reach: tuple[int, ...] = (1, 3, 3)
     steps: int = 1
-    holds: bool = False
 
     @property
     def multiple(self) -> int:
@@ -47,10 +45,10 @@ class NetworkConfig:
 
 
 SIZES = {
-    "base": NetworkConfig(encoder=(0, 0, 0), decoder=(3, 1, 1), reach=(1, 1, 3), holds=True),
-    "fast": NetworkConfig(widths=(16, 32, 64), holds=True),
+    "base": NetworkConfig(encoder=(0, 0, 0), decoder=(3, 1, 1), reach=(1, 1, 3)),
+    "fast": NetworkConfig(widths=(16, 32, 64)),
     # To try things with: too small to be good.
-    "tiny": NetworkConfig(widths=(8, 12), encoder=(0, 0), decoder=(0, 1), reach=(1, 1), holds=True),
+    "tiny": NetworkConfig(widths=(8, 12), encoder=(0, 0), decoder=(0, 1), reach=(1, 1)),
 }
 
 
@@ -62,8 +60,6 @@ class Correction(NamedTuple):
       last, ahead: how much of luma and of chroma to take from the two neighbours in time.
       around: how much to take from `mean`, a conductivity: 0 keeps a pixel, 1 makes it what is around it.
       mean: the surroundings' weighted mean, less 0.5 as z is.
-      hold: how much of the last result to keep in what comes of all this; `None` for a network that holds nothing. What
-        the others say is mixed before the residual is added, whose noise stays; this stills it.
     """
 
     residual: Float[Array, "*b h w 12"]
@@ -71,7 +67,6 @@ class Correction(NamedTuple):
     ahead: Float[Array, "*b h w 8"]
     around: Float[Array, "*b h w 8"]
     mean: Float[Array, "*b h w 12"]
-    hold: Float[Array, "*b h w 8"] | None = None
 
 
 class Network(nnx.Module):
@@ -91,8 +86,6 @@ class Network(nnx.Module):
         self.decoder = nnx.List([_blocks(w, n, rngs) for w, n in zip(widths, config.decoder)])
         self.out = Conv(widths[0], 36, gain=0.1, rngs=rngs)
         self.through = Conv(widths[0], 12, size=1, gain=0.1, rngs=rngs)
-        if config.holds:
-            self.hold = Conv(widths[0], 8, gain=0.1, rngs=rngs)
         self.conduct = nnx.List([Conv(w, 8, size=1, gain=0.1, rngs=rngs) for w in coarser])
         self.spread = nnx.List([Spread(rngs=rngs) for _ in widths])
 
@@ -131,13 +124,11 @@ class Network(nnx.Module):
             if level > 0:
                 gate = jax.nn.sigmoid(self.conduct[level - 1](y))
                 coarse = shuffle(images[level] + (gate @ PAIR_TO_CHANNELS) * (mean - images[level]))
-        seen = relu(y)
-        out = self.out(seen)
+        out = self.out(relu(y))
         gates = jax.nn.sigmoid(out[..., 12:] - 2.0)
         # Past the rectifier, through which it would take two channels to subtract the noise of one.
         residual = out[..., :12] + self.through(y)
-        hold = jax.nn.sigmoid(self.hold(seen) - 3.0) if self.config.holds else None
-        return Correction(residual, *jnp.split(gates, 3, axis=-1), mean, hold)
+        return Correction(residual, *jnp.split(gates, 3, axis=-1), mean)
 
 
 def _blocks(width: int, count: int, rngs: nnx.Rngs) -> nnx.List:

@@ -69,7 +69,7 @@ class Run:
         training, validation = cache.split(items)
         self.definition, state = initial(config.train)
         if init_from is not None:
-            params = weights.begun(init_from, state.params)
+            params = weights.load(init_from)[1]
             state = state._replace(params=params, average=params)
         self.examples = Examples(training, config.data, config.train.tasks, seed=config.train.seed)
         self.iterator = iter(

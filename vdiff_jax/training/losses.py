@@ -5,10 +5,6 @@ from jaxtyping import Array, Float
 
 from vdiff_jax.preprocess.colour import to_rgb
 
-_STILL = 2 / 255
-"""What changes by less stands still."""
-_FLICKER = 2.0
-
 
 def charbonnier(result: Float[Array, "*b h w 3"], truth: Float[Array, "*b h w 3"]) -> Float[Array, ""]:
     """The mean of √(d² + ε²), ε = 0.001. Source: Charbonnier et al., ICIP 1994."""
@@ -35,21 +31,8 @@ def psnr_y(result: Float[Array, "*b h w 3"], truth: Float[Array, "*b h w 3"]) ->
     return jnp.mean(0.8 * jnp.log10(error[..., 0] + 3e-6) + 0.2 * jnp.log10(error[..., 1:].mean(axis=-1) + 3e-6))
 
 
-def steady(result: Float[Array, "*b t h w 3"], truth: Float[Array, "*b t h w 3"]) -> Float[Array, ""]:
-    """`psnr`, in which what changes from frame to frame where the truth stands still counts three times.
-
-    Of a frame's squared error flicker is a hundredth where noise is removed, and the first that is seen.
-    """
-    off = _difference(result, truth)
-    error = jnp.mean(off**2, axis=(-3, -2, -1))
-    still = jnp.all(jnp.abs(jnp.diff(truth, axis=-4)) < _STILL, axis=-1, keepdims=True)
-    flicker = jnp.mean(still * jnp.diff(off, axis=-4) ** 2, axis=(-3, -2, -1))
-    none = [(0, 0)] * (error.ndim - 1)
-    return jnp.mean(jnp.log10(error + _FLICKER * jnp.pad(flicker, [*none, (1, 0)]) + 3e-6))
-
-
 def _difference(result: Float[Array, "*b h w 3"], truth: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
     return (result - truth) @ to_rgb("bt601").T
 
 
-LOSSES = {"charbonnier": charbonnier, "mse": mse, "psnr": psnr, "psnr_y": psnr_y, "steady": steady}
+LOSSES = {"charbonnier": charbonnier, "mse": mse, "psnr": psnr, "psnr_y": psnr_y}

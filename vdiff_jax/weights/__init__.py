@@ -60,18 +60,6 @@ def load(weights: str | Path) -> Weights:
     return Weights(definition, _filled(params, tensors, str(weights)), about)
 
 
-def begun(weights: str | Path, params: nnx.State) -> nnx.State:
-    """A network's parameters from weights; what it has gained since they were trained stays as it is.
-
-    Raises:
-      WeightsError: no such file, damaged, or of another architecture.
-    """
-    with _opened(weights) as (file, _):
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    drawn = {name: np.asarray(leaf) for name, leaf in _named(params)}
-    return _filled(params, drawn | tensors, str(weights))
-
-
 def identity(weights: str | Path) -> bytes:
     """The first 8 bytes of the SHA-256 of a file of weights.
 
