@@ -10,12 +10,12 @@ from jaxtyping import Float
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.colour import from_rgb
 
-_PART = 0.1
+_PART = 0.09
 """Of the noise that was there; what changes by this much in the mean around it has half moved."""
 _NEW = 0.2
 """How much of a frame is taken where nothing moves."""
-_NEAR, _AROUND = (5, 5), 3.0
-"""Pixels: the mean is over the first, and how far it is astray over a Gaussian of the second."""
+_NEAR, _AROUND = (3, 3), 1.5
+"""Pixels of half the size: the mean is over the first, and how far it is astray over a Gaussian of the second."""
 
 
 def steadied(frames: Iterable[Frame], pixels: PixelFormat, sigma: Sequence[float] | np.ndarray) -> Iterator[Frame]:
@@ -49,24 +49,27 @@ def plane_sigma(sigma: Float[np.ndarray, "3"], pixels: PixelFormat) -> Float[np.
 
 def _mixed(shown: list[np.ndarray], last: list[np.ndarray], slack: Sequence[float]) -> list[np.ndarray]:
     changes = [new - old for new, old in zip(shown, last)]
-    size = shown[0].shape[::-1]
-    astray = np.zeros(shown[0].shape, np.float32)
+    height, width = shown[0].shape
+    half = max(1, width // 2), max(1, height // 2)
+    astray = np.zeros(half[::-1], np.float32)
     for change, least in zip(changes, slack):
         if least > 0:
-            mean = np.abs(cv2.blur(change, _NEAR)) / np.float32(least)
-            astray = np.maximum(astray, mean if mean.shape == astray.shape else cv2.resize(mean, size))
+            mean = cv2.blur(_at_size(change, half), _NEAR)
+            astray = np.maximum(astray, np.abs(mean) / np.float32(least))
     astray = np.square(np.square(cv2.GaussianBlur(astray, (0, 0), _AROUND)))
     share = 1 - (1 - _NEW) / (1 + astray)
     return [
-        old + _at_size(share, change) * change if least > 0 else new
+        old + _at_size(share, change.shape[::-1]) * change if least > 0 else new
         for old, new, change, least in zip(last, shown, changes, slack)
     ]
 
 
-def _at_size(share: Float[np.ndarray, "h w"], plane: Float[np.ndarray, "h2 w2"]) -> Float[np.ndarray, "h2 w2"]:
-    if share.shape == plane.shape:
-        return share
-    return cv2.resize(share, plane.shape[::-1], interpolation=cv2.INTER_AREA)
+def _at_size(plane: Float[np.ndarray, "h w"], size: tuple[int, int]) -> Float[np.ndarray, "h2 w2"]:
+    """The plane in another (width, height), twice larger or smaller at most."""
+    if plane.shape[::-1] == size:
+        return plane
+    smaller = plane.shape[1] > size[0]
+    return cv2.resize(plane, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
 
 
 def _peak(plane: np.ndarray, pixels: PixelFormat) -> float:
