@@ -24,6 +24,7 @@ from vdiff_jax.compression.update import apply
 from vdiff_jax.errors import AttachmentError, WeightsError
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.quantisers import scale_of
+from vdiff_jax.media.threads import Prefetch
 from vdiff_jax.pipeline import restored_frames
 from vdiff_jax.plan import Plan
 from vdiff_jax.preprocess.coding import expected_error, typical
@@ -188,6 +189,10 @@ def decoded(
         network = network._replace(params=apply(network.params, recipe.network.update))
         restorers.append(Restorer(network, plan.job, plan.sigma_of))
         restored = restored_frames(restorers[0], restored, masks, info.pixels, plan, clock, stack)
+        # The network goes on with the next chunk while this one's frames are spread.
+        ahead = Prefetch(iter(restored), restorers[0].frames)
+        stack.callback(ahead.close)
+        restored = iter(ahead)
     plain = (seen.popleft() for _ in itertools.count())
     return spread(plain, restored, info.pixels, spread_of(recipe.diffusion, info.pixels)), restorers
 
