@@ -75,3 +75,13 @@ def test_a_coloured_video_is_coloured_only_by_force():
         plan("colorize", frames(chroma=150), references=reference)
     assert plan("colorize", frames(chroma=150), references=reference, force=True).tasks == ("colorize",)
     assert plan("colorize", references=reference).tasks == ("colorize",)
+
+
+def test_noise_that_is_given_is_that_of_each_plane():
+    rgb = PixelFormat(kind="rgb", full_range=True)
+    given = [Frame((np.full((24, 32), 90, np.uint8),) * 3, n) for n in range(2)]
+    wanted = {"masked": False, "sigma": 25, "weights": "base"}
+    np.testing.assert_allclose(make_plan("denoise", given, rgb, **wanted).sigma_of_planes(rgb), 25 / 255, rtol=1e-4)
+    yuv = plan("denoise", sigma=25)
+    np.testing.assert_array_equal(yuv.sigma_of_planes(PIXELS), yuv.sigma)
+    assert yuv.sigma[0] < 20 / 255

@@ -19,7 +19,7 @@ from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.threads import Prefetch
 from vdiff_jax.plan import Plan, make_plan
 from vdiff_jax.postprocess.feather import Feather, share_around
-from vdiff_jax.postprocess.steady import plane_sigma, steadied
+from vdiff_jax.postprocess.steady import steadied
 from vdiff_jax.preprocess.cadence import without_repeats
 from vdiff_jax.preprocess.chunks import Chunk, Prepared, chunks, prepare
 from vdiff_jax.preprocess.film import find_beside
@@ -176,7 +176,7 @@ def restored_frames(
         prepared = with_references(prepared, plan.references, pixels, force=plan.force)
     restored = diffused(prepared, restorer, clock, stack)
     if "denoise" in plan.tasks:
-        restored = steadied(restored, pixels, plane_sigma(plan.sigma, pixels))
+        restored = steadied(restored, pixels, plan.sigma_of_planes(pixels))
     return restored if feather is None else feather.fade(restored)
 
 

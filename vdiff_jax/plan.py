@@ -76,6 +76,10 @@ class Plan:
         told = np.isfinite(quantisers)[:, None] & (self.sigma > 0)  # a grey video has no chroma
         return np.where(told, expected_error(self.codec, np.nan_to_num(quantisers)), everywhere)
 
+    def sigma_of_planes(self, pixels: PixelFormat) -> Float[np.ndarray, "3"]:
+        """The expected error of each plane, in levels: R', G' and B' each have as much as makes luma's."""
+        return np.full(3, self.sigma_rgb / 255, np.float32) if pixels.kind == "rgb" else self.sigma
+
     def report(self) -> dict[str, Any]:
         """As JSON."""
         return {

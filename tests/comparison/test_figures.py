@@ -82,6 +82,8 @@ def test_other_sizes_and_what_is_no_clip_are_refused(clips):
         vdiff_jax.compare(clips[0], clips[1][:, :, :32])
     with pytest.raises(ClipError, match="t h w c"):
         vdiff_jax.compare(clips[0], clips[1][0])
+    with pytest.raises(ClipError, match="NaN"):
+        vdiff_jax.compare(clips[0], np.full(clips[0].shape, np.nan, np.float32))
 
 
 def test_the_command_prints_json(clips, tmp_path, capsys):

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from vdiff_jax.media.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.steady import plane_sigma, steadied
+from vdiff_jax.postprocess.steady import steadied
 
 RGB = PixelFormat(kind="rgb", full_range=True)
-YUV = PixelFormat(kind="yuv", subsampling=(2, 2))
 SIGMA = np.full(3, 25 / 255, np.float32)
 
 
@@ -83,8 +82,3 @@ def test_subsampled_chroma_and_alpha(left):
 def test_without_noise_nothing_is_held_on_to(left):
     clip = np.rint(128 + left)
     np.testing.assert_array_equal(stilled(clip, sigma=np.zeros(3, np.float32)), clip)
-
-
-def test_the_noise_of_rgb_planes_is_more_than_luma_has_of_it():
-    np.testing.assert_allclose(plane_sigma(np.array([0.0668, 0.05, 0.05]), RGB), 0.1, rtol=1e-2)
-    np.testing.assert_array_equal(plane_sigma(SIGMA, YUV), SIGMA)

@@ -58,11 +58,10 @@ def choose(source: str | Path) -> dict[str, Any]:
     return report
 
 
-def measures(info: media.VideoInfo, frames: Sequence[Frame]) -> dict[str, Any]:
+def measures(info: media.VideoInfo, frames: list[Frame]) -> dict[str, Any]:
     """What is known of a video, and what its first frames tell."""
-    listed = list(frames)
-    sigma = sigma_in_rgb(measure_sigma(listed, info.pixels), info.pixels)
-    coding = None if info.codec in LOSSLESS else measure_coding(listed, info.pixels, info.codec)
+    sigma = sigma_in_rgb(measure_sigma(frames, info.pixels), info.pixels)
+    coding = None if info.codec in LOSSLESS else measure_coding(frames, info.pixels, info.codec)
     told = [frame.quantiser for frame in frames if frame.quantiser is not None]
     return {
         "width": info.width,
@@ -72,7 +71,7 @@ def measures(info: media.VideoInfo, frames: Sequence[Frame]) -> dict[str, Any]:
         "codec": info.codec or None,
         "pixels": info.pixels.name,
         "interlaced": info.interlaced,
-        "coloured": has_colours(listed, info.pixels),
+        "coloured": has_colours(frames, info.pixels),
         "sigma": round(sigma, 2),
         "coding_error": None if coding is None else round(255 * float(coding.sigma[0]), 2),
         "quantiser": round(float(np.mean(told)), 1) if told else None,

@@ -14,7 +14,6 @@ from vdiff_jax.media.colour import to_rgb
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.plan import Plan
 from vdiff_jax.preprocess.coding import expected_error
-from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.preprocess.resizing import resized_planes
 
 FRAMES = 24
@@ -74,7 +73,7 @@ def make_trial(frames: Sequence[Frame], pixels: PixelFormat, plan: Plan, folder:
     given, (task,) = folder / "given.mkv", plan.tasks
     if task == "denoise":
         rng = np.random.default_rng(0)
-        damaged = [_noisy(rng, frame, pixels, plan.sigma) for frame in truth]
+        damaged = [_noisy(rng, frame, pixels, plan.sigma_of_planes(pixels)) for frame in truth]
         codec, options, damage = "ffv1", None, f"noise of sigma {plan.sigma_rgb:.1f}"
     else:
         quantiser = _nearest(float(plan.sigma[0]))
@@ -108,8 +107,6 @@ def _reduced(frame: Frame, number: int, pixels: PixelFormat, factor: int, size: 
 
 def _noisy(rng: np.random.Generator, frame: Frame, pixels: PixelFormat, sigma: Float[np.ndarray, "3"]) -> Frame:
     """The frame under white noise as strong as the video's in luma and in chroma."""
-    if pixels.kind == "rgb":
-        sigma = np.full(3, sigma[0] / np.linalg.norm(from_rgb("bt601")[0]))
     planes = []
     for plane, level in zip(frame.planes, sigma):
         noisy = plane + rng.normal(0, level * pixels.peak, plane.shape)

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from vdiff_jax import media, metrics
+from vdiff_jax.arrays import check_clip
 from vdiff_jax.comparison.page import Strip, page
 from vdiff_jax.errors import ClipError, FormatError, MissingError
 from vdiff_jax.media.colour import convert, from_rgb, to_rgb
@@ -85,8 +86,7 @@ def _opened(video: np.ndarray | str | Path, name: str, stack: contextlib.ExitSta
         reader = stack.enter_context(media.open_reader(video))
         return _Side(str(video), iter(reader), reader.info.pixels)
     clip = np.asarray(video)
-    if clip.ndim != 4 or clip.shape[-1] not in (1, 3) or 0 in clip.shape:
-        raise ClipError(f"a clip is t h w c with 1 or 3 channels, not of shape {clip.shape}")
+    check_clip(clip)
     if clip.dtype != np.uint8:
         clip = np.rint(np.clip(clip, 0, 1) * 65535).astype(np.uint16)
     bits = 8 * clip.dtype.itemsize

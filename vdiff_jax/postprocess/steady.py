@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax.media.pixels import Frame, PixelFormat
-from vdiff_jax.preprocess.colour import from_rgb
 
 _PART = 0.09
 """Of the noise that was there; what changes by this much in the mean around it has half moved."""
@@ -38,13 +37,6 @@ def steadied(frames: Iterable[Frame], pixels: PixelFormat, sigma: Sequence[float
         last = shown
         planes = [_as(plane, like) for plane, like in zip(shown, frame.planes)]
         yield dataclasses.replace(frame, planes=(*planes, *frame.planes[count:]))
-
-
-def plane_sigma(sigma: Float[np.ndarray, "3"], pixels: PixelFormat) -> Float[np.ndarray, "3"]:
-    """Noise of Y', Cb and Cr as that of the planes: R', G' and B' each have as much as makes luma's."""
-    if pixels.kind != "rgb":
-        return sigma
-    return np.full(3, sigma[0] / np.linalg.norm(from_rgb("bt601")[0]), np.float32)
 
 
 def _mixed(shown: list[np.ndarray], last: list[np.ndarray], slack: Sequence[float]) -> list[np.ndarray]:

@@ -322,7 +322,7 @@ def _carried(field, values, share: float, weight) -> tuple[Float[np.ndarray, "hv
     return np.moveaxis(sums[:2], 0, -1), sums[2]
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=4)
 def grid_points(size: tuple[int, ...]) -> Float[np.ndarray, "hv wv 2"]:
     """x and y of each point of a grid, in its own units; not to be written to."""
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
