@@ -26,6 +26,8 @@ _PLAINER = 1.1
 """No motion, or the camera's, is taken for a place if it leaves at most so many times the mismatch of its own."""
 _PLAIN_REACH = 5.0
 """Half-size pixels around a place over which that is judged."""
+_STANDS = 0.15
+"""A camera that moves a place by less stands still there, in full-size pixels: so much, noise feigns."""
 
 
 class MotionMeter:
@@ -222,6 +224,7 @@ def plainest(here: Seen, there: Seen, field: Float[np.ndarray, "hv wv 2"]) -> Fl
     seen, size = there.small, field.shape[:2]
     least = _PLAINER * _apart(here.small, _brought(seen, field), size, _PLAIN_REACH)
     whole = camera(field, np.ones(size, np.float32))
+    whole[np.linalg.norm(whole, axis=-1) < _STANDS] = 0
     for other, shown in ((whole, _brought(seen, whole)), (np.zeros_like(field), seen)):
         difference = _apart(here.small, shown, size, _PLAIN_REACH)
         field = np.where((difference <= least)[..., None], other, field)
