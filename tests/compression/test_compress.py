@@ -12,9 +12,9 @@ from vdiff_jax import infer, media, sample
 from vdiff_jax.compression import compress, decompress
 from vdiff_jax.compression.codec import CODECS
 from vdiff_jax.compression.recipe import Diffusion, Network, Recipe, unpack
-from vdiff_jax.compression.spread import OPERATORS, STEP
 from vdiff_jax.errors import OptionError, WeightsError
 from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.postprocess.spread import OPERATORS, STEP
 from vdiff_jax.weights import identity
 
 

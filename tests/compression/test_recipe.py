@@ -6,8 +6,8 @@ from fractions import Fraction
 import pytest
 
 from vdiff_jax.compression.recipe import VERSION, Diffusion, Named, Network, Recipe, Stamps, unpack
-from vdiff_jax.compression.spread import OPERATORS
 from vdiff_jax.errors import AttachmentError
+from vdiff_jax.postprocess.spread import OPERATORS
 
 NETWORK = Network(weights="base", digest=bytes(range(8)), error=(-3, 0, 12), update=bytes([2]) + bytes(range(99)))
 DIFFUSION = Diffusion(error=(9, -20, 0), steps=tuple(7 - n for n in range(3 * OPERATORS)))

@@ -16,12 +16,12 @@ from jaxtyping import Array, Float
 from vdiff_jax.compression.recipe import OCTAVE, Diffusion, Network, Recipe
 from vdiff_jax.compression.rehearsal import Rehearsal
 from vdiff_jax.compression.samples import Moments, Piece
-from vdiff_jax.compression.spread import STEP
 from vdiff_jax.compression.update import changed, pack, rounded, size_of
 from vdiff_jax.diffusion.rollout import rollout
 from vdiff_jax.diffusion.step import start
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.observation import VELOCITY_GRID
+from vdiff_jax.postprocess.spread import STEP
 from vdiff_jax.preprocess.chunks import Chunk
 from vdiff_jax.preprocess.coding import expected_error, typical
 from vdiff_jax.preprocess.grids import average

@@ -19,7 +19,6 @@ from vdiff_jax.compression.filling import Filling
 from vdiff_jax.compression.form import Form
 from vdiff_jax.compression.recipe import OCTAVE, Diffusion, Named, Recipe, Stamps, unpack
 from vdiff_jax.compression.resolution import in_shape, resized
-from vdiff_jax.compression.spread import OPERATORS, STEP, Spread, spread
 from vdiff_jax.compression.update import apply
 from vdiff_jax.errors import AttachmentError, WeightsError
 from vdiff_jax.media.pixels import Frame, PixelFormat
@@ -27,6 +26,7 @@ from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.media.threads import Prefetch
 from vdiff_jax.pipeline import restored_frames
 from vdiff_jax.plan import Plan
+from vdiff_jax.postprocess.spread import OPERATORS, STEP, Spread, spread
 from vdiff_jax.preprocess.coding import expected_error, typical
 from vdiff_jax.preprocess.planes import sample_range
 from vdiff_jax.restorer import Restorer

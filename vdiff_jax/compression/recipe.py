@@ -11,8 +11,8 @@ from itertools import accumulate
 from typing import Any
 
 from vdiff_jax.compression import entropy
-from vdiff_jax.compression.spread import OPERATORS
 from vdiff_jax.errors import AttachmentError
+from vdiff_jax.postprocess.spread import OPERATORS
 
 VERSION = 1
 OCTAVE = 8

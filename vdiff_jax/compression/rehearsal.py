@@ -10,9 +10,9 @@ from jaxtyping import Float
 from vdiff_jax.compression.decoder import Decoding, spread_of
 from vdiff_jax.compression.recipe import Recipe
 from vdiff_jax.compression.samples import Moments, Piece, moments, together
-from vdiff_jax.compression.spread import spread
 from vdiff_jax.compression.update import apply
 from vdiff_jax.media.pixels import Frame
+from vdiff_jax.postprocess.spread import spread
 from vdiff_jax.preprocess.chunks import Chunk, chunks, prepare
 from vdiff_jax.restorer import Restorer
 from vdiff_jax.weights import Weights

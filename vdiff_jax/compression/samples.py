@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from vdiff_jax.compression.spread import around
 from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.postprocess.spread import around
 
 _LENGTH = 12
 """Frames of a piece."""

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -40,6 +41,11 @@ class Weights(NamedTuple):
     definition: nnx.GraphDef
     params: nnx.State
     about: dict[str, str]
+
+    @property
+    def conductivities(self) -> Float[np.ndarray, "2 3 k"] | None:
+        """With which `postprocess.spread.usual` spreads what the network made of decoded video, if the file says."""
+        return np.array(json.loads(self.about["spread"])) if "spread" in self.about else None
 
 
 def load(weights: str | Path) -> Weights:
@@ -80,7 +86,14 @@ def trained_tasks(weights: str | Path) -> frozenset[str]:
 
 
 def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, str]) -> None:
-    """Writes parameters to a safetensors file, beside it first."""
+    """Writes parameters to a safetensors file, beside it first.
+
+    Args:
+      path: the file.
+      config: the network's size.
+      params: its parameters.
+      about: `config` and `step` of the run, in JSON; `spread`: conductivities `2 3 k`, in JSON.
+    """
     tensors = {name: np.asarray(leaf, np.float32) for name, leaf in _named(params)}
     metadata = {**about, "format": FORMAT, "network": json.dumps(dataclasses.asdict(config))}
     partial = path.with_suffix(".part")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from vdiff_jax.compression.samples import Piece, cut, moments, windows
-from vdiff_jax.compression.spread import OPERATORS, REACH, Spread, around, spread
 from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.postprocess.spread import OPERATORS, REACH, Spread, around, spread
 
 PIXELS = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
 SIGMA = np.full(3, 4.0)

@@ -1,0 +1,147 @@
+"""Fits how restored video is spread (`vdiff_jax/postprocess/spread.py`), and writes it into a file of weights.
+
+    python scripts/fit_spread.py deblock|denoise CLIPS WEIGHTS [--frames 8] [--exclude A,B]
+
+Damages the first frames of the videos in CLIPS, those that the weights were trained on: by x264 and x265 at several
+rates, or by white noise, as R'G'B' and as 4:2:0. Restores them with the network of WEIGHTS and finds by least squares
+the conductivities that bring its results nearest to what was there: a line over log2 of luma's error for each. Every
+frame counts by its relative error. Prints for each damage what the network gains in PSNR of Y', Cb and Cr (or R', G',
+B'), and what it gains with them.
+"""
+
+import argparse
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from benchmarking.scenes import find_scenes, read_scene
+from flax import nnx
+
+from vdiff_jax import weights
+from vdiff_jax.caches import use_compilation_cache
+from vdiff_jax.compression.samples import Moments, Piece, moments
+from vdiff_jax.corruption.coding import STORED, planes_of_rgb
+from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.media.recode import recode
+from vdiff_jax.pipeline import repair_frames
+from vdiff_jax.plan import make_plan
+from vdiff_jax.postprocess.spread import OPERATORS, USUAL, spans
+
+SIZE = [640, 360]
+CODINGS = [("h264", crf) for crf in ("24", "28", "33", "38")] + [("hevc", crf) for crf in ("26", "32", "38")]
+PRESETS = {"h264": {"preset": "medium"}, "hevc": {"preset": "fast", "x265-params": "log-level=none:pools=none"}}
+SIGMAS = (10, 25, 50)
+RGB = PixelFormat(kind="rgb", full_range=True)
+ALONE = np.tile(np.eye(OPERATORS)[-1], (3, 1))
+"""What the network made, as it is."""
+
+
+class Damaged(NamedTuple):
+    """A clip before and after, and what is told of it."""
+
+    name: str
+    source: list[Frame]
+    given: list[Frame]
+    pixels: PixelFormat
+    told: dict
+
+
+class Measured(NamedTuple):
+    """log2 of the first plane's error over the usual one, and what the operators make of the clip."""
+
+    name: str
+    pixels: PixelFormat
+    height: float
+    found: Moments
+
+
+def main() -> None:
+    """Prints the table and writes the file anew."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=["deblock", "denoise"])
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--exclude", type=lambda text: text.split(","), default=[], help="videos that are left out")
+    options = parser.parse_args()
+    use_compilation_cache()
+    network = weights.load(options.weights)
+    config = nnx.merge(network.definition, network.params).config
+    about = {key: value for key, value in network.about.items() if key not in ("spread", "network", "format")}
+    weights.save(options.weights, config, network.params, about)  # so that nothing is spread meanwhile
+    scenes = {name: path for name, path in find_scenes(options.clips).items() if name not in options.exclude}
+    damage = {"deblock": coded, "denoise": noisy}[options.task]
+    rows = [
+        measured(options.task, clip, str(options.weights))
+        for path in scenes.values()
+        for clip in damage(read_scene(path, options.frames, SIZE))
+    ]
+    fitted = fit(rows)
+    for name in dict.fromkeys(row.name for row in rows):
+        these = [row for row in rows if row.name == name]
+        before = np.mean([row.found.gained(ALONE) for row in these], axis=0)
+        after = np.mean([row.found.gained(at(fitted, row)) for row in these], axis=0)
+        print(name, before.round(3).tolist(), after.round(3).tolist())
+    weights.save(options.weights, config, network.params, {**about, "spread": json.dumps(fitted.round(4).tolist())})
+
+
+def coded(frames: np.ndarray) -> Iterator[Damaged]:
+    """The clip through a codec."""
+    source = stored(frames / 255)
+    for codec, crf in CODINGS:
+        given = recode(source, STORED, codec, {**PRESETS[codec], "crf": crf}).frames
+        yield Damaged(f"{codec} {crf}", source, given, STORED, {"sigma": None, "codec": codec})
+
+
+def noisy(frames: np.ndarray) -> Iterator[Damaged]:
+    """The clip with white noise."""
+    for sigma in SIGMAS:
+        noise = np.random.default_rng(sigma).normal(0, sigma, frames.shape)
+        given = np.clip(np.rint(frames + noise), 0, 255).astype(np.uint8)
+        yield Damaged(f"{sigma} 4:2:0", stored(frames / 255), stored(given / 255), STORED, {"sigma": sigma})
+        split = [[Frame(tuple(np.moveaxis(f, -1, 0)), n) for n, f in enumerate(clip)] for clip in (frames, given)]
+        yield Damaged(f"{sigma} R'G'B'", *split, RGB, {"sigma": sigma})
+
+
+def stored(clip: np.ndarray) -> list[Frame]:
+    """R'G'B' in [0, 1] as frames of 4:2:0."""
+    return [Frame(planes_of_rgb(frame.astype(np.float32)), n) for n, frame in enumerate(clip)]
+
+
+def measured(task: str, clip: Damaged, name: str) -> Measured:
+    """What the network makes of a clip, and the operators of that."""
+    plan = make_plan(task, clip.given, clip.pixels, masked=False, weights=name, **clip.told)
+    restored = list(repair_frames(clip.given, itertools.repeat(None), clip.pixels, plan))
+    sigma = plan.sigma_of_planes(clip.pixels)
+    found = moments(Piece(clip.source, clip.given, slice(None)), restored, clip.pixels, sigma * spans(clip.pixels))
+    return Measured(clip.name, clip.pixels, float(np.log2(255 * sigma[0] / USUAL)), found)
+
+
+def at(fitted: np.ndarray, row: Measured) -> np.ndarray:
+    """The conductivities of a clip."""
+    found = fitted[0] + row.height * fitted[1]
+    return (found[[0, 0, 0]] if row.pixels.kind == "rgb" else found) + ALONE
+
+
+def fit(rows: list[Measured]) -> np.ndarray:
+    """The conductivities `2 3 k` but the network's, which is 1."""
+    free = OPERATORS - 1
+    left, right = np.zeros((3, 2 * free, 2 * free)), np.zeros((3, 2 * free))
+    for row, channel in itertools.product(rows, range(3)):
+        line, found = np.array([1.0, row.height]), row.found
+        to = 0 if row.pixels.kind == "rgb" else channel
+        weights_of_frames = 1 / (found.left(ALONE)[:, channel] + 1e-2)
+        gram = np.einsum("n,nkl->kl", weights_of_frames, found.gram[:, channel])
+        cross = weights_of_frames @ found.cross[:, channel]
+        left[to] += np.kron(np.outer(line, line), gram[:free, :free])
+        right[to] -= np.kron(line, cross[:free] + gram[:free, free])
+    ridge = 1e-7 * np.trace(left, axis1=1, axis2=2)[:, None, None] / left.shape[-1] * np.eye(2 * free)
+    fitted = np.linalg.solve(left + ridge, right[..., None]).reshape(3, 2, free).swapaxes(0, 1)
+    return np.concatenate([fitted, np.zeros((2, 3, 1))], axis=-1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""One step of diffusion in space and along the motion, whose conductivities are least squares'.
+
+u ← u₀ + c₀ (u - u₀) + Σ c L(u), u₀ what was decoded and u what the network made of it: the operators L are the second
+differences to the neighbours in space and the differences to the frames around it moved along the motion. As in a
+Wiener filter the conductivities c are fitted by least squares: by the encoder to the very video, or to the clips that
+the network was trained on. A frame that was coded finely so mends its neighbours.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.preprocess.motion import grid_points, remap
+from vdiff_jax.preprocess.planes import sample_range
+
+STEP = 256
+"""A conductivity of 1."""
+REACH = 2
+"""Frames before and after one that it is mended from."""
+_SCALES = (0.5, 1.5)
+"""A difference along the motion counts by half where it is around so many times the usual error."""
+_SMALLEST = 48
+"""Frames with a side under this hold too little to search for motion in."""
+USUAL = 4.0
+"""An error in 8-bit levels, from whose doublings conductivities that fit many videos are told."""
+_SPACE = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))
+"""A sample's neighbours (y, x), each with the one opposite."""
+OPERATORS = len(_SPACE) + REACH * len(_SCALES) + 1
+"""The last is the network's."""
+
+Planes = list[Float[np.ndarray, "_ _"]]
+Flow = Float[np.ndarray, "h w 2"]
+
+
+class Spread(NamedTuple):
+    """How a video is spread.
+
+    Attributes:
+      sigma: the usual error of Y', Cb and Cr, in samples.
+      conductivities: of the operators on each.
+    """
+
+    sigma: Float[np.ndarray, "3"]
+    conductivities: Float[np.ndarray, "3 k"]
+
+
+def usual(conductivities: Float[np.ndarray, "2 3 k"], sigma: Float[np.ndarray, "3"], pixels: PixelFormat) -> Spread:
+    """How videos with this error are spread, for a network whose file says so.
+
+    Args:
+      conductivities: at a usual error of luma, and how much they rise with each doubling of it; what the network made
+        is taken as it is.
+      sigma: the expected error of each plane, in levels.
+      pixels: what the planes mean; R', G' and B' are taken as luma each.
+    """
+    at = conductivities[0] + conductivities[1] * np.log2(max(255 * float(sigma[0]), 0.25) / USUAL)
+    return Spread(np.asarray(sigma) * spans(pixels), at[[0, 0, 0]] if pixels.kind == "rgb" else at)
+
+
+def spans(pixels: PixelFormat) -> Float[np.ndarray, "3"]:
+    """How many samples of each plane span 1."""
+    return np.array([sample_range(pixels, chroma=pixels.kind == "yuv" and index > 0)[1] for index in range(3)])
+
+
+def spread(plain: Iterable[Frame], restored: Iterable[Frame], pixels: PixelFormat, by: Spread) -> Iterator[Frame]:
+    """Frames mended by the network and from their neighbours in space and time; alpha passes as it is.
+
+    Args:
+      plain: as they were decoded.
+      restored: as the network has them, or the same again; read one by one with the others.
+      pixels: what both mean.
+      by: the conductivities.
+    """
+    for frame, operators in around(plain, restored, pixels, by.sigma):
+        planes = []
+        for index, (plane, terms) in enumerate(zip(frame.planes, operators)):
+            change = sum(c * term for c, term in zip(by.conductivities[index], terms) if c)
+            planes.append(_stored(_samples(plane, pixels) + change, plane.dtype, pixels))
+        yield Frame((*planes, *frame.planes[len(planes) :]), frame.pts, frame.duration)
+
+
+def around(
+    plain: Iterable[Frame], restored: Iterable[Frame], pixels: PixelFormat, sigma: Float[np.ndarray, "3"]
+) -> Iterator[tuple[Frame, list[Planes]]]:
+    """Each plain frame and, for each of its planes but alpha, what the operators make of it."""
+    motion = _Motion(pixels)
+    held: list[_Held] = []
+    at = 0
+    for after, before in zip(restored, plain):
+        count = len(after.planes) - pixels.alpha
+        held.append(_Held(before, [_samples(plane, pixels) for plane in after.planes[:count]]))
+        if len(held) > 1:
+            motion.join(*held[-2:])
+        if len(held) > at + REACH:
+            yield held[at].plain, _operators(held, at, motion, sigma, pixels)
+            at = min(at + 1, REACH)
+            held = held[-2 * REACH :]
+    while at < len(held):
+        yield held[at].plain, _operators(held, at, motion, sigma, pixels)
+        at += 1
+
+
+@dataclasses.dataclass
+class _Held:
+    """A frame, what was made of it, and where its pixels lie in the frames before and after it, if there are any."""
+
+    plain: Frame
+    planes: Planes
+    back: Flow | None = None
+    forth: Flow | None = None
+
+
+def _operators(
+    held: Sequence[_Held], at: int, motion: "_Motion", sigma: Float[np.ndarray, "3"], pixels: PixelFormat
+) -> list[Planes]:
+    made = []
+    moved = [motion.neighbours(held, at, distance) for distance in range(1, REACH + 1)]
+    for index, (here, plain) in enumerate(zip(held[at].planes, held[at].plain.planes)):
+        terms = _second_differences(here)
+        for neighbours in moved:
+            differences = [neighbour[index] - here for neighbour in neighbours]
+            means = [cv2.blur(np.abs(difference), (5, 5)) for difference in differences]
+            for scale in _SCALES:
+                reach = max(scale * float(sigma[index]), 1e-3)
+                parts = [d / (1 + (mean / reach) ** 2) for d, mean in zip(differences, means)]
+                terms.append(sum(parts) if parts else np.zeros_like(here))
+        made.append([*terms, here - _samples(plain, pixels)])
+    return made
+
+
+def _samples(plane: np.ndarray, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
+    """A plane's samples; of an array in [0, 1] those that a file would hold."""
+    return plane.astype(np.float32) * np.float32(pixels.peak if np.issubdtype(plane.dtype, np.floating) else 1)
+
+
+def _stored(plane: Float[np.ndarray, "h w"], dtype: np.dtype, pixels: PixelFormat) -> np.ndarray:
+    """Samples as they were given."""
+    if np.issubdtype(dtype, np.floating):
+        return (plane / pixels.peak).astype(dtype)
+    return np.clip(np.rint(plane), 0, pixels.peak).astype(dtype)
+
+
+def _second_differences(plane: Float[np.ndarray, "h w"]) -> Planes:
+    height, width = plane.shape
+    padded = np.pad(plane, 2, mode="edge")
+
+    def beside(y: int, x: int) -> Float[np.ndarray, "h w"]:
+        return padded[2 + y : 2 + y + height, 2 + x : 2 + x + width]
+
+    return [beside(y, x) + beside(-y, -x) - 2 * plane for y, x in _SPACE]
+
+
+class _Motion:
+    """Moves a frame's planes to where they lie in another, by OpenCV's DIS on luma from each frame to the next."""
+
+    def __init__(self, pixels: PixelFormat):
+        self._pixels = pixels
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow.setFinestScale(1)
+        self._flow.setVariationalRefinementIterations(2)  # of 5: the same, a quarter faster
+
+    def join(self, one: _Held, other: _Held) -> None:
+        """Measures the motion between two frames that follow each other."""
+        one.forth, other.back = (
+            np.zeros((*one.planes[0].shape, 2), np.float32)
+            if min(one.planes[0].shape) < _SMALLEST
+            else self._flow.calc(self._eight(here), self._eight(there), None)
+            for here, there in ((one, other), (other, one))
+        )
+
+    def neighbours(self, held: Sequence[_Held], at: int, distance: int) -> list[Planes]:
+        """The planes of the frames so far before and after, moved."""
+        there = [
+            (
+                held[max(0, at - distance) : at][::-1],
+                [frame.back for frame in held[max(0, at - distance + 1) : at + 1][::-1]],
+            ),
+            (held[at + 1 : at + distance + 1], [frame.forth for frame in held[at : at + distance]]),
+        ]
+        return [self._moved(frames[-1].planes, flows) for frames, flows in there if len(frames) == distance]
+
+    def _moved(self, planes: Planes, flows: Sequence[Flow]) -> Planes:
+        """Planes from where a path of displacements ends."""
+        flow = flows[0]
+        for more in flows[1:]:
+            flow = flow + remap(more, grid_points(flow.shape[:2]) + flow)
+        places = [grid_points(flow.shape[:2]) + flow]
+        if len(planes) > 1:
+            places += [_on_plane(flow, planes[1].shape)] * (len(planes) - 1)
+        return [
+            cv2.remap(plane, place, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            for plane, place in zip(planes, places)
+        ]
+
+    def _eight(self, frame: _Held) -> np.ndarray:
+        """Luma in 8 bits."""
+        return np.clip(frame.planes[0] / (1 << (self._pixels.bits - 8)), 0, 255).astype(np.uint8)
+
+
+def _on_plane(flow: Flow, shape: tuple[int, ...]) -> Float[np.ndarray, "hp wp 2"]:
+    """Where the samples of a plane of this shape come from, in samples."""
+    scale = np.array([shape[1] / flow.shape[1], shape[0] / flow.shape[0]], np.float32)
+    if shape != flow.shape[:2]:
+        flow = cv2.resize(flow, shape[::-1], interpolation=cv2.INTER_AREA) * scale
+    return grid_points(shape) + flow
