@@ -4,8 +4,8 @@
 
 Damages the first frames of the videos in CLIPS, those that the weights were trained on: by x264 and x265 at several
 rates, or by white noise, as R'G'B' and as 4:2:0. Restores them with the network of WEIGHTS and finds by least squares
-the conductivities that bring its results nearest to what was there: a line over log2 of luma's error for each. Every
-frame counts by its relative error. Prints for each damage what the network gains in PSNR of Y', Cb and Cr (or R', G',
+the conductivities that bring its results nearest to what was there, each a line over log2 of luma's error; and the
+error that the network leaves. Every frame counts by its relative error. Prints for each damage what the network gains in PSNR of Y', Cb and Cr (or R', G',
 B'), and what it gains with them.
 """
 
@@ -28,7 +28,7 @@ from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.recode import recode
 from vdiff_jax.pipeline import repair_frames
 from vdiff_jax.plan import make_plan
-from vdiff_jax.postprocess.spread import OPERATORS, USUAL, spans
+from vdiff_jax.postprocess.spread import OPERATORS, USUAL, Usual, spans
 
 SIZE = [640, 360]
 CODINGS = [("h264", crf) for crf in ("24", "28", "33", "38")] + [("hevc", crf) for crf in ("26", "32", "38")]
@@ -50,11 +50,12 @@ class Damaged(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """log2 of the first plane's error over the usual one, and what the operators make of the clip."""
+    """Of a clip: log2 of each plane's error over the usual one, of what is left of it in levels; and the operators."""
 
     name: str
     pixels: PixelFormat
-    height: float
+    heights: np.ndarray
+    left: np.ndarray
     found: Moments
 
 
@@ -85,7 +86,8 @@ def main() -> None:
         before = np.mean([row.found.gained(ALONE) for row in these], axis=0)
         after = np.mean([row.found.gained(at(fitted, row)) for row in these], axis=0)
         print(name, before.round(3).tolist(), after.round(3).tolist())
-    weights.save(options.weights, config, network.params, {**about, "spread": json.dumps(fitted.round(4).tolist())})
+    lines = {name: line.round(4).tolist() for name, line in fitted._asdict().items()}
+    weights.save(options.weights, config, network.params, {**about, "spread": json.dumps(lines)})
 
 
 def coded(frames: np.ndarray) -> Iterator[Damaged]:
@@ -115,32 +117,37 @@ def measured(task: str, clip: Damaged, name: str) -> Measured:
     """What the network makes of a clip, and the operators of that."""
     plan = make_plan(task, clip.given, clip.pixels, masked=False, weights=name, **clip.told)
     restored = list(repair_frames(clip.given, itertools.repeat(None), clip.pixels, plan))
-    sigma = plan.sigma_of_planes(clip.pixels)
-    found = moments(Piece(clip.source, clip.given, slice(None)), restored, clip.pixels, sigma * spans(clip.pixels))
-    return Measured(clip.name, clip.pixels, float(np.log2(255 * sigma[0] / USUAL)), found)
+    pairs = [zip(one.planes, other.planes) for one, other in zip(restored, clip.source)]
+    left = np.sqrt(np.mean([[np.mean((a - b.astype(np.float32)) ** 2) for a, b in pair] for pair in pairs], axis=0))
+    found = moments(Piece(clip.source, clip.given, slice(None)), restored, clip.pixels, left)
+    heights = np.log2(255 * plan.sigma_of_planes(clip.pixels) / USUAL)
+    return Measured(clip.name, clip.pixels, heights, np.log2(255 * left / spans(clip.pixels)), found)
 
 
-def at(fitted: np.ndarray, row: Measured) -> np.ndarray:
+def at(fitted: Usual, row: Measured) -> np.ndarray:
     """The conductivities of a clip."""
-    found = fitted[0] + row.height * fitted[1]
+    found = fitted.conductivities[0] + row.heights[0] * fitted.conductivities[1]
     return (found[[0, 0, 0]] if row.pixels.kind == "rgb" else found) + ALONE
 
 
-def fit(rows: list[Measured]) -> np.ndarray:
-    """The conductivities `2 3 k` but the network's, which is 1."""
+def fit(rows: list[Measured]) -> Usual:
+    """The lines."""
     free = OPERATORS - 1
     left, right = np.zeros((3, 2 * free, 2 * free)), np.zeros((3, 2 * free))
+    points: list[list[tuple[float, float]]] = [[], [], []]
     for row, channel in itertools.product(rows, range(3)):
-        line, found = np.array([1.0, row.height]), row.found
+        line, found = np.array([1.0, row.heights[0]]), row.found
         to = 0 if row.pixels.kind == "rgb" else channel
-        weights_of_frames = 1 / (found.left(ALONE)[:, channel] + 1e-2)
-        gram = np.einsum("n,nkl->kl", weights_of_frames, found.gram[:, channel])
-        cross = weights_of_frames @ found.cross[:, channel]
+        frames = 1 / (found.left(ALONE)[:, channel] + 1e-2)
+        gram = np.einsum("n,nkl->kl", frames, found.gram[:, channel])
+        cross = frames @ found.cross[:, channel]
         left[to] += np.kron(np.outer(line, line), gram[:free, :free])
         right[to] -= np.kron(line, cross[:free] + gram[:free, free])
+        points[to].append((row.heights[channel], row.left[channel]))
     ridge = 1e-7 * np.trace(left, axis1=1, axis2=2)[:, None, None] / left.shape[-1] * np.eye(2 * free)
     fitted = np.linalg.solve(left + ridge, right[..., None]).reshape(3, 2, free).swapaxes(0, 1)
-    return np.concatenate([fitted, np.zeros((2, 3, 1))], axis=-1)
+    slopes = np.array([np.polyfit(*np.array(told).T, 1)[::-1] for told in points]).T
+    return Usual(slopes, np.concatenate([fitted, np.zeros((2, 3, 1))], axis=-1))
 
 
 if __name__ == "__main__":

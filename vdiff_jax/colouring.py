@@ -49,7 +49,7 @@ class TwoWays:
     compile_seconds = 0.0
 
     def __init__(self, job: Colouring, references: Iterable[int], *, force: bool = False):
-        self.conductivities = None
+        self.usual = None
         self._job, self._references, self._force = job, sorted(references), force
         self._planes = jax.jit(coloured_planes, static_argnums=0)
         self._trail = Trail()

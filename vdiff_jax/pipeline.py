@@ -19,7 +19,7 @@ from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.threads import Prefetch
 from vdiff_jax.plan import Plan, make_plan
 from vdiff_jax.postprocess.feather import Feather, share_around
-from vdiff_jax.postprocess.spread import spread, usual
+from vdiff_jax.postprocess.spread import spread
 from vdiff_jax.postprocess.steady import steadied
 from vdiff_jax.preprocess.cadence import without_repeats
 from vdiff_jax.preprocess.chunks import Chunk, Prepared, chunks, prepare
@@ -178,10 +178,10 @@ def restored_frames(
     restored = diffused(prepared, restorer, clock, stack)
     if "denoise" in plan.tasks:
         restored = steadied(restored, pixels, plan.sigma_of_planes(pixels))
-    if plan.tasks in (("deblock",), ("denoise",)) and restorer.conductivities is not None:
+    if plan.tasks in (("deblock",), ("denoise",)) and restorer.usual is not None:
         ahead = Prefetch(iter(restored), restorer.frames)  # the network goes on with the next chunk meanwhile
         stack.callback(ahead.close)
-        by = usual(restorer.conductivities, plan.sigma_of_planes(pixels), pixels)
+        by = restorer.usual.of(plan.sigma_of_planes(pixels), pixels)
         restored = spread(*itertools.tee(ahead), pixels, by)
     return restored if feather is None else feather.fade(restored)
 

@@ -47,7 +47,7 @@ class Restorer:
         sigma_of: Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, "n 3"]],
     ):
         self._definition, self._params, _ = network
-        self.conductivities = network.conductivities
+        self.usual = network.usual
         self._job, self._sigma_of = job, sigma_of
         self._config = nnx.merge(self._definition, self._params).config
         self.multiple = self._config.multiple

@@ -27,7 +27,7 @@ _SCALES = (0.5, 1.5)
 _SMALLEST = 48
 """Frames with a side under this hold too little to search for motion in."""
 USUAL = 4.0
-"""An error in 8-bit levels, from whose doublings conductivities that fit many videos are told."""
+"""An error in 8-bit levels."""
 _SPACE = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))
 """A sample's neighbours (y, x), each with the one opposite."""
 OPERATORS = len(_SPACE) + REACH * len(_SCALES) + 1
@@ -49,17 +49,29 @@ class Spread(NamedTuple):
     conductivities: Float[np.ndarray, "3 k"]
 
 
-def usual(conductivities: Float[np.ndarray, "2 3 k"], sigma: Float[np.ndarray, "3"], pixels: PixelFormat) -> Spread:
-    """How videos with this error are spread, for a network whose file says so.
+class Usual(NamedTuple):
+    """How what a network made of any video is spread: lines over log2 of a plane's error, told in 8-bit levels.
 
-    Args:
-      conductivities: at a usual error of luma, and how much they rise with each doubling of it; what the network made
-        is taken as it is.
-      sigma: the expected error of each plane, in levels.
-      pixels: what the planes mean; R', G' and B' are taken as luma each.
+    Attributes:
+      left: log2 of the error that the network leaves, in 8-bit levels: at `USUAL`, and its slope, of Y', Cb and Cr.
+      conductivities: of the operators on each but the network's, which is taken as it is; the same.
     """
-    at = conductivities[0] + conductivities[1] * np.log2(max(255 * float(sigma[0]), 0.25) / USUAL)
-    return Spread(np.asarray(sigma) * spans(pixels), at[[0, 0, 0]] if pixels.kind == "rgb" else at)
+
+    left: Float[np.ndarray, "2 3"]
+    conductivities: Float[np.ndarray, "2 3 k"]
+
+    def of(self, sigma: Float[np.ndarray, "3"], pixels: PixelFormat) -> Spread:
+        """How a video is spread.
+
+        Args:
+          sigma: the expected error of each plane, in levels.
+          pixels: what the planes mean; R', G' and B' are taken as luma each.
+        """
+        planes = [0, 0, 0] if pixels.kind == "rgb" else [0, 1, 2]
+        height = np.log2(np.maximum(255 * np.asarray(sigma, float), 0.25) / USUAL)
+        left = np.exp2(self.left[0, planes] + height * self.left[1, planes]) / 255
+        at = (self.conductivities[0] + height[0] * self.conductivities[1])[planes]
+        return Spread(left * spans(pixels), at)
 
 
 def spans(pixels: PixelFormat) -> Float[np.ndarray, "3"]:

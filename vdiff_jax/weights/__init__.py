@@ -12,13 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from vdiff_jax.diffusion.step import INPUTS
 from vdiff_jax.errors import WeightsError
 from vdiff_jax.nn.network import Network, NetworkConfig
+from vdiff_jax.postprocess.spread import Usual
 
 FORMAT = "vdiff_jax 1"
 FOLDER = Path(__file__).parent
@@ -43,9 +43,11 @@ class Weights(NamedTuple):
     about: dict[str, str]
 
     @property
-    def conductivities(self) -> Float[np.ndarray, "2 3 k"] | None:
-        """With which `postprocess.spread.usual` spreads what the network made of decoded video, if the file says."""
-        return np.array(json.loads(self.about["spread"])) if "spread" in self.about else None
+    def usual(self) -> Usual | None:
+        """How what the network made of noisy or decoded video is spread, if the file says."""
+        if "spread" not in self.about:
+            return None
+        return Usual(**{name: np.array(lines) for name, lines in json.loads(self.about["spread"]).items()})
 
 
 def load(weights: str | Path) -> Weights:
@@ -92,7 +94,7 @@ def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, 
       path: the file.
       config: the network's size.
       params: its parameters.
-      about: `config` and `step` of the run, in JSON; `spread`: conductivities `2 3 k`, in JSON.
+      about: `config` and `step` of the run, in JSON; `spread`: the lines of `Usual`, in JSON.
     """
     tensors = {name: np.asarray(leaf, np.float32) for name, leaf in _named(params)}
     metadata = {**about, "format": FORMAT, "network": json.dumps(dataclasses.asdict(config))}
