@@ -8,7 +8,9 @@
 Every scene is a video or a folder of pictures in CLIPS, reduced by area to fit --size, its first --frames frames.
 
 denoise: white Gaussian R'G'B' noise of sigma 10, 25, 50, rounded and clipped to 8 bits; sigma is given to all but those
-  marked blind. PSNR over R'G'B', mean over frames, then over scenes.
+  marked blind. PSNR over R'G'B', mean over frames, then over scenes. Also camera (grows with the light), correlated
+  (0.7 pixels wide), grain (grey, one pixel wide) and coded (white of 25, then x264 at crf 23), if --variants asks for
+  them; sigma is then what was really added.
 deblock: x264, preset medium, crf 28, 33, 38; FFmpeg's filters and this project get the stream, whose quantisers tell
   the quality, those marked blind the decoded pictures. PSNR over R'G'B', VMAF and VMAF NEG.
 inpaint: a still 64×64 logo, a figure that walks through, 2-pixel scratches, 20 % drop-outs; the mask is given. PSNR
@@ -48,7 +50,18 @@ from pathlib import Path
 
 import numpy as np
 from benchmarking import compression, streams, tables
-from benchmarking.problems import CRFS, FACTORS, HOLES, RATES, REFERENCES, SIGMAS, Problem, files_seconds, make_problem
+from benchmarking.problems import (
+    CRFS,
+    FACTORS,
+    HOLES,
+    NOISES,
+    RATES,
+    REFERENCES,
+    SIGMAS,
+    Problem,
+    files_seconds,
+    make_problem,
+)
 from benchmarking.scenes import find_scenes, read_frames, read_scene, write_frames
 from benchmarking.scores import changed_outside, mean_flow, score
 from peers.peer import peers_for
@@ -61,6 +74,8 @@ VARIANTS = {
     "colorize": REFERENCES,
     "interpolate": RATES,
 }
+ASKED = {**VARIANTS, "denoise": (*VARIANTS["denoise"], *NOISES)}
+"""With those that are only measured when asked for."""
 MOVING = 1.0
 """Mean flow in pixels from which a scene counts as moving."""
 
@@ -80,7 +95,7 @@ def main() -> int:
             make_problem(task, variant, scene, truth, root / task / variant / scene)
             for task in options.tasks
             for variant in (options.variants or VARIANTS[task])
-            if variant in VARIANTS[task]
+            if variant in ASKED[task]
             for scene, truth in truths.items()
         ]
         figures = [_untouched(problem) for problem in problems]
@@ -100,7 +115,11 @@ def _arguments() -> argparse.Namespace:
     words = {"type": lambda text: text.split(",")}
     parser.add_argument("clips", type=Path, help="a folder of videos and folders of pictures")
     parser.add_argument("--tasks", **words, default=["denoise", "inpaint"], help=f"some of {','.join(VARIANTS)}")
-    parser.add_argument("--variants", **words, help="some of 10,25,50,28,33,38,logo,figure,scratches,dropouts,x2,x4")
+    parser.add_argument(
+        "--variants",
+        **words,
+        help="some of " + ",".join(v for each in ASKED.values() for v in each),
+    )
     parser.add_argument("--scenes", **words, help="some of the scenes, by name")
     parser.add_argument("--peers", **words, help="some of the peers, by name")
     parser.add_argument("--weights", **words, default=["base", "fast"], help="this project's, sizes or files")

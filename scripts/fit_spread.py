@@ -5,8 +5,8 @@
 Damages the first frames of the videos in CLIPS, those that the weights were trained on: by x264 and x265 at several
 rates, or by white noise, as R'G'B' and as 4:2:0. Restores them with the network of WEIGHTS and finds by least squares
 the conductivities that bring its results nearest to what was there, each a line over log2 of luma's error; and the
-error that the network leaves. Every frame counts by its relative error. Prints for each damage what the network gains in PSNR of Y', Cb and Cr (or R', G',
-B'), and what it gains with them.
+error that the network leaves. Every frame counts by its relative error. Prints for each damage what the network gains
+in PSNR of Y', Cb and Cr (or R', G' and B'), and what it gains with them.
 """
 
 import argparse

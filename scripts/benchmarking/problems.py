@@ -18,6 +18,8 @@ from benchmarking import streams
 from benchmarking.scenes import read_frames, read_masks, write_frames
 
 SIGMAS = (10, 25, 50)
+NOISES = ("camera", "correlated", "grain", "coded")
+"""Of other kinds than white."""
 CRFS = ("28", "33", "38")
 HOLES = ("logo", "figure", "scratches", "dropouts")
 FACTORS = ("x2", "x4")
@@ -48,7 +50,9 @@ class Problem:
 
     @property
     def sigma(self) -> float:
-        """The noise in 8-bit units."""
+        """The noise in 8-bit units; of other kinds than white what was really added, over the whole clip."""
+        if self.task == "denoise" and self.variant in NOISES:
+            return float(np.std(self.frames().astype(np.float32) - self.clean()))
         return float(self.variant) if self.task == "denoise" else 0.0
 
     @property
@@ -107,7 +111,7 @@ def make_problem(task: str, variant: str, scene: str, truth: Path, folder: Path)
         write_frames(folder / "mask", holes(variant, scene, problem.clean().shape[:3]))
     if not (folder / "input").exists():
         damage = {
-            "denoise": lambda clean: add_noise(clean, problem.sigma, scene),
+            "denoise": lambda clean: _noisy(clean, problem),
             "deblock": lambda clean: _coded(clean, problem),
             "inpaint": lambda clean: cover(clean, problem.masks(), variant),
             "superres": lambda clean: reduce(clean, problem.factor),
@@ -150,6 +154,28 @@ def add_noise(clean: np.ndarray, sigma: float, scene: str) -> np.ndarray:
     """White Gaussian R'G'B' noise, rounded and clipped to 8 bits."""
     noisy = [frame + _generator(f"noise {scene}", t).normal(0, sigma, frame.shape) for t, frame in enumerate(clean)]
     return np.clip(np.round(noisy), 0, 255).astype(np.uint8)
+
+
+def _noisy(clean: np.ndarray, problem: Problem) -> np.ndarray:
+    kind, scene = problem.variant, problem.scene
+    if kind not in NOISES:
+        return add_noise(clean, problem.sigma, scene)
+    if kind == "coded":
+        problem.folder.mkdir(parents=True, exist_ok=True)
+        streams.encode(add_noise(clean, 25, scene), "23", problem.stream)
+        return streams.decode(problem.stream, clean.shape)
+    noise = np.stack([_noise(frame / 255, kind, _generator(f"{kind} {scene}", t)) for t, frame in enumerate(clean)])
+    return np.clip(np.round(clean + noise), 0, 255).astype(np.uint8)
+
+
+def _noise(frame: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
+    """A camera's grows with the light, demosaicking's neighbours are alike; film's grain is grey, most at mid-grey."""
+    if kind == "camera":
+        return np.sqrt(6**2 + 30**2 * frame) * rng.normal(0, 1, frame.shape)
+    width, level = (0.7, 20 * np.ones_like(frame)) if kind == "correlated" else (1.0, 40 * np.sqrt(frame * (1 - frame)))
+    white = rng.normal(0, 1, frame.shape if kind == "correlated" else (*frame.shape[:2], 1))
+    alike = cv2.GaussianBlur(white, (0, 0), width).reshape(white.shape)
+    return level * alike / alike.std()
 
 
 def cover(clean: np.ndarray, masks: np.ndarray, variant: str) -> np.ndarray:
