@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from flax import nnx
 
 from vdiff_jax import infer, media, sample
 from vdiff_jax.compression import compress, decompress
@@ -15,7 +16,7 @@ from vdiff_jax.compression.recipe import Diffusion, Network, Recipe, unpack
 from vdiff_jax.errors import OptionError, WeightsError
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.spread import OPERATORS, STEP
-from vdiff_jax.weights import identity
+from vdiff_jax.weights import identity, load, save
 
 
 def run(*arguments: object) -> int:
@@ -167,11 +168,14 @@ def with_network(**changes) -> bytes:
 
 
 def test_the_network_does_what_repair_does(plain, tmp_path):
-    path = attached(plain, tmp_path, with_network())
-    assert run("decompress", path, "-o", tmp_path / "decompressed.mkv", "--codec", "ffv1") == 0
+    """By weights that say nothing of how their results are spread: the recipe says that."""
+    network, alone = load("base-deblock"), tmp_path / "alone.safetensors"
+    save(alone, nnx.merge(network.definition, network.params).config, network.params, {})
+    path = attached(plain, tmp_path, with_network(digest=identity(alone)))
+    arguments = ("--weights", alone, "--codec", "ffv1")
+    assert run("decompress", path, "-o", tmp_path / "decompressed.mkv", *arguments) == 0
     bare = attached(plain, tmp_path, None)
-    arguments = ("--task", "deblock", "--weights", "base", "--codec", "ffv1")
-    assert run("repair", bare, "-o", tmp_path / "repaired.mkv", *arguments) == 0
+    assert run("repair", bare, "-o", tmp_path / "repaired.mkv", "--task", "deblock", *arguments) == 0
     assert error(frames_of(tmp_path / "decompressed.mkv"), frames_of(tmp_path / "repaired.mkv")) == 0
     assert error(frames_of(tmp_path / "decompressed.mkv"), frames_of(bare)) > 0
 
