@@ -24,7 +24,7 @@ class Data:
       patch: height and width of a training clip, pixels.
       batch: clips a step, over all devices.
       photos: share of the clips that are photographs in synthetic motion, where the data holds both.
-      soft: share of the photographs that are put out of focus, and of the videos that are enlarged.
+      soft: share of the photographs that are put out of focus.
       reduction: by how much decoded videos are reduced before anything else, so that they are clean.
       threads: that prepare clips.
       balance: for each property of `PROPERTIES` how far its kinds are evened out, from 0 (seen as often as they come;

@@ -121,10 +121,11 @@ class Examples:
         return table
 
     def _clean(self, rng: np.random.Generator, draw: Draw, patch: int) -> UInt8[np.ndarray, "t p p 3"]:
-        how = {"frames": self._data.frames, "patch": patch, "soft": self._data.soft}
+        size = {"frames": self._data.frames, "patch": patch}
         if draw.photos is not None:
-            return turned(rng, clip_of_photo(rng, *(self._photos[n] for n in draw.photos), **how))
-        return turned(rng, clip_of_video(rng, self._shots[draw.shot], **how))
+            photos = (self._photos[n] for n in draw.photos)
+            return turned(rng, clip_of_photo(rng, *photos, soft=self._data.soft, **size))
+        return turned(rng, clip_of_video(rng, self._shots[draw.shot], **size))
 
 
 def batches(examples: Examples, data: Data, *, process: int = 0, processes: int = 1) -> grain.IterDataset:

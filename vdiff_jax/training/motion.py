@@ -22,20 +22,16 @@ def clip_of_photo(
 
 
 def clip_of_video(
-    rng: np.random.Generator, video: UInt8[np.ndarray, "n h w 3"], *, frames: int, patch: int, soft: float
+    rng: np.random.Generator, video: UInt8[np.ndarray, "n h w 3"], *, frames: int, patch: int
 ) -> UInt8[np.ndarray, "t p p 3"]:
-    """A crop of a video, sometimes at a multiple of its speed, sometimes panned over.
-
-    A share of `soft` is enlarged: as soft as what a camera stores in its full size. Of the others half are reduced.
-    """
+    """A crop of a video, sometimes at a multiple of its speed, sometimes panned over."""
     stride = int(rng.choice([1, 1, 2, 3]))
     stride = min(stride, max(1, (len(video) - 1) // max(1, frames - 1)))
     first = int(rng.integers(0, max(1, len(video) - stride * (frames - 1))))
     index = np.minimum(first + stride * np.arange(frames), len(video) - 1)
     if rng.random() < 0.5:
         index = index[::-1]
-    least, most = (1.0, 2.0) if rng.random() < soft else (0.6, 1.0) if rng.random() < 0.5 else (1.0, 1.0)
-    zoom = rng.uniform(least, most)
+    zoom = rng.uniform(0.6, 1.0) if rng.random() < 0.5 else 1.0
     reach = int(np.ceil(patch / zoom))
     height, width = video.shape[1:3]
     if min(height, width) < reach:
@@ -139,5 +135,4 @@ def _track(rng: np.random.Generator, drift: float, frames: int, room: int) -> li
 def _fit(crop: Picture, patch: int) -> UInt8[np.ndarray, "p p 3"]:
     if crop.shape[0] == patch:
         return crop
-    how = cv2.INTER_AREA if crop.shape[0] > patch else cv2.INTER_CUBIC
-    return cv2.resize(crop, (patch, patch), interpolation=how)
+    return cv2.resize(crop, (patch, patch), interpolation=cv2.INTER_AREA)
