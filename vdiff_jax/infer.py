@@ -5,6 +5,7 @@ import json
 import logging
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -21,7 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("vdiff_jax").setLevel(_level(options))
     if not options.debug:
         warnings.simplefilter("ignore")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job that is ended cleans up as Ctrl-C does
+    _asked_to_end.clear()
+    for number in (signal.SIGINT, signal.SIGTERM):  # a job that is ended cleans up as Ctrl-C does
+        signal.signal(number, _end)
     try:
         return options.run(options)
     except VdiffError as error:
@@ -31,6 +34,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+_asked_to_end = threading.Event()
+
+
+def _end(*signalled: object) -> None:
+    """Ends as Ctrl-C does, with the next frame at the latest: JAX swallows what is raised in garbage collections."""
+    _asked_to_end.set()
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -358,7 +370,12 @@ class _progress:  # noqa: N801 a context manager read as a verb
         self._bar = tqdm(total=total, unit="frame", desc=Path(name).name, disable=quiet)
 
     def __enter__(self):
-        return lambda count: self._bar.update(count - self._bar.n)
+        return self._count
+
+    def _count(self, frames: int) -> None:
+        if _asked_to_end.is_set():
+            raise KeyboardInterrupt
+        self._bar.update(frames - self._bar.n)
 
     def __exit__(self, *exception: object) -> None:
         self._bar.close()
