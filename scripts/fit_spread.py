@@ -12,6 +12,7 @@ in PSNR of Y', Cb and Cr (or R', G' and B'), and what it gains with them.
 import argparse
 import itertools
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -72,14 +73,16 @@ def main() -> None:
     network = weights.load(options.weights)
     config = nnx.merge(network.definition, network.params).config
     about = {key: value for key, value in network.about.items() if key not in ("spread", "network", "format")}
-    weights.save(options.weights, config, network.params, about)  # so that nothing is spread meanwhile
     scenes = {name: path for name, path in find_scenes(options.clips).items() if name not in options.exclude}
     damage = {"deblock": coded, "denoise": noisy}[options.task]
-    rows = [
-        measured(options.task, clip, str(options.weights))
-        for path in scenes.values()
-        for clip in damage(read_scene(path, options.frames, SIZE))
-    ]
+    with tempfile.TemporaryDirectory() as folder:
+        bare = Path(folder) / options.weights.name  # of which nothing is spread
+        weights.save(bare, config, network.params, about)
+        rows = [
+            measured(options.task, clip, str(bare))
+            for path in scenes.values()
+            for clip in damage(read_scene(path, options.frames, SIZE))
+        ]
     fitted = fit(rows)
     for name in dict.fromkeys(row.name for row in rows):
         these = [row for row in rows if row.name == name]

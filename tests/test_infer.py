@@ -1,5 +1,6 @@
 """The command line, run as a user runs it."""
 
+import argparse
 import json
 import os
 import signal
@@ -239,6 +240,18 @@ def test_what_is_left_of_a_truncated_video_is_repaired(tmp_path, capfd):
     whole, count = len(frames(tmp_path / "whole.mkv")), len(frames(target))
     assert whole / 3 < count < whole * 2 / 3
     assert f"{count} of about {whole} frames were read" in capfd.readouterr().err
+
+
+def test_an_interruption_that_was_swallowed_ends_with_the_next_frame():
+    try:
+        with infer._progress(argparse.Namespace(quiet=True), "-") as count:
+            count(1)
+            with pytest.raises(KeyboardInterrupt):
+                infer._end()
+            with pytest.raises(KeyboardInterrupt):
+                count(2)
+    finally:
+        infer._asked_to_end.clear()
 
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path):

@@ -27,7 +27,7 @@ _SCALES = (0.5, 1.5)
 _SMALLEST = 48
 """Frames with a side under this hold too little to search for motion in."""
 USUAL = 4.0
-"""An error in 8-bit levels."""
+"""An error in 8-bit levels from whose doublings `Usual` is told."""
 _SPACE = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))
 """A sample's neighbours (y, x), each with the one opposite."""
 OPERATORS = len(_SPACE) + REACH * len(_SCALES) + 1
@@ -187,14 +187,9 @@ class _Motion:
 
     def neighbours(self, held: Sequence[_Held], at: int, distance: int) -> list[Planes]:
         """The planes of the frames so far before and after, moved."""
-        there = [
-            (
-                held[max(0, at - distance) : at][::-1],
-                [frame.back for frame in held[max(0, at - distance + 1) : at + 1][::-1]],
-            ),
-            (held[at + 1 : at + distance + 1], [frame.forth for frame in held[at : at + distance]]),
-        ]
-        return [self._moved(frames[-1].planes, flows) for frames, flows in there if len(frames) == distance]
+        before, after = held[max(0, at - distance) : at + 1][::-1], held[at : at + distance + 1]
+        paths = [(before, [frame.back for frame in before]), (after, [frame.forth for frame in after])]
+        return [self._moved(path[-1].planes, flows[:-1]) for path, flows in paths if len(path) > distance]
 
     def _moved(self, planes: Planes, flows: Sequence[Flow]) -> Planes:
         """Planes from where a path of displacements ends."""
