@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 import numpy as np
 from benchmarking.scenes import find_scenes, read_scene
-from flax import nnx
 
 from vdiff_jax import weights
 from vdiff_jax.caches import use_compilation_cache
@@ -71,7 +70,7 @@ def main() -> None:
     options = parser.parse_args()
     use_compilation_cache()
     network = weights.load(options.weights)
-    config = nnx.merge(network.definition, network.params).config
+    config = network.config
     about = {key: value for key, value in network.about.items() if key not in ("spread", "network", "format")}
     scenes = {name: path for name, path in find_scenes(options.clips).items() if name not in options.exclude}
     damage = {"deblock": coded, "denoise": noisy}[options.task]

@@ -74,7 +74,7 @@ def repair(
     check_clip(clip)
     pixels = PixelFormat(kind="rgb" if clip.shape[-1] == 3 else "gray", full_range=True)
     frames = [Frame(tuple(np.moveaxis(frame, -1, 0)), n) for n, frame in enumerate(clip)]
-    masks = itertools.repeat(None) if mask is None else _masks(np.asarray(mask), clip.shape)
+    masks, holes = (itertools.repeat(None), None) if mask is None else _masks(np.asarray(mask), clip.shape)
     check_growth(grow, masked=mask is not None)
     wanted = {"scale": scale, "size": size and size[::-1], "force": force}
     wanted["references"] = _references(reference, clip.shape)
@@ -82,7 +82,7 @@ def repair(
     if (slow is None) == (task == "interpolate") or (slow is not None and slow <= 1):
         raise OptionError(f"slow={slow} with task {task}: interpolate takes a number above 1, no other task takes any")
     interval = None if slow is None else 1 / Fraction(slow).limit_denominator(1001)
-    restored = repair_frames(frames, masks, pixels, plan, interval, grow=grow)
+    restored = repair_frames(frames, masks, pixels, plan, interval, grow=grow, holes=holes)
     return np.stack([np.stack(frame.planes, axis=-1) for frame in restored])
 
 
@@ -107,8 +107,10 @@ def _references(reference: Reference | Sequence, shape: tuple[int, ...]) -> dict
 
 
 def _masks(mask: np.ndarray, shape: tuple[int, ...]):
+    """The masks of the frames, and where any of them hides something."""
     if mask.shape not in (shape[1:3], shape[:3]):
         raise MaskError(f"the mask's shape {mask.shape} fits neither one frame {shape[1:3]} nor the clip {shape[:3]}")
     if mask.all():
         raise MaskError("the mask is True everywhere: nothing is left to repair the clip from")
-    return itertools.repeat(mask.astype(bool)) if mask.ndim == 2 else iter(mask.astype(bool))
+    mask = mask.astype(bool)
+    return (itertools.repeat(mask), mask) if mask.ndim == 2 else (iter(mask), mask.any(axis=0))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 
 from vdiff_jax import media
 from vdiff_jax.clock import Clock
@@ -25,6 +26,7 @@ from vdiff_jax.preprocess.cadence import without_repeats
 from vdiff_jax.preprocess.chunks import Chunk, Prepared, chunks, prepare
 from vdiff_jax.preprocess.film import find_beside
 from vdiff_jax.preprocess.insertion import retimed
+from vdiff_jax.preprocess.part import Part
 from vdiff_jax.preprocess.references import with_references
 from vdiff_jax.preprocess.witnesses import witnessed
 from vdiff_jax.restorer import Restorer
@@ -95,9 +97,9 @@ def repair(
         info = reader.info
         frames, first = _peek(clock.timed("read", reader), info.frame_bytes)
         if mask == AUTO:
-            frames, masks = find_beside(frames, info.pixels)
+            (frames, masks), holes = find_beside(frames, info.pixels), None
         else:
-            masks = _masks(mask, info, start, stack)
+            masks, holes = _masks(mask, info, start, stack)
         wanted = {"scale": scale, "size": _stored(size, info), "force": force, "codec": info.codec}
         wanted["references"] = media.read_references(reference, info)
         wanted["deblocks"] = "deblock" in trained_tasks(for_task(weights, "deblock"))
@@ -108,8 +110,10 @@ def repair(
         sound = source if slow is None else None
         writer = stack.enter_context(media.open_writer(target, shown, codec=codec, options=options, copy_from=sound))
         with clock.stage("load"):
-            restorer = restorer_for(plan)
-        restored = restored_frames(restorer, frames, masks, info.pixels, plan, clock, stack, interval, grow=grow)
+            part = part_of(plan, holes, info.pixels, grow)
+            restorer = restorer_for(plan, part)
+        given = (frames, masks, info.pixels, plan, clock, stack, interval)
+        restored = restored_frames(restorer, *given, grow=grow, part=part)
         if interval is not None:
             restored = stamped(restored, shown, lead)
         count = 0
@@ -133,19 +137,39 @@ def repair_frames(
     interval: Fraction | None = None,
     *,
     grow: int = 0,
+    holes: Bool[np.ndarray, "h w"] | None = None,
 ) -> Iterator[Frame]:
-    """The same from frames to frames, for arrays in memory; `interval` as in `retimed`."""
+    """The same from frames to frames, for arrays in memory; `interval` as in `retimed`, `holes` as in `part_of`."""
+    part = part_of(plan, holes, pixels, grow)
+    restorer = restorer_for(plan, part)
     with contextlib.ExitStack() as stack:
-        yield from restored_frames(restorer_for(plan), frames, masks, pixels, plan, Clock(), stack, interval, grow=grow)
+        given = (frames, masks, pixels, plan, Clock(), stack, interval)
+        yield from restored_frames(restorer, *given, grow=grow, part=part)
 
 
-def restorer_for(plan: Plan) -> Restorer | TwoWays | None:
-    """What does as planned; `None` where nothing is to be done."""
+def part_of(plan: Plan, holes: Bool[np.ndarray, "h w"] | None, pixels: PixelFormat, grow: int) -> Part | None:
+    """What has to be restored where nothing but holes changes; `None` for all of it.
+
+    Args:
+      plan: what is to be done.
+      holes: where any frame has one; `None` if that isn't known.
+      pixels: the frames' format.
+      grow: pixels around the holes that change too.
+    """
+    if plan.tasks != ("inpaint",) or holes is None:
+        return None
+    config = load(plan.weights).config
+    return Part.around(holes, pixels, margin=2 * config.halo + grow, multiple=config.multiple)
+
+
+def restorer_for(plan: Plan, part: Part | None = None) -> Restorer | TwoWays | None:
+    """What does as planned, in a part of the frames; `None` where nothing is to be done."""
     if not plan.tasks:
         return None
     if isinstance(plan.job, Colouring):
         return TwoWays(plan.job, plan.references or (), force=plan.force)
-    return Restorer(load(plan.weights), plan.job, plan.sigma_of)
+    job = plan.job if part is None else dataclasses.replace(plan.job, size=part.size)
+    return Restorer(load(plan.weights), job, plan.sigma_of)
 
 
 def restored_frames(
@@ -159,8 +183,12 @@ def restored_frames(
     interval: Fraction | None = None,
     *,
     grow: int = 0,
+    part: Part | None = None,
 ) -> Iterator[Frame]:
-    """Preprocess, in a thread; diffuse and postprocess, on the device. Nothing to do: the frames as they are."""
+    """Preprocess, in a thread; diffuse and postprocess, on the device. Nothing to do: the frames as they are.
+
+    A part is what the restorer was made for.
+    """
     if restorer is None:
         return iter(frames)
     feather = None
@@ -175,7 +203,7 @@ def restored_frames(
         prepared = retimed(without_repeats(prepared), interval)
     if plan.references is not None:
         prepared = with_references(prepared, plan.references, pixels, force=plan.force)
-    restored = diffused(prepared, restorer, clock, stack)
+    restored = diffused(prepared, restorer, clock, stack, part)
     if "denoise" in plan.tasks:
         restored = steadied(restored, pixels, plan.sigma_of_planes(pixels))
     if plan.tasks in (("deblock",), ("denoise",)) and restorer.usual is not None:
@@ -187,18 +215,24 @@ def restored_frames(
 
 
 def diffused(
-    prepared: Iterable[Prepared], restorer: Restorer | TwoWays, clock: Clock, stack: contextlib.ExitStack
+    prepared: Iterable[Prepared],
+    restorer: Restorer | TwoWays,
+    clock: Clock,
+    stack: contextlib.ExitStack,
+    part: Part | None = None,
 ) -> Iterator[Frame]:
     """What the restorer makes of frames that are prepared in a thread, which ends with the stack."""
     ahead: Prefetch[Chunk] = Prefetch(clock.timed("preprocess", chunks(prepared, restorer.frames)), depth=2)
     stack.callback(ahead.close)
-    return itertools.chain.from_iterable(_diffused(ahead, restorer, clock))
+    return itertools.chain.from_iterable(_diffused(ahead, restorer, clock, part))
 
 
-def _diffused(ahead: Iterable[Chunk], restorer: Restorer | TwoWays, clock: Clock) -> Iterator[list[Frame]]:
+def _diffused(
+    ahead: Iterable[Chunk], restorer: Restorer | TwoWays, clock: Clock, part: Part | None
+) -> Iterator[list[Frame]]:
     for chunk in ahead:
         with clock.stage("diffuse"):
-            frames = restorer(chunk)
+            frames = restorer(chunk) if part is None else part.into(chunk.shown, restorer(part.of(chunk)))
         yield frames
     yield restorer.finish()
 
@@ -241,13 +275,14 @@ def _shown(info: media.VideoInfo, plan: Plan) -> media.VideoInfo:
 
 
 def _masks(mask: str | Path | None, info: media.VideoInfo, start: float | None, stack: contextlib.ExitStack):
+    """The masks of the frames, and where any of them hides something, if that is known beforehand."""
     if mask is None:
-        return itertools.repeat(None)
+        return itertools.repeat(None), None
     read = media.read_mask(mask, info, start=start)
     if isinstance(read, media.MovingMask):
-        return stack.enter_context(read)
+        return stack.enter_context(read), None if mask == "-" else media.hidden_anywhere(mask, info, start=start)
     if not read.any():
         raise MaskError(f"the mask {mask} is black everywhere: white says what to repair")
     if read.all():
         raise MaskError(f"the mask {mask} is white everywhere: nothing is left to repair the video from")
-    return itertools.repeat(read)
+    return itertools.repeat(read), read

@@ -49,7 +49,7 @@ class Restorer:
         self._definition, self._params, _ = network
         self.usual = network.usual
         self._job, self._sigma_of = job, sigma_of
-        self._config = nnx.merge(self._definition, self._params).config
+        self._config = network.config
         self.multiple = self._config.multiple
         height, width = (side * job.scale for side in job.size)
         self.frames = int(np.clip(_PIXELS_A_CHUNK // (height * width), 1, _LONGEST))

@@ -7,7 +7,6 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from flax import nnx
 
 from vdiff_jax import infer, media, sample
 from vdiff_jax.compression import compress, decompress
@@ -170,7 +169,7 @@ def with_network(**changes) -> bytes:
 def test_the_network_does_what_repair_does(plain, tmp_path):
     """By weights that say nothing of how their results are spread: the recipe says that."""
     network, alone = load("base-deblock"), tmp_path / "alone.safetensors"
-    save(alone, nnx.merge(network.definition, network.params).config, network.params, {})
+    save(alone, network.config, network.params, {})
     path = attached(plain, tmp_path, with_network(digest=identity(alone)))
     arguments = ("--weights", alone, "--codec", "ffv1")
     assert run("decompress", path, "-o", tmp_path / "decompressed.mkv", *arguments) == 0

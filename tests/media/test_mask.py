@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax.errors import MaskError
-from vdiff_jax.media import PixelFormat, VideoInfo, open_reader, probe, read_mask, write_picture
+from vdiff_jax.media import PixelFormat, VideoInfo, hidden_anywhere, open_reader, probe, read_mask, write_picture
 
 
 def info_of(width=8, height=6, matrix=None, rotation=0):
@@ -49,6 +49,19 @@ def test_a_folder_is_one_mask_a_frame(tmp_path):
             next(stream)
     with read_mask(tmp_path, info_of(), start=0.2) as masks:
         assert int(next(iter(masks))[0].sum()) == 5
+
+
+def test_where_any_picture_of_a_mask_hides_something_is_known_beforehand(tmp_path):
+    for i in (1, 4, 2):
+        picture = np.zeros((6, 8), np.uint8)
+        picture[i, i:] = 255
+        write_picture(tmp_path / f"{i}.png", picture)
+    expected = np.zeros((6, 8), bool)
+    for i in (1, 4, 2):
+        expected[i, i:] = True
+    np.testing.assert_array_equal(hidden_anywhere(tmp_path, info_of()), expected)
+    later = expected & (np.arange(6) > 1)[:, None]
+    np.testing.assert_array_equal(hidden_anywhere(tmp_path, info_of(), start=0.1), later)
 
 
 @pytest.mark.parametrize("full", [False, True])

@@ -4,7 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from vdiff_jax.preprocess.motion import MotionMeter, Seen, best_explained, between, plainest, see, velocity
+from vdiff_jax.preprocess.between import best_explained, between
+from vdiff_jax.preprocess.motion import MotionMeter, Seen, plainest, see
+from vdiff_jax.preprocess.velocity import velocity
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from vdiff_jax.media import loudness
 from vdiff_jax.media.attachments import join, read_attachment, run_in, video_bytes
-from vdiff_jax.media.mask import MovingMask, read_mask
+from vdiff_jax.media.mask import MovingMask, hidden_anywhere, read_mask
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
 from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.read import VideoReader, is_picture, open_reader, probe
@@ -24,6 +24,7 @@ __all__ = [
     "Vmaf",
     "check_reference",
     "check_target",
+    "hidden_anywhere",
     "is_folder_target",
     "is_picture",
     "join",

@@ -1,5 +1,7 @@
 """Masks: which pixels of a video are to be repaired."""
 
+import contextlib
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +49,22 @@ def read_mask(path: Source, info: VideoInfo, *, start: Seconds | None = None) ->
         return next(iter(moving))
 
 
+def hidden_anywhere(path: Source, info: VideoInfo, *, start: Seconds | None = None) -> np.ndarray | None:
+    """Where any of a moving mask's pictures, h w bool, hides something: reads them all; `None` if that fails.
+
+    Args:
+        path: the mask, from the first picture on.
+        info: of the video.
+        start: seconds of the video that were passed over.
+    """
+    read = read_mask(path, info, start=start)
+    if not isinstance(read, MovingMask):
+        return read
+    with contextlib.suppress(MaskError, InputError), read:
+        return functools.reduce(np.logical_or, read.pictures())
+    return None
+
+
 class MovingMask:
     """One mask a frame, h w bool; a context manager, iterated once.
 
@@ -62,6 +80,14 @@ class MovingMask:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         count = 0
+        for mask in self.pictures():
+            count += 1
+            self.hides_all &= bool(mask.all())
+            yield mask
+        raise MaskError(f"the mask {self._name} has {count} pictures, the video has more frames: one a frame is needed")
+
+    def pictures(self) -> Iterator[np.ndarray]:
+        """The masks, as many as there are."""
         matrix = self._info.display_matrix
         stored = (self._info.height, self._info.width)
         for frame in self._reader:
@@ -69,10 +95,7 @@ class MovingMask:
             if matrix is not None and not _is_stored(self._reader.info, self._info):
                 mask = turn_back(mask, matrix)
             assert mask.shape == stored
-            count += 1
-            self.hides_all &= bool(mask.all())
             yield np.ascontiguousarray(mask)
-        raise MaskError(f"the mask {self._name} has {count} pictures, the video has more frames: one a frame is needed")
 
     def close(self) -> None:
         self._reader.close()

@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from vdiff_jax.media.pixels import Frame, PixelFormat
-from vdiff_jax.preprocess.motion import Seen, see, velocity
+from vdiff_jax.preprocess.motion import Seen, see
 from vdiff_jax.preprocess.plate import fill_frame
 from vdiff_jax.preprocess.shots import ShotDetector, thumbnail
+from vdiff_jax.preprocess.velocity import velocity
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,11 @@ class Chunk:
     def frames(self) -> list[Frame | None]:
         """The frames, `None` for one that is not shown."""
         return [item.frame if item.shown else None for item in self.prepared]
+
+    @property
+    def shown(self) -> list[Frame]:
+        """The frames that are shown."""
+        return [item.frame for item in self.prepared if item.shown]
 
 
 def prepare(

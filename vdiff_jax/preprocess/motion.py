@@ -1,8 +1,7 @@
-"""Motion between neighbouring frames, by OpenCV's dense inverse search (DIS) on half-size luma."""
+"""Motion between two frames, by OpenCV's dense inverse search (DIS) on half-size luma."""
 
 import dataclasses
 import functools
-from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -18,8 +17,6 @@ _WINDOW = 9
 """Points of the velocity's grid across which the search for one of them looks."""
 _MEASURABLE = 0.75
 """The share of them that has to be known."""
-_DOUBT, _SLIGHT = 0.4, 1.5
-"""Another motion is taken for a place if it explains it within this share of the mismatch, less so many 8-bit units."""
 _ENOUGH, _ROUNDS = 900, 5
 """Points that the camera's motion is fitted to, and how often they are weighted anew."""
 _PLAINER = 1.1
@@ -155,65 +152,6 @@ def _planes_motions(size: tuple[int, ...]) -> tuple[Float[np.ndarray, "n 8"], Fl
     return across, np.stack([none, none, none, one, x, y, x * y, y * y], axis=-1)
 
 
-def velocity(
-    frames: Sequence[Seen], *, before: Seen | None = None, after: Seen | None = None
-) -> Float[np.ndarray, "t hv wv 4"]:
-    """The velocity field of an Observation for frames of one shot, in the order of their times.
-
-    Args:
-      frames: the clip.
-      before: the frame before the first that holds something; without it nothing is known of where the first came from.
-      after: the next frame after the last that holds something.
-    """
-    held = [frame for frame in (before, *frames, after) if frame is not None and frame.small is not None]
-    motion = _Motion(frames[0].size, [frame.time for frame in frames if frame.small is None])
-    fields = []
-    for here in frames:
-        last = next((frame for frame in reversed(held) if frame.time < here.time), None)
-        following = next((frame for frame in held if frame.time > here.time), None)
-        if here.small is not None:
-            pair = [motion.plain(here, last), motion.plain(here, following)]
-        elif last is None or following is None:
-            pair = [motion(None, None)] * 2
-        else:
-            share = (here.time - last.time) / (following.time - last.time)
-            ways = motion(last, following), motion(following, last)
-            whole = best_explained(last, following, (between(*ways, share), ways[0], -ways[1]), share)
-            pair = [-share * whole, (1 - share) * whole]
-        fields.append(np.concatenate(pair, axis=-1))
-    return np.stack(fields)
-
-
-class _Motion:
-    """Displacements between frames, each measured once; 0 where one of the two is missing.
-
-    Args:
-      size: of the frames.
-      empty: times of frames that hold nothing, across which is measured finely.
-    """
-
-    def __init__(self, size: tuple[int, int], empty: Sequence[float | int]):
-        self._nothing = np.zeros((size[0] // VELOCITY_GRID, size[1] // VELOCITY_GRID, 2), np.float32)
-        self._meter, self._empty = MotionMeter(), empty
-        self._measured: dict[tuple[float, float], np.ndarray] = {}
-
-    def __call__(self, here: Seen | None, there: Seen | None) -> Float[np.ndarray, "hv wv 2"]:
-        if here is None or there is None:
-            return self._nothing
-        if there.time in here.measured:
-            return here.measured[there.time]
-        key = (here.time, there.time)
-        if key not in self._measured:
-            fine = any(min(key) < time < max(key) for time in self._empty)
-            self._measured[key] = self._meter.displacement(here, there, fine=fine)
-        return self._measured[key]
-
-    def plain(self, here: Seen, there: Seen | None) -> Float[np.ndarray, "hv wv 2"]:
-        """The same, no livelier than it need be."""
-        field = self(here, there)
-        return field if there is None or there.time in here.measured else plainest(here, there, field)
-
-
 def plainest(here: Seen, there: Seen, field: Float[np.ndarray, "hv wv 2"]) -> Float[np.ndarray, "hv wv 2"]:
     """The displacement, but none or the camera's where that explains a place about as well.
 
@@ -222,107 +160,29 @@ def plainest(here: Seen, there: Seen, field: Float[np.ndarray, "hv wv 2"]) -> Fl
     if min(here.small.shape) < SMALLEST:
         return field
     seen, size = there.small, field.shape[:2]
-    least = _PLAINER * _apart(here.small, _brought(seen, field), size, _PLAIN_REACH)
+    least = _PLAINER * apart(here.small, brought(seen, field), size, _PLAIN_REACH)
     whole = camera(field, np.ones(size, np.float32))
     whole[np.linalg.norm(whole, axis=-1) < _STANDS] = 0
-    for other, shown in ((whole, _brought(seen, whole)), (np.zeros_like(field), seen)):
-        difference = _apart(here.small, shown, size, _PLAIN_REACH)
+    for other, shown in ((whole, brought(seen, whole)), (np.zeros_like(field), seen)):
+        difference = apart(here.small, shown, size, _PLAIN_REACH)
         field = np.where((difference <= least)[..., None], other, field)
         least = np.minimum(difference, least)
     return field
 
 
-def between(
-    forward: Float[np.ndarray, "hv wv 2"], backward: Float[np.ndarray, "hv wv 2"], share: float
-) -> Float[np.ndarray, "hv wv 2"]:
-    """The displacement from one frame to the next of what lies at each place at a time between the two.
-
-    Both fields are carried along themselves to that time. A sample counts less where the two disagree, for what one of
-    the frames does not see has no counterpart in it, and more the more its motion differs from that of the whole: an
-    object crosses in front of the scene more often than behind it. Where nothing arrives the surroundings are
-    continued.
-
-    Args:
-      forward: from the first frame to the second, in pixels, on the velocity grid.
-      backward: from the second to the first.
-      share: the time, 0 at the first frame and 1 at the second.
-    """
-    scene = np.median(forward, axis=(0, 1))
-    parts = [
-        _carried(forward, forward, share, (1 - share) * _weight(forward, backward, scene)),
-        _carried(backward, -backward, 1 - share, share * _weight(backward, forward, -scene)),
-    ]
-    total, weight = (sum(part) for part in zip(*parts))
-    known = (weight > 0.2).astype(np.float32)
-    return spread(total / np.maximum(weight, 1e-6)[..., None] * known[..., None], known)
-
-
-def best_explained(
-    first: Seen, second: Seen, fields: Sequence[Float[np.ndarray, "hv wv 2"]], share: float
-) -> Float[np.ndarray, "hv wv 2"]:
-    """Of displacements from one frame to the next, as `between` has them, the first but where another is far better.
-
-    Better is under what the two frames differ less around a place, brought to that time. A median over neighbouring
-    points removes what was chosen by chance.
-    """
-    best, least = fields[0], _DOUBT * _differing(first, second, fields[0], share) - _SLIGHT
-    for field in fields[1:]:
-        difference = _differing(first, second, field, share)
-        best = np.where((difference < least)[..., None], field, best)
-        least = np.minimum(difference, least)
-    return np.dstack([cv2.medianBlur(np.ascontiguousarray(part), 3) for part in np.moveaxis(best, -1, 0)])
-
-
-def _differing(
-    first: Seen, second: Seen, field: Float[np.ndarray, "hv wv 2"], share: float
-) -> Float[np.ndarray, "hv wv"]:
-    """The mean difference of two frames around each place at a time between them, in 8-bit units."""
-    brought = _brought(first.small, -share * field), _brought(second.small, (1 - share) * field)
-    return _apart(*brought, field.shape[:2], 2.0)
-
-
-def _brought(small: UInt8[np.ndarray, "h w"], field: Float[np.ndarray, "hv wv 2"]) -> UInt8[np.ndarray, "h w"]:
+def brought(small: UInt8[np.ndarray, "h w"], field: Float[np.ndarray, "hv wv 2"]) -> UInt8[np.ndarray, "h w"]:
     """A small picture's samples from where a displacement in full-size pixels leads."""
     height, width = small.shape
     return remap(small, grid_points((height, width)) + cv2.resize(field, (width, height)) / 2)
 
 
-def _apart(
+def apart(
     one: UInt8[np.ndarray, "h w"], other: UInt8[np.ndarray, "h w"], size: tuple[int, int], reach: float
 ) -> Float[np.ndarray, "hv wv"]:
     """How much two small pictures differ in the mean around each point of the velocity's grid; the reach in pixels."""
     difference = cv2.absdiff(one, other).astype(np.float32)
     cells = cv2.resize(difference, size[::-1], interpolation=cv2.INTER_AREA)
     return cv2.GaussianBlur(cells, (0, 0), 2 * reach / VELOCITY_GRID)
-
-
-def _weight(
-    there: Float[np.ndarray, "hv wv 2"], back: Float[np.ndarray, "hv wv 2"], scene: Float[np.ndarray, "2"]
-) -> Float[np.ndarray, "hv wv"]:
-    """High where the way there and back ends where it began, and where the motion is not the scene's."""
-    height, width = there.shape[:2]
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    place = there / VELOCITY_GRID
-    returned = cv2.remap(back, x + place[..., 0], y + place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    agreement = 1 / (1 + np.square(there + returned).sum(axis=-1)) ** 2
-    return (agreement + 1e-3) * (1 + np.linalg.norm(there - scene, axis=-1))
-
-
-def _carried(field, values, share: float, weight) -> tuple[Float[np.ndarray, "hv wv 2"], Float[np.ndarray, "hv wv"]]:
-    """Values and weights moved by `share` of a field, each spread over the four grid points it falls between."""
-    height, width = weight.shape
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    x, y = x + share * field[..., 0] / VELOCITY_GRID, y + share * field[..., 1] / VELOCITY_GRID
-    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
-    sums = np.zeros((3, height * width))
-    for column, row in ((left, top), (left + 1, top), (left, top + 1), (left + 1, top + 1)):
-        part = weight * (1 - np.abs(x - column)) * (1 - np.abs(y - row))
-        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        index = (row * width + column)[inside]
-        for channel, value in enumerate((values[..., 0], values[..., 1], 1.0)):
-            sums[channel] += np.bincount(index, (part * value)[inside], minlength=height * width)
-    sums = sums.astype(np.float32).reshape(3, height, width)
-    return np.moveaxis(sums[:2], 0, -1), sums[2]
 
 
 @functools.lru_cache(maxsize=4)

@@ -51,7 +51,7 @@ def box_of(mask: Bool[np.ndarray, "h w"], margin: int) -> tuple[slice, slice] | 
         covered = np.flatnonzero(line)
         if not len(covered):
             return None
-        sides.append(slice(max(0, covered[0] - margin), covered[-1] + 1 + margin))
+        sides.append(slice(max(0, int(covered[0]) - margin), int(covered[-1]) + 1 + margin))
     return sides[0], sides[1]
 
 

@@ -24,6 +24,8 @@ from vdiff_jax.preprocess.plate import box_of, covered, grids_of, rounded, unit
 
 REACH = 32
 """Frames each way in which a place is looked for."""
+_SOME = (1, 2, 3, 4, 6, 8, 11, 14, 18, 22, 27, 32)
+"""Frames away that are asked where no more than motion is to be measured on what they tell."""
 _WITNESSES = 2
 """Frames each way that tell of a place."""
 _APART = 4
@@ -140,7 +142,8 @@ def brought(shot: Sequence[Witness], index: int, pixels: PixelFormat, *, luma_al
         return dataclasses.replace(item, error=error)
     planes = [plane.copy() for plane in item.frame.planes]
     ways = len(shot[index].back or shot[index].forth or ())
-    paths = [_Path(shot, index, direction, way) for direction, way in itertools.product((-1, 1), range(ways))]
+    turns = itertools.product((-1, 1), range(ways))
+    paths = [_Path(shot, index, direction, way, roughly=luma_alone) for direction, way in turns]
     for scale, numbers in grids_of(pixels)[: 1 if luma_alone else None]:
         rows, columns = np.nonzero(covered(item.mask, scale))
         at = np.stack([scale[1] * (columns + 0.5) - 0.5, scale[0] * (rows + 0.5) - 0.5], axis=-1).astype(np.float32)
@@ -193,7 +196,8 @@ class _Path:
     Each step holds how far what surrounds the frame's holes moved, and how badly the frame there, moved back, agrees.
     """
 
-    def __init__(self, shot: Sequence[Witness], index: int, direction: int, way: int):
+    def __init__(self, shot: Sequence[Witness], index: int, direction: int, way: int, *, roughly: bool):
+        self.roughly = roughly
         self._shot, self._index, self._direction, self._way = shot, index, direction, way
         self._here = shot[index].item
         self.points = _surroundings(self._here)
@@ -202,18 +206,16 @@ class _Path:
 
     def moved(self, distance: int) -> Field | None:
         """Where the surroundings lie that many frames away; `None` beyond the shot or where motion is unknown."""
-        if distance < len(self._moved):
-            return self._moved[distance]
-        number = self._index + self._direction * distance
-        if not 0 <= number < len(self._shot):
-            return None
-        before = self._shot[number - self._direction]
-        fields = before.forth if self._direction > 0 else before.back
-        if fields is None:
-            return None
-        last = self._moved[-1]
-        self._moved.append(last + remap(fields[self._way], self.points + last / VELOCITY_GRID))
-        return self._moved[-1]
+        while distance >= len(self._moved):
+            before = self._index + self._direction * (len(self._moved) - 1)
+            if not 0 <= before + self._direction < len(self._shot):
+                return None
+            fields = self._shot[before].forth if self._direction > 0 else self._shot[before].back
+            if fields is None:
+                return None
+            last = self._moved[-1]
+            self._moved.append(last + remap(fields[self._way], self.points + last / VELOCITY_GRID))
+        return self._moved[distance]
 
     def witness(self, distance: int) -> Witness:
         """The frame that many frames away."""
@@ -241,7 +243,7 @@ def _follow(path: _Path, asked: _Asked, pixels: PixelFormat) -> list[Found]:
     on_grid = (asked.at + 0.5) / VELOCITY_GRID - 0.5 - path.points[0, 0]
     # The square of how far a place may move in any direction and still lie under the same hole.
     within = np.square(np.maximum(0.9 * asked.depth - 2 * max(asked.scale), 0))
-    for distance in itertools.count(1):
+    for distance in _SOME if path.roughly else itertools.count(1):
         moved = path.moved(distance)
         if moved is None or not len(left):
             break

@@ -19,7 +19,8 @@ from vdiff_jax.config import Data
 from vdiff_jax.corruption.storage import subsampled
 from vdiff_jax.observation import VELOCITY_GRID, Observation
 from vdiff_jax.preprocess.colour import from_rgb
-from vdiff_jax.preprocess.motion import see, velocity
+from vdiff_jax.preprocess.motion import see
+from vdiff_jax.preprocess.velocity import velocity
 from vdiff_jax.tasks import TASKS
 from vdiff_jax.tasks.task import Corrupt
 from vdiff_jax.training import balance

@@ -43,6 +43,11 @@ class Weights(NamedTuple):
     about: dict[str, str]
 
     @property
+    def config(self) -> NetworkConfig:
+        """The network's architecture."""
+        return nnx.merge(self.definition, self.params).config
+
+    @property
     def usual(self) -> Usual | None:
         """How what the network made of noisy or decoded video is spread, if the file says."""
         if "spread" not in self.about:
