@@ -61,7 +61,7 @@ def test_where_any_picture_of_a_mask_hides_something_is_known_beforehand(tmp_pat
         expected[i, i:] = True
     np.testing.assert_array_equal(hidden_anywhere(tmp_path, info_of()), expected)
     later = expected & (np.arange(6) > 1)[:, None]
-    np.testing.assert_array_equal(hidden_anywhere(tmp_path, info_of(), start=0.1), later)
+    np.testing.assert_array_equal(hidden_anywhere(tmp_path, info_of(), start=0.04), later)
 
 
 @pytest.mark.parametrize("full", [False, True])
