@@ -1,5 +1,6 @@
 """Damage of old film whose place is known, and flicker whose size is."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -29,6 +30,14 @@ def test_dust_is_found_and_motion_is_not(lumas):
     found[36:50, 56:71] = found[66:77, 16:28] = False
     assert found.mean() < 0.005
     assert film.damage(lumas[1], lumas[2], lumas[3]).mean() < 0.005
+
+
+def test_fine_detail_that_sparkles_as_it_moves_is_no_dust():
+    """Foliage: each frame's camera sees other points of it."""
+    leaves = cv2.GaussianBlur(np.random.default_rng(4).random((480, 700), np.float32), (0, 0), 1.0)
+    leaves = np.clip(0.5 + 3 * (leaves - 0.5), 0, 1)
+    seen = [np.ascontiguousarray(leaves[n::2, 2 * n :: 2][:150, :220]) for n in range(3)]
+    assert film.damage(*seen).mean() < 0.002
 
 
 def test_a_scratch_needs_no_neighbours(lumas):

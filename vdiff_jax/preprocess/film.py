@@ -16,11 +16,16 @@ from vdiff_jax.preprocess.shots import change, thumbnail
 
 SPIKE = 0.07
 """What stands out by this much, in levels, from all around it in the frames before and after, is damage."""
+TEXTURE = 0.3
+"""And by this share of how much its surroundings differ there among each other: fine detail sparkles as it moves."""
+SPECK = 3
+"""Fewer pixels than these are fine detail too."""
 CROWDED = 0.15
 """A larger share of spikes around a place is motion that was not followed."""
 APART = 0.04
 """Where the two neighbours themselves differ by more, in levels, motion was not followed either."""
 _AROUND = 49
+_LOCAL = (9, 9)
 _WIDE = np.ones((9, 9), np.uint8)
 _GROWN = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 _NEAR = np.ones((3, 3), np.uint8)
@@ -35,20 +40,28 @@ def damage(
 ) -> Bool[np.ndarray, "h w"]:
     """Where a frame's luma holds something that its neighbours along the motion don't, and scratches; a little wider.
 
-    A pixel is damaged that is lighter, or darker, than the 3×3 around where it lies in both neighbours by `SPIKE`: the
-    rank-order difference detector (Nadenau and Mitra 1997) on the SDIa's condition (Kokaram 1998). A lone frame, or
-    one at either end of a shot, has scratches alone. Luma in [0, 1].
+    Pixels are damaged that are lighter, or darker, than the 3×3 around where they lie in both neighbours by `SPIKE` and
+    more, where those are of many shades: the rank-order difference detector (Nadenau and Mitra 1997) on the SDIa's
+    condition (Kokaram 1998). A lone frame, or one at either end of a shot, has scratches alone. Luma in [0, 1].
     """
     found = scratches(here)
     if before is not None and after is not None:
         around = [_moved(here, other) for other in (before, after)]
         lightest = np.max([cv2.dilate(frame, _NEAR) for frame in around], axis=0)
         darkest = np.min([cv2.erode(frame, _NEAR) for frame in around], axis=0)
-        spikes = (here > lightest + SPIKE) | (here < darkest - SPIKE)
+        beyond = SPIKE + TEXTURE * cv2.blur(lightest - darkest, _LOCAL)
+        spikes = (here > lightest + beyond) | (here < darkest - beyond)
         crowd = cv2.boxFilter(spikes.astype(np.float32), -1, (_AROUND, _AROUND))
         apart = np.abs(cv2.blur(around[0], (5, 5)) - cv2.blur(around[1], (5, 5)))
-        found |= spikes & (crowd < CROWDED) & (cv2.dilate(apart, _WIDE) < APART)
+        found |= _without_specks(spikes & (crowd < CROWDED) & (cv2.dilate(apart, _WIDE) < APART))
     return cv2.dilate(found.astype(np.uint8), _GROWN).astype(bool)
+
+
+def _without_specks(found: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    _, numbers, about, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=8)
+    large = about[:, cv2.CC_STAT_AREA] >= SPECK
+    large[0] = False
+    return large[numbers]
 
 
 def scratches(luma: Float[np.ndarray, "h w"], *, rows: float = 0.8) -> Bool[np.ndarray, "h w"]:
