@@ -47,7 +47,8 @@ def main() -> None:
     if options.picture:
         middle = int(holes.sum(axis=(1, 2)).argmax())
         strip = np.concatenate([clip[middle] for clip in (damaged, repaired, clean)], axis=1)
-        cv2.imwrite(str(options.picture), strip, [cv2.IMWRITE_JPEG_QUALITY, 88])
+        small = cv2.resize(strip, None, fx=2 / 3, fy=2 / 3, interpolation=cv2.INTER_AREA)
+        cv2.imwrite(str(options.picture), small, [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
 def damage(clean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

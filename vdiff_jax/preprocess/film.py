@@ -24,6 +24,8 @@ CROWDED = 0.15
 """A larger share of spikes around a place is motion that was not followed."""
 APART = 0.04
 """Where the two neighbours themselves differ by more, in levels, motion was not followed either."""
+HIGH = 0.2
+"""Unless that is less than this share of how far a spike stands out."""
 _AROUND = 49
 _LOCAL = (9, 9)
 _WIDE = np.ones((9, 9), np.uint8)
@@ -50,10 +52,12 @@ def damage(
         lightest = np.max([cv2.dilate(frame, _NEAR) for frame in around], axis=0)
         darkest = np.min([cv2.erode(frame, _NEAR) for frame in around], axis=0)
         beyond = SPIKE + TEXTURE * cv2.blur(lightest - darkest, _LOCAL)
-        spikes = (here > lightest + beyond) | (here < darkest - beyond)
+        height = np.maximum(here - lightest, darkest - here)
+        spikes = height > beyond
         crowd = cv2.boxFilter(spikes.astype(np.float32), -1, (_AROUND, _AROUND))
         apart = np.abs(cv2.blur(around[0], (5, 5)) - cv2.blur(around[1], (5, 5)))
-        found |= _without_specks(spikes & (crowd < CROWDED) & (cv2.dilate(apart, _WIDE) < APART))
+        followed = cv2.dilate(apart, _WIDE) < np.maximum(APART, HIGH * height)
+        found |= _without_specks(spikes & (crowd < CROWDED) & followed)
     return cv2.dilate(found.astype(np.uint8), _GROWN).astype(bool)
 
 
