@@ -97,9 +97,9 @@ def repair(
         info = reader.info
         frames, first = _peek(clock.timed("read", reader), info.frame_bytes)
         if mask == AUTO:
-            (frames, masks), holes = find_beside(frames, info.pixels), None
+            frames, masks = find_beside(frames, info.pixels)
         else:
-            masks, holes = _masks(mask, info, start, stack)
+            masks = _masks(mask, info, start, stack)
         wanted = {"scale": scale, "size": _stored(size, info), "force": force, "codec": info.codec}
         wanted["references"] = media.read_references(reference, info)
         wanted["deblocks"] = "deblock" in trained_tasks(for_task(weights, "deblock"))
@@ -110,6 +110,8 @@ def repair(
         sound = source if slow is None else None
         writer = stack.enter_context(media.open_writer(target, shown, codec=codec, options=options, copy_from=sound))
         with clock.stage("load"):
+            whole = mask in (None, AUTO, "-") or stop is not None or plan.tasks != ("inpaint",)
+            holes = None if whole else media.hidden_anywhere(mask, info, start=start)
             part = part_of(plan, holes, info.pixels, grow)
             restorer = restorer_for(plan, part)
         given = (frames, masks, info.pixels, plan, clock, stack, interval)
@@ -275,14 +277,13 @@ def _shown(info: media.VideoInfo, plan: Plan) -> media.VideoInfo:
 
 
 def _masks(mask: str | Path | None, info: media.VideoInfo, start: float | None, stack: contextlib.ExitStack):
-    """The masks of the frames, and where any of them hides something, if that is known beforehand."""
     if mask is None:
-        return itertools.repeat(None), None
+        return itertools.repeat(None)
     read = media.read_mask(mask, info, start=start)
     if isinstance(read, media.MovingMask):
-        return stack.enter_context(read), None if mask == "-" else media.hidden_anywhere(mask, info, start=start)
+        return stack.enter_context(read)
     if not read.any():
         raise MaskError(f"the mask {mask} is black everywhere: white says what to repair")
     if read.all():
         raise MaskError(f"the mask {mask} is white everywhere: nothing is left to repair the video from")
-    return itertools.repeat(read), read
+    return itertools.repeat(read)

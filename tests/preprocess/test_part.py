@@ -56,6 +56,15 @@ def test_what_is_cut_out_fits_back():
     assert changed.sum() == np.prod(found.size) / 4
 
 
+def test_a_hole_at_the_edge_of_an_odd_picture_is_filled():
+    """Its height and width are no multiples of the network's cell."""
+    frames = np.full((3, 251, 299, 3), 90, np.uint8)
+    mask = hole((251, 299), at=(230, 280), side=14)
+    damaged = np.where(mask[..., None], np.uint8(255), frames)
+    filled = vdiff_jax.repair(damaged, task="inpaint", mask=mask, weights="fast")
+    np.testing.assert_allclose(filled.astype(int), frames, atol=3)
+
+
 def test_the_network_fills_a_hole_the_same_from_its_part_as_from_the_whole(monkeypatch):
     coarse = np.random.default_rng(2).random((8, 10, 3)).repeat(32, 0).repeat(32, 1)
     frame = (255 * coarse).astype(np.uint8)[None]

@@ -50,7 +50,7 @@ def read_mask(path: Source, info: VideoInfo, *, start: Seconds | None = None) ->
 
 
 def hidden_anywhere(path: Source, info: VideoInfo, *, start: Seconds | None = None) -> np.ndarray | None:
-    """Where any of a moving mask's pictures, h w bool, hides something: reads them all; `None` if that fails.
+    """Where any of a mask's pictures, h w bool, hides something: reads them all; `None` if that fails on the way.
 
     Args:
         path: the mask, from the first picture on.

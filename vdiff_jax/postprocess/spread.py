@@ -94,7 +94,7 @@ def spread(plain: Iterable[Frame], restored: Iterable[Frame], pixels: PixelForma
         for index, (plane, terms) in enumerate(zip(frame.planes, operators)):
             mended = _samples(plane, pixels)
             for c, term in zip(by.conductivities[index], terms):
-                mended = cv2.scaleAdd(term, float(c), mended)
+                mended = cv2.scaleAdd(term, float(c), mended) if c else mended
             planes.append(_stored(mended, plane.dtype, pixels))
         yield Frame((*planes, *frame.planes[len(planes) :]), frame.pts, frame.duration)
 

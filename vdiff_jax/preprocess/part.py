@@ -22,6 +22,7 @@ class Part:
     rows: slice
     columns: slice
     pixels: PixelFormat
+    multiple: int
 
     @classmethod
     def around(
@@ -42,7 +43,7 @@ class Part:
             slice(side.start // multiple * multiple, min(-(-side.stop // multiple) * multiple, length))
             for side, length in zip(box, holes.shape)
         ]
-        part = cls(*sides, pixels)
+        part = cls(*sides, pixels, multiple)
         return None if np.prod(part.size) > _WORTH * holes.size else part
 
     @property
@@ -52,7 +53,11 @@ class Part:
 
     def of(self, chunk: Chunk) -> Chunk:
         """The chunk's arrays without what lies around; its frames stay whole."""
-        grid = self._places((VELOCITY_GRID, VELOCITY_GRID))
+        # Motion is known on the padded picture, to a multiple beyond its edge.
+        grid = [
+            slice(side.start // VELOCITY_GRID, -(-side.stop // self.multiple) * self.multiple // VELOCITY_GRID)
+            for side in (self.rows, self.columns)
+        ]
         return dataclasses.replace(
             chunk,
             planes=tuple(plane[:, *place] for plane, place in zip(chunk.planes, self._of_planes(len(chunk.planes)))),
@@ -68,7 +73,7 @@ class Part:
         planes = tuple(plane.copy() for plane in frame.planes)
         for plane, new, place in zip(planes, part.planes, self._of_planes(len(planes))):
             plane[place] = new
-        return Frame(planes, part.pts, part.duration)
+        return dataclasses.replace(frame, planes=planes)
 
     def _of_planes(self, count: int) -> list[tuple[slice, slice]]:
         """Its place in each plane."""
