@@ -64,7 +64,7 @@ from benchmarking.problems import (
 )
 from benchmarking.scenes import find_scenes, read_frames, read_scene, write_frames
 from benchmarking.scores import changed_outside, mean_flow, score
-from peers.peer import peers_for
+from peers.table import peers_for
 
 VARIANTS = {
     "denoise": tuple(str(sigma) for sigma in SIGMAS),

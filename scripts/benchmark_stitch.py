@@ -24,11 +24,12 @@ from benchmarking.rigs import SIZE, corner_error, draw, first_frames, judged, sh
 
 from vdiff_jax import media, weights
 from vdiff_jax.errors import VdiffError
-from vdiff_jax.stitching import joins, learned, stitch
+from vdiff_jax.stitching import joins, learned
+from vdiff_jax.stitching.calibrate_rig import survey
 from vdiff_jax.stitching.panorama import Options, Panorama
 from vdiff_jax.stitching.source import FileSource, frame_for, open_sources, output_info
-from vdiff_jax.stitching.steady import motion
-from vdiff_jax.stitching.survey import survey
+from vdiff_jax.stitching.stabilise import motion
+from vdiff_jax.stitching.stitch import stitch
 
 CLIPS = ("cutl.mp4", "vtest.avi", "bedroom.mp4", "highway_frames", "cockatoo.mp4")
 GAIN = np.array([0.85, 0.90, 0.95])

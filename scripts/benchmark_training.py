@@ -37,12 +37,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from vdiff_jax import config, heap, sample, sharding, weights
-from vdiff_jax.caches import cache_folder
-from vdiff_jax.checkpoint import Checkpoints
+from vdiff_jax import config, sample, sharding, weights
 from vdiff_jax.nn.network import SIZES, count_parameters
 from vdiff_jax.preprocess.colour import to_rgb
+from vdiff_jax.runtime import allocator
+from vdiff_jax.runtime.caches import cache_folder
 from vdiff_jax.training import cache
+from vdiff_jax.training.checkpoint import Checkpoints
 from vdiff_jax.training.data import Examples, batches
 from vdiff_jax.training.step import initial, make_step, schedule
 
@@ -58,7 +59,7 @@ FIRST = 5
 
 def main() -> None:
     options = _arguments()
-    heap.keep()  # as training does
+    allocator.keep()  # as training does
     sharding.connect()
     values = config.load(options.config)
     figures = _first_losses(values) if options.losses else _figures(values, options)

@@ -1,4 +1,4 @@
-"""Measures what `vdiff_jax/preprocess/coding.py` holds: the error behind a quantiser, and what gives it away.
+"""Measures what `vdiff_jax/stream/compression_error.py` holds: the error behind a quantiser, and what gives it away.
 
     python scripts/measure_coding.py CLIPS [--draws 400]
 
@@ -16,7 +16,7 @@ from benchmarking.scenes import PICTURES, VIDEOS
 
 from vdiff_jax.corruption.coding import coded, rgb_to_stored
 from vdiff_jax.media.quantisers import scale_of
-from vdiff_jax.preprocess.coding import features, heights
+from vdiff_jax.stream.compression_error import features, heights
 
 FRAMES, SIDE = 6, 176
 

@@ -25,8 +25,8 @@ from vdiff_jax.diffusion.rollout import rollout
 from vdiff_jax.diffusion.step import start
 from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.colour import from_rgb
-from vdiff_jax.preprocess.motion import MotionMeter, Seen, see
-from vdiff_jax.preprocess.velocity import velocity
+from vdiff_jax.stream.flow import MotionMeter, Seen, see
+from vdiff_jax.stream.velocity import velocity
 from vdiff_jax.tasks import inpaint, interpolate
 from vdiff_jax.tasks.projection import project
 

@@ -16,9 +16,9 @@ from vdiff_jax.diffusion.rollout import rollout
 from vdiff_jax.diffusion.step import start
 from vdiff_jax.media import open_reader
 from vdiff_jax.preprocess.colour import noise_in_ycbcr
-from vdiff_jax.preprocess.motion import see
 from vdiff_jax.preprocess.planes import clip_of_planes
-from vdiff_jax.preprocess.velocity import velocity
+from vdiff_jax.stream.flow import see
+from vdiff_jax.stream.velocity import velocity
 from vdiff_jax.tasks.denoise import observe
 
 SIGMA = 25 / 255

@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 from benchmarking.scenes import read_frames, read_scene, write_frames
 
-from vdiff_jax.media.pixels import Frame, PixelFormat
-from vdiff_jax.pipeline import AUTO, repair
-from vdiff_jax.preprocess.film import find_beside
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.restoration.pipeline import AUTO, repair
+from vdiff_jax.stream.film import find_beside
 
 DUST, SCRATCHES, FLICKER, GRAIN = 15, 2, 0.04, 6.0
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax import infer, media, sample
+from vdiff_jax.cli import progress
 
 
 def command(*arguments: object) -> list[str]:
@@ -244,14 +245,14 @@ def test_what_is_left_of_a_truncated_video_is_repaired(tmp_path, capfd):
 
 def test_an_interruption_that_was_swallowed_ends_with_the_next_frame():
     try:
-        with infer._progress(argparse.Namespace(quiet=True), "-") as count:
+        with progress.progress_bar(argparse.Namespace(quiet=True), "-") as count:
             count(1)
             with pytest.raises(KeyboardInterrupt):
-                infer._end()
+                progress.end_now()
             with pytest.raises(KeyboardInterrupt):
                 count(2)
     finally:
-        infer._asked_to_end.clear()
+        progress.asked_to_end.clear()
 
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path):

@@ -5,15 +5,15 @@ import json
 import logging
 import signal
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from vdiff_jax.arguments import parser
-from vdiff_jax.caches import use_compilation_cache
+from vdiff_jax.cli.arguments import parser
+from vdiff_jax.cli.progress import asked_to_end, end_now, progress_bar
+from vdiff_jax.cli.report_text import advice, figures
 from vdiff_jax.errors import VdiffError
-from vdiff_jax.wording import advice, figures
+from vdiff_jax.runtime.caches import use_compilation_cache
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,9 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("vdiff_jax").setLevel(_level(options))
     if not options.debug:
         warnings.simplefilter("ignore")
-    _asked_to_end.clear()
+    asked_to_end.clear()
     for number in (signal.SIGINT, signal.SIGTERM):  # a job that is ended cleans up as Ctrl-C does
-        signal.signal(number, _end)
+        signal.signal(number, end_now)
     try:
         return _COMMANDS[options.command](options)
     except VdiffError as error:
@@ -35,15 +35,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-
-
-_asked_to_end = threading.Event()
-
-
-def _end(*signalled: object) -> None:
-    """Ends as Ctrl-C does, with the next frame at the latest: JAX swallows what is raised in garbage collections."""
-    _asked_to_end.set()
-    raise KeyboardInterrupt
 
 
 def _level(options: argparse.Namespace) -> int:
@@ -61,7 +52,7 @@ def _repair(options: argparse.Namespace) -> int:
     use_compilation_cache()
     from vdiff_jax import media, sample
     from vdiff_jax.compression import decompress
-    from vdiff_jax.pipeline import repair
+    from vdiff_jax.restoration.pipeline import repair
 
     if options.input is None:
         options.input = str(sample.NOISY)
@@ -71,7 +62,7 @@ def _repair(options: argparse.Namespace) -> int:
     keywords["options"] = _encoder(options)
 
     def one(source: str | Path, target: str | Path) -> dict:
-        with _progress(options, str(source)) as progress:
+        with progress_bar(options, str(source)) as progress:
             if _asks_nothing(options) and media.read_attachment(source) is not None:
                 given = {name: keywords[name] for name in ("codec", "options")}
                 return decompress(source, target, progress=progress, **given)
@@ -85,11 +76,11 @@ def _repair(options: argparse.Namespace) -> int:
 
 def _stitch(options: argparse.Namespace) -> int:
     use_compilation_cache()
-    from vdiff_jax.stitching import stitch
+    from vdiff_jax.stitching.stitch import stitch
 
     names = ("layout", "calibration", "projection", "crop", "fill", "steady", "bridge", "weights", "codec")
     keywords = {name: getattr(options, name) for name in names}
-    with _progress(options, options.inputs[0]) as progress:
+    with progress_bar(options, options.inputs[0]) as progress:
         stitched = stitch(
             options.inputs,
             options.output,
@@ -116,7 +107,7 @@ def _compress(options: argparse.Namespace) -> int:
 
     names = ("codec", "crf", "bitrate", "target_vmaf", "preset", "adapt", "weights")
     keywords = {name: getattr(options, name) for name in names}
-    with _progress(options, options.input) as progress:
+    with progress_bar(options, options.input) as progress:
         return _finish(options, compress(options.input, options.output, progress=progress, **keywords))
 
 
@@ -125,7 +116,7 @@ def _decompress(options: argparse.Namespace) -> int:
     from vdiff_jax.compression import decompress
 
     keywords = {"weights": options.weights, "codec": options.codec, "options": _encoder(options)}
-    with _progress(options, options.input) as progress:
+    with progress_bar(options, options.input) as progress:
         return _finish(options, decompress(options.input, options.output, progress=progress, **keywords))
 
 
@@ -191,30 +182,6 @@ def _finish(options: argparse.Namespace, report: dict) -> int:
         partial.write_text(json.dumps(report, indent=2) + "\n")
         partial.replace(options.report)
     return 0
-
-
-class _progress:  # noqa: N801 a context manager read as a verb
-    """A bar with frames a second and the time left, on a terminal's stderr only."""
-
-    def __init__(self, options: argparse.Namespace, name: str):
-        from tqdm import tqdm
-
-        from vdiff_jax import media
-
-        quiet = options.quiet or not sys.stderr.isatty()
-        total = None if quiet or name == "-" else media.probe(name).frames
-        self._bar = tqdm(total=total, unit="frame", desc=Path(name).name, disable=quiet)
-
-    def __enter__(self):
-        return self._count
-
-    def _count(self, frames: int) -> None:
-        if _asked_to_end.is_set():
-            raise KeyboardInterrupt
-        self._bar.update(frames - self._bar.n)
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.close()
 
 
 _COMMANDS = {

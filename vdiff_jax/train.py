@@ -6,9 +6,9 @@ import signal
 import sys
 from pathlib import Path
 
-from vdiff_jax import heap
-from vdiff_jax.caches import cache_folder, use_compilation_cache
 from vdiff_jax.errors import VdiffError
+from vdiff_jax.runtime import allocator
+from vdiff_jax.runtime.caches import cache_folder, use_compilation_cache
 
 PREEMPTED = 75
 """Exit code after SIGTERM, the state saved: the system's "temporary failure, try again"."""
@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Reads the arguments, trains, and returns the exit code."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
-    heap.keep()
+    allocator.keep()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("vdiff_jax").setLevel(logging.INFO)
     try:

@@ -84,12 +84,3 @@ def _spread(count: int) -> list[int]:
 def missing_modules(names: Iterable[str]) -> str | None:
     """The first of these modules that can't be imported."""
     return next((name for name in names if importlib.util.find_spec(name) is None), None)
-
-
-def peers_for(task: str, weights: list[str]) -> dict[str, Peer]:
-    """Every peer of a task by its name, this project with these weights first."""
-    from peers import colorizers, enlargers, ffmpeg, inpainters, interpolators, networks, project
-
-    listed = [*project.with_weights(task, weights), *ffmpeg.PEERS, *networks.PEERS, *inpainters.PEERS]
-    listed += [*enlargers.PEERS, *colorizers.PEERS, *interpolators.PEERS]
-    return {peer.name: peer for peer in listed if peer.task == task}

@@ -30,7 +30,9 @@ class Project:
 
     def missing(self) -> str | None:
         """What has to be installed before it runs, or None."""
-        found = subprocess.run([_python(), "-c", "import vdiff_jax.pipeline"], capture_output=True, check=False)
+        found = subprocess.run(
+            [_python(), "-c", "import vdiff_jax.restoration.pipeline"], capture_output=True, check=False
+        )
         return f"vdiff_jax (for {_python()})" if found.returncode else None
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from vdiff_jax import media, sample
-from vdiff_jax.clock import Clock
 from vdiff_jax.compression.codec import CODECS, check_source
-from vdiff_jax.compression.original import open_original
+from vdiff_jax.compression.source import open_original
 from vdiff_jax.compression.track import Wanted
-from vdiff_jax.compression.tracks import Encoder
-from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.compression.track_encoder import Encoder
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.runtime.stopwatch import Clock
 
 COUNT, HEIGHT, WIDTH = 14, 66, 98
 PTS = [512 * n + (7 if n % 5 == 3 else 0) for n in range(COUNT)]

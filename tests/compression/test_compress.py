@@ -10,11 +10,11 @@ import pytest
 
 from vdiff_jax import infer, media, sample
 from vdiff_jax.compression import compress, decompress
+from vdiff_jax.compression.attachment import Diffusion, Network, Recipe, unpack
 from vdiff_jax.compression.codec import CODECS
-from vdiff_jax.compression.recipe import Diffusion, Network, Recipe, unpack
 from vdiff_jax.errors import OptionError, WeightsError
-from vdiff_jax.media.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.spread import OPERATORS, STEP
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.postprocess.wiener import OPERATORS, STEP
 from vdiff_jax.weights import identity, load, save
 
 

@@ -8,14 +8,14 @@ import pytest
 
 from vdiff_jax import media
 from vdiff_jax.compression import decompress
-from vdiff_jax.compression.choice import choose
-from vdiff_jax.compression.decision import decide
+from vdiff_jax.compression.attachment_choice import decide
 from vdiff_jax.compression.form import Form, halved
-from vdiff_jax.compression.meter import Meter
+from vdiff_jax.compression.probes import Meter
 from vdiff_jax.compression.quality import luma_psnr
 from vdiff_jax.compression.resolution import in_form
+from vdiff_jax.compression.track_choice import choose
 from vdiff_jax.errors import WeightsError
-from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.weights import load
 
 PIXELS = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")

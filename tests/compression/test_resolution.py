@@ -7,14 +7,14 @@ import pytest
 
 from vdiff_jax import media
 from vdiff_jax.compression import decompress
-from vdiff_jax.compression.choice import choose
-from vdiff_jax.compression.decision import decide_roughly
-from vdiff_jax.compression.meter import Meter
+from vdiff_jax.compression.attachment_choice import decide_roughly
+from vdiff_jax.compression.probes import Meter
 from vdiff_jax.compression.quality import luma_psnr
 from vdiff_jax.compression.resolution import in_shape, resized, smaller_forms
-from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.compression.track_choice import choose
+from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.resample import resample
-from vdiff_jax.preprocess.resizing import along_rows, cubic
+from vdiff_jax.stream.resize import along_rows, cubic
 from vdiff_jax.weights import load
 
 YUV = PixelFormat(kind="yuv", subsampling=(2, 2), bits=10, matrix="bt709")

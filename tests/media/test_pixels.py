@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from vdiff_jax.media.colour import convert, enlarge, from_rgb, reduce, to_rgb
-from vdiff_jax.media.pixels import PixelFormat, frame_of, pixel_format, planes_of
+from vdiff_jax.media.planes import frame_of, pixel_format, planes_of
 from vdiff_jax.media.video import rotation_of, turn, turn_back
+from vdiff_jax.pixels import PixelFormat
 
 
 def _packed(fmt, width, height, seed=0):

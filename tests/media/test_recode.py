@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from vdiff_jax.media import open_reader
-from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.recode import codecs, recode
+from vdiff_jax.pixels import Frame, PixelFormat
 
 PIXELS = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
 QUALITY = {

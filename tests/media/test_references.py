@@ -6,7 +6,7 @@ import pytest
 
 from vdiff_jax.errors import ReferencePictureError
 from vdiff_jax.media import VideoInfo, read_references, write_picture
-from vdiff_jax.media.pixels import PixelFormat
+from vdiff_jax.pixels import PixelFormat
 
 INFO = VideoInfo(width=12, height=8, pixels=PixelFormat(kind="gray"), frames=20)
 

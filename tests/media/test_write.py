@@ -38,7 +38,7 @@ def leftovers(folder):
 @pytest.mark.parametrize("name", FORMATS.split())
 @pytest.mark.parametrize("size", [(53, 47), (64, 48)])
 def test_ffv1_is_exact(tmp_path, name, size):
-    from vdiff_jax.media.pixels import pixel_format
+    from vdiff_jax.media.planes import pixel_format
 
     pixels = pixel_format(av.VideoFormat(name), height=size[1])
     assert pixels.name == name

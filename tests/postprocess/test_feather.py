@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.feather import Feather, share_around
 
 WIDTH = 3

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from vdiff_jax.media import colour
-from vdiff_jax.media.pixels import PixelFormat
+from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.postprocess.planes import planes_of_clip
 from vdiff_jax.preprocess.planes import levels
 from vdiff_jax.preprocess.resample import reduce, resample

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax.errors import StitchError
-from vdiff_jax.stitching import adjustment, calibration, features, path
+from vdiff_jax.stitching import bundle_adjustment, calibration, features, moving_rig
 from vdiff_jax.stitching.features import Matches, corners, project
 
 NAMES = ["input 1", "input 2", "input 3"]
@@ -38,7 +38,7 @@ def test_more_frames_and_all_pairs_do_not_move_a_perfect_rig():
             Matches(first=first, second=second, points=points, others=others, homography=across, candidates=120)
         )
     start = np.stack(truth) + np.array([[0, 0, 3.0], [0, 0, -2], [0, 0, 0]]) * np.array([0, 1, 1])[:, None, None]
-    found, rms = adjustment.adjust(start, matches, 0, 300.0)
+    found, rms = bundle_adjustment.adjust(start, matches, 0, 300.0)
     for index in (1, 2):
         away = project(found[index], corners(300, 200)) - project(truth[index], corners(300, 200))
         assert np.abs(away).max() < 0.5
@@ -57,15 +57,15 @@ def test_the_derivative_is_the_residuals_own():
         return np.stack([np.eye(3), np.linalg.inv(across) + scale * np.append(parameters, 0).reshape(3, 3)])
 
     at, step = np.linspace(-0.01, 0.02, 8), 1e-5
-    found = adjustment.slopes(unpack, at, [pair])
+    found = bundle_adjustment.slopes(unpack, at, [pair])
     for column, way in enumerate(np.eye(8) * step):
-        ends = [adjustment.residuals(unpack(at + sign * way), [pair]) for sign in (1, -1)]
+        ends = [bundle_adjustment.residuals(unpack(at + sign * way), [pair]) for sign in (1, -1)]
         np.testing.assert_allclose(found[:, column], (ends[0] - ends[1]) / (2 * step), rtol=1e-4, atol=1e-3)
 
 
 def test_turning_cameras_give_their_focal_length():
     focal, size = 260.0, (320, 240)
-    inner = adjustment.intrinsic(focal, size)
+    inner = bundle_adjustment.intrinsic(focal, size)
     turns = [cv2.Rodrigues(np.deg2rad(np.array([tilt, yaw, 0.5])))[0] for tilt, yaw in ((0, 0), (2, 32), (-3, 63))]
     truth = np.stack([inner @ turn @ np.linalg.inv(inner) for turn in turns])
     rng = np.random.default_rng(1)
@@ -86,15 +86,15 @@ def test_turning_cameras_give_their_focal_length():
 def test_a_long_lens_hides_neither_its_focal_length_nor_the_far_corners():
     """Focal length and angle can hardly be told apart there: what the picture moves by can."""
     focal, size = 4000.0, (320, 240)
-    inner = adjustment.intrinsic(focal, size)
+    inner = bundle_adjustment.intrinsic(focal, size)
     turn = cv2.Rodrigues(np.deg2rad(np.array([0.32, 3.2, 0.5])))[0]
     across = inner @ turn.T @ np.linalg.inv(inner)
     rng = np.random.default_rng(1)
     points = rng.uniform([230, 0], [319, 239], (200, 2))
     others = project(across, points) + rng.normal(0, 0.1, points.shape)
     pair = Matches(first=0, second=1, points=points, others=others, homography=across, candidates=200)
-    start = adjustment.chain([pair], 0, 2)
-    found, focals, _ = adjustment.adjust_rotations(start, [pair], 0, [size] * 2)
+    start = bundle_adjustment.chain([pair], 0, 2)
+    found, focals, _ = bundle_adjustment.adjust_rotations(start, [pair], 0, [size] * 2)
     np.testing.assert_allclose(focals, focal, rtol=0.15)
     apart = project(found[1], corners(*size)) - project(np.linalg.inv(across), corners(*size))
     assert np.linalg.norm(apart, axis=1).max() < 0.5
@@ -198,20 +198,20 @@ def test_implausible_homographies_are_refused():
 def test_smoothing_keeps_a_steady_path_and_calms_a_shaky_one():
     steady = np.tile(np.eye(3), (12, 1, 1, 1))
     steady[:, 0, 0, 2] = 10.0
-    np.testing.assert_allclose(path.smooth(steady, [(300, 200)], 1.5), steady, atol=1e-3)
+    np.testing.assert_allclose(moving_rig.smooth(steady, [(300, 200)], 1.5), steady, atol=1e-3)
     shaky = steady.copy()
     shaky[:, 0, 0, 2] += np.random.default_rng(0).normal(0, 1, 12)
-    calmed = path.smooth(shaky, [(300, 200)], 1.5)
+    calmed = moving_rig.smooth(shaky, [(300, 200)], 1.5)
     assert np.diff(calmed[:, 0, 0, 2], 2).std() < 0.3 * np.diff(shaky[:, 0, 0, 2], 2).std()
 
 
 def test_a_fast_pan_is_no_leap_and_a_leap_is_put_back():
     pan = np.tile(np.eye(3), (9, 1, 1, 1))
     pan[:, 0, 0, 2] = 12.0 * np.arange(9)
-    np.testing.assert_allclose(path.smooth(pan, [(300, 200)], 1.0), pan, atol=1e-3)
+    np.testing.assert_allclose(moving_rig.smooth(pan, [(300, 200)], 1.0), pan, atol=1e-3)
     leaping = pan.copy()
     leaping[4, 0, 1, 2] += 30
-    np.testing.assert_allclose(path.smooth(leaping, [(300, 200)], 1.0), pan, atol=1e-3)
+    np.testing.assert_allclose(moving_rig.smooth(leaping, [(300, 200)], 1.0), pan, atol=1e-3)
 
 
 def test_a_path_goes_on_past_its_last_key_moment(rig):

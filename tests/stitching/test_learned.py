@@ -4,7 +4,8 @@ import pytest
 
 from vdiff_jax import weights
 from vdiff_jax.errors import WeightsError
-from vdiff_jax.stitching import learned, stitch
+from vdiff_jax.stitching import learned
+from vdiff_jax.stitching.stitch import stitch
 
 
 @pytest.fixture(scope="module")

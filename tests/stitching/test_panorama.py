@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 
 from vdiff_jax.errors import ClipError, OptionError, StitchError
-from vdiff_jax.stitching import panorama, stitch
+from vdiff_jax.stitching import panorama
+from vdiff_jax.stitching.calibrate_rig import survey
 from vdiff_jax.stitching.features import corners, project
 from vdiff_jax.stitching.source import open_sources
-from vdiff_jax.stitching.survey import survey
+from vdiff_jax.stitching.stitch import stitch
 
 RATE = 20.0
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from vdiff_jax.stitching import projection
-from vdiff_jax.stitching.adjustment import intrinsic
+from vdiff_jax.stitching.bundle_adjustment import intrinsic
 from vdiff_jax.stitching.calibration import Calibration
 
 FOCAL, SIZE = 260.0, (320, 240)

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from vdiff_jax.errors import OptionError, StitchError
-from vdiff_jax.stitching import joins, stitch
+from vdiff_jax.stitching import joins
 from vdiff_jax.stitching.source import planes_of, rgb_of
+from vdiff_jax.stitching.stitch import stitch
 
 RATE = 20.0
 

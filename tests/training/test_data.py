@@ -14,7 +14,7 @@ from vdiff_jax.tasks import TASKS
 from vdiff_jax.tasks.deblock import MARGIN
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.data import Examples, batches
-from vdiff_jax.training.motion import clip_of_photo, clip_of_video
+from vdiff_jax.training.synthetic import clip_of_photo, clip_of_video
 
 DATA = Data(frames=3, patch=32, batch=2, threads=1)
 

@@ -16,11 +16,14 @@ from vdiff_jax import media
 from vdiff_jax.choosing.contenders import Tried, contend
 from vdiff_jax.choosing.trial import FRAMES, Trial, make_trial
 from vdiff_jax.errors import InputError, OptionError
-from vdiff_jax.media.pixels import Frame, PixelFormat
-from vdiff_jax.plan import LOSSLESS, Plan, make_plan, measure_coding, measure_sigma, sigma_in_rgb
-from vdiff_jax.preprocess.chunks import luma_of
-from vdiff_jax.preprocess.motion import MotionMeter, see
-from vdiff_jax.preprocess.references import has_colours
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.restoration.plan import make_plan
+from vdiff_jax.stream.flow import MotionMeter, see
+from vdiff_jax.stream.references import has_colours
+from vdiff_jax.stream.samples import luma_of
+from vdiff_jax.stream.sigma import measure_coding, measure_sigma, sigma_in_rgb
+from vdiff_jax.tasks.plan import Plan
+from vdiff_jax.tasks.same_size import LOSSLESS
 
 ALIKE, _PART = 0.2, 0.25
 """A difference in dB that nobody sees, and at most this part of the best one's gain: of those that near the best, the

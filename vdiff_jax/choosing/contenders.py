@@ -7,7 +7,7 @@ from typing import NamedTuple
 from vdiff_jax import media
 from vdiff_jax.choosing.trial import Trial
 from vdiff_jax.media.filters import Row, filtered, there
-from vdiff_jax.pipeline import repair
+from vdiff_jax.restoration.pipeline import repair
 
 NETWORKS = ("base", "fast")
 

@@ -11,10 +11,10 @@ from jaxtyping import Float
 from vdiff_jax import media
 from vdiff_jax.errors import OptionError
 from vdiff_jax.media.colour import to_rgb
-from vdiff_jax.media.pixels import Frame, PixelFormat
-from vdiff_jax.plan import Plan
-from vdiff_jax.preprocess.coding import expected_error
-from vdiff_jax.preprocess.resizing import resized_planes
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.stream.compression_error import expected_error
+from vdiff_jax.stream.resize import resized_planes
+from vdiff_jax.tasks.plan import Plan
 
 FRAMES = 24
 _LARGEST = (360, 640)

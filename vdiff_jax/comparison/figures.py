@@ -14,11 +14,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from vdiff_jax import media, metrics
-from vdiff_jax.arrays import check_clip
 from vdiff_jax.comparison.page import Strip, page
 from vdiff_jax.errors import ClipError, FormatError, MissingError
+from vdiff_jax.media.arrays import check_clip
 from vdiff_jax.media.colour import convert, from_rgb, to_rgb
-from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.pixels import Frame, PixelFormat
 
 log = logging.getLogger(__name__)
 

@@ -14,23 +14,23 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax import media
-from vdiff_jax.clock import Clock
-from vdiff_jax.compression.filling import Filling
+from vdiff_jax.compression.attachment import OCTAVE, Diffusion, Named, Recipe, Stamps, unpack
 from vdiff_jax.compression.form import Form
-from vdiff_jax.compression.recipe import OCTAVE, Diffusion, Named, Recipe, Stamps, unpack
+from vdiff_jax.compression.interpolation import Filling
 from vdiff_jax.compression.resolution import in_shape, resized
-from vdiff_jax.compression.update import apply
+from vdiff_jax.compression.weight_update import apply
 from vdiff_jax.errors import AttachmentError, WeightsError
-from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.media.threads import Prefetch
-from vdiff_jax.pipeline import restored_frames
-from vdiff_jax.plan import Plan
-from vdiff_jax.postprocess.spread import OPERATORS, STEP, Spread, spread
-from vdiff_jax.preprocess.coding import expected_error, typical
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.postprocess.wiener import OPERATORS, STEP, Spread, spread
 from vdiff_jax.preprocess.planes import sample_range
-from vdiff_jax.restorer import Restorer
-from vdiff_jax.tasks.video import SameSize
+from vdiff_jax.restoration.pipeline import restored_frames
+from vdiff_jax.restoration.restorer import Restorer
+from vdiff_jax.runtime.stopwatch import Clock
+from vdiff_jax.stream.compression_error import expected_error, typical
+from vdiff_jax.tasks.plan import Plan
+from vdiff_jax.tasks.same_size import SameSize
 from vdiff_jax.weights import Weights, identity, load
 
 log = logging.getLogger(__name__)

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 
 from vdiff_jax import media
-from vdiff_jax.clock import Clock
-from vdiff_jax.compression.adapt import STEPS
-from vdiff_jax.compression.aim import Aimed, reach
-from vdiff_jax.compression.choice import choose
+from vdiff_jax.compression.attachment_choice import decide
 from vdiff_jax.compression.codec import check_source, choose_codec
-from vdiff_jax.compression.decision import decide
-from vdiff_jax.compression.meter import Meter
-from vdiff_jax.compression.original import open_original
+from vdiff_jax.compression.fit import STEPS
+from vdiff_jax.compression.probes import Meter
 from vdiff_jax.compression.resolution import in_form
+from vdiff_jax.compression.source import open_original
+from vdiff_jax.compression.target_quality import Aimed, reach
 from vdiff_jax.compression.track import Wanted
-from vdiff_jax.compression.tracks import Encoder
+from vdiff_jax.compression.track_choice import choose
+from vdiff_jax.compression.track_encoder import Encoder
 from vdiff_jax.errors import MissingError, OptionError, OutputError
 from vdiff_jax.media.target import PendingFile
+from vdiff_jax.runtime.stopwatch import Clock
 from vdiff_jax.weights import Weights, for_task, load, shipped, trained_tasks
 
 

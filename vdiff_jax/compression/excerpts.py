@@ -9,14 +9,14 @@ from fractions import Fraction
 from pathlib import Path
 
 from vdiff_jax import media
-from vdiff_jax.clock import Clock
-from vdiff_jax.compression.filling import Filling
 from vdiff_jax.compression.form import Form
-from vdiff_jax.compression.original import Original, converted
+from vdiff_jax.compression.interpolation import Filling
 from vdiff_jax.compression.resolution import in_form, resized
 from vdiff_jax.compression.samples import Piece, cut, windows
+from vdiff_jax.compression.source import Original, converted
 from vdiff_jax.compression.track import Track, Wanted
-from vdiff_jax.media.pixels import Frame
+from vdiff_jax.pixels import Frame
+from vdiff_jax.runtime.stopwatch import Clock
 from vdiff_jax.weights import load
 
 

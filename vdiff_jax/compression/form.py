@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from vdiff_jax.media.pixels import Frame
-from vdiff_jax.preprocess.resizing import Shape
+from vdiff_jax.pixels import Frame
+from vdiff_jax.stream.resize import Shape
 
 
 class Form(NamedTuple):

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vdiff_jax.compression.decision import Decision
+from vdiff_jax.compression.attachment_choice import Decision
 from vdiff_jax.compression.samples import Piece
-from vdiff_jax.compression.tracks import Encoder
+from vdiff_jax.compression.track_encoder import Encoder
 from vdiff_jax.media import Vmaf
-from vdiff_jax.media.pixels import PixelFormat
+from vdiff_jax.pixels import PixelFormat
 
 
 class Quality(NamedTuple):

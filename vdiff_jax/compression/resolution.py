@@ -6,8 +6,8 @@ from fractions import Fraction
 
 from vdiff_jax.compression.form import Form
 from vdiff_jax.media import VideoInfo
-from vdiff_jax.media.pixels import Frame, PixelFormat
-from vdiff_jax.preprocess.resizing import Shape, resized_planes
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.stream.resize import Shape, resized_planes
 
 _SHARES = (Fraction(4, 5), Fraction(2, 3), Fraction(1, 2))
 _SMALLEST = 64

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from vdiff_jax.media.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.spread import around
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.postprocess.wiener import around
+from vdiff_jax.preprocess.planes import sample_range
 
 _LENGTH = 12
 """Frames of a piece."""
@@ -113,3 +114,8 @@ def _products(plane: np.ndarray, truth: np.ndarray, operators: list[np.ndarray])
 def together(parts: Sequence[Moments]) -> Moments:
     """Several pieces' as one."""
     return Moments(*(np.concatenate(column) for column in zip(*parts)))
+
+
+def spans(pixels: PixelFormat) -> Float[np.ndarray, "3"]:
+    """The samples of Y', Cb and Cr that span 1."""
+    return np.array([sample_range(pixels, chroma=index > 0)[1] for index in range(3)])

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.recode import codecs, recode
+from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.colour import from_rgb
-from vdiff_jax.preprocess.resizing import resized_planes
+from vdiff_jax.stream.resize import resized_planes
 
 STORED = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
 _TO_PLANES = np.column_stack([from_rgb("bt601") * np.array([[219], [224], [224]]), [16, 128, 128]]).astype(np.float32)

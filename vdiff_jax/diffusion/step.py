@@ -15,8 +15,8 @@ from vdiff_jax.diffusion.advect import advect, advect_unshuffled, to_grid
 from vdiff_jax.diffusion.windowed import windowed
 from vdiff_jax.nn.network import Network, NetworkConfig, zeros_like_levels
 from vdiff_jax.observation import Leaf, Observation, holds
-from vdiff_jax.preprocess.fill import fill
 from vdiff_jax.preprocess.grids import PAIR_TO_CHANNELS, shuffle, unshuffle
+from vdiff_jax.preprocess.push_pull import fill
 
 INPUTS = 52
 """Channels of the encoder's input on the half-size grid."""

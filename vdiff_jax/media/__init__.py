@@ -4,7 +4,6 @@ from vdiff_jax.media import loudness
 from vdiff_jax.media.attachments import join, read_attachment, run_in, video_bytes
 from vdiff_jax.media.mask import MovingMask, hidden_anywhere, read_mask
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
-from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.read import VideoReader, is_picture, open_reader, probe
 from vdiff_jax.media.references import check_reference, read_references
 from vdiff_jax.media.sources import list_pictures, list_videos
@@ -12,6 +11,7 @@ from vdiff_jax.media.target import check_target, is_folder_target
 from vdiff_jax.media.video import ColourTags, VideoInfo
 from vdiff_jax.media.vmaf import Vmaf
 from vdiff_jax.media.write import VideoWriter, open_writer
+from vdiff_jax.pixels import Frame, PixelFormat
 
 __all__ = [
     "ColourTags",

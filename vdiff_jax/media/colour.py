@@ -5,7 +5,7 @@ Sources: ITU-R BT.601, BT.709, BT.2020 (matrices); BT.2100 table 9 (narrow and f
 
 import numpy as np
 
-from vdiff_jax.media.pixels import PixelFormat
+from vdiff_jax.pixels import PixelFormat
 
 # The weights of red and blue in luma.
 LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}

@@ -13,10 +13,11 @@ import numpy as np
 
 from vdiff_jax.errors import InputError
 from vdiff_jax.media.deinterlace import deinterlaced
-from vdiff_jax.media.pixels import Frame, planes_of
+from vdiff_jax.media.planes import planes_of
 from vdiff_jax.media.probe import choose_stream, declared_duration, describe, open_container
 from vdiff_jax.media.quantisers import EXPORT, Kinds, frame_quantiser, mean_by_kind, scale_of
 from vdiff_jax.media.video import Seconds, VideoInfo
+from vdiff_jax.pixels import Frame
 
 logger = logging.getLogger(__name__)
 # How far before the wanted time a seek aims: demuxers seek by decoding time, which runs ahead of display.

@@ -11,8 +11,9 @@ from fractions import Fraction
 import av
 
 from vdiff_jax.errors import OptionError, OutputError
-from vdiff_jax.media.pixels import RANGE_LIMITED, TAG_OF_MATRIX, PixelFormat, pixel_format
+from vdiff_jax.media.planes import RANGE_LIMITED, TAG_OF_MATRIX, pixel_format
 from vdiff_jax.media.video import VideoInfo
+from vdiff_jax.pixels import PixelFormat
 
 CONTAINERS = {
     ".mp4": "mp4",

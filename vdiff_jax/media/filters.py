@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import av
 
-from vdiff_jax.media.pixels import Frame, PixelFormat, frame_of, planes_of
+from vdiff_jax.media.planes import frame_of, planes_of
+from vdiff_jax.pixels import Frame, PixelFormat
 
 Row = Sequence[tuple[str, str]]
 """Filters in their order, each with its options as FFmpeg writes them."""

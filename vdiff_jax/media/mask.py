@@ -9,10 +9,10 @@ import numpy as np
 
 from vdiff_jax.errors import InputError, MaskError
 from vdiff_jax.media.colour import to_rgb
-from vdiff_jax.media.pixels import PixelFormat
 from vdiff_jax.media.read import VideoReader, is_picture, open_reader
 from vdiff_jax.media.sources import Source
 from vdiff_jax.media.video import Seconds, VideoInfo, turn_back
+from vdiff_jax.pixels import PixelFormat
 
 # Of red, green and blue in brightness (BT.601).
 BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)

@@ -13,9 +13,10 @@ from vdiff_jax.media.colour import convert
 from vdiff_jax.media.encoders import at_its_priority, choose_encoding
 from vdiff_jax.media.palette import indexed
 from vdiff_jax.media.pictures import picture_of
-from vdiff_jax.media.pixels import Frame, frame_of
+from vdiff_jax.media.planes import frame_of
 from vdiff_jax.media.tracks import Tracks
 from vdiff_jax.media.video import VideoInfo, turn
+from vdiff_jax.pixels import Frame
 
 logger = logging.getLogger(__name__)
 # Where a track of an MP4 starts is told in units of movie_timescale; the usual 1 ms would shift sound and picture.

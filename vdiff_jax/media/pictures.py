@@ -11,8 +11,8 @@ from PIL import Image
 
 from vdiff_jax.errors import InputError, OutputError
 from vdiff_jax.media.colour import Planes, convert, to_rgb
-from vdiff_jax.media.pixels import Frame, PixelFormat
 from vdiff_jax.media.video import Seconds, VideoInfo
+from vdiff_jax.pixels import Frame, PixelFormat
 
 # Pillow reads 16-bit colour as 8 bits, so these go through OpenCV.
 DEEP_ENDINGS = frozenset([".png", ".tif", ".tiff", ".ppm", ".pgm", ".pnm"])

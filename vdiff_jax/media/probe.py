@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from vdiff_jax.errors import InputError
-from vdiff_jax.media.pixels import RANGE_FULL, pixel_format
+from vdiff_jax.media.planes import RANGE_FULL, pixel_format
 from vdiff_jax.media.video import ColourTags, VideoInfo, rotation_of
 
 # FFmpeg draws text files as pictures: nobody who names one means that.

@@ -9,10 +9,10 @@ from typing import Protocol, runtime_checkable
 from vdiff_jax.errors import InputError, OptionError
 from vdiff_jax.media.decode import VideoSource
 from vdiff_jax.media.pictures import PictureSource
-from vdiff_jax.media.pixels import Frame
 from vdiff_jax.media.sources import PICTURE_ENDINGS, Source, list_pictures
 from vdiff_jax.media.threads import Prefetch, queue_depth
 from vdiff_jax.media.video import Seconds, VideoInfo
+from vdiff_jax.pixels import Frame
 
 PICTURE_RATE = Fraction(25)
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import av
 
 from vdiff_jax.media.encoders import at_its_priority, silence
-from vdiff_jax.media.pixels import Frame, PixelFormat, frame_of, planes_of
+from vdiff_jax.media.planes import frame_of, planes_of
 from vdiff_jax.media.quantisers import EXPORT, frame_quantiser, scale_of, slice_quantisers
+from vdiff_jax.pixels import Frame, PixelFormat
 
 ENCODERS = {
     "h264": "libx264",

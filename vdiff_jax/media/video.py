@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from vdiff_jax.media.pixels import PixelFormat
+from vdiff_jax.pixels import PixelFormat
 
 Seconds = float | int | Fraction
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax.errors import FormatError, MissingError
-from vdiff_jax.media.pixels import Frame, PixelFormat
+from vdiff_jax.pixels import Frame, PixelFormat
 
 _GRAPH = "[0:v][1:v]libvmaf=n_threads=2:log_fmt=json:log_path=log.json"
 """Netflix's default model (v0.6.1); the names are of the folder it runs in, for FFmpeg would have paths escaped."""

@@ -12,11 +12,11 @@ from vdiff_jax.errors import FormatError, OutputError
 from vdiff_jax.media.encoders import container_of
 from vdiff_jax.media.mux import FileSink
 from vdiff_jax.media.pictures import picture_of, write_picture
-from vdiff_jax.media.pixels import Frame
 from vdiff_jax.media.sources import PICTURE_ENDINGS, Source
 from vdiff_jax.media.target import PendingFile, check_target, is_folder_target
 from vdiff_jax.media.threads import Outbox, queue_depth
 from vdiff_jax.media.video import VideoInfo, turn
+from vdiff_jax.pixels import Frame
 
 DEEP_PICTURES = frozenset({".png", ".tif", ".tiff"})
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from vdiff_jax.media.pixels import Frame, PixelFormat
-from vdiff_jax.preprocess.plate import grids_of, rounded
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.stream.samples import grids_of, rounded
 
 
 class Feather:

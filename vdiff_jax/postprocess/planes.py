@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from vdiff_jax.media.pixels import PixelFormat
+from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.preprocess.colour import to_rgb, ycbcr_to_rgb
 from vdiff_jax.preprocess.planes import Planes, chroma_scale, chroma_shift, sample_range
 from vdiff_jax.preprocess.resample import resample

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from vdiff_jax.media.pixels import PixelFormat
+from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.preprocess.colour import rgb_to_ycbcr
 
 Planes = tuple[Array, ...]

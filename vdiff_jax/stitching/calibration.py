@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from vdiff_jax.errors import OverlapError, StitchError
-from vdiff_jax.stitching import adjustment
+from vdiff_jax.stitching import bundle_adjustment
 from vdiff_jax.stitching.features import Features, Matches, corners, detect, match, match_pair, project
 from vdiff_jax.stitching.refinement import background, refine
 
@@ -199,10 +199,10 @@ def _smoothed(frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
 def from_matches(matches: list[Matches], sizes: tuple[tuple[int, int], ...]) -> Calibration:
     """The rig that explains the matches of all pairs: rotations where they do as well as free homographies."""
     reference = central(matches, len(sizes))
-    chained = adjustment.chain(matches, reference, len(sizes))
+    chained = bundle_adjustment.chain(matches, reference, len(sizes))
     size = float(max(sizes[reference]))
-    free, rms = adjustment.adjust(chained, matches, reference, size)
-    turned, focals, turned_rms = adjustment.adjust_rotations(free, matches, reference, list(sizes))
+    free, rms = bundle_adjustment.adjust(chained, matches, reference, size)
+    turned, focals, turned_rms = bundle_adjustment.adjust_rotations(free, matches, reference, list(sizes))
     turning = turned_rms < 1.03 * rms + 0.003 and 0.3 * size < focals[reference] < 12 * size
     homographies = turned if turning else free
     found = tuple(

@@ -8,9 +8,9 @@ from jaxtyping import Array, Bool, Float, Int, UInt8
 from vdiff_jax.postprocess import exposure
 from vdiff_jax.stitching import blend, seam
 from vdiff_jax.stitching.calibration import Calibration
+from vdiff_jax.stitching.low_resolution import Reduction
 from vdiff_jax.stitching.mosaic import Mosaic
 from vdiff_jax.stitching.projection import Canvas, cover, view
-from vdiff_jax.stitching.reduction import Reduction
 
 _CELLS = 30_000  # of the grid on which seams are chosen: finer ones take longer and follow noise
 _RETRY = 3  # frames until a seam that can't avoid a mover is tried again

@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from vdiff_jax.media import Frame, PixelFormat
-from vdiff_jax.preprocess.chunks import chunks, prepare
-from vdiff_jax.preprocess.insertion import retimed
-from vdiff_jax.restorer import Restorer
+from vdiff_jax.restoration.restorer import Restorer
 from vdiff_jax.stitching.source import RGB
-from vdiff_jax.tasks.video import SameSize
+from vdiff_jax.stream.chunks import chunks, prepare
+from vdiff_jax.stream.retiming import retimed
+from vdiff_jax.tasks.same_size import SameSize
 from vdiff_jax.weights import Weights
 
 _PIXELS = PixelFormat(kind="rgb", full_range=True)

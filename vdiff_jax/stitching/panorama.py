@@ -12,12 +12,12 @@ from jaxtyping import Bool, Float
 
 from vdiff_jax.errors import OptionError, StitchError
 from vdiff_jax.stitching import calibration as rig
-from vdiff_jax.stitching import measures, projection
+from vdiff_jax.stitching import projection, report
+from vdiff_jax.stitching.calibrate_rig import duration, samples, survey
 from vdiff_jax.stitching.calibration import Calibration
 from vdiff_jax.stitching.compose import Composer
+from vdiff_jax.stitching.debug_pictures import Stages
 from vdiff_jax.stitching.source import RGB, Follower, Source
-from vdiff_jax.stitching.stages import Stages
-from vdiff_jax.stitching.survey import duration, samples, survey
 
 logger = logging.getLogger(__name__)
 Moment = tuple[RGB, Bool[np.ndarray, "h w"]]
@@ -72,12 +72,12 @@ class Panorama:
         self._views = views
         self.report = {
             **describe(self.calibration, self.canvas),
-            "metrics": measures.measure(self.calibration, self.canvas, times, views),
+            "metrics": report.measure(self.calibration, self.canvas, times, views),
             "advice": [],
             "seconds": {"calibrate": calibrated - begun},
             "compile_seconds": time.perf_counter() - calibrated,
         }
-        self.report["advice"] = measures.advice(self.calibration, self.report["metrics"]["alignment"])
+        self.report["advice"] = report.advice(self.calibration, self.report["metrics"]["alignment"])
         for sentence in self.report["advice"]:
             logger.warning("%s", sentence)
         self._stages = None if options.debug is None else Stages(options.debug)

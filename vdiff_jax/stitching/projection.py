@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from vdiff_jax.errors import StitchError
-from vdiff_jax.stitching.adjustment import intrinsic, nearest_rotations
+from vdiff_jax.stitching.bundle_adjustment import intrinsic, nearest_rotations
 from vdiff_jax.stitching.calibration import Calibration
 
 WIDEST_PLANE = 100.0  # degrees: past that a plane stretches the sides more than three-fold

@@ -10,9 +10,9 @@ import numpy as np
 
 from vdiff_jax.errors import OptionError, StitchError
 from vdiff_jax.stitching import joins
+from vdiff_jax.stitching.debug_pictures import Stages
 from vdiff_jax.stitching.joins import Join
 from vdiff_jax.stitching.source import RGB, Source
-from vdiff_jax.stitching.stages import Stages
 
 Interpolate = Callable[[RGB, RGB, int], Sequence[RGB]]
 

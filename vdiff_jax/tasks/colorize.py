@@ -4,14 +4,18 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from vdiff_jax.media.pixels import PixelFormat
+from vdiff_jax.errors import OptionError
 from vdiff_jax.observation import Observation
+from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.planes import planes_of_clip
 from vdiff_jax.preprocess.colour import rgb_to_ycbcr
 from vdiff_jax.preprocess.planes import Planes, clip_of_planes
+from vdiff_jax.stream.references import Pictures, has_colours
 from vdiff_jax.tasks import denoise
+from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.task import Task
 
 
@@ -58,3 +62,20 @@ def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
 
 
 TASK = Task(name="colorize", corrupt=corrupt)
+
+
+def _plan_colorize(frames: list[Frame], pixels: PixelFormat, *, references: Pictures | None, force: bool) -> Plan:
+    if not references:
+        raise OptionError("colorize needs a coloured frame: pass --reference PICTURE, or N:PICTURE for frame N")
+    if not force and has_colours(frames, pixels):
+        raise OptionError("the video has colours already: pass --force to have them replaced")
+    return Plan(
+        tasks=("colorize",),
+        weights="",
+        sigma=np.zeros(3, np.float32),
+        sigma_rgb=0.0,
+        why=f"references were given for {len(references)} of the frames, carried and spread without the network",
+        job=Colouring(pixels, frames[0].planes[0].shape),
+        references=references,
+        force=force,
+    )

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from vdiff_jax.corruption.coding import coded, rgb_to_stored
 from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.observation import Observation
-from vdiff_jax.preprocess.coding import expected_error
+from vdiff_jax.stream.compression_error import expected_error
 from vdiff_jax.tasks import denoise
 from vdiff_jax.tasks.task import Task
 

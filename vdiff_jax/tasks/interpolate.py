@@ -7,9 +7,13 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from vdiff_jax.corruption.noise import coloured, quantise
 from vdiff_jax.observation import Observation
+from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.colour import rgb_to_ycbcr
 from vdiff_jax.tasks import denoise
+from vdiff_jax.tasks.plan import Plan
+from vdiff_jax.tasks.same_size import SameSize
 from vdiff_jax.tasks.task import Task
+from vdiff_jax.weights import for_task
 
 _NOISY = 0.6
 """The share of clips whose frames have noise that nothing is told of, as most footage has."""
@@ -32,3 +36,10 @@ def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
 
 
 TASK = Task(name="interpolate", corrupt=corrupt)
+
+
+def _plan_interpolate(frames: list[Frame], pixels: PixelFormat, *, weights: str) -> Plan:
+    why = "frames at other times were asked for; those that exist stay as they are"
+    job = SameSize(pixels, frames[0].planes[0].shape)
+    tuned = for_task(weights, "interpolate")
+    return Plan(tasks=("interpolate",), weights=tuned, sigma=np.zeros(3, np.float32), sigma_rgb=0.0, why=why, job=job)

@@ -1,6 +1,8 @@
 """Super-resolve: a small video is what was measured; its enlargement is known with an error."""
 
 import dataclasses
+import logging
+from fractions import Fraction
 
 import jax
 import jax.numpy as jnp
@@ -10,17 +12,24 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from vdiff_jax.corruption.blocking import quantised_blocks
 from vdiff_jax.corruption.coding import coded, rgb_to_stored
 from vdiff_jax.corruption.noise import gaussian, quantise
-from vdiff_jax.media.pixels import PixelFormat
+from vdiff_jax.errors import OptionError
 from vdiff_jax.observation import Observation
+from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.planes import planes_of_clip
 from vdiff_jax.preprocess.colour import noise_in_ycbcr, rgb_to_ycbcr
 from vdiff_jax.preprocess.grids import average
 from vdiff_jax.preprocess.planes import Planes, chroma_scale, chroma_shift, clip_of_planes, levels, pad
 from vdiff_jax.preprocess.resample import enlarge, reduce, resample
+from vdiff_jax.runtime.device_memory import check_memory
+from vdiff_jax.stream.sigma import measure_sigma, sigma_in_rgb, sigma_of_rgb
 from vdiff_jax.tasks import denoise
+from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.projection import FACTORS
 from vdiff_jax.tasks.task import Task
 from vdiff_jax.tasks.video import Given, everywhere
+from vdiff_jax.weights import for_task
+
+log = logging.getLogger(__name__)
 
 ERROR = {2: 0.03, 4: 0.05}
 """The usual error of an enlargement by each factor, in levels."""
@@ -184,3 +193,65 @@ TASK = Task(
     share_on_host=CODED,
     stored=lambda observation, truth: (observation, truth),
 )
+
+
+NOISY = 3.0 / 255
+"""Noise from which a small video is no clean reduction: small pictures are all fine texture."""
+
+
+def _plan_superres(
+    frames: list[Frame],
+    pixels: PixelFormat,
+    *,
+    masked: bool,
+    sigma: float | int | None,
+    weights: str,
+    scale: Fraction | float | int | None,
+    size: tuple[int, int] | None,
+) -> Plan:
+    if masked:
+        raise OptionError("superres fills no holes: repair them first with --task inpaint")
+    if (scale is None) == (size is None):
+        raise OptionError("superres needs either a scale, such as 2, or a size, such as 1920x1080")
+    small = frames[0].planes[0].shape
+    factor, target = _enlargement(small, size or _scaled(small, scale, pixels))
+    if sigma is not None:
+        channels, why = sigma_of_rgb(sigma / 255, pixels), f"sigma {sigma:g} was given"
+    else:
+        channels = measure_sigma(frames, pixels)
+        why = f"sigma {sigma_in_rgb(channels, pixels):.1f} was measured"
+        if sigma_in_rgb(channels, pixels) < NOISY * 255:
+            why, channels = f"{why}: taken for a clean reduction", np.zeros(3, np.float32)
+    why = f"{small[1]}x{small[0]} to {target[1]}x{target[0]} through {factor} times the size; {why}"
+    job = Enlargement(pixels, small, factor, target)
+    check_memory(job.network_size, job.target)
+    if target[0] > small[0] * factor:
+        log.warning("%dx%d is more than %d times larger: the rest is interpolated", *target[::-1], factor)
+    return Plan(
+        tasks=("superres",),
+        weights=for_task(weights, "superres"),
+        sigma=channels,
+        sigma_rgb=sigma_in_rgb(channels, pixels),
+        why=why,
+        job=job,
+    )
+
+
+def _scaled(small: tuple[int, int], scale: Fraction | float | int, pixels: PixelFormat) -> tuple[int, int]:
+    """Height and width, so many times larger: whole, and as subsampled chroma would have them."""
+    if not 1 < scale < np.inf:
+        raise OptionError(f"scale {float(scale):g} isn't offered: it is how many times larger, above 1")
+    if scale == int(scale):
+        return small[0] * int(scale), small[1] * int(scale)
+    across, down = pixels.subsampling
+    return down * round(small[0] * scale / down), across * round(small[1] * scale / across)
+
+
+def _enlargement(small: tuple[int, int], size: tuple[int, int]) -> tuple[int, tuple[int, int]]:
+    """By how much the network enlarges, and the height and width that come out."""
+    times = max(new / old for new, old in zip(size, small))
+    if min(new / old for new, old in zip(size, small)) < 1 or times == 1:
+        raise OptionError(
+            f"the size {size[1]}x{size[0]} is no enlargement of {small[1]}x{small[0]}: superres only makes larger"
+        )
+    return next((factor for factor in FACTORS if factor >= times), FACTORS[-1]), size

@@ -7,10 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from vdiff_jax.media.pixels import PixelFormat
 from vdiff_jax.observation import Leaf, Observation
-from vdiff_jax.postprocess.planes import changed_planes
-from vdiff_jax.preprocess.planes import Planes, clip_of_planes, known_of_mask, sigma_of_error
+from vdiff_jax.pixels import PixelFormat
+from vdiff_jax.preprocess.planes import Planes
 
 
 @jax.tree_util.register_dataclass
@@ -56,33 +55,6 @@ class Job(Protocol):
     def planes(self, given: Given, result: Float[Array, "n hp wp 3"]) -> Planes:
         """The n results, padded as the observation is, as planes."""
         ...
-
-
-@dataclasses.dataclass(frozen=True)
-class SameSize:
-    """Every sample is known with the same error, or in a hole: what changes is added to the planes."""
-
-    pixels: PixelFormat
-    size: tuple[int, int]
-    scale: int = 1
-
-    def written(self) -> tuple[PixelFormat, tuple[int, int]]:
-        return self.pixels, self.size
-
-    def observe(self, given: Given, multiple: int) -> Observation:
-        clip = clip_of_planes(given.planes, self.pixels, multiple)
-        known = everywhere(given, clip)
-        sigma = like(given.sigma, clip)
-        if given.error is not None:
-            known = known * known_of_mask(jnp.isinf(given.error), self.pixels, multiple)
-            sigma = jnp.sqrt(sigma**2 + sigma_of_error(given.error, self.pixels, multiple) ** 2)
-        return Observation(values=clip * known, known=known, sigma=sigma, time=given.time)
-
-    def planes(self, given: Given, result: Float[Array, "n hp wp 3"]) -> Planes:
-        planes = tuple(plane[:-1] for plane in given.planes)
-        height, width = self.size
-        clip = clip_of_planes(planes, self.pixels, 1)
-        return changed_planes(planes, result[:, :height, :width] - clip, self.pixels)
 
 
 def everywhere(given: Given, clip: Float[Array, "n1 hp wp 3"]) -> Float[Array, "n1 hp wp 3"]:

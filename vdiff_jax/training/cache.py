@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from vdiff_jax.errors import DataError, VdiffError
 from vdiff_jax.media.colour import to_rgb
 from vdiff_jax.media.read import open_reader
-from vdiff_jax.preprocess.shots import shot_starts, thumbnail
+from vdiff_jax.stream.shots import shot_starts, thumbnail
 from vdiff_jax.training.files import AnyPath, any_path, fetched, identity, list_files
 
 log = logging.getLogger(__name__)

@@ -19,13 +19,13 @@ from vdiff_jax.config import Data
 from vdiff_jax.corruption.storage import subsampled
 from vdiff_jax.observation import VELOCITY_GRID, Observation
 from vdiff_jax.preprocess.colour import from_rgb
-from vdiff_jax.preprocess.motion import see
-from vdiff_jax.preprocess.velocity import velocity
+from vdiff_jax.stream.flow import see
+from vdiff_jax.stream.velocity import velocity
 from vdiff_jax.tasks import TASKS
 from vdiff_jax.tasks.task import Corrupt
 from vdiff_jax.training import balance
 from vdiff_jax.training.cache import Split
-from vdiff_jax.training.motion import clip_of_photo, clip_of_video, turned
+from vdiff_jax.training.synthetic import clip_of_photo, clip_of_video, turned
 
 SUBSAMPLED = 0.5
 """The share of clips whose chroma is stored as 4:2:0."""

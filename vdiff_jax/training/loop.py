@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from vdiff_jax import config as configuration
 from vdiff_jax import sharding, weights
-from vdiff_jax.checkpoint import SCORE, Checkpoints
 from vdiff_jax.config import Config
 from vdiff_jax.errors import CheckpointError, DivergedError
 from vdiff_jax.nn.network import SIZES, count_parameters
 from vdiff_jax.training import cache
+from vdiff_jax.training.checkpoint import SCORE, Checkpoints
 from vdiff_jax.training.data import Examples, batches
 from vdiff_jax.training.evaluate import Evaluation
 from vdiff_jax.training.journal import Journal, Record

@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 from vdiff_jax.diffusion.step import INPUTS
 from vdiff_jax.errors import WeightsError
 from vdiff_jax.nn.network import Network, NetworkConfig
-from vdiff_jax.postprocess.spread import Usual
+from vdiff_jax.postprocess.wiener import Usual
 
 FORMAT = "vdiff_jax 1"
 FOLDER = Path(__file__).parent

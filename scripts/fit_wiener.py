@@ -1,0 +1,156 @@
+"""Fits how restored video is spread (`vdiff_jax/postprocess/wiener.py`), and writes it into a file of weights.
+
+    python scripts/fit_wiener.py deblock|denoise CLIPS WEIGHTS [--frames 8] [--exclude A,B]
+
+Damages the first frames of the videos in CLIPS, those that the weights were trained on: by x264 and x265 at several
+rates, or by white noise, as R'G'B' and as 4:2:0. Restores them with the network of WEIGHTS and finds by least squares
+the conductivities that bring its results nearest to what was there, each a line over log2 of luma's error; and the
+error that the network leaves. Every frame counts by its relative error. Prints for each damage what the network gains
+in PSNR of Y', Cb and Cr (or R', G' and B'), and what it gains with them.
+"""
+
+import argparse
+import itertools
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from benchmarking.scenes import find_scenes, read_scene
+
+from vdiff_jax import weights
+from vdiff_jax.compression.samples import Moments, Piece, moments
+from vdiff_jax.corruption.coding import STORED, planes_of_rgb
+from vdiff_jax.media.recode import recode
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.postprocess.wiener import OPERATORS, USUAL, Usual, spans
+from vdiff_jax.restoration.pipeline import repair_frames
+from vdiff_jax.restoration.plan import make_plan
+from vdiff_jax.runtime.caches import use_compilation_cache
+
+SIZE = [640, 360]
+CODINGS = [("h264", crf) for crf in ("24", "28", "33", "38")] + [("hevc", crf) for crf in ("26", "32", "38")]
+PRESETS = {"h264": {"preset": "medium"}, "hevc": {"preset": "fast", "x265-params": "log-level=none:pools=none"}}
+SIGMAS = (10, 25, 50)
+RGB = PixelFormat(kind="rgb", full_range=True)
+ALONE = np.tile(np.eye(OPERATORS)[-1], (3, 1))
+"""What the network made, as it is."""
+
+
+class Damaged(NamedTuple):
+    """A clip before and after, and what is told of it."""
+
+    name: str
+    source: list[Frame]
+    given: list[Frame]
+    pixels: PixelFormat
+    told: dict
+
+
+class Measured(NamedTuple):
+    """Of a clip: log2 of each plane's error over the usual one, of what is left of it in levels; and the operators."""
+
+    name: str
+    pixels: PixelFormat
+    heights: np.ndarray
+    left: np.ndarray
+    found: Moments
+
+
+def main() -> None:
+    """Prints the table and writes the file anew."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=["deblock", "denoise"])
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--exclude", type=lambda text: text.split(","), default=[], help="videos that are left out")
+    options = parser.parse_args()
+    use_compilation_cache()
+    network = weights.load(options.weights)
+    config = network.config
+    about = {key: value for key, value in network.about.items() if key not in ("spread", "network", "format")}
+    scenes = {name: path for name, path in find_scenes(options.clips).items() if name not in options.exclude}
+    damage = {"deblock": coded, "denoise": noisy}[options.task]
+    with tempfile.TemporaryDirectory() as folder:
+        bare = Path(folder) / options.weights.name  # of which nothing is spread
+        weights.save(bare, config, network.params, about)
+        rows = [
+            measured(options.task, clip, str(bare))
+            for path in scenes.values()
+            for clip in damage(read_scene(path, options.frames, SIZE))
+        ]
+    fitted = fit(rows)
+    for name in dict.fromkeys(row.name for row in rows):
+        these = [row for row in rows if row.name == name]
+        before = np.mean([row.found.gained(ALONE) for row in these], axis=0)
+        after = np.mean([row.found.gained(at(fitted, row)) for row in these], axis=0)
+        print(name, before.round(3).tolist(), after.round(3).tolist())
+    lines = {name: line.round(4).tolist() for name, line in fitted._asdict().items()}
+    weights.save(options.weights, config, network.params, {**about, "spread": json.dumps(lines)})
+
+
+def coded(frames: np.ndarray) -> Iterator[Damaged]:
+    """The clip through a codec."""
+    source = stored(frames / 255)
+    for codec, crf in CODINGS:
+        given = recode(source, STORED, codec, {**PRESETS[codec], "crf": crf}).frames
+        yield Damaged(f"{codec} {crf}", source, given, STORED, {"sigma": None, "codec": codec})
+
+
+def noisy(frames: np.ndarray) -> Iterator[Damaged]:
+    """The clip with white noise."""
+    for sigma in SIGMAS:
+        noise = np.random.default_rng(sigma).normal(0, sigma, frames.shape)
+        given = np.clip(np.rint(frames + noise), 0, 255).astype(np.uint8)
+        yield Damaged(f"{sigma} 4:2:0", stored(frames / 255), stored(given / 255), STORED, {"sigma": sigma})
+        split = [[Frame(tuple(np.moveaxis(f, -1, 0)), n) for n, f in enumerate(clip)] for clip in (frames, given)]
+        yield Damaged(f"{sigma} R'G'B'", *split, RGB, {"sigma": sigma})
+
+
+def stored(clip: np.ndarray) -> list[Frame]:
+    """R'G'B' in [0, 1] as frames of 4:2:0."""
+    return [Frame(planes_of_rgb(frame.astype(np.float32)), n) for n, frame in enumerate(clip)]
+
+
+def measured(task: str, clip: Damaged, name: str) -> Measured:
+    """What the network makes of a clip, and the operators of that."""
+    plan = make_plan(task, clip.given, clip.pixels, masked=False, weights=name, **clip.told)
+    restored = list(repair_frames(clip.given, itertools.repeat(None), clip.pixels, plan))
+    pairs = [zip(one.planes, other.planes) for one, other in zip(restored, clip.source)]
+    left = np.sqrt(np.mean([[np.mean((a - b.astype(np.float32)) ** 2) for a, b in pair] for pair in pairs], axis=0))
+    found = moments(Piece(clip.source, clip.given, slice(None)), restored, clip.pixels, left)
+    heights = np.log2(255 * plan.sigma_of_planes(clip.pixels) / USUAL)
+    return Measured(clip.name, clip.pixels, heights, np.log2(255 * left / spans(clip.pixels)), found)
+
+
+def at(fitted: Usual, row: Measured) -> np.ndarray:
+    """The conductivities of a clip."""
+    found = fitted.conductivities[0] + row.heights[0] * fitted.conductivities[1]
+    return (found[[0, 0, 0]] if row.pixels.kind == "rgb" else found) + ALONE
+
+
+def fit(rows: list[Measured]) -> Usual:
+    """The lines."""
+    free = OPERATORS - 1
+    left, right = np.zeros((3, 2 * free, 2 * free)), np.zeros((3, 2 * free))
+    points: list[list[tuple[float, float]]] = [[], [], []]
+    for row, channel in itertools.product(rows, range(3)):
+        line, found = np.array([1.0, row.heights[0]]), row.found
+        to = 0 if row.pixels.kind == "rgb" else channel
+        frames = 1 / (found.left(ALONE)[:, channel] + 1e-2)
+        gram = np.einsum("n,nkl->kl", frames, found.gram[:, channel])
+        cross = frames @ found.cross[:, channel]
+        left[to] += np.kron(np.outer(line, line), gram[:free, :free])
+        right[to] -= np.kron(line, cross[:free] + gram[:free, free])
+        points[to].append((row.heights[channel], row.left[channel]))
+    ridge = 1e-7 * np.trace(left, axis1=1, axis2=2)[:, None, None] / left.shape[-1] * np.eye(2 * free)
+    fitted = np.linalg.solve(left + ridge, right[..., None]).reshape(3, 2, free).swapaxes(0, 1)
+    slopes = np.array([np.polyfit(*np.array(told).T, 1)[::-1] for told in points]).T
+    return Usual(slopes, np.concatenate([fitted, np.zeros((2, 3, 1))], axis=-1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Diffusion in space and along the motion: where nothing is to be gained it does nothing, what is known is found."""
+
+import numpy as np
+import pytest
+
+from vdiff_jax.compression.samples import Piece, cut, moments, windows
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.postprocess.wiener import OPERATORS, REACH, USUAL, Spread, Usual, around, spread
+
+PIXELS = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
+SIGMA = np.full(3, 4.0)
+
+
+def picture(n: int) -> tuple[np.ndarray, ...]:
+    """A shaded picture that moves by two pixels a frame."""
+    y, x = np.mgrid[:48, :64]
+    luma = 120 + 50 * np.sin((x + 2 * n) / 5) * np.sin(y / 6)
+    return tuple(plane.astype(np.uint8) for plane in (luma, luma[::2, ::2] / 2 + 60, 190 - luma[::2, ::2] / 2))
+
+
+@pytest.fixture(scope="module")
+def clean():
+    return [Frame(picture(n), 3 * n, 3) for n in range(9)]
+
+
+@pytest.fixture(scope="module")
+def noisy(clean):
+    rng = np.random.default_rng(0)
+    return [
+        Frame(
+            tuple(np.clip(p + rng.normal(0, 4, p.shape).round(), 0, 255).astype(np.uint8) for p in f.planes), f.pts, 3
+        )
+        for f in clean
+    ]
+
+
+@pytest.fixture(scope="module")
+def measured(clean, noisy):
+    return moments(Piece(clean, noisy, slice(None)), noisy, PIXELS, SIGMA)
+
+
+def error(frames, clean, index=0):
+    return np.mean([(a.planes[index].astype(float) - b.planes[index]) ** 2 for a, b in zip(frames, clean, strict=True)])
+
+
+def test_conductivities_of_zero_leave_every_sample(noisy):
+    same = list(spread(noisy, noisy, PIXELS, Spread(SIGMA, np.zeros((3, OPERATORS)))))
+    for before, after in zip(noisy, same, strict=True):
+        assert (after.pts, after.duration) == (before.pts, before.duration)
+        for a, b in zip(before.planes, after.planes):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_what_least_squares_expects_is_what_comes_out(clean, noisy, measured):
+    best = measured.best(slice(None, -1))
+    made = list(spread(noisy, noisy, PIXELS, Spread(SIGMA, best)))
+    for index in range(3):
+        expected = measured.left(best)[:, index].mean()
+        assert error(made, clean, index) == pytest.approx(expected, rel=0.05, abs=0.1)  # rounding to samples
+    assert error(made, clean) < 0.5 * error(noisy, clean)
+
+
+def test_no_other_conductivities_are_better(measured):
+    best = measured.best(slice(None, -1))
+    weight = 1 / measured.error
+
+    def cost(conductivities):
+        return (weight * measured.left(conductivities)).sum()
+
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        other = best + np.append(rng.normal(0, 0.02, (3, OPERATORS - 1)), np.zeros((3, 1)), axis=1)
+        assert cost(other) > cost(best)
+
+
+def test_neighbours_in_time_are_worth_more_than_those_in_space(measured):
+    space = measured.gained(measured.best(slice(0, 6)))[0]
+    both = measured.gained(measured.best(slice(None, -1)))[0]
+    assert both > space + 1
+
+
+def test_the_network_alone_is_taken_as_it_is_where_it_is_right(clean, noisy):
+    known = moments(Piece(clean, noisy, slice(None)), clean, PIXELS, SIGMA)
+    np.testing.assert_allclose(known.best()[:, -1], 1, atol=0.02)
+    assert known.gained(known.best()).min() > 15
+
+
+def test_a_frame_sees_its_neighbours_within_reach(clean):
+    """And every frame comes out once, in order, for clips of any length."""
+    for count in range(1, 9):
+        frames = [Frame((np.full((32, 32), 100 + 10 * (n == 3), np.uint8),), n) for n in range(count)]
+        gray = PixelFormat(kind="gray", full_range=True)
+        seen = list(around(frames, frames, gray, SIGMA))
+        assert [frame.pts for frame, _ in seen] == list(range(count))
+        for n, (_, operators) in enumerate(seen):
+            touched = any(np.abs(term).max() > 0 for term in operators[0])
+            assert touched == (count > 3 and abs(n - 3) <= REACH)
+
+
+def test_samples_of_a_long_video_lie_all_over_it():
+    chosen = windows(10_000, 640 * 360)
+    assert [len(window) for window, _ in chosen] == [12] * 4
+    assert chosen[0][0].start > 400
+    assert chosen[-1][0].stop < 9_600
+    frames = [Frame((np.full((2, 2), n % 256, np.uint8),), n) for n in range(10_000)]
+    pieces = cut(iter(frames), [window for window, _ in chosen])
+    assert [[frame.pts for frame in piece] for piece in pieces] == [list(window) for window, _ in chosen]
+
+
+def test_a_short_video_is_looked_at_as_a_whole():
+    assert windows(40, 640 * 360) == [(range(40), slice(None))]
+
+
+def test_alpha_passes_and_arrays_are_spread_as_files_are(noisy):
+    by = Spread(SIGMA, np.full((3, OPERATORS), 0.05))
+    pixels = PixelFormat(kind="rgb", full_range=True)
+    files = [Frame((frame.planes[0],) * 3, frame.pts) for frame in noisy]
+    spread_files = list(spread(files, files, pixels, by))
+    arrays = [Frame(tuple(plane / np.float32(255) for plane in frame.planes), frame.pts) for frame in files]
+    for one, other in zip(spread_files, spread(arrays, arrays, pixels, by), strict=True):
+        np.testing.assert_allclose(one.planes[0], 255 * other.planes[0], atol=0.51)
+    alpha = np.arange(48 * 64, dtype=np.uint8).reshape(48, 64)
+    seen = [Frame((*frame.planes, alpha), frame.pts) for frame in files]
+    for one, other in zip(spread_files, spread(seen, seen, PixelFormat(kind="rgb", alpha=True), by), strict=True):
+        np.testing.assert_array_equal(other.planes[3], alpha)
+        np.testing.assert_array_equal(other.planes[0], one.planes[0])
+
+
+def test_what_is_usual_follows_the_error():
+    conductivities = np.arange(6 * OPERATORS, dtype=float).reshape(2, 3, OPERATORS)
+    usual = Usual(left=np.array([[1.0, 0, 2], [0.5, 1, 1]]), conductivities=conductivities)
+    sigma = np.array([4 * USUAL, 2 * USUAL, USUAL]) / 255
+    yuv = usual.of(sigma, PIXELS)
+    np.testing.assert_allclose(yuv.sigma, np.array([4 * 219, 2 * 224, 4 * 224]) / 255)
+    np.testing.assert_allclose(yuv.conductivities, conductivities[0] + 2 * conductivities[1])
+    rgb = usual.of(sigma, PixelFormat(kind="rgb", full_range=True))
+    np.testing.assert_allclose(rgb.sigma, [4, 2 * np.sqrt(2), 2])
+    np.testing.assert_allclose(rgb.conductivities, (conductivities[0] + 2 * conductivities[1])[[0, 0, 0]])

@@ -1,0 +1,87 @@
+"""What superres and colorize are asked to do, and what they refuse."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from vdiff_jax.errors import OptionError
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.restoration.plan import make_plan
+
+PIXELS = PixelFormat(kind="yuv", subsampling=(2, 2))
+
+
+def frames(height=24, width=32, chroma=128):
+    half = np.full((height // 2, width // 2), chroma, np.uint8)
+    return [Frame((np.full((height, width), 90, np.uint8), half, half), n) for n in range(2)]
+
+
+def plan(task, given=None, **keywords):
+    return make_plan(task, given or frames(), PIXELS, **{"masked": False, "sigma": 0, "weights": "base", **keywords})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "factor", "target"),
+    [
+        ({"scale": 2}, 2, (48, 64)),
+        ({"scale": 4}, 4, (96, 128)),
+        ({"scale": 1.5}, 2, (36, 48)),
+        ({"scale": Fraction(17, 10)}, 2, (40, 54)),
+        ({"scale": 3}, 4, (72, 96)),
+        ({"scale": 5}, 4, (120, 160)),
+        ({"size": (36, 48)}, 2, (36, 48)),
+        ({"size": (49, 64)}, 4, (49, 64)),
+        ({"size": (96, 128)}, 4, (96, 128)),
+        ({"size": (120, 160)}, 4, (120, 160)),
+    ],
+)
+def test_the_smallest_factor_that_reaches_the_size(wanted, factor, target):
+    job = plan("superres", **wanted).job
+    assert (job.scale, job.written()) == (factor, (PIXELS, target))
+
+
+@pytest.mark.parametrize(
+    ("task", "wanted", "says"),
+    [
+        ("superres", {}, "either a scale"),
+        ("superres", {"scale": 2, "size": (48, 64)}, "either a scale"),
+        ("superres", {"scale": 1}, "scale 1"),
+        ("superres", {"scale": 0.5}, "scale 0.5"),
+        ("superres", {"scale": 9000}, "GB of memory"),
+        ("superres", {"size": (20, 64)}, "64x20"),
+        ("superres", {"size": (24, 32)}, "32x24"),
+        ("superres", {"size": (200_000, 300_000)}, "GB of memory"),
+        ("superres", {"scale": 2, "masked": True}, "holes"),
+        ("superres", {"scale": 2, "sigma": 300}, "300"),
+        ("denoise", {"scale": 2}, "superres's"),
+        ("colorize", {}, "--reference"),
+        ("denoise", {"references": {0: np.ones((24, 32, 4), np.float32)}}, "colorize's"),
+    ],
+)
+def test_what_is_not_offered_is_refused(task, wanted, says):
+    with pytest.raises(OptionError, match=says):
+        plan(task, **wanted)
+
+
+def test_noise_that_is_given_ends_the_belief_in_a_clean_reduction():
+    assert plan("superres", scale=2).sigma.max() == 0
+    assert plan("superres", scale=2, sigma=10).sigma.min() > 0
+
+
+def test_a_coloured_video_is_coloured_only_by_force():
+    reference = {0: np.ones((24, 32, 4), np.float32)}
+    with pytest.raises(OptionError, match="--force"):
+        plan("colorize", frames(chroma=150), references=reference)
+    assert plan("colorize", frames(chroma=150), references=reference, force=True).tasks == ("colorize",)
+    assert plan("colorize", references=reference).tasks == ("colorize",)
+
+
+def test_noise_that_is_given_is_that_of_each_plane():
+    rgb = PixelFormat(kind="rgb", full_range=True)
+    given = [Frame((np.full((24, 32), 90, np.uint8),) * 3, n) for n in range(2)]
+    wanted = {"masked": False, "sigma": 25, "weights": "base"}
+    np.testing.assert_allclose(make_plan("denoise", given, rgb, **wanted).sigma_of_planes(rgb), 25 / 255, rtol=1e-4)
+    yuv = plan("denoise", sigma=25)
+    np.testing.assert_array_equal(yuv.sigma_of_planes(PIXELS), yuv.sigma)
+    assert yuv.sigma[0] < 20 / 255

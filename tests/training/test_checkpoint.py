@@ -1,0 +1,50 @@
+"""Checkpoints: the newest and the best are kept, and a damaged one gives way to the one before."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vdiff_jax.errors import CheckpointError
+from vdiff_jax.training.checkpoint import Checkpoints
+
+STATE = {"a": jnp.arange(4.0), "step": jnp.zeros((), int)}
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    kept = Checkpoints(tmp_path)
+    for step, score in {1: 20.0, 2: 30.0, 3: 25.0, 4: None, 5: 29.0}.items():
+        kept.save(step, {"a": STATE["a"] * step, "step": jnp.array(step)}, {"next": step}, {"n": step}, score=score)
+    kept.wait()
+    yield kept
+    kept.close()
+
+
+def spoil(folder):
+    """As a disk that was full leaves it."""
+    for path in (path for path in folder.rglob("*") if path.is_file() and path.parent != folder):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_the_newest_two_and_the_best_are_kept(checkpoints):
+    assert checkpoints.steps() == [2, 4, 5]
+    step, state, iterator = checkpoints.restore(STATE)
+    assert (step, iterator, checkpoints.config()) == (5, {"next": 5}, {"n": 5})
+    np.testing.assert_array_equal(state["a"], STATE["a"] * 5)
+
+
+def test_a_damaged_one_gives_way_to_the_one_before_and_is_replaced(checkpoints, tmp_path, caplog):
+    spoil(tmp_path / "checkpoints" / "5")
+    assert checkpoints.restore(STATE)[0] == 4
+    assert "checkpoint 5 can't be read" in caplog.text
+    assert checkpoints.config() == {"n": 4}
+    checkpoints.save(5, STATE, {"next": 50}, {"n": 50})
+    checkpoints.wait()
+    assert checkpoints.restore(STATE)[2] == {"next": 50}
+
+
+def test_none_that_can_be_read_is_an_error(checkpoints, tmp_path):
+    for step in checkpoints.steps():
+        spoil(tmp_path / "checkpoints" / str(step))
+    with pytest.raises(CheckpointError, match="no readable checkpoint"):
+        checkpoints.restore(STATE)

@@ -1,0 +1,47 @@
+"""The frames that a track of every second one leaves out, which the network interpolates."""
+
+import contextlib
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import numpy as np
+
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.restoration.pipeline import diffused
+from vdiff_jax.restoration.restorer import Restorer
+from vdiff_jax.runtime.stopwatch import Clock
+from vdiff_jax.stream.chunks import prepare
+from vdiff_jax.stream.retiming import retimed
+from vdiff_jax.tasks.same_size import SameSize
+from vdiff_jax.weights import Weights
+
+
+class Filling:
+    """Fills frames in; compiled once.
+
+    Args:
+      network: weights that interpolate.
+      pixels: what the planes mean.
+      size: height and width.
+    """
+
+    def __init__(self, network: Weights, pixels: PixelFormat, size: tuple[int, int]):
+        self._pixels = pixels
+        self.restorer = Restorer(network, SameSize(pixels, size), lambda quantisers: np.zeros((len(quantisers), 3)))
+
+    def __call__(
+        self, frames: Iterable[Frame], numbers: Iterable[int], clock: Clock, stack: contextlib.ExitStack
+    ) -> Iterator[Frame]:
+        """All frames from the first number to the last; those that are there come through as they are.
+
+        Args:
+          frames: those that are there.
+          numbers: theirs, which rise.
+          clock, stack: as the pipeline takes them.
+        """
+        self.restorer = self.restorer.anew()
+        numbered = (dataclasses.replace(frame, pts=number) for frame, number in zip(frames, numbers))
+        prepared = prepare(numbered, itertools.repeat(None), self._pixels, self.restorer.multiple)
+        return diffused(retimed(prepared, Fraction(1)), self.restorer, clock, stack)

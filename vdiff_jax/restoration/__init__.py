@@ -1,0 +1,1 @@
+"""Repair a video: decide what it needs, run the network over it, write it."""

@@ -1,0 +1,192 @@
+"""A network ready to restore one video: compiled once for its size, the state carried from chunk to chunk."""
+
+import copy
+import dataclasses
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int
+
+from vdiff_jax import weights
+from vdiff_jax.diffusion.rollout import rollout
+from vdiff_jax.diffusion.step import Carry, start
+from vdiff_jax.observation import holds
+from vdiff_jax.pixels import Frame
+from vdiff_jax.preprocess.planes import Planes
+from vdiff_jax.stream.chunks import Chunk
+from vdiff_jax.tasks.projection import project
+from vdiff_jax.tasks.video import Given, Job
+
+_PIXELS_A_CHUNK = 16_000_000
+_LONGEST = 8
+_WARM_UP = 4
+"""Frames of a shot that are gone through backward before its first one, after which the state gains little more."""
+_PIXELS_A_WINDOW = 4_000_000
+
+
+class Restorer:
+    """Restores one video chunk by chunk.
+
+    Args:
+      network: trained weights.
+      job: how the task takes the video.
+      sigma_of: the expected error of Y', Cb and Cr, in levels, of frames with these quantisers.
+    """
+
+    def __init__(
+        self,
+        network: weights.Weights,
+        job: Job,
+        sigma_of: Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, "n 3"]],
+    ):
+        self._definition, self._params, _ = network
+        self.usual = network.usual
+        self._job, self._sigma_of = job, sigma_of
+        self._config = network.config
+        self.multiple = self._config.multiple
+        height, width = (side * job.scale for side in job.size)
+        self.frames = int(np.clip(_PIXELS_A_CHUNK // (height * width), 1, _LONGEST))
+        self._padded = tuple(side + -side % self.multiple for side in (height, width))
+        self._carry = self._start()
+        self._compiled = None
+        self.compile_seconds = 0.0
+
+    def __call__(self, chunk: Chunk) -> list[Frame]:
+        """The restored frames of a chunk that are to be shown; chunks come in order."""
+        given = Given(
+            planes=chunk.planes,
+            valid=chunk.valid,
+            error=chunk.error,
+            velocity=chunk.velocity,
+            time=chunk.time,
+            sigma=self._sigma_of(chunk.quantisers).astype(np.float32),
+        )
+        wanted = np.arange(self.frames) < len(chunk.prepared)
+        if chunk.starts_shot:
+            self._carry = self._start()
+            given = self._warmed_up(given, int(wanted.sum()) - 1)
+        planes = [np.asarray(plane) for plane in self._advance(given, wanted)]
+        return [
+            Frame(tuple(plane[n] for plane in planes), frame.pts, frame.duration)
+            for n, frame in enumerate(chunk.frames)
+            if frame is not None
+        ]
+
+    def finish(self) -> list[Frame]:
+        """The last frames: none is ever held back."""
+        return []
+
+    def report(self) -> dict[str, Any]:
+        """What the report says of this."""
+        return {}
+
+    def anew(self, params: nnx.State | None = None) -> "Restorer":
+        """The same, compiled if this one is, before its first frame; with other parameters, if any are given."""
+        other = copy.copy(self)
+        other._params = self._params if params is None else params
+        other._carry, other.compile_seconds = self._start(), 0.0
+        return other
+
+    def _warmed_up(self, given: Given, count: int) -> Given:
+        """Goes backward through up to `count` frames after a shot's first, which then has a past as the others do.
+
+        Returns:
+          What is given, the first frame's motion now being that from the second, which is its neighbour in the carry.
+        """
+        count = min(count, _WARM_UP)
+        if count < 1 or not given.valid[: count + 1].all():
+            return given
+        skipped = self.frames - count
+        self._advance(backward(given, count), np.arange(self.frames) >= skipped)
+        velocity = given.velocity.copy()
+        velocity[0, ..., :2] = velocity[0, ..., 2:]
+        return dataclasses.replace(given, velocity=velocity)
+
+    def _start(self) -> Carry:
+        return start(self._config, self._padded)
+
+    def _advance(self, given: Given, wanted: Bool[np.ndarray, " n"]) -> Planes:
+        """Takes the carry over the frames that are wanted; their planes."""
+        arguments = (self._params, self._carry, given, wanted)
+        if self._compiled is None:
+            begun = time.monotonic()
+            restore = partial(restore_planes, self._definition, self._job, self.multiple)
+            self._compiled = jax.jit(restore).lower(*arguments).compile()
+            self.compile_seconds = time.monotonic() - begun
+        self._carry, planes = self._compiled(*arguments)
+        return planes
+
+
+def restore_planes(
+    definition: nnx.GraphDef,
+    job: Job,
+    multiple: int,
+    params: nnx.State,
+    carry: Carry,
+    given: Given,
+    wanted: Bool[Array, " n"],
+) -> tuple[Carry, Planes]:
+    """One chunk, planes in and planes out: preprocess, diffuse, postprocess. Pure.
+
+    Frame by frame, so that what is in memory as floats is one frame and its look-ahead. A frame that is not wanted
+    costs nothing, leaves the carry as it is, and comes out black.
+    """
+    network = nnx.merge(definition, params)
+    rows = _rows(carry.result.shape[-2], network.config.multiple)
+    seen = dataclasses.replace(given, velocity=None)
+    count = given.velocity.shape[0]
+    held = lax.map(lambda n: holds(job.observe(_frames(seen, n), multiple).known[0]), jnp.arange(count + 1))
+
+    def restored(carry: Carry, index: Array, following: Array, velocity: Array) -> tuple[Carry, Planes]:
+        pair = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), _frames(seen, index), _frames(seen, following))
+        known = job.observe(pair, multiple)
+        here = dataclasses.replace(jax.tree.map(lambda leaf: leaf[:1], known), velocity=velocity[None])
+        there = jax.tree.map(lambda leaf: leaf[1:], known)
+        carry, result = rollout(network, here, carry, following=there, project=project, rows=rows, skip_exact=True)
+        return carry, tuple(plane[0] for plane in job.planes(pair, result))
+
+    shapes = jax.eval_shape(restored, carry, jnp.int32(0), jnp.int32(0), given.velocity[0])[1]
+    black = jax.tree.map(lambda plane: jnp.zeros(plane.shape, plane.dtype), shapes)
+
+    def one(carry: Carry, frame: tuple[Array, ...]) -> tuple[Carry, Planes]:
+        wanted, *rest = frame
+        return lax.cond(wanted, lambda: restored(carry, *rest), lambda: (carry, black))
+
+    return lax.scan(one, carry, (wanted, jnp.arange(count), _next(held), given.velocity))
+
+
+def backward(given: Given, count: int) -> Given:
+    """The chunk's frames `count` to 1 in this order, followed by its first; those before them hold nothing."""
+    frames = len(given.velocity)
+    order = np.array([*[0] * (frames - count), *range(count, -1, -1)])
+    line = jax.tree.map(lambda leaf: np.asarray(leaf)[order], dataclasses.replace(given, velocity=None))
+    return dataclasses.replace(
+        line,
+        valid=line.valid * (np.arange(frames + 1) >= frames - count),
+        velocity=np.roll(np.asarray(given.velocity)[order[:-1]], 2, axis=-1),
+        time=-line.time,
+    )
+
+
+def _rows(width: int, multiple: int) -> int:
+    """Rows of the half-size grid that a window is given: about `_PIXELS_A_WINDOW`."""
+    return max(1, _PIXELS_A_WINDOW // width // multiple) * multiple // 2
+
+
+def _frames(given: Given, index: Array) -> Given:
+    """One frame of a chunk."""
+    return jax.tree.map(lambda leaf: lax.dynamic_index_in_dim(leaf, index, keepdims=True), given)
+
+
+def _next(held: Float[Array, " n1"]) -> Int[Array, " n"]:
+    """For each frame but the last the number of the next that holds something, or of the last."""
+    last = held.shape[0] - 1
+    numbers = jnp.where(held > 0, jnp.arange(last + 1), last)
+    return lax.cummin(numbers, reverse=True)[1:]

@@ -1,0 +1,1 @@
+"""The process and its machine: timing, memory, caches and flags of XLA."""
