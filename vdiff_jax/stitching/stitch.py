@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import json
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vdiff_jax.media import VideoInfo, check_target, loudness, open_writer
+from vdiff_jax.runtime.peak_memory import peak_memory_bytes
 from vdiff_jax.stitching import joins, learned
 from vdiff_jax.stitching.blend import diffuse
 from vdiff_jax.stitching.layout import lay_out
@@ -100,7 +100,7 @@ def stitch(
     now = time.perf_counter()
     made.report["frames_per_second"] = made.report["frames"] / max(now - prepared, 1e-9)
     made.report["seconds"]["total"] = now - begun
-    made.report["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    made.report["peak_memory_bytes"] = peak_memory_bytes()
     made.report["plan"] = {"layout": made.report["layout"], "why": why}
     if report is not None:
         Path(report).write_text(json.dumps(made.report, indent=1) + "\n")
