@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# The same training through xpk, which makes the JobSet itself: PROJECT=p ZONE=z CLUSTER=c IMAGE=i BUCKET=b scripts/cloud/xpk.sh
-# The slices of the cluster come from `xpk cluster create --tpu-type=$TPU --num-slices=$SLICES --spot`, the bucket's
-# mount from `xpk storage attach bucket --type=gcsfuse --auto-mount=true --mount-point=/bucket --bucket=$BUCKET`.
+# Trains on TPU slices in GKE through xpk, which makes the JobSet itself:
+#   PROJECT=p ZONE=z CLUSTER=c IMAGE=i BUCKET=b scripts/cloud/xpk.sh
+# Before that, create the slices and mount the bucket:
+#   xpk cluster create --tpu-type=$TPU --num-slices=$SLICES --spot
+#   xpk storage attach bucket --type=gcsfuse --auto-mount=true --mount-point=/bucket --bucket=$BUCKET
 set -euo pipefail
 : "${PROJECT:?}" "${ZONE:?}" "${CLUSTER:?}" "${IMAGE:?}" "${BUCKET:?}"
 exec xpk workload create --workload="${NAME:-vdiff}" --project="$PROJECT" --zone="$ZONE" --cluster="$CLUSTER" \
