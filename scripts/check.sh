@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Every check but the tests: format, lint, types, import layers, and the wheel built, installed alone and run.
+# Every check but the tests: format, lint, types, import layers and circles, lengths of files and functions; and the
+# wheel is built, installed in a clean environment and run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ruff format --check .
 ruff check .
 pyright
 lint-imports
+(cd scripts && lint-imports)
+python scripts/house.py
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python -m build --wheel --outdir "$folder" . > /dev/null

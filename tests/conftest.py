@@ -1,8 +1,9 @@
-"""Shapes are checked while tests run, and arrays of different rank are never broadcast silently."""
+"""Set-up of all tests: shapes are checked, arrays of different rank are never broadcast, the CPU time is printed."""
 
 import atexit
 import logging
 import os
+import resource
 import shutil
 import tempfile
 
@@ -10,7 +11,7 @@ import pytest
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
-if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # what one test has compiled, in this process or its own
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # shared by all tests and the programs that they start
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="vdiff_jax-tests-")
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
@@ -19,9 +20,24 @@ from jaxtyping import install_import_hook
 
 install_import_hook("vdiff_jax", "beartype.beartype")
 
+CPU_SECONDS = 600
+"""What the whole suite may take, user and system time together, on two cores."""
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Prints the CPU time of this process and of the programs it ran; above the limit it is a warning, no failure.
+
+    Machines differ in speed by a factor of 2.5, so a slow one must not fail the suite.
+    """
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    seconds = sum(usage.ru_utime + usage.ru_stime for usage in used)
+    over = seconds > CPU_SECONDS
+    limit = f"more than the limit of {CPU_SECONDS} s: make tests smaller" if over else f"limit {CPU_SECONDS} s"
+    terminalreporter.write_line(f"CPU time of the tests: {seconds:.0f} s (user + system; {limit})", yellow=over)
+
 
 @pytest.fixture(autouse=True)
-def _no_log_to_what_is_closed():
-    """The commands, called as functions, log to the stderr of that moment, which pytest takes away again."""
+def _no_log_to_closed_streams():
+    """Removes log handlers whose stream pytest has closed: the commands log to the stderr of the test that ran them."""
     handlers = logging.root.handlers
     handlers[:] = [handler for handler in handlers if not getattr(getattr(handler, "stream", None), "closed", False)]
