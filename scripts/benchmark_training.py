@@ -59,7 +59,7 @@ FIRST = 5
 
 def main() -> None:
     options = _arguments()
-    allocator.keep()  # as training does
+    allocator.keep_freed_memory()  # as training does
     sharding.connect()
     values = config.load(options.config)
     figures = _first_losses(values) if options.losses else _figures(values, options)

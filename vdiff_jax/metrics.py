@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from vdiff_jax.preprocess.colour import LUMA_WEIGHTS, Matrix
+from vdiff_jax.pixels import LUMA_WEIGHTS, Matrix
 
 _SSIM_RADIUS, _SSIM_SIGMA = 5, 1.5
 _SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2

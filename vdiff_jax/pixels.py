@@ -7,6 +7,12 @@ from typing import Literal
 import numpy as np
 
 Matrix = Literal["bt601", "bt709", "bt2020"]
+LUMA_WEIGHTS: dict[Matrix, tuple[float, float]] = {
+    "bt601": (0.299, 0.114),
+    "bt709": (0.2126, 0.0722),
+    "bt2020": (0.2627, 0.0593),
+}
+"""(Kr, Kb): the weights of red and blue in luma, by ITU-R BT.601-7, BT.709-6, BT.2020-2 (non-constant luminance)."""
 SUBSAMPLING_NAMES = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (1, 2): "440", (4, 1): "411", (4, 4): "410"}
 
 

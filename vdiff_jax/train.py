@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Reads the arguments, trains, and returns the exit code."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
-    allocator.keep()
+    allocator.keep_freed_memory()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("vdiff_jax").setLevel(logging.INFO)
     try:

@@ -116,7 +116,7 @@ def attached(compressed, folder, attachment):
     """The compressed file with another attachment."""
     path = folder / "attached.mkv"
     info = media.probe(compressed / "small.mkv")
-    media.join(compressed / "plain.mp4", path, attachment, info, copy_from=None, lead=0)
+    media.remux(compressed / "plain.mp4", path, attachment, info, copy_from=None, lead=0)
     return path
 
 
@@ -230,7 +230,7 @@ def test_an_encoder_that_is_missing_is_named(monkeypatch, source, tmp_path):
     from vdiff_jax.compression import codec
     from vdiff_jax.errors import OutputError
 
-    monkeypatch.setattr(codec, "encoders_there", lambda names: ["libx264"])
+    monkeypatch.setattr(codec, "available_encoders", lambda names: ["libx264"])
     with pytest.raises(OutputError, match=r"no libx265, .*; it has h264 \(libx264\)$"):
         compress(source, tmp_path / "out.mkv", codec="hevc")
 

@@ -58,7 +58,7 @@ def compressed(source, tmp_path_factory, encoding):
         decision, info = decide(encoder, choice.track, network), encoder.original.info
         path = folder / "small.mkv"
         info = in_form(info, choice.track.form)
-        media.join(choice.track.path, path, decision.attachment, info, copy_from=source, lead=encoder.lead)
+        media.remux(choice.track.path, path, decision.attachment, info, copy_from=source, lead=encoder.lead)
         expected = luma_psnr(
             encoder.excerpts.shown(decision.rehearsal.shown(decision.recipe), choice.track.form), PIXELS
         )

@@ -93,7 +93,7 @@ def test_a_smaller_track_is_taken_where_it_is_better(soft, tmp_path, encoding):
         assert track.form in smaller_forms(encoder.original.info)
         assert track.size <= plain.size
         decision = decide_roughly(encoder, encoder.excerpts.of(track), track.size, network, track.form)
-        media.join(
+        media.remux(
             track.path, tmp_path / "small.mkv", decision.attachment, encoder.original.info, copy_from=None, lead=0
         )
         (shown,) = encoder.excerpts.of(plain)

@@ -25,7 +25,7 @@ def _read(path):
 def test_clips_of_different_loudness_become_alike_and_keep_their_places(tmp_path):
     quiet, loud = _tone(tmp_path / "quiet.wav", 4, 0.05), _tone(tmp_path / "loud.wav", 4, 0.6)
     out = tmp_path / "film.mka"
-    assert loudness.write(out, [(quiet, 0.0, 4.0, 0.0), (None, 0.0, 1.0, 0.0), (loud, 0.5, 4.0, 0.5)])
+    assert loudness.write_soundtrack(out, [(quiet, 0.0, 4.0, 0.0), (None, 0.0, 1.0, 0.0), (loud, 0.5, 4.0, 0.5)])
     sound = _read(out)
     assert len(sound) / 48_000 == pytest.approx(9.0, abs=0.01)
     level = [np.sqrt(np.mean(sound[int(start * 48_000) : int((start + 2) * 48_000)] ** 2)) for start in (1.5, 6.5)]
@@ -34,5 +34,5 @@ def test_clips_of_different_loudness_become_alike_and_keep_their_places(tmp_path
 
 
 def test_without_any_sound_nothing_is_written(tmp_path):
-    assert not loudness.write(tmp_path / "film.mka", [(None, 0.0, 1.0, 0.0)])
+    assert not loudness.write_soundtrack(tmp_path / "film.mka", [(None, 0.0, 1.0, 0.0)])
     assert not (tmp_path / "film.mka").exists()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax.errors import MaskError
-from vdiff_jax.media import PixelFormat, VideoInfo, hidden_anywhere, open_reader, probe, read_mask, write_picture
+from vdiff_jax.media import PixelFormat, VideoInfo, mask_union, open_reader, probe, read_mask, write_picture
 
 
 def info_of(width=8, height=6, matrix=None, rotation=0):
@@ -59,9 +59,9 @@ def test_where_any_picture_of_a_mask_hides_something_is_known_beforehand(tmp_pat
     expected = np.zeros((6, 8), bool)
     for i in (1, 4, 2):
         expected[i, i:] = True
-    np.testing.assert_array_equal(hidden_anywhere(tmp_path, info_of()), expected)
+    np.testing.assert_array_equal(mask_union(tmp_path, info_of()), expected)
     later = expected & (np.arange(6) > 1)[:, None]
-    np.testing.assert_array_equal(hidden_anywhere(tmp_path, info_of(), start=0.04), later)
+    np.testing.assert_array_equal(mask_union(tmp_path, info_of(), start=0.04), later)
 
 
 @pytest.mark.parametrize("full", [False, True])

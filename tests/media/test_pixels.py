@@ -7,7 +7,7 @@ import av.filter
 import numpy as np
 import pytest
 
-from vdiff_jax.media.colour import convert, enlarge, from_rgb, reduce, to_rgb
+from vdiff_jax.media.colour import convert, downsample_chroma, from_rgb, to_rgb, upsample_chroma
 from vdiff_jax.media.planes import frame_of, pixel_format, planes_of
 from vdiff_jax.media.video import rotation_of, turn, turn_back
 from vdiff_jax.pixels import PixelFormat
@@ -157,17 +157,17 @@ def test_chroma_stays_in_its_place(subsampling, centred):
     """A ramp survives the way down and up again away from the border: a shift of siting would show as an offset."""
     x, y = np.meshgrid(np.arange(41, dtype=np.float32), np.arange(37, dtype=np.float32))
     ramp = 0.01 * x + 0.02 * y
-    small = reduce(ramp, subsampling, centred)
+    small = downsample_chroma(ramp, subsampling, centred)
     assert small.shape == (-(-37 // subsampling[1]), -(-41 // subsampling[0]))
-    large = enlarge(small, ramp.shape, subsampling, centred)
+    large = upsample_chroma(small, ramp.shape, subsampling, centred)
     assert np.abs(large - ramp)[5:-5, 5:-5].max() < 1e-5
 
 
 def test_left_siting_is_mpeg2_s():
     """4:2:0's chroma sample lies on the even luma columns, between two lines."""
     x, y = np.meshgrid(np.arange(16, dtype=np.float32), np.arange(16, dtype=np.float32))
-    assert reduce(x, (2, 2), False)[3, 3] == 6.0
-    assert reduce(y, (2, 2), False)[3, 3] == 6.5
+    assert downsample_chroma(x, (2, 2), False)[3, 3] == 6.0
+    assert downsample_chroma(y, (2, 2), False)[3, 3] == 6.5
 
 
 def test_deeper_and_shallower():

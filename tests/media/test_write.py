@@ -12,7 +12,7 @@ import pytest
 
 from vdiff_jax.errors import FormatError, OptionError, OutputError
 from vdiff_jax.media import Frame, PixelFormat, VideoInfo, open_reader, open_writer, probe, read_picture
-from vdiff_jax.media.threads import Outbox
+from vdiff_jax.media.threads import WriteQueue
 
 FORMATS = (
     "yuv420p yuv422p yuv444p yuv411p yuv440p yuv410p yuv420p9le yuv420p10le yuv422p12le yuv444p14le yuv420p16le "
@@ -489,12 +489,12 @@ def test_a_failing_encoder_stops_the_writer():
         if item == 2:
             raise OutputError("disk full")
 
-    outbox = Outbox(consume, depth=2)
+    write_queue = WriteQueue(consume, depth=2)
     with pytest.raises(OutputError, match="disk full"):  # noqa: PT012
         for item in range(1000):
-            outbox.put(item)
-        outbox.finish()
-    outbox.stop()
+            write_queue.put(item)
+        write_queue.finish()
+    write_queue.stop()
     assert taken == [0, 1, 2]
 
 

@@ -35,13 +35,13 @@ def test_enlarged_chroma_stays_on_its_luma(subsampling, full_range):
     pixels = PixelFormat(kind="yuv", subsampling=subsampling, full_range=full_range)
     x = (np.arange(64) + 0.5) / 64
     ramp = np.broadcast_to(x, (24, 64)).astype(np.float32)
-    stored = colour.reduce(ramp, subsampling, full_range)
+    stored = colour.downsample_chroma(ramp, subsampling, full_range)
     shift, (sx, sy) = (0.0 if full_range else (1 - subsampling[0]) / 2), subsampling
     clip = resample(jnp.asarray(stored), (48, 128), scale=(2.0 * sy, 2.0 * sx), shift=(0.0, 2 * shift))
     expected = np.broadcast_to((np.arange(128) + 0.5) / 128, (48, 128))
     np.testing.assert_allclose(clip[:, 16:-16], expected[:, 16:-16], atol=2e-3)
     back = planes_of_clip(jnp.stack([clip] * 3, axis=-1), pixels, (48, 128), dtype=np.dtype(np.float32))
-    again = colour.reduce(np.asarray(clip), subsampling, full_range)
+    again = colour.downsample_chroma(np.asarray(clip), subsampling, full_range)
     np.testing.assert_allclose(back[1][:, 6:-6], again[:, 6:-6], atol=2e-3)
 
 

@@ -8,8 +8,8 @@ import pytest
 
 PROGRAM = """
 import resource, statistics
-from vdiff_jax import heap
-heap.keep()
+from vdiff_jax.runtime import allocator
+allocator.keep_freed_memory()
 import jax, jax.numpy as jnp
 jax.config.update("jax_cpu_enable_async_dispatch", False)
 step = jax.jit(lambda x: jnp.sum(jax.lax.scan(lambda c, _: (c * 1.001, c), x, None, length=32)[1], axis=0))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from vdiff_jax import media
 from vdiff_jax.choosing.trial import Trial
-from vdiff_jax.media.filters import Row, filtered, there
+from vdiff_jax.media.filters import FilterChain, apply_filters, has_filter
 from vdiff_jax.restoration.pipeline import repair
 
 NETWORKS = ("base", "fast")
@@ -28,22 +28,22 @@ class Tried(NamedTuple):
     seconds: float
 
 
-def _nlmeans(trial: Trial) -> Row:
+def _nlmeans(trial: Trial) -> FilterChain:
     weak = trial.sigma < 20
     strength = max(1.0, (0.25 if weak else 0.4) * trial.sigma)
     return [("format", "pix_fmts=yuv444p"), ("nlmeans", f"s={strength:.3g}:p={3 if weak else 5}:r=11")]
 
 
-def _dctdnoiz(trial: Trial) -> Row:
+def _dctdnoiz(trial: Trial) -> FilterChain:
     sigma = trial.sigma * (0.9 if trial.sigma < 20 else 1)
     return [("format", "pix_fmts=rgb24"), ("dctdnoiz", f"sigma={sigma:.3g}:n=4")]
 
 
-def _deblock(trial: Trial) -> Row:
+def _deblock(trial: Trial) -> FilterChain:
     return [("deblock", "filter=strong:block=8:alpha=0.0245:beta=0.0125:gamma=0.0125:delta=0.0125")]
 
 
-FILTERS: dict[str, dict[str, Callable[[Trial], Row]]] = {
+FILTERS: dict[str, dict[str, Callable[[Trial], FilterChain]]] = {
     "denoise": {"nlmeans": _nlmeans, "dctdnoiz": _dctdnoiz},
     "deblock": {"deblock": _deblock},
 }
@@ -53,7 +53,7 @@ def contend(trial: Trial, source: str) -> list[Tried]:
     """Every contender's result, the best first."""
     tried = [_by_network(name, trial, source) for name in NETWORKS]
     filters = FILTERS[trial.task].items()
-    tried += [_by_filter(name, row(trial), trial, source) for name, row in filters if there(name)]
+    tried += [_by_filter(name, row(trial), trial, source) for name, row in filters if has_filter(name)]
     return sorted(tried, key=lambda each: -each.psnr)
 
 
@@ -68,11 +68,11 @@ def _by_network(weights: str, trial: Trial, source: str) -> Tried:
     return Tried(weights, command, found, trial.share / report["frames_per_second"])
 
 
-def _by_filter(name: str, row: Row, trial: Trial, source: str) -> Tried:
+def _by_filter(name: str, row: FilterChain, trial: Trial, source: str) -> Tried:
     with media.open_reader(trial.given) as reader:
         given, pixels = list(reader), reader.info.pixels
     begun = time.monotonic()
-    shown = filtered(given, pixels, row)
+    shown = apply_filters(given, pixels, row)
     seconds = (time.monotonic() - begun) / len(shown)
     graph = ",".join(f"{each}={options}" for each, options in row)
     return Tried(name, f"ffmpeg -i {source} -vf {graph} OUT", trial.psnr(shown, pixels), trial.share * seconds)

@@ -6,7 +6,7 @@ import math
 
 from vdiff_jax.errors import FormatError, OptionError, OutputError
 from vdiff_jax.media import VideoInfo
-from vdiff_jax.media.encoders import choose_encoding, encoders_there
+from vdiff_jax.media.encoders import available_encoders, choose_encoding
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def choose_codec(name: str, preset: str | None, crf: float | None) -> Codec:
     if name not in CODECS:
         raise OptionError(f"unknown codec {name}: take one of {', '.join(CODECS)}")
     codec = CODECS[name]
-    there = encoders_there(entry.encoder for entry in CODECS.values())
+    there = available_encoders(entry.encoder for entry in CODECS.values())
     if codec.encoder not in there:
         offered = ", ".join(f"{entry.name} ({entry.encoder})" for entry in CODECS.values() if entry.encoder in there)
         raise OutputError(f"this PyAV has no {codec.encoder}, which encodes {name}; it has {offered or 'none of them'}")

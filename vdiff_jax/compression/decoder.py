@@ -234,7 +234,7 @@ def timed(info: media.VideoInfo, recipe: Recipe) -> media.VideoInfo:
     if stamps is None:
         return info
     lead, rate = Fraction(stamps.lead, 1000), info.rate if recipe.filling is None else 2 * info.rate
-    return dataclasses.replace(info, time_base=stamps.time_base, start=lead, run_in=lead, rate=rate)
+    return dataclasses.replace(info, time_base=stamps.time_base, start=lead, audio_lead=lead, rate=rate)
 
 
 def restamped(frames: Iterable[Frame], stamps: Stamps | None) -> Iterator[Frame]:

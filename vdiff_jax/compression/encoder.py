@@ -87,7 +87,7 @@ def compress(
         try:
             attached, track = aimed.decision.attachment, aimed.track
             info = in_form(original.info, track.form)
-            media.join(track.path, pending.path, attached, info, copy_from=original.path, lead=encoder.lead)
+            media.remux(track.path, pending.path, attached, info, copy_from=original.path, lead=encoder.lead)
         except BaseException:
             pending.remove()
             raise

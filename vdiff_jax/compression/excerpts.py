@@ -48,7 +48,7 @@ class Excerpts:
     def alone(self, crf: float, form: Form | None = None) -> tuple[list[Piece], int]:
         """Samples of the source beside the same encoded alone, and the bytes that the whole track would take, about."""
         form = form or Form(self._size)
-        info = dataclasses.replace(in_form(self._stored, form), start=Fraction(0), stop=None, run_in=Fraction(0))
+        info = dataclasses.replace(in_form(self._stored, form), start=Fraction(0), stop=None, audio_lead=Fraction(0))
         decoded, size = [], 0
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "piece.mp4"

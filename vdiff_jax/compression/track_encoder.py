@@ -30,7 +30,7 @@ class Encoder:
         self, original: Original, stored: media.VideoInfo, wanted: Wanted, target: Path, clock: Clock, progress, stack
     ):
         self.original, self.stored, self.wanted = original, stored, wanted
-        self.lead = media.run_in(original.path, original.info)
+        self.lead = media.audio_lead(original.path, original.info)
         self._target, self._clock, self._progress, self._stack = target, clock, progress, stack
         self.shape = original.info.height, original.info.width
         self.form = Form(self.shape)

@@ -1,8 +1,8 @@
 """Video and pictures, in and out: the only place that knows PyAV and imageio."""
 
 from vdiff_jax.media import loudness
-from vdiff_jax.media.attachments import join, read_attachment, run_in, video_bytes
-from vdiff_jax.media.mask import MovingMask, hidden_anywhere, read_mask
+from vdiff_jax.media.attachments import audio_lead, read_attachment, remux, video_bytes
+from vdiff_jax.media.mask import MovingMask, mask_union, read_mask
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
 from vdiff_jax.media.read import VideoReader, is_picture, open_reader, probe
 from vdiff_jax.media.references import check_reference, read_references
@@ -22,15 +22,15 @@ __all__ = [
     "VideoReader",
     "VideoWriter",
     "Vmaf",
+    "audio_lead",
     "check_reference",
     "check_target",
-    "hidden_anywhere",
     "is_folder_target",
     "is_picture",
-    "join",
     "list_pictures",
     "list_videos",
     "loudness",
+    "mask_union",
     "open_reader",
     "open_writer",
     "picture_of",
@@ -39,7 +39,7 @@ __all__ = [
     "read_mask",
     "read_picture",
     "read_references",
-    "run_in",
+    "remux",
     "video_bytes",
     "write_picture",
 ]

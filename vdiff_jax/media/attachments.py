@@ -10,14 +10,14 @@ import av
 from vdiff_jax.errors import OutputError
 from vdiff_jax.media.probe import choose_stream, open_container
 from vdiff_jax.media.sources import Source
-from vdiff_jax.media.tracks import RECIPE, Tracks
+from vdiff_jax.media.tracks import ATTACHMENT_NAME, Tracks
 from vdiff_jax.media.video import VideoInfo
 
-TYPE = "application/x-vdiff"
+ATTACHMENT_TYPE = "application/x-vdiff"
 
 
 def read_attachment(source: Source) -> bytes | None:
-    """What `join` attached to a file; None if there is none, or if it is no file that FFmpeg reads.
+    """What `remux` attached to a file; None if there is none, or if it is no file that FFmpeg reads.
 
     Raises:
         InputError: it can't be read at all.
@@ -27,7 +27,7 @@ def read_attachment(source: Source) -> bytes | None:
         return None
     with open_container(name, name) as container:
         for stream in container.streams:
-            if stream.type == "attachment" and stream.metadata.get("filename") == RECIPE:
+            if stream.type == "attachment" and stream.metadata.get("filename") == ATTACHMENT_NAME:
                 return bytes(stream.data)
     return None
 
@@ -39,7 +39,7 @@ def video_bytes(source: Source) -> int:
         return sum(packet.size for packet in container.demux(choose_stream(container, name)))
 
 
-def join(
+def remux(
     video: Source, target: Source, attachment: bytes | None, info: VideoInfo, *, copy_from: Source | None, lead: int
 ) -> None:
     """Writes a Matroska file: a video's track, an attachment, and another file's sound, subtitles and metadata.
@@ -58,12 +58,14 @@ def join(
         OutputError: it can't be written.
     """
     try:
-        _join(os.fspath(video), os.fspath(target), attachment, info, copy_from and os.fspath(copy_from), lead)
+        _remux(os.fspath(video), os.fspath(target), attachment, info, copy_from and os.fspath(copy_from), lead)
     except (av.FFmpegError, OSError) as error:
         raise OutputError(f"{target} can't be written: {error.strerror or error}") from error
 
 
-def _join(video: str, target: str, attachment: bytes | None, info: VideoInfo, copy_from: str | None, lead: int) -> None:
+def _remux(
+    video: str, target: str, attachment: bytes | None, info: VideoInfo, copy_from: str | None, lead: int
+) -> None:
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_container(video, video))
         output = stack.enter_context(av.open(f"file:{target}", "w", format="matroska"))
@@ -77,7 +79,7 @@ def _join(video: str, target: str, attachment: bytes | None, info: VideoInfo, co
             stack.callback(tracks.close)
             stream.metadata.update(tracks.video_metadata)
         if attachment is not None:
-            output.add_attachment(RECIPE, TYPE, attachment)
+            output.add_attachment(ATTACHMENT_NAME, ATTACHMENT_TYPE, attachment)
         output.start_encoding()
         shift = round(Fraction(lead, 1000) / kept.time_base)
         for packet in source.demux(kept):
@@ -92,7 +94,7 @@ def _join(video: str, target: str, attachment: bytes | None, info: VideoInfo, co
             tracks.advance(None, output.mux)
 
 
-def run_in(source: Source | None, info: VideoInfo) -> int:
+def audio_lead(source: Source | None, info: VideoInfo) -> int:
     """Milliseconds, rounded up, by which a file's sound begins before its picture's start: an encoder's run-in."""
     if source is None or not os.path.isfile(source):
         return 0

@@ -5,10 +5,7 @@ Sources: ITU-R BT.601, BT.709, BT.2020 (matrices); BT.2100 table 9 (narrow and f
 
 import numpy as np
 
-from vdiff_jax.pixels import PixelFormat
-
-# The weights of red and blue in luma.
-LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
+from vdiff_jax.pixels import LUMA_WEIGHTS, PixelFormat
 
 Planes = tuple[np.ndarray, ...]
 
@@ -24,7 +21,7 @@ def to_rgb(planes: Planes, pixels: PixelFormat) -> np.ndarray:
         height, width = planes[0].shape
         centred = pixels.full_range
         chroma = [
-            enlarge(_levels(plane, pixels, chroma=True), (height, width), pixels.subsampling, centred)
+            upsample_chroma(_levels(plane, pixels, chroma=True), (height, width), pixels.subsampling, centred)
             for plane in planes[1:3]
         ]
         channels = _matrix_to_rgb(luma_or_rgb[0], chroma[0], chroma[1], pixels)
@@ -45,7 +42,7 @@ def from_rgb(rgb: np.ndarray, pixels: PixelFormat) -> Planes:
     if pixels.kind == "gray":
         return (_samples(luma, pixels), *alpha_planes)
     chroma = ((blue - luma) / (2 * (1 - weight_b)), (red - luma) / (2 * (1 - weight_r)))
-    small = (reduce(c, pixels.subsampling, pixels.full_range) for c in chroma)
+    small = (downsample_chroma(c, pixels.subsampling, pixels.full_range) for c in chroma)
     return (_samples(luma, pixels), *(_samples(c, pixels, chroma=True) for c in small), *alpha_planes)
 
 
@@ -62,8 +59,8 @@ def convert(planes: Planes, source: PixelFormat, target: PixelFormat) -> Planes:
         chroma = source.kind == "yuv" and i > 0
         levels = _levels(plane, source, chroma=chroma)
         if chroma and source.subsampling != target.subsampling:
-            levels = enlarge(levels, (height, width), source.subsampling, source.full_range)
-            levels = reduce(levels, target.subsampling, target.full_range)
+            levels = upsample_chroma(levels, (height, width), source.subsampling, source.full_range)
+            levels = downsample_chroma(levels, target.subsampling, target.full_range)
         converted.append(_samples(levels, target, chroma=chroma))
     return (*converted, *_alpha(planes, source, target))
 
@@ -117,7 +114,9 @@ def _matrix_to_rgb(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, pixels: Pix
     return [red, green, blue]
 
 
-def enlarge(chroma: np.ndarray, size: tuple[int, int], subsampling: tuple[int, int], centred: bool) -> np.ndarray:
+def upsample_chroma(
+    chroma: np.ndarray, size: tuple[int, int], subsampling: tuple[int, int], centred: bool
+) -> np.ndarray:
     """Chroma (h w) at luma's size, linearly interpolated.
 
     Video's chroma sits on every second luma sample across and between two lines (MPEG-2's siting); a full-range
@@ -136,8 +135,8 @@ def enlarge(chroma: np.ndarray, size: tuple[int, int], subsampling: tuple[int, i
     return chroma
 
 
-def reduce(chroma: np.ndarray, subsampling: tuple[int, int], centred: bool) -> np.ndarray:
-    """Chroma (h w) at the smaller size, low-passed at the same siting as `enlarge`; sizes round up."""
+def downsample_chroma(chroma: np.ndarray, subsampling: tuple[int, int], centred: bool) -> np.ndarray:
+    """Chroma (h w) at the smaller size, low-passed at the same siting as `upsample_chroma`; sizes round up."""
     for axis, factor in ((0, subsampling[1]), (1, subsampling[0])):
         if factor > 1:
             between = centred or axis == 0

@@ -15,7 +15,7 @@ from vdiff_jax.errors import InputError
 from vdiff_jax.media.deinterlace import deinterlaced
 from vdiff_jax.media.planes import planes_of
 from vdiff_jax.media.probe import choose_stream, declared_duration, describe, open_container
-from vdiff_jax.media.quantisers import EXPORT, Kinds, frame_quantiser, mean_by_kind, scale_of
+from vdiff_jax.media.quantisers import EXPORT_QUANTISERS, QuantiserByType, frame_quantiser, mean_by_type, scale_of
 from vdiff_jax.media.video import Seconds, VideoInfo
 from vdiff_jax.pixels import Frame
 
@@ -69,7 +69,7 @@ class VideoSource:
             self._container.close()
             raise
         tells = scale_of(self._stream.codec_context.name) is not None
-        self._stream.codec_context.options = EXPORT if tells else {}
+        self._stream.codec_context.options = EXPORT_QUANTISERS if tells else {}
         # A thread for each frame tells the quantisers of pictures that another is still decoding.
         self._stream.thread_type = "SLICE" if tells else "AUTO"
         self._origin = Fraction(self._container.start_time or 0, av.time_base)
@@ -169,13 +169,13 @@ class VideoSource:
         else:
             self._warn_if_short(count, info.start - self._origin + end * info.time_base)
 
-    def _quantisers_of_kinds(self) -> Kinds:
+    def _quantisers_of_kinds(self) -> QuantiserByType:
         """The mean quantiser of each kind of frame where reading begins, for a decoder that doesn't tell it."""
         with open_container(self._file, self._name) as container:
             stream = choose_stream(container, self._name)
             if self._begin > 0:
                 container.seek(round((self._origin + self._begin) / stream.time_base), stream=stream)
-            return mean_by_kind(itertools.islice(container.demux(stream), HEADERS), stream)
+            return mean_by_type(itertools.islice(container.demux(stream), HEADERS), stream)
 
     def _planes(self, decoded: av.VideoFrame) -> tuple[np.ndarray, ...]:
         """A frame's planes, scaled where the size changes on the way, as FFmpeg's own tools do."""

@@ -5,11 +5,11 @@ from fractions import Fraction
 
 import av
 
-from vdiff_jax.media.filters import through
+from vdiff_jax.media.filters import run_filters
 
 _BWDIF = [("bwdif", "mode=send_frame:deint=all")]
 
 
 def deinterlaced(frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[av.VideoFrame]:
     """One whole picture for each frame, at the same time."""
-    return through(frames, _BWDIF, time_base)
+    return run_filters(frames, _BWDIF, time_base)

@@ -91,7 +91,7 @@ def container_of(name: str) -> str:
     raise OutputError(f"{name}: {reason}; known are {known} .png, and a slash at the end for a folder of pictures")
 
 
-def encoders_there(names: Iterable[str]) -> list[str]:
+def available_encoders(names: Iterable[str]) -> list[str]:
     """Those that this FFmpeg has."""
     return [name for name in names if name in av.codecs_available]
 
@@ -204,12 +204,12 @@ def _options(codec: str, pixels: PixelFormat, given: dict[str, str]) -> dict[str
     options.update({name: str(value) for name, value in given.items()})
     if codec in PRESETS and options["preset"] not in PRESETS[codec]:
         raise OptionError(f"{codec} has no preset {options['preset']}: it has {' '.join(PRESETS[codec])}")
-    silence(codec, options)
+    silence_encoder(codec, options)
     return options
 
 
 @contextlib.contextmanager
-def at_its_priority() -> Iterator[None]:
+def keep_scheduling_priority() -> Iterator[None]:
     """Keeps SVT-AV1 from leaving the thread that calls it a real-time one, as which root's go before all others."""
     if sys.platform != "linux":
         yield
@@ -222,7 +222,7 @@ def at_its_priority() -> Iterator[None]:
             os.sched_setscheduler(0, policy, parameters)
 
 
-def silence(codec: str, options: dict[str, str]) -> None:
+def silence_encoder(codec: str, options: dict[str, str]) -> None:
     """Adds what keeps x265 and SVT-AV1 from printing on stderr, past FFmpeg's log."""
     if codec == "libx265":
         given = options.get("x265-params", "")

@@ -8,16 +8,18 @@ import av
 from vdiff_jax.media.planes import frame_of, planes_of
 from vdiff_jax.pixels import Frame, PixelFormat
 
-Row = Sequence[tuple[str, str]]
+FilterChain = Sequence[tuple[str, str]]
 """Filters in their order, each with its options as FFmpeg writes them."""
 
 
-def there(name: str) -> bool:
+def has_filter(name: str) -> bool:
     """Whether this FFmpeg has a filter."""
     return name in av.filter.filters_available
 
 
-def filtered(frames: Sequence[Frame], pixels: PixelFormat, row: Row, *, rate: Fraction | int = 25) -> list[Frame]:
+def apply_filters(
+    frames: Sequence[Frame], pixels: PixelFormat, row: FilterChain, *, rate: Fraction | int = 25
+) -> list[Frame]:
     """Frames, evenly spaced, as filters leave them, in the same format; times are lost.
 
     Raises:
@@ -28,11 +30,11 @@ def filtered(frames: Sequence[Frame], pixels: PixelFormat, row: Row, *, rate: Fr
     for number, picture in enumerate(pictures):
         picture.pts, picture.time_base = number, time_base
     back = [*row, ("format", f"pix_fmts={pixels.name}")]
-    shown = through(iter(pictures), back, time_base)
+    shown = run_filters(iter(pictures), back, time_base)
     return [Frame(planes_of(picture, pixels), number) for number, picture in enumerate(shown)]
 
 
-def through(frames: Iterator[av.VideoFrame], row: Row, time_base: Fraction) -> Iterator[av.VideoFrame]:
+def run_filters(frames: Iterator[av.VideoFrame], row: FilterChain, time_base: Fraction) -> Iterator[av.VideoFrame]:
     """Pictures as filters leave them; the graph is built anew where the frames' format changes."""
     graph, layout = None, None
     for frame in frames:
@@ -47,7 +49,7 @@ def through(frames: Iterator[av.VideoFrame], row: Row, time_base: Fraction) -> I
         yield from _rest(graph, time_base)
 
 
-def _graph(frame: av.VideoFrame, row: Row, time_base: Fraction) -> av.filter.Graph:
+def _graph(frame: av.VideoFrame, row: FilterChain, time_base: Fraction) -> av.filter.Graph:
     graph = av.filter.Graph()
     source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
     filters = [graph.add(name, options) for name, options in row]

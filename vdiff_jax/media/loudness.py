@@ -53,7 +53,7 @@ def _pulled(graph: av.filter.Graph) -> Iterator[np.ndarray]:
             return
 
 
-def write(path: str | Path, spans: Sequence[tuple[str | None, float, float, float]]) -> bool:
+def write_soundtrack(path: str | Path, spans: Sequence[tuple[str | None, float, float, float]]) -> bool:
     """Writes the film's sound as FLAC in Matroska; False, and nothing written, when no clip has any.
 
     Args:

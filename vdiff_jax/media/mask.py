@@ -12,10 +12,10 @@ from vdiff_jax.media.colour import to_rgb
 from vdiff_jax.media.read import VideoReader, is_picture, open_reader
 from vdiff_jax.media.sources import Source
 from vdiff_jax.media.video import Seconds, VideoInfo, turn_back
-from vdiff_jax.pixels import PixelFormat
+from vdiff_jax.pixels import LUMA_WEIGHTS, PixelFormat
 
-# Of red, green and blue in brightness (BT.601).
-BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
+_RED, _BLUE = LUMA_WEIGHTS["bt601"]
+_LUMA = np.array([_RED, 1 - _RED - _BLUE, _BLUE], np.float32)
 
 
 def read_mask(path: Source, info: VideoInfo, *, start: Seconds | None = None) -> "np.ndarray | MovingMask":
@@ -49,7 +49,7 @@ def read_mask(path: Source, info: VideoInfo, *, start: Seconds | None = None) ->
         return next(iter(moving))
 
 
-def hidden_anywhere(path: Source, info: VideoInfo, *, start: Seconds | None = None) -> np.ndarray | None:
+def mask_union(path: Source, info: VideoInfo, *, start: Seconds | None = None) -> np.ndarray | None:
     """Where any of a mask's pictures, h w bool, hides something: reads them all; `None` if that fails on the way.
 
     Args:
@@ -75,14 +75,14 @@ class MovingMask:
         self._reader = reader
         self._info = info
         self._name = name
-        self.hides_all = True
+        self.all_white = True
         """Each of the pictures so far was white everywhere."""
 
     def __iter__(self) -> Iterator[np.ndarray]:
         count = 0
         for mask in self.pictures():
             count += 1
-            self.hides_all &= bool(mask.all())
+            self.all_white &= bool(mask.all())
             yield mask
         raise MaskError(f"the mask {self._name} has {count} pictures, the video has more frames: one a frame is needed")
 
@@ -113,7 +113,7 @@ def _white(planes: tuple[np.ndarray, ...], pixels: PixelFormat) -> np.ndarray:
         low, high = (0, pixels.peak) if pixels.full_range else (16 << (pixels.bits - 8), 235 << (pixels.bits - 8))
         return planes[0] >= (low + high) / 2
     channels = to_rgb(planes, pixels)
-    brightness = channels[..., :3] @ BRIGHTNESS
+    brightness = channels[..., :3] @ _LUMA
     return (brightness * channels[..., 3] if pixels.alpha else brightness) >= 0.5 - 1e-3
 
 

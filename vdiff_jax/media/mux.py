@@ -10,7 +10,7 @@ import av
 
 from vdiff_jax.errors import OutputError
 from vdiff_jax.media.colour import convert
-from vdiff_jax.media.encoders import at_its_priority, choose_encoding
+from vdiff_jax.media.encoders import choose_encoding, keep_scheduling_priority
 from vdiff_jax.media.palette import indexed
 from vdiff_jax.media.pictures import picture_of
 from vdiff_jax.media.planes import frame_of
@@ -85,7 +85,7 @@ class FileSink:
         if encoding.codec == "libx265" and self._container in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # the one that QuickTime plays
         try:
-            with at_its_priority():
+            with keep_scheduling_priority():
                 context.open()
         except (av.FFmpegError, ValueError) as error:
             raise self._refusal() from error

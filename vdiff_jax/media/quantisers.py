@@ -18,10 +18,10 @@ SCALES = {
     "mpeg4": "mpeg2video",
 }
 """The codecs whose quantisers can be read; those that share another's scale name it."""
-EXPORT = {"export_side_data": "venc_params"}
+EXPORT_QUANTISERS = {"export_side_data": "venc_params"}
 """The decoder's option that makes it tell."""
 _PictureType = av.video.frame.PictureType
-Kinds = dict[int, float]
+QuantiserByType = dict[int, float]
 """A quantiser for each of FFmpeg's picture types."""
 # HEVC's slice types.
 _KIND = {2: _PictureType.I, 1: _PictureType.P, 0: _PictureType.B}
@@ -77,7 +77,7 @@ def slice_quantisers(packets: Iterable[av.Packet], stream: av.VideoStream | str)
     return found
 
 
-def mean_by_kind(packets: Iterable[av.Packet], stream: av.VideoStream) -> Kinds:
+def mean_by_type(packets: Iterable[av.Packet], stream: av.VideoStream) -> QuantiserByType:
     """The mean QP of HEVC's I, P and B frames; empty if the headers can't be read."""
     try:
         found = slice_quantisers(packets, stream).values()

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import av
 
-from vdiff_jax.media.encoders import at_its_priority, silence
+from vdiff_jax.media.encoders import keep_scheduling_priority, silence_encoder
 from vdiff_jax.media.planes import frame_of, planes_of
-from vdiff_jax.media.quantisers import EXPORT, frame_quantiser, scale_of, slice_quantisers
+from vdiff_jax.media.quantisers import EXPORT_QUANTISERS, frame_quantiser, scale_of, slice_quantisers
 from vdiff_jax.pixels import Frame, PixelFormat
 
 ENCODERS = {
@@ -56,10 +56,10 @@ def recode(
     encoder.time_base, encoder.framerate = 1 / Fraction(rate), Fraction(rate)
     encoder.thread_count = 1
     options = dict(options)
-    silence(ENCODERS[codec], options)
+    silence_encoder(ENCODERS[codec], options)
     encoder.options = options
     packets = []
-    with at_its_priority():
+    with keep_scheduling_priority():
         for number, frame in enumerate(frames):
             picture = frame_of(frame.planes, pixels)
             picture.pts, picture.time_base = number, encoder.time_base
@@ -68,7 +68,7 @@ def recode(
     size = sum(packet.size for packet in packets)
     decoder = av.CodecContext.create(_DECODERS.get(codec, codec), "r")
     decoder.thread_count = 1
-    decoder.options = EXPORT if scale_of(codec) is not None else {}
+    decoder.options = EXPORT_QUANTISERS if scale_of(codec) is not None else {}
     shown = [picture for packet in [*packets, None] for picture in decoder.decode(packet)]
     told = {pts: qp for pts, (_, qp) in slice_quantisers(packets, codec).items()} if codec == "hevc" else {}
     recoded: list[Frame] = []

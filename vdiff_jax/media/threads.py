@@ -66,7 +66,7 @@ class Prefetch(Generic[T]):
         self._thread.join()
 
 
-class Outbox(Generic[T]):
+class WriteQueue(Generic[T]):
     """Hands items to `consume` in a thread of its own; its exception is raised by the next `put` or by `finish`."""
 
     def __init__(self, consume: Callable[[T], None], depth: int):

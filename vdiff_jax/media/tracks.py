@@ -29,7 +29,7 @@ SUBTITLES_IN = {
     "matroska": {"subrip", "ass", "ssa", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle"},
 }
 # The attachment of a compressed file: true of its own picture alone.
-RECIPE = "vdiff"
+ATTACHMENT_NAME = "vdiff"
 # Packets this far behind the end of the part that is kept, in seconds, end the reading.
 STOP_MARGIN = 5
 
@@ -59,7 +59,7 @@ class Tracks:
             self._source.demux([self._source.streams[i] for i in self._copies]) if self._copies else iter(())
         )
         self._waiting: av.Packet | None = None
-        self._cut = self._start - info.run_in > Fraction(self._source.start_time or 0, av.time_base)
+        self._cut = self._start - info.audio_lead > Fraction(self._source.start_time or 0, av.time_base)
         if self._cut and self._copies:
             self._seek()
 
@@ -68,7 +68,7 @@ class Tracks:
             return self._add_audio(stream)
         if stream.type == "subtitle":
             return self._add_subtitle(stream)
-        attached = stream.type == "attachment" and stream.metadata.get("filename") != RECIPE
+        attached = stream.type == "attachment" and stream.metadata.get("filename") != ATTACHMENT_NAME
         if attached and self._container == "matroska":
             self._output.add_stream_from_template(stream)
         return None

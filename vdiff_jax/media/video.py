@@ -42,7 +42,7 @@ class VideoInfo:
         has_audio: there is a sound track.
         interlaced: its first frame is stored as two fields.
         start, stop: seconds on the file's own clock: where pts 0 lies, and where reading ends if it was cut.
-        run_in: seconds of sound before pts 0 that belong to it all the same.
+        audio_lead: seconds of sound before pts 0 that belong to it all the same.
     """
 
     path: str | None = None
@@ -62,7 +62,7 @@ class VideoInfo:
     interlaced: bool = False
     start: Fraction = Fraction(0)
     stop: Fraction | None = None
-    run_in: Fraction = Fraction(0)
+    audio_lead: Fraction = Fraction(0)
 
     @property
     def frame_bytes(self) -> int:

@@ -14,7 +14,7 @@ from vdiff_jax.media.mux import FileSink
 from vdiff_jax.media.pictures import picture_of, write_picture
 from vdiff_jax.media.sources import PICTURE_ENDINGS, Source
 from vdiff_jax.media.target import PendingFile, check_target, is_folder_target
-from vdiff_jax.media.threads import Outbox, queue_depth
+from vdiff_jax.media.threads import WriteQueue, queue_depth
 from vdiff_jax.media.video import VideoInfo, turn
 from vdiff_jax.pixels import Frame
 
@@ -45,7 +45,7 @@ class VideoWriter:
         self._name = name
         self._count = 0
         self._shapes = info.pixels.plane_shapes(info.width, info.height)
-        self._outbox: Outbox[Frame] = Outbox(sink.write, queue_depth(info.frame_bytes))
+        self._queue: WriteQueue[Frame] = WriteQueue(sink.write, queue_depth(info.frame_bytes))
 
     def write(self, frame: Frame) -> None:
         """Hands a frame over; waits while the encoder is behind. The planes must not be changed afterwards.
@@ -62,14 +62,14 @@ class VideoWriter:
                 f"{self._info.pixels.name} of {self._info.width}x{self._info.height} has {self._shapes}"
             )
         with _named(self._name):
-            self._outbox.put(frame)
+            self._queue.put(frame)
         self._count += 1
 
     def close(self) -> None:
         """Writes what is left and puts the output in its place."""
         try:
             with _named(self._name):
-                self._outbox.finish()
+                self._queue.finish()
                 if self._count == 0:
                     raise OutputError(f"{self._name} can't be written: there are no frames")
                 self._sink.finish()
@@ -81,7 +81,7 @@ class VideoWriter:
 
     def abort(self) -> None:
         """Gives up; nothing stays on disk."""
-        self._outbox.stop()
+        self._queue.stop()
         self._sink.abort()
         if self._pending is not None:
             self._pending.remove()

@@ -1,14 +1,10 @@
 """Y'CbCr and R'G'B', both in [0, 1] with chroma centred at 0.5, and grey."""
 
-from typing import Literal
-
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-Matrix = Literal["bt601", "bt709", "bt2020"]
-# (Kr, Kb) of ITU-R BT.601-7, BT.709-6, BT.2020-2 (non-constant luminance).
-LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
+from vdiff_jax.pixels import LUMA_WEIGHTS, Matrix
 
 
 def from_rgb(matrix: Matrix) -> Float[np.ndarray, "3 3"]:

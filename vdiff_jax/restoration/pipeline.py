@@ -112,7 +112,7 @@ def repair(
         writer = stack.enter_context(media.open_writer(target, shown, codec=codec, options=options, copy_from=sound))
         with clock.stage("load"):
             whole = mask in (None, AUTO, "-") or stop is not None or plan.tasks != ("inpaint",)
-            holes = None if whole else media.hidden_anywhere(mask, info, start=start)
+            holes = None if whole else media.mask_union(mask, info, start=start)
             part = part_of(plan, holes, info.pixels, grow)
             restorer = restorer_for(plan, part)
         given = (frames, masks, info.pixels, plan, clock, stack, interval)
@@ -125,7 +125,7 @@ def repair(
                 writer.write(frame)
             count += 1
             progress(count)
-        if isinstance(masks, media.MovingMask) and masks.hides_all:
+        if isinstance(masks, media.MovingMask) and masks.all_white:
             raise MaskError(
                 f"the mask {mask} is white everywhere in all frames: nothing is left to repair the video from"
             )

@@ -8,7 +8,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _MOST = 2**31 - 1
 
 
-def keep() -> None:
+def keep_freed_memory() -> None:
     """Keeps memory that is given back for the next one who asks; call before there are threads, which have heaps.
 
     On a CPU, XLA asks for all that a step needs at once and gives it back at its end. Linux' allocator hands so large

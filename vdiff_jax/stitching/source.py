@@ -12,8 +12,9 @@ from jaxtyping import UInt8
 
 from vdiff_jax.errors import ClipError, StitchError
 from vdiff_jax.media import ColourTags, Frame, PixelFormat, VideoInfo, open_reader
-from vdiff_jax.media.colour import LUMA_WEIGHTS, from_rgb, to_rgb
+from vdiff_jax.media.colour import from_rgb, to_rgb
 from vdiff_jax.media.video import turn
+from vdiff_jax.pixels import LUMA_WEIGHTS
 
 RGB = UInt8[np.ndarray, "_h _w 3"]
 

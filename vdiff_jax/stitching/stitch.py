@@ -143,7 +143,7 @@ def _sound(made: Panorama | Film, sources: Sequence[Source], stack: contextlib.E
         (os.fspath(source.path) if isinstance(source, FileSource) else None, start, stop, gap)
         for source, start, stop, gap in made.spans()
     ]
-    return path if loudness.write(path, spans) else None
+    return path if loudness.write_soundtrack(path, spans) else None
 
 
 def _later(info: VideoInfo, seconds: float) -> VideoInfo:
