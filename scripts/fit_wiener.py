@@ -25,7 +25,7 @@ from vdiff_jax.compression.samples import Moments, Piece, moments
 from vdiff_jax.corruption.coding import STORED, planes_of_rgb
 from vdiff_jax.media.recode import recode
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import OPERATORS, USUAL, Usual, spans
+from vdiff_jax.postprocess.wiener import OPERATORS, REFERENCE_ERROR, WienerModel, spans
 from vdiff_jax.restoration.pipeline import repair_frames
 from vdiff_jax.restoration.plan import make_plan
 from vdiff_jax.runtime.caches import use_compilation_cache
@@ -122,17 +122,17 @@ def measured(task: str, clip: Damaged, name: str) -> Measured:
     pairs = [zip(one.planes, other.planes) for one, other in zip(restored, clip.source)]
     left = np.sqrt(np.mean([[np.mean((a - b.astype(np.float32)) ** 2) for a, b in pair] for pair in pairs], axis=0))
     found = moments(Piece(clip.source, clip.given, slice(None)), restored, clip.pixels, left)
-    heights = np.log2(255 * plan.sigma_of_planes(clip.pixels) / USUAL)
+    heights = np.log2(255 * plan.sigma_of_planes(clip.pixels) / REFERENCE_ERROR)
     return Measured(clip.name, clip.pixels, heights, np.log2(255 * left / spans(clip.pixels)), found)
 
 
-def at(fitted: Usual, row: Measured) -> np.ndarray:
+def at(fitted: WienerModel, row: Measured) -> np.ndarray:
     """The conductivities of a clip."""
     found = fitted.conductivities[0] + row.heights[0] * fitted.conductivities[1]
     return (found[[0, 0, 0]] if row.pixels.kind == "rgb" else found) + ALONE
 
 
-def fit(rows: list[Measured]) -> Usual:
+def fit(rows: list[Measured]) -> WienerModel:
     """The lines."""
     free = OPERATORS - 1
     left, right = np.zeros((3, 2 * free, 2 * free)), np.zeros((3, 2 * free))
@@ -149,7 +149,7 @@ def fit(rows: list[Measured]) -> Usual:
     ridge = 1e-7 * np.trace(left, axis1=1, axis2=2)[:, None, None] / left.shape[-1] * np.eye(2 * free)
     fitted = np.linalg.solve(left + ridge, right[..., None]).reshape(3, 2, free).swapaxes(0, 1)
     slopes = np.array([np.polyfit(*np.array(told).T, 1)[::-1] for told in points]).T
-    return Usual(slopes, np.concatenate([fitted, np.zeros((2, 3, 1))], axis=-1))
+    return WienerModel(slopes, np.concatenate([fitted, np.zeros((2, 3, 1))], axis=-1))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from vdiff_jax.diffusion.rollout import rollout
 from vdiff_jax.diffusion.step import start
 from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.colour import from_rgb
-from vdiff_jax.stream.flow import MotionMeter, Seen, see
+from vdiff_jax.stream.flow import FlowFrame, MotionMeter
 from vdiff_jax.stream.velocity import velocity
 from vdiff_jax.tasks import inpaint, interpolate
 from vdiff_jax.tasks.projection import project
@@ -36,22 +36,22 @@ _TO_RGB = np.linalg.inv(_TO_YCBCR)
 _GREY = np.array([0, 0.5, 0.5], np.float32)
 
 
-def none(seen: list[Seen]) -> Velocity:
+def none(seen: list[FlowFrame]) -> Velocity:
     """Standing still."""
     return np.zeros_like(velocity(seen[:1]).repeat(len(seen), axis=0))
 
 
-def coarse(seen: list[Seen]) -> Velocity:
+def coarse(seen: list[FlowFrame]) -> Velocity:
     """The flow of the frame before taken where it stands, without occlusion, on the coarse levels of the search."""
     return _without_occlusion(seen, fine=False)
 
 
-def fine(seen: list[Seen]) -> Velocity:
+def fine(seen: list[FlowFrame]) -> Velocity:
     """The same, searched finely."""
     return _without_occlusion(seen, fine=True)
 
 
-def _without_occlusion(seen: list[Seen], *, fine: bool) -> Velocity:
+def _without_occlusion(seen: list[FlowFrame], *, fine: bool) -> Velocity:
     meter, field = MotionMeter(), velocity(seen)
     for n in (n for n in range(1, len(seen) - 1) if seen[n].small is None):
         whole = meter.displacement(seen[n - 1], seen[n + 1], fine=fine)
@@ -59,7 +59,7 @@ def _without_occlusion(seen: list[Seen], *, fine: bool) -> Velocity:
     return field
 
 
-CHOICES: dict[str, tuple[Callable[[list[Seen]], Velocity], bool, tuple[str, ...]]] = {
+CHOICES: dict[str, tuple[Callable[[list[FlowFrame]], Velocity], bool, tuple[str, ...]]] = {
     "no motion": (none, True, ("logo", "figure", "between")),
     "forward only": (velocity, False, ("logo", "figure", "between")),
     "forward, backward": (velocity, True, ("logo", "figure", "between")),
@@ -87,7 +87,7 @@ def main() -> None:
         for kind in ("logo", "figure", "between"):
             observation, missing = _damaged(clean, kind, scene)
             seen = [
-                see(np.asarray(luma), np.asarray(known), time=float(n))
+                FlowFrame.from_luma(np.asarray(luma), np.asarray(known), time=float(n))
                 for n, (luma, known) in enumerate(zip(observation.values[..., 0], observation.known[..., 0]))
             ]
             for name, (field, ahead, kinds) in CHOICES.items():

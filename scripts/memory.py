@@ -17,7 +17,7 @@ from vdiff_jax.diffusion.step import start
 from vdiff_jax.media import open_reader
 from vdiff_jax.preprocess.colour import noise_in_ycbcr
 from vdiff_jax.preprocess.planes import clip_of_planes
-from vdiff_jax.stream.flow import see
+from vdiff_jax.stream.flow import FlowFrame
 from vdiff_jax.stream.velocity import velocity
 from vdiff_jax.tasks.denoise import observe
 
@@ -34,7 +34,7 @@ def main() -> None:
     clip = clean_clip()
     noise = SIGMA * jax.random.normal(jax.random.key(0), clip.shape)
     other = noise.at[CHANGED].set(SIGMA * jax.random.normal(jax.random.key(1), clip.shape[1:]))
-    field = velocity([see(np.asarray(frame[..., 0]), time=n) for n, frame in enumerate(clip + noise)])
+    field = velocity([FlowFrame.from_luma(np.asarray(frame[..., 0]), time=n) for n, frame in enumerate(clip + noise)])
 
     @jax.jit
     def restore(noisy):

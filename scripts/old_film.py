@@ -19,7 +19,7 @@ from benchmarking.scenes import read_frames, read_scene, write_frames
 
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration.pipeline import AUTO, repair
-from vdiff_jax.stream.film import find_beside
+from vdiff_jax.stream.film import frames_and_damage
 
 DUST, SCRATCHES, FLICKER, GRAIN = 15, 2, 0.04, 6.0
 
@@ -39,7 +39,7 @@ def main() -> None:
         write_frames(Path(folder) / "damaged", damaged[..., None].repeat(3, axis=-1))
         repair(f"{folder}/damaged", f"{folder}/repaired/", mask=AUTO, weights=options.weights)
         repaired = read_frames(Path(folder) / "repaired")[..., 1]
-    found = np.stack(list(find_beside(_frames(damaged), PixelFormat(kind="gray", full_range=True))[1]))
+    found = np.stack(list(frames_and_damage(_frames(damaged), PixelFormat(kind="gray", full_range=True))[1]))
     for name, clip in (("damaged", damaged), ("repaired", repaired)):
         whole, under = _psnr(clip, clean), _psnr(clip, clean, holes)
         print(f"{name}: {whole:.2f} dB, under the damage {under:.2f} dB")

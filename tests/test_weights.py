@@ -26,7 +26,7 @@ def test_weights_load_name_their_tasks_and_are_small(name: str) -> None:
 
 def test_sets_for_noise_and_blocks_say_how_their_results_are_spread() -> None:
     for name in shipped():
-        usual = load(name).usual
+        usual = load(name).wiener_model
         assert (usual is not None) == (name.partition("-")[2] in ("denoise", "deblock"))
         if usual is not None:
             assert np.abs(usual.conductivities).max() < 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.deflicker import steadied
+from vdiff_jax.postprocess.deflicker import deflicker
 
 RGB = PixelFormat(kind="rgb", full_range=True)
 SIGMA = np.full(3, 25 / 255, np.float32)
@@ -22,7 +22,7 @@ def frames(clip, dtype=np.uint8):
 
 
 def stilled(clip, pixels=RGB, sigma=SIGMA, dtype=np.uint8):
-    return np.stack([np.stack(frame.planes) for frame in steadied(frames(clip, dtype), pixels, sigma)]).astype(float)
+    return np.stack([np.stack(frame.planes) for frame in deflicker(frames(clip, dtype), pixels, sigma)]).astype(float)
 
 
 def flicker(clip):
@@ -71,7 +71,7 @@ def test_subsampled_chroma_and_alpha(left):
         )
         for n, f in enumerate(left)
     ]
-    made = list(steadied(planes, pixels, SIGMA))
+    made = list(deflicker(planes, pixels, SIGMA))
     assert [plane.shape for plane in made[-1].planes] == [(64, 96), (32, 48), (32, 48), (64, 96)]
     np.testing.assert_array_equal(made[-1].planes[3], 11)
     for number in range(3):

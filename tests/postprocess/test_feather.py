@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.feather import Feather, share_around
+from vdiff_jax.postprocess.feather import Feather, feather_weight
 
 WIDTH = 3
 
@@ -17,11 +17,11 @@ def mask():
 
 
 def test_a_share_falls_with_the_distance(mask):
-    share = share_around(mask, WIDTH)
+    share = feather_weight(mask, WIDTH)
     assert (share[mask] == 1).all()
     np.testing.assert_allclose(share[12, 20:26], [0.75, 0.5, 0.25, 0, 0, 0], atol=1e-6)
-    assert not share_around(np.zeros_like(mask), WIDTH).any()
-    assert (share_around(np.ones_like(mask), WIDTH) == 1).all()
+    assert not feather_weight(np.zeros_like(mask), WIDTH).any()
+    assert (feather_weight(np.ones_like(mask), WIDTH) == 1).all()
 
 
 def test_what_was_made_fades_into_each_frame_of_its_own(mask):

@@ -5,7 +5,15 @@ import pytest
 
 from vdiff_jax.compression.samples import Piece, cut, moments, windows
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import OPERATORS, REACH, USUAL, Spread, Usual, around, spread
+from vdiff_jax.postprocess.wiener import (
+    OPERATORS,
+    REACH,
+    REFERENCE_ERROR,
+    WienerFilter,
+    WienerModel,
+    around,
+    wiener_step,
+)
 
 PIXELS = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
 SIGMA = np.full(3, 4.0)
@@ -44,7 +52,7 @@ def error(frames, clean, index=0):
 
 
 def test_conductivities_of_zero_leave_every_sample(noisy):
-    same = list(spread(noisy, noisy, PIXELS, Spread(SIGMA, np.zeros((3, OPERATORS)))))
+    same = list(wiener_step(noisy, noisy, PIXELS, WienerFilter(SIGMA, np.zeros((3, OPERATORS)))))
     for before, after in zip(noisy, same, strict=True):
         assert (after.pts, after.duration) == (before.pts, before.duration)
         for a, b in zip(before.planes, after.planes):
@@ -53,7 +61,7 @@ def test_conductivities_of_zero_leave_every_sample(noisy):
 
 def test_what_least_squares_expects_is_what_comes_out(clean, noisy, measured):
     best = measured.best(slice(None, -1))
-    made = list(spread(noisy, noisy, PIXELS, Spread(SIGMA, best)))
+    made = list(wiener_step(noisy, noisy, PIXELS, WienerFilter(SIGMA, best)))
     for index in range(3):
         expected = measured.left(best)[:, index].mean()
         assert error(made, clean, index) == pytest.approx(expected, rel=0.05, abs=0.1)  # rounding to samples
@@ -112,27 +120,27 @@ def test_a_short_video_is_looked_at_as_a_whole():
 
 
 def test_alpha_passes_and_arrays_are_spread_as_files_are(noisy):
-    by = Spread(SIGMA, np.full((3, OPERATORS), 0.05))
+    by = WienerFilter(SIGMA, np.full((3, OPERATORS), 0.05))
     pixels = PixelFormat(kind="rgb", full_range=True)
     files = [Frame((frame.planes[0],) * 3, frame.pts) for frame in noisy]
-    spread_files = list(spread(files, files, pixels, by))
+    spread_files = list(wiener_step(files, files, pixels, by))
     arrays = [Frame(tuple(plane / np.float32(255) for plane in frame.planes), frame.pts) for frame in files]
-    for one, other in zip(spread_files, spread(arrays, arrays, pixels, by), strict=True):
+    for one, other in zip(spread_files, wiener_step(arrays, arrays, pixels, by), strict=True):
         np.testing.assert_allclose(one.planes[0], 255 * other.planes[0], atol=0.51)
     alpha = np.arange(48 * 64, dtype=np.uint8).reshape(48, 64)
     seen = [Frame((*frame.planes, alpha), frame.pts) for frame in files]
-    for one, other in zip(spread_files, spread(seen, seen, PixelFormat(kind="rgb", alpha=True), by), strict=True):
+    for one, other in zip(spread_files, wiener_step(seen, seen, PixelFormat(kind="rgb", alpha=True), by), strict=True):
         np.testing.assert_array_equal(other.planes[3], alpha)
         np.testing.assert_array_equal(other.planes[0], one.planes[0])
 
 
 def test_what_is_usual_follows_the_error():
     conductivities = np.arange(6 * OPERATORS, dtype=float).reshape(2, 3, OPERATORS)
-    usual = Usual(left=np.array([[1.0, 0, 2], [0.5, 1, 1]]), conductivities=conductivities)
-    sigma = np.array([4 * USUAL, 2 * USUAL, USUAL]) / 255
-    yuv = usual.of(sigma, PIXELS)
+    usual = WienerModel(left=np.array([[1.0, 0, 2], [0.5, 1, 1]]), conductivities=conductivities)
+    sigma = np.array([4 * REFERENCE_ERROR, 2 * REFERENCE_ERROR, REFERENCE_ERROR]) / 255
+    yuv = usual.filter_for(sigma, PIXELS)
     np.testing.assert_allclose(yuv.sigma, np.array([4 * 219, 2 * 224, 4 * 224]) / 255)
     np.testing.assert_allclose(yuv.conductivities, conductivities[0] + 2 * conductivities[1])
-    rgb = usual.of(sigma, PixelFormat(kind="rgb", full_range=True))
+    rgb = usual.filter_for(sigma, PixelFormat(kind="rgb", full_range=True))
     np.testing.assert_allclose(rgb.sigma, [4, 2 * np.sqrt(2), 2])
     np.testing.assert_allclose(rgb.conductivities, (conductivities[0] + 2 * conductivities[1])[[0, 0, 0]])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from vdiff_jax.pixels import Frame
-from vdiff_jax.stream.cadence import without_repeats
-from vdiff_jax.stream.chunks import Prepared
-from vdiff_jax.stream.flow import see
+from vdiff_jax.stream.analysis import AnalysedFrame
+from vdiff_jax.stream.cadence import drop_repeats
+from vdiff_jax.stream.flow import FlowFrame
 
 
 def video(*pictures, cuts=(), step=16):
@@ -15,11 +15,13 @@ def video(*pictures, cuts=(), step=16):
         luma = np.zeros((64, 96), np.float32)
         luma[24:40, (step * picture) % 96 : (step * picture) % 96 + 16] = 0.8
         frame = Frame((np.full((2, 2), picture, np.uint8),), 2 * n)
-        yield Prepared(frame=frame, mask=None, seen=see(luma, time=float(n)), starts_shot=n in (0, *cuts))
+        yield AnalysedFrame(
+            frame=frame, mask=None, flow_frame=FlowFrame.from_luma(luma, time=float(n)), starts_shot=n in (0, *cuts)
+        )
 
 
 def kept(items):
-    return [(int(i.frame.planes[0][0, 0]), float(i.frame.pts) / 2, i.seen.time) for i in without_repeats(items)]
+    return [(int(i.frame.planes[0][0, 0]), float(i.frame.pts) / 2, i.flow_frame.time) for i in drop_repeats(items)]
 
 
 def test_pulldown_is_spaced_evenly():

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from vdiff_jax.pixels import Frame
-from vdiff_jax.stream.chunks import Prepared, chunks
+from vdiff_jax.stream.analysis import AnalysedFrame
+from vdiff_jax.stream.chunks import cut_into_chunks
 from vdiff_jax.stream.colour_tracking import Trail
-from vdiff_jax.stream.flow import see
+from vdiff_jax.stream.flow import FlowFrame
 
 COUNT = 24
 
@@ -27,17 +28,17 @@ def followed(luma, chroma):
     nothing = np.zeros((*luma.shape[1:], 3), np.float32)
     told = np.concatenate([chroma[0], np.ones_like(chroma[0][..., :1])], axis=-1)
     items = [
-        Prepared(
+        AnalysedFrame(
             frame=Frame((plane,), n),
             mask=None,
-            seen=see(plane, time=float(n)),
+            flow_frame=FlowFrame.from_luma(plane, time=float(n)),
             starts_shot=n == 0,
             colours=nothing if n else told,
         )
         for n, plane in enumerate(luma)
     ]
     trail = Trail()
-    return [carried for chunk in chunks(items, 8) for carried in trail(chunk)]
+    return [carried for chunk in cut_into_chunks(items, 8) for carried in trail(chunk)]
 
 
 def test_colours_arrive_sharp_and_trusted_after_many_frames(pan):

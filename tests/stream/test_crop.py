@@ -6,8 +6,9 @@ import pytest
 import vdiff_jax
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.stream import crop
-from vdiff_jax.stream.chunks import chunks, prepare
-from vdiff_jax.stream.crop import Part
+from vdiff_jax.stream.analysis import analyse
+from vdiff_jax.stream.chunks import cut_into_chunks
+from vdiff_jax.stream.crop import Crop
 
 YUV = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
 
@@ -26,7 +27,7 @@ def clip(count):
 
 
 def test_it_holds_the_hole_and_its_margin_and_lies_on_cells():
-    found = Part.around(hole(), YUV, margin=20, multiple=8)
+    found = Crop.around(hole(), YUV, margin=20, multiple=8)
     assert found.rows.start <= 50
     assert found.rows.stop >= 100
     assert found.columns.start <= 70
@@ -36,22 +37,22 @@ def test_it_holds_the_hole_and_its_margin_and_lies_on_cells():
 
 @pytest.mark.parametrize("holes", [None, np.zeros((128, 192), bool), hole(at=(30, 50), side=80)])
 def test_there_is_none_where_it_is_not_known_empty_or_nearly_all(holes):
-    assert Part.around(holes, YUV, margin=40, multiple=8) is None
+    assert Crop.around(holes, YUV, margin=40, multiple=8) is None
 
 
 def test_what_is_cut_out_fits_back():
     frames = clip(3)
-    found = Part.around(hole(), YUV, margin=8, multiple=8)
-    (chunk,) = chunks(prepare(frames, [hole()] * 3, YUV, 8), 4)
-    cut = found.of(chunk)
+    found = Crop.around(hole(), YUV, margin=8, multiple=8)
+    (chunk,) = cut_into_chunks(analyse(frames, [hole()] * 3, YUV, 8), 4)
+    cut = found.cut(chunk)
     assert cut.planes[0].shape[1:] == cut.error.shape[1:] == found.size
     assert cut.velocity.shape[1:3] == tuple(side // 4 for side in found.size)
     parts = [Frame(tuple(plane[n] for plane in cut.planes), n) for n in range(3)]
-    for whole, frame in zip(found.into(chunk.shown, parts), chunk.shown):
+    for whole, frame in zip(found.paste(chunk.shown, parts), chunk.shown):
         for one, other in zip(whole.planes, frame.planes):
             np.testing.assert_array_equal(one, other)
     black = [Frame(tuple(np.zeros_like(plane) for plane in each.planes), each.pts) for each in parts]
-    changed = found.into(chunk.shown, black)[0].planes[1] == 0
+    changed = found.paste(chunk.shown, black)[0].planes[1] == 0
     np.testing.assert_array_equal(np.argwhere(changed).min(axis=0) * 2, [found.rows.start, found.columns.start])
     assert changed.sum() == np.prod(found.size) / 4
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vdiff_jax.stream.flow import MotionMeter, Seen, plainest, see
+from vdiff_jax.stream.flow import FlowFrame, MotionMeter, simplest_motion
 from vdiff_jax.stream.midway import best_explained, between
 from vdiff_jax.stream.velocity import velocity
 
@@ -16,7 +16,7 @@ def picture():
 
 
 def shifted(picture, pixels, *, time):
-    return see(np.ascontiguousarray(np.roll(picture, pixels, axis=1)), time=time)
+    return FlowFrame.from_luma(np.ascontiguousarray(np.roll(picture, pixels, axis=1)), time=time)
 
 
 def middle(field):
@@ -39,7 +39,7 @@ def test_neighbours_outside_the_clip_count(picture):
 @pytest.mark.parametrize("share", [0.25, 0.5])
 def test_a_frame_that_holds_nothing_lies_between_its_neighbours(picture, share):
     first, last = shifted(picture, 0, time=0), shifted(picture, 8, time=1)
-    nothing = Seen(None, None, share, first.size)
+    nothing = FlowFrame(None, None, share, first.size)
     field = velocity([first, nothing, last])
     np.testing.assert_allclose(middle(field[1]), [-8 * share, 0, 8 * (1 - share), 0], atol=0.4)
     np.testing.assert_allclose(middle(field[2]), [-8, 0, 0, 0], atol=0.4)
@@ -47,17 +47,19 @@ def test_a_frame_that_holds_nothing_lies_between_its_neighbours(picture, share):
 
 def test_across_a_frame_that_holds_nothing_motion_is_measured_finely(picture):
     first, last = shifted(picture, 0, time=0), shifted(picture, 8, time=1)
-    nothing = Seen(None, None, 0.5, first.size)
+    nothing = FlowFrame(None, None, 0.5, first.size)
     meter = MotionMeter()
     coarse, fine = (meter.displacement(first, last, fine=fine) for fine in (False, True))
     assert np.abs(coarse - fine).max() > 0
-    np.testing.assert_array_equal(velocity([first, last])[0, ..., 2:], plainest(first, last, coarse))
-    np.testing.assert_array_equal(velocity([first, nothing, last])[0, ..., 2:], plainest(first, last, fine))
+    np.testing.assert_array_equal(velocity([first, last])[0, ..., 2:], simplest_motion(first, last, coarse))
+    np.testing.assert_array_equal(velocity([first, nothing, last])[0, ..., 2:], simplest_motion(first, last, fine))
 
 
 def noisy(frames):
     rng = np.random.default_rng(1)
-    return [see(f + rng.normal(0, 0.1, f.shape).astype(np.float32), time=n) for n, f in enumerate(frames)]
+    return [
+        FlowFrame.from_luma(f + rng.normal(0, 0.1, f.shape).astype(np.float32), time=n) for n, f in enumerate(frames)
+    ]
 
 
 def test_under_noise_what_stands_still_has_no_motion(picture):
@@ -107,10 +109,10 @@ def test_the_motion_that_explains_a_place_far_better_is_taken_there(picture, sha
 
 
 def test_among_motions_that_explain_a_place_alike_the_first_is_kept():
-    flat = see(np.full((200, 320), 0.5, np.float32), time=0)
+    flat = FlowFrame.from_luma(np.full((200, 320), 0.5, np.float32), time=0)
     fields = tuple(np.full((50, 80, 2), n, np.float32) for n in (4, 8))
     np.testing.assert_array_equal(best_explained(flat, flat, fields, 0.5), fields[0])
 
 
 def test_a_frame_that_is_masked_throughout_holds_nothing(picture):
-    assert see(picture, np.zeros_like(picture), time=0).small is None
+    assert FlowFrame.from_luma(picture, np.zeros_like(picture), time=0).small is None

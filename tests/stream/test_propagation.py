@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.stream.chunks import prepare
+from vdiff_jax.stream.analysis import analyse
 from vdiff_jax.stream.expected_error import combine
-from vdiff_jax.stream.flow import camera
-from vdiff_jax.stream.propagation import REACH, _Path, witnessed
+from vdiff_jax.stream.flow import camera_motion
+from vdiff_jax.stream.propagation import REACH, _Path, propagate
 from vdiff_jax.stream.warp import grid_points
 
 GRAY = PixelFormat(kind="gray", full_range=True)
@@ -37,7 +37,7 @@ def logo(side=24):
 def brought(clip, masks, pixels=GRAY):
     damaged = [np.where(mask, np.uint8(255), frame) for frame, mask in zip(clip, masks)]
     frames = [Frame((frame,), n, 1) for n, frame in enumerate(damaged)]
-    return list(witnessed(prepare(frames, masks, pixels, 8), pixels))
+    return list(propagate(analyse(frames, masks, pixels, 8), pixels))
 
 
 def miss(item, truth):
@@ -106,7 +106,7 @@ def test_a_lost_frame_stays_one_of_which_nothing_is_known(scene):
 def test_frames_stream_through_in_bounded_memory(scene):
     taken = itertools.count()
     frames = (Frame((scene[:96, :160].astype(np.uint8),), next(taken), 1) for _ in range(200))
-    results = witnessed(prepare(frames, itertools.repeat(logo()), GRAY, 8), GRAY)
+    results = propagate(analyse(frames, itertools.repeat(logo()), GRAY, 8), GRAY)
     for _ in range(60):
         next(results)
     assert next(taken) <= 60 + 2 * REACH + 4
@@ -121,8 +121,8 @@ def test_the_plane_of_an_eight_parameter_motion_is_found_among_others():
     trusted = np.ones(size, np.float32)
     trusted[:, 40:45] = 0
     field[:, 40:45] = 99
-    assert np.abs(camera(field, trusted) - plane).max() < 0.1
-    np.testing.assert_array_equal(camera(field, np.zeros(size, np.float32)), 0)
+    assert np.abs(camera_motion(field, trusted) - plane).max() < 0.1
+    np.testing.assert_array_equal(camera_motion(field, np.zeros(size, np.float32)), 0)
 
 
 def test_a_guess_that_stands_apart_counts_less_than_its_error_says():

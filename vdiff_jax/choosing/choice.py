@@ -18,7 +18,7 @@ from vdiff_jax.choosing.trial import FRAMES, Trial, make_trial
 from vdiff_jax.errors import InputError, OptionError
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration.plan import make_plan
-from vdiff_jax.stream.flow import MotionMeter, see
+from vdiff_jax.stream.flow import FlowFrame, MotionMeter
 from vdiff_jax.stream.references import has_colours
 from vdiff_jax.stream.samples import luma_of
 from vdiff_jax.stream.sigma import measure_coding, measure_sigma, sigma_in_rgb
@@ -158,7 +158,7 @@ def _motion(frames: Sequence[Frame], pixels: PixelFormat) -> float | None:
     """The mean displacement between frames, in pixels."""
     if len(frames) < 2:
         return None
-    seen = [see(luma_of(frame, pixels), time=number) for number, frame in enumerate(frames)]
+    seen = [FlowFrame.from_luma(luma_of(frame, pixels), time=number) for number, frame in enumerate(frames)]
     meter = MotionMeter()
     fields = [meter.displacement(*pair) for pair in itertools.pairwise(seen)]
     return round(float(np.mean([np.linalg.norm(field, axis=-1).mean() for field in fields])), 2)

@@ -74,7 +74,7 @@ class Network(Named):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Diffusion:
-    """What `spread` is to do.
+    """What `wiener_step` is to do.
 
     Attributes:
       error: of Y', Cb and Cr, in eighths of an octave over one 8-bit level.

@@ -12,9 +12,10 @@ from vdiff_jax.compression.decoder import Decoding, spread_of
 from vdiff_jax.compression.samples import Moments, Piece, moments, together
 from vdiff_jax.compression.weight_update import apply
 from vdiff_jax.pixels import Frame
-from vdiff_jax.postprocess.wiener import spread
+from vdiff_jax.postprocess.wiener import wiener_step
 from vdiff_jax.restoration.restorer import Restorer
-from vdiff_jax.stream.chunks import Chunk, chunks, prepare
+from vdiff_jax.stream.analysis import analyse
+from vdiff_jax.stream.chunks import Chunk, cut_into_chunks
 from vdiff_jax.weights import Weights
 
 
@@ -51,12 +52,12 @@ class Rehearsal:
             params = apply(self.network.params, recipe.network.update)
             restored = [self._restored(piece, params) for piece in self.pieces]
         by = spread_of(recipe.diffusion, self.pixels)
-        return [list(spread(piece.decoded, made, self.pixels, by)) for piece, made in zip(self.pieces, restored)]
+        return [list(wiener_step(piece.decoded, made, self.pixels, by)) for piece, made in zip(self.pieces, restored)]
 
     def cut(self, piece: Piece, length: int) -> list[Chunk]:
         """A piece's decoded frames as chunks of `length`."""
-        prepared = prepare(piece.decoded, itertools.repeat(None), self.pixels, self._ready().multiple, scale=1)
-        return list(chunks(prepared, length))
+        prepared = analyse(piece.decoded, itertools.repeat(None), self.pixels, self._ready().multiple, scale=1)
+        return list(cut_into_chunks(prepared, length))
 
     def _moments(self, restored: Sequence[Sequence[Frame]]) -> Moments:
         return together([moments(*row, self.pixels, self._sigma) for row in zip(self.pieces, restored)])

@@ -23,7 +23,7 @@ from vdiff_jax.errors import AttachmentError, WeightsError
 from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.media.threads import Prefetch
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import OPERATORS, STEP, Spread, spread
+from vdiff_jax.postprocess.wiener import OPERATORS, STEP, WienerFilter, wiener_step
 from vdiff_jax.preprocess.planes import sample_range
 from vdiff_jax.restoration.pipeline import restored_frames
 from vdiff_jax.restoration.restorer import Restorer
@@ -194,7 +194,7 @@ def decoded(
         stack.callback(ahead.close)
         restored = iter(ahead)
     plain = (seen.popleft() for _ in itertools.count())
-    return spread(plain, restored, info.pixels, spread_of(recipe.diffusion, info.pixels)), restorers
+    return wiener_step(plain, restored, info.pixels, spread_of(recipe.diffusion, info.pixels)), restorers
 
 
 def kept(frames: Iterable[Frame], seen: deque[Frame]) -> Iterator[Frame]:
@@ -204,10 +204,10 @@ def kept(frames: Iterable[Frame], seen: deque[Frame]) -> Iterator[Frame]:
         yield frame
 
 
-def spread_of(diffusion: Diffusion, pixels: PixelFormat) -> Spread:
+def spread_of(diffusion: Diffusion, pixels: PixelFormat) -> WienerFilter:
     """What a recipe's integers stand for."""
     steps = np.array(diffusion.steps, np.float32).reshape(3, OPERATORS)
-    return Spread(sigma_of(diffusion.error, pixels), steps / STEP)
+    return WienerFilter(sigma_of(diffusion.error, pixels), steps / STEP)
 
 
 def sigma_of(error: tuple[int, int, int], pixels: PixelFormat) -> Float[np.ndarray, "3"]:

@@ -117,7 +117,7 @@ def _batches(rehearsal: Rehearsal, rng: np.random.Generator) -> Iterator[Batch]:
     for piece in rehearsal.pieces:
         at = 0
         for chunk in rehearsal.cut(piece, _FRAMES):
-            end = at + len(chunk.prepared)
+            end = at + len(chunk.analysed)
             chosen.append((chunk, piece.source[at:end], _weights(piece.source[at:end], piece.decoded[at:end], pixels)))
             at = end
     shares = np.array([len(source) for _, source, _ in chosen], float)

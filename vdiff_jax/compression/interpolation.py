@@ -12,8 +12,8 @@ from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration.pipeline import diffused
 from vdiff_jax.restoration.restorer import Restorer
 from vdiff_jax.runtime.stopwatch import Clock
-from vdiff_jax.stream.chunks import prepare
-from vdiff_jax.stream.retiming import retimed
+from vdiff_jax.stream.analysis import analyse
+from vdiff_jax.stream.retiming import retime
 from vdiff_jax.tasks.same_size import SameSize
 from vdiff_jax.weights import Weights
 
@@ -43,5 +43,5 @@ class Filling:
         """
         self.restorer = self.restorer.anew()
         numbered = (dataclasses.replace(frame, pts=number) for frame, number in zip(frames, numbers))
-        prepared = prepare(numbered, itertools.repeat(None), self._pixels, self.restorer.multiple)
-        return diffused(retimed(prepared, Fraction(1)), self.restorer, clock, stack)
+        prepared = analyse(numbered, itertools.repeat(None), self._pixels, self.restorer.multiple)
+        return diffused(retime(prepared, Fraction(1)), self.restorer, clock, stack)

@@ -17,7 +17,7 @@ _NEAR, _AROUND = (3, 3), 1.5
 """Pixels of half the size: the mean is over the first, and how far it is astray over a Gaussian of the second."""
 
 
-def steadied(frames: Iterable[Frame], pixels: PixelFormat, sigma: Sequence[float] | np.ndarray) -> Iterator[Frame]:
+def deflicker(frames: Iterable[Frame], pixels: PixelFormat, sigma: Sequence[float] | np.ndarray) -> Iterator[Frame]:
     """Frames, each mixed with those before it wherever it differs from them by no more than noise leaves.
 
     What moves, fades or is cut differs by more in the mean of a few pixels, and is left as it is.

@@ -34,16 +34,16 @@ class Feather:
     def grow(self, mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
         """The next frame's mask, grown."""
         self._masks.append(mask)
-        return share_around(mask, self._width) > 0
+        return feather_weight(mask, self._width) > 0
 
     def fade(self, made: Iterable[Frame]) -> Iterator[Frame]:
         """What was made of the frames, wholly under the masks as they were, and less and less around them."""
         for frame in made:
-            before, share = self._frames.popleft(), share_around(self._masks.popleft(), self._width)
+            before, share = self._frames.popleft(), feather_weight(self._masks.popleft(), self._width)
             yield dataclasses.replace(frame, planes=_faded(before.planes, frame.planes, share, self._pixels))
 
 
-def share_around(mask: Bool[np.ndarray, "h w"], width: int) -> Float[np.ndarray, "h w"]:
+def feather_weight(mask: Bool[np.ndarray, "h w"], width: int) -> Float[np.ndarray, "h w"]:
     """1 under the mask, falling to 0 beyond so many pixels around it."""
     if not mask.any():
         return np.zeros(mask.shape, np.float32)

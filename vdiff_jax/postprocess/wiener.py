@@ -26,8 +26,8 @@ _SCALES = (0.5, 1.5)
 """A difference along the motion counts by half where it is around so many times the usual error."""
 _SMALLEST = 48
 """Frames with a side under this hold too little to search for motion in."""
-USUAL = 4.0
-"""An error in 8-bit levels from whose doublings `Usual` is told."""
+REFERENCE_ERROR = 4.0
+"""An error in 8-bit levels from whose doublings `WienerModel` is told."""
 _SPACE = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))
 """A sample's neighbours (y, x), each with the one opposite."""
 OPERATORS = len(_SPACE) + REACH * len(_SCALES) + 1
@@ -38,7 +38,7 @@ Flow = Float[np.ndarray, "h2 w2 2"]
 """On a grid of half the size, in its own units."""
 
 
-class Spread(NamedTuple):
+class WienerFilter(NamedTuple):
     """How a video is spread.
 
     Attributes:
@@ -50,18 +50,19 @@ class Spread(NamedTuple):
     conductivities: Float[np.ndarray, "3 k"]
 
 
-class Usual(NamedTuple):
+class WienerModel(NamedTuple):
     """How what a network made of any video is spread: lines over log2 of a plane's error, told in 8-bit levels.
 
     Attributes:
-      left: log2 of the error that the network leaves, in 8-bit levels: at `USUAL`, and its slope, of Y', Cb and Cr.
+      left: log2 of the error that the network leaves, in 8-bit levels: at `REFERENCE_ERROR`, and its slope, of Y', Cb
+        and Cr.
       conductivities: of the operators on each but the network's, which is taken as it is; the same.
     """
 
     left: Float[np.ndarray, "2 3"]
     conductivities: Float[np.ndarray, "2 3 k"]
 
-    def of(self, sigma: Float[np.ndarray, "3"], pixels: PixelFormat) -> Spread:
+    def filter_for(self, sigma: Float[np.ndarray, "3"], pixels: PixelFormat) -> WienerFilter:
         """How a video is spread.
 
         Args:
@@ -69,10 +70,10 @@ class Usual(NamedTuple):
           pixels: what the planes mean; R', G' and B' are taken as luma each.
         """
         planes = [0, 0, 0] if pixels.kind == "rgb" else [0, 1, 2]
-        height = np.log2(np.maximum(255 * np.asarray(sigma, float), 0.25) / USUAL)
+        height = np.log2(np.maximum(255 * np.asarray(sigma, float), 0.25) / REFERENCE_ERROR)
         left = np.exp2(self.left[0, planes] + height * self.left[1, planes]) / 255
         at = (self.conductivities[0] + height[0] * self.conductivities[1])[planes]
-        return Spread(left * spans(pixels), at)
+        return WienerFilter(left * spans(pixels), at)
 
 
 def spans(pixels: PixelFormat) -> Float[np.ndarray, "3"]:
@@ -80,7 +81,9 @@ def spans(pixels: PixelFormat) -> Float[np.ndarray, "3"]:
     return np.array([sample_range(pixels, chroma=pixels.kind == "yuv" and index > 0)[1] for index in range(3)])
 
 
-def spread(plain: Iterable[Frame], restored: Iterable[Frame], pixels: PixelFormat, by: Spread) -> Iterator[Frame]:
+def wiener_step(
+    plain: Iterable[Frame], restored: Iterable[Frame], pixels: PixelFormat, by: WienerFilter
+) -> Iterator[Frame]:
     """Frames mended by the network and from their neighbours in space and time; alpha passes as it is.
 
     Args:

@@ -16,7 +16,8 @@ from vdiff_jax.diffusion.conduction import conduct
 from vdiff_jax.errors import ReferencePictureError
 from vdiff_jax.observation import VELOCITY_GRID
 from vdiff_jax.pixels import Frame
-from vdiff_jax.stream.chunks import Chunk, Prepared, chunks
+from vdiff_jax.stream.analysis import AnalysedFrame
+from vdiff_jax.stream.chunks import Chunk, cut_into_chunks
 from vdiff_jax.stream.colour_tracking import Carried, Trail, best_next
 from vdiff_jax.stream.samples import luma_of
 from vdiff_jax.tasks.colorize import Colouring, coloured_planes
@@ -32,7 +33,7 @@ _LEAST = 0.01
 class Coloured:
     """A frame as it was read, and what the references tell of its colours."""
 
-    item: Prepared
+    item: AnalysedFrame
     carried: Carried
 
 
@@ -50,7 +51,7 @@ class TwoWays:
     compile_seconds = 0.0
 
     def __init__(self, job: Colouring, references: Iterable[int], *, force: bool = False):
-        self.usual = None
+        self.wiener_model = None
         self._job, self._references, self._force = job, sorted(references), force
         self._planes = jax.jit(coloured_planes, static_argnums=0)
         self._trail = Trail()
@@ -67,9 +68,9 @@ class TwoWays:
             done += self._release(0)
             self._since = None
             self._starts.append(self._read)
-        results = map(Coloured, chunk.prepared, self._trail(chunk))
+        results = map(Coloured, chunk.analysed, self._trail(chunk))
         for one, contradicted in zip(results, self._trail.contradicted):
-            if one.item.coloured:
+            if one.item.has_reference:
                 if contradicted and not self._force:
                     raise ReferencePictureError(
                         f"the reference for frame {self._read} contradicts the one for frame {self._since}: "
@@ -95,7 +96,7 @@ class TwoWays:
 
     def _worth_holding(self, last: Coloured) -> int:
         """How many of the latest frames a reference ahead can still serve."""
-        if last.item.coloured:
+        if last.item.has_reference:
             return 0
         index = bisect.bisect_left(self._references, self._read)
         if index == len(self._references):
@@ -133,14 +134,16 @@ class TwoWays:
         planes = self._planes(self._job, frame.planes, chroma)
         return dataclasses.replace(frame, planes=tuple(map(np.asarray, planes)))
 
-    def _backward(self, items: list[Prepared]) -> Iterator[Carried]:
+    def _backward(self, items: list[AnalysedFrame]) -> Iterator[Carried]:
         """What the frames from the last but one to the first are told from the last."""
         trail = Trail()
         line = [
-            dataclasses.replace(item, starts_shot=n == 0, seen=dataclasses.replace(item.seen, time=-item.seen.time))
+            dataclasses.replace(
+                item, starts_shot=n == 0, flow_frame=dataclasses.replace(item.flow_frame, time=-item.flow_frame.time)
+            )
             for n, item in enumerate(reversed(items))
         ]
-        for number, chunk in enumerate(chunks(line, _CHUNK)):
+        for number, chunk in enumerate(cut_into_chunks(line, _CHUNK)):
             yield from trail(chunk)[1 if number == 0 else 0 :]
 
 

@@ -16,21 +16,22 @@ from vdiff_jax import media
 from vdiff_jax.errors import MaskError, OptionError
 from vdiff_jax.media.threads import Prefetch
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.deflicker import steadied
-from vdiff_jax.postprocess.feather import Feather, share_around
-from vdiff_jax.postprocess.wiener import spread
+from vdiff_jax.postprocess.deflicker import deflicker
+from vdiff_jax.postprocess.feather import Feather, feather_weight
+from vdiff_jax.postprocess.wiener import wiener_step
 from vdiff_jax.restoration.colorizer import TwoWays
 from vdiff_jax.restoration.plan import make_plan
 from vdiff_jax.restoration.restorer import Restorer
 from vdiff_jax.restoration.timing import retiming, stamped
 from vdiff_jax.runtime.stopwatch import Clock
-from vdiff_jax.stream.cadence import without_repeats
-from vdiff_jax.stream.chunks import Chunk, Prepared, chunks, prepare
-from vdiff_jax.stream.crop import Part
-from vdiff_jax.stream.film import find_beside
-from vdiff_jax.stream.propagation import witnessed
-from vdiff_jax.stream.references import with_references
-from vdiff_jax.stream.retiming import retimed
+from vdiff_jax.stream.analysis import AnalysedFrame, analyse
+from vdiff_jax.stream.cadence import drop_repeats
+from vdiff_jax.stream.chunks import Chunk, cut_into_chunks
+from vdiff_jax.stream.crop import Crop
+from vdiff_jax.stream.film import frames_and_damage
+from vdiff_jax.stream.propagation import propagate
+from vdiff_jax.stream.references import attach_references
+from vdiff_jax.stream.retiming import retime
 from vdiff_jax.tasks.colorize import Colouring
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.weights import for_task, load, trained_tasks
@@ -98,7 +99,7 @@ def repair(
         info = reader.info
         frames, first = _peek(clock.timed("read", reader), info.frame_bytes)
         if mask == AUTO:
-            frames, masks = find_beside(frames, info.pixels)
+            frames, masks = frames_and_damage(frames, info.pixels)
         else:
             masks = _masks(mask, info, start, stack)
         wanted = {"scale": scale, "size": _stored(size, info), "force": force, "codec": info.codec}
@@ -142,7 +143,7 @@ def repair_frames(
     grow: int = 0,
     holes: Bool[np.ndarray, "h w"] | None = None,
 ) -> Iterator[Frame]:
-    """The same from frames to frames, for arrays in memory; `interval` as in `retimed`, `holes` as in `part_of`."""
+    """The same from frames to frames, for arrays in memory; `interval` as in `retime`, `holes` as in `part_of`."""
     part = part_of(plan, holes, pixels, grow)
     restorer = restorer_for(plan, part)
     with contextlib.ExitStack() as stack:
@@ -150,7 +151,7 @@ def repair_frames(
         yield from restored_frames(restorer, *given, grow=grow, part=part)
 
 
-def part_of(plan: Plan, holes: Bool[np.ndarray, "h w"] | None, pixels: PixelFormat, grow: int) -> Part | None:
+def part_of(plan: Plan, holes: Bool[np.ndarray, "h w"] | None, pixels: PixelFormat, grow: int) -> Crop | None:
     """What has to be restored where nothing but holes changes; `None` for all of it.
 
     Args:
@@ -162,10 +163,10 @@ def part_of(plan: Plan, holes: Bool[np.ndarray, "h w"] | None, pixels: PixelForm
     if plan.tasks != ("inpaint",) or holes is None:
         return None
     config = load(plan.weights).config
-    return Part.around(holes, pixels, margin=2 * config.halo + grow, multiple=config.multiple)
+    return Crop.around(holes, pixels, margin=2 * config.halo + grow, multiple=config.multiple)
 
 
-def restorer_for(plan: Plan, part: Part | None = None) -> Restorer | TwoWays | None:
+def restorer_for(plan: Plan, part: Crop | None = None) -> Restorer | TwoWays | None:
     """What does as planned, in a part of the frames; `None` where nothing is to be done."""
     if not plan.tasks:
         return None
@@ -186,7 +187,7 @@ def restored_frames(
     interval: Fraction | None = None,
     *,
     grow: int = 0,
-    part: Part | None = None,
+    part: Crop | None = None,
 ) -> Iterator[Frame]:
     """Preprocess, in a thread; diffuse and postprocess, on the device. Nothing to do: the frames as they are.
 
@@ -199,43 +200,43 @@ def restored_frames(
         feather = Feather(grow, pixels)
         frames, masks = feather.keep(frames), map(feather.grow, masks)
     elif grow:
-        masks = (share_around(mask, grow) > 0 for mask in masks)
-    prepared = prepare(frames, masks, pixels, restorer.multiple, scale=plan.job.scale)
-    prepared = witnessed(prepared, pixels)
+        masks = (feather_weight(mask, grow) > 0 for mask in masks)
+    prepared = analyse(frames, masks, pixels, restorer.multiple, scale=plan.job.scale)
+    prepared = propagate(prepared, pixels)
     if interval is not None:
-        prepared = retimed(without_repeats(prepared), interval)
+        prepared = retime(drop_repeats(prepared), interval)
     if plan.references is not None:
-        prepared = with_references(prepared, plan.references, pixels, force=plan.force)
+        prepared = attach_references(prepared, plan.references, pixels, force=plan.force)
     restored = diffused(prepared, restorer, clock, stack, part)
     if "denoise" in plan.tasks:
-        restored = steadied(restored, pixels, plan.sigma_of_planes(pixels))
-    if plan.tasks in (("deblock",), ("denoise",)) and restorer.usual is not None:
+        restored = deflicker(restored, pixels, plan.sigma_of_planes(pixels))
+    if plan.tasks in (("deblock",), ("denoise",)) and restorer.wiener_model is not None:
         ahead = Prefetch(iter(restored), restorer.frames)  # the network goes on with the next chunk meanwhile
         stack.callback(ahead.close)
-        by = restorer.usual.of(plan.sigma_of_planes(pixels), pixels)
-        restored = spread(*itertools.tee(ahead), pixels, by)
+        by = restorer.wiener_model.filter_for(plan.sigma_of_planes(pixels), pixels)
+        restored = wiener_step(*itertools.tee(ahead), pixels, by)
     return restored if feather is None else feather.fade(restored)
 
 
 def diffused(
-    prepared: Iterable[Prepared],
+    prepared: Iterable[AnalysedFrame],
     restorer: Restorer | TwoWays,
     clock: Clock,
     stack: contextlib.ExitStack,
-    part: Part | None = None,
+    part: Crop | None = None,
 ) -> Iterator[Frame]:
     """What the restorer makes of frames that are prepared in a thread, which ends with the stack."""
-    ahead: Prefetch[Chunk] = Prefetch(clock.timed("preprocess", chunks(prepared, restorer.frames)), depth=2)
+    ahead: Prefetch[Chunk] = Prefetch(clock.timed("preprocess", cut_into_chunks(prepared, restorer.frames)), depth=2)
     stack.callback(ahead.close)
     return itertools.chain.from_iterable(_diffused(ahead, restorer, clock, part))
 
 
 def _diffused(
-    ahead: Iterable[Chunk], restorer: Restorer | TwoWays, clock: Clock, part: Part | None
+    ahead: Iterable[Chunk], restorer: Restorer | TwoWays, clock: Clock, part: Crop | None
 ) -> Iterator[list[Frame]]:
     for chunk in ahead:
         with clock.stage("diffuse"):
-            frames = restorer(chunk) if part is None else part.into(chunk.shown, restorer(part.of(chunk)))
+            frames = restorer(chunk) if part is None else part.paste(chunk.shown, restorer(part.cut(chunk)))
         yield frames
     yield restorer.finish()
 

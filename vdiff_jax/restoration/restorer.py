@@ -47,7 +47,7 @@ class Restorer:
         sigma_of: Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, "n 3"]],
     ):
         self._definition, self._params, _ = network
-        self.usual = network.usual
+        self.wiener_model = network.wiener_model
         self._job, self._sigma_of = job, sigma_of
         self._config = network.config
         self.multiple = self._config.multiple
@@ -68,7 +68,7 @@ class Restorer:
             time=chunk.time,
             sigma=self._sigma_of(chunk.quantisers).astype(np.float32),
         )
-        wanted = np.arange(self.frames) < len(chunk.prepared)
+        wanted = np.arange(self.frames) < len(chunk.analysed)
         if chunk.starts_shot:
             self._carry = self._start()
             given = self._warmed_up(given, int(wanted.sum()) - 1)

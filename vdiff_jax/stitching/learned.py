@@ -11,8 +11,9 @@ from jaxtyping import Bool, Float
 from vdiff_jax.media import Frame, PixelFormat
 from vdiff_jax.restoration.restorer import Restorer
 from vdiff_jax.stitching.source import RGB
-from vdiff_jax.stream.chunks import chunks, prepare
-from vdiff_jax.stream.retiming import retimed
+from vdiff_jax.stream.analysis import analyse
+from vdiff_jax.stream.chunks import cut_into_chunks
+from vdiff_jax.stream.retiming import retime
 from vdiff_jax.tasks.same_size import SameSize
 from vdiff_jax.weights import Weights
 
@@ -42,7 +43,7 @@ def fill(network: Weights, moments: Iterable[tuple[RGB, Bool[np.ndarray, "h w"]]
         while True:
             yield masks.pop(0)
 
-    for chunk in chunks(prepare(frames(), holes(), _PIXELS, restorer.multiple), restorer.frames):
+    for chunk in cut_into_chunks(analyse(frames(), holes(), _PIXELS, restorer.multiple), restorer.frames):
         for frame in restorer(chunk):
             yield np.stack(frame.planes, axis=-1)
 
@@ -51,10 +52,10 @@ def bridge(network: Weights, first: RGB, second: RGB, count: int) -> list[RGB]:
     """`count` frames between two, of which the network knows nothing but the two and how far away they are."""
     restorer = Restorer(network, SameSize(_PIXELS, first.shape[:2]), _no_error)
     ends = [_frame(first, 0), _frame(second, 1)]
-    prepared = prepare(ends, itertools.repeat(None), _PIXELS, restorer.multiple)
+    prepared = analyse(ends, itertools.repeat(None), _PIXELS, restorer.multiple)
     # Two clips are two shots; between these two frames the one is to become the other.
     one_shot = (dataclasses.replace(item, starts_shot=item.frame.pts == 0) for item in prepared)
-    cut = chunks(retimed(one_shot, Fraction(1, count + 1)), restorer.frames)
+    cut = cut_into_chunks(retime(one_shot, Fraction(1, count + 1)), restorer.frames)
     return [np.stack(frame.planes, axis=-1) for chunk in cut for frame in restorer(chunk)][1:-1]
 
 

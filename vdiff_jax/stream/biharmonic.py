@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.stream.flow import spread
+from vdiff_jax.stream.push_pull import push_pull_fill
 from vdiff_jax.stream.samples import box_of, covered, grids_of, rounded
 
 STEPS = 10
@@ -30,7 +30,7 @@ def lay_over(plane: Shaped[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"]) ->
     if box is None:
         return filled
     part, hidden = filled[box], mask[box]
-    part = spread(part[..., None], (~hidden).astype(np.float32))[..., 0]
+    part = push_pull_fill(part[..., None], (~hidden).astype(np.float32))[..., 0]
     before = now = part[hidden]
     for _ in range(0 if hidden.all() else STEPS):
         step = _STRIDE * (bent(part)[hidden] - now) + _MOMENTUM * (now - before)

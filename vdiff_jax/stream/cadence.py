@@ -7,8 +7,8 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from vdiff_jax.stream.chunks import Prepared
-from vdiff_jax.stream.flow import Seen
+from vdiff_jax.stream.analysis import AnalysedFrame
+from vdiff_jax.stream.flow import FlowFrame
 
 _SAME = 2.0
 """The most that a block's brightness changes from a frame to its repetition, in 8-bit units: what coding changes."""
@@ -19,7 +19,7 @@ _LONGEST = 6
 """Frames that a cadence takes to come round (3:2 pulldown: five); as many repetitions are a still picture."""
 
 
-def without_repeats(prepared: Iterable[Prepared]) -> Iterator[Prepared]:
+def drop_repeats(prepared: Iterable[AnalysedFrame]) -> Iterator[AnalysedFrame]:
     """Leaves out frames that repeat the one before while things move, and spaces the others as they were taken.
 
     From one repeated frame to the next the distinct ones follow evenly: of 24 frames a second shown as 30, the four
@@ -41,12 +41,12 @@ class _Run:
       repeats: of each one.
     """
 
-    frames: list[Prepared] = dataclasses.field(default_factory=list)
-    repeats: list[list[Prepared]] = dataclasses.field(default_factory=list)
+    frames: list[AnalysedFrame] = dataclasses.field(default_factory=list)
+    repeats: list[list[AnalysedFrame]] = dataclasses.field(default_factory=list)
 
-    def push(self, item: Prepared) -> Iterator[Prepared]:
+    def push(self, item: AnalysedFrame) -> Iterator[AnalysedFrame]:
         """Takes the next frame; gives those that are settled."""
-        if self.frames and not item.starts_shot and _change(self.frames[-1].seen, item.seen) <= _SAME:
+        if self.frames and not item.starts_shot and _change(self.frames[-1].flow_frame, item.flow_frame) <= _SAME:
             self.repeats[-1].append(item)
             if len(self.repeats[-1]) >= _LONGEST:
                 yield from self.release()
@@ -61,31 +61,31 @@ class _Run:
         self.frames.append(item)
         self.repeats.append([])
 
-    def release(self) -> Iterator[Prepared]:
+    def release(self) -> Iterator[AnalysedFrame]:
         """The frames at their own times; the last with its repetitions, for none follows that would show what moved."""
         yield from self.frames
         yield from self.repeats[-1] if self.repeats else ()
         self.frames, self.repeats = [], []
 
-    def _moves(self, item: Prepared) -> bool:
-        return _change(self.frames[-1].seen, item.seen) >= _MOVED
+    def _moves(self, item: AnalysedFrame) -> bool:
+        return _change(self.frames[-1].flow_frame, item.flow_frame) >= _MOVED
 
-    def _round(self) -> Iterator[Prepared]:
+    def _round(self) -> Iterator[AnalysedFrame]:
         """The frames before the last, which is repeated as the first is: a round of the cadence."""
         *those, last = self.frames
         count, first = len(those), those[0]
         for n, frame in enumerate(those):
             pts = first.frame.pts + Fraction(n, count) * (last.frame.pts - first.frame.pts)
-            time = first.seen.time + n / count * (last.seen.time - first.seen.time)
+            time = first.flow_frame.time + n / count * (last.flow_frame.time - first.flow_frame.time)
             yield dataclasses.replace(
                 frame,
                 frame=dataclasses.replace(frame.frame, pts=pts),
-                seen=dataclasses.replace(frame.seen, time=time, measured={}),
+                flow_frame=dataclasses.replace(frame.flow_frame, time=time, displacements={}),
             )
         self.frames, self.repeats = [last], self.repeats[-1:]
 
 
-def _change(first: Seen, second: Seen) -> float:
+def _change(first: FlowFrame, second: FlowFrame) -> float:
     """By how much the block that changes most differs in brightness, in 8-bit units."""
     if first.small is None or second.small is None:
         return _MOVED

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from vdiff_jax.stream.chunks import Chunk, Prepared
+from vdiff_jax.stream.analysis import AnalysedFrame
+from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.stream.flow import SMALLEST
 
 FADE = 0.99
@@ -57,15 +58,15 @@ class Trail:
         if chunk.starts_shot:
             self._reference = self._last = None
         self.contradicted = []
-        return [self._follow(item, field) for item, field in zip(chunk.prepared, chunk.velocity)]
+        return [self._follow(item, field) for item, field in zip(chunk.analysed, chunk.velocity)]
 
-    def _follow(self, item: Prepared, field: Float[np.ndarray, "hv wv 4"]) -> Carried:
-        small, size = item.seen.small, item.frame.planes[0].shape
+    def _follow(self, item: AnalysedFrame, field: Float[np.ndarray, "hv wv 4"]) -> Carried:
+        small, size = item.flow_frame.small, item.frame.planes[0].shape
         carried = Carried(np.full((*size, 2), np.float32(0.5)), np.zeros(size, np.float32))
         if self._reference is not None:
             carried = self._witnessed(small, size, field)
         contradicted = False
-        if item.coloured:
+        if item.has_reference:
             known = item.colours[..., 2] > 0.5
             both = (carried.trust > 0.5) & known
             difference = np.abs(item.colours[..., :2] - carried.chroma).mean(axis=-1)

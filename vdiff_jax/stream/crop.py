@@ -16,7 +16,7 @@ _WORTH = 0.75
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class Crop:
     """Rows and columns of the pictures, from multiples of the network's cell on."""
 
     rows: slice
@@ -27,7 +27,7 @@ class Part:
     @classmethod
     def around(
         cls, holes: Bool[np.ndarray, "h w"] | None, pixels: PixelFormat, *, margin: int, multiple: int
-    ) -> "Part | None":
+    ) -> "Crop | None":
         """The part that holds all holes and so many pixels around them; `None` for all, or nearly all, of the picture.
 
         Args:
@@ -51,7 +51,7 @@ class Part:
         """Its height and width."""
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
-    def of(self, chunk: Chunk) -> Chunk:
+    def cut(self, chunk: Chunk) -> Chunk:
         """The chunk's arrays without what lies around; its frames stay whole."""
         # Motion is known on the padded picture, to a multiple beyond its edge.
         grid = [
@@ -65,11 +65,11 @@ class Part:
             velocity=chunk.velocity[:, *grid],
         )
 
-    def into(self, frames: Sequence[Frame], parts: Sequence[Frame]) -> list[Frame]:
+    def paste(self, frames: Sequence[Frame], parts: Sequence[Frame]) -> list[Frame]:
         """Whole frames with these parts in their place."""
-        return [self._into(frame, part) for frame, part in zip(frames, parts, strict=True)]
+        return [self._pasted(frame, part) for frame, part in zip(frames, parts, strict=True)]
 
-    def _into(self, frame: Frame, part: Frame) -> Frame:
+    def _pasted(self, frame: Frame, part: Frame) -> Frame:
         planes = tuple(plane.copy() for plane in frame.planes)
         for plane, new, place in zip(planes, part.planes, self._of_planes(len(planes))):
             plane[place] = new

@@ -5,9 +5,9 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax.pixels import PixelFormat
+from vdiff_jax.stream.analysis import AnalysedFrame
 from vdiff_jax.stream.biharmonic import bent
-from vdiff_jax.stream.chunks import Prepared
-from vdiff_jax.stream.flow import spread
+from vdiff_jax.stream.push_pull import push_pull_fill
 from vdiff_jax.stream.samples import box_of, unit
 
 Found = tuple[Float[np.ndarray, "p n"], Float[np.ndarray, " n"]]
@@ -56,7 +56,7 @@ def combine(found: list[Found]) -> Found:
     return mean, _SURE * np.sqrt(1 / trust.sum(axis=0) + apart)
 
 
-def detail_around(item: Prepared, at: Float[np.ndarray, "n 2"], pixels: PixelFormat) -> Float[np.ndarray, " n"]:
+def detail_around(item: AnalysedFrame, at: Float[np.ndarray, "n 2"], pixels: PixelFormat) -> Float[np.ndarray, " n"]:
     """How far known samples around each place differ from what a plate over their neighbours says, in 8-bit units."""
     box = box_of(item.mask, _WIDE)
     assert box is not None
@@ -65,7 +65,7 @@ def detail_around(item: Prepared, at: Float[np.ndarray, "n 2"], pixels: PixelFor
     known = (~item.mask[box]).astype(np.float32)
     share = cv2.blur(known, (_WIDE, _WIDE))
     missed = cv2.blur(known * np.abs(bent(luma) - luma), (_WIDE, _WIDE)) / np.maximum(share, 1e-3)
-    missed = spread(missed[..., None], (share > 0.1).astype(np.float32))[..., 0]
+    missed = push_pull_fill(missed[..., None], (share > 0.1).astype(np.float32))[..., 0]
     rows, columns = (
         np.clip(np.rint(at[:, axis]).astype(int) - side.start, 0, length - 1)
         for axis, side, length in zip((1, 0), box, missed.shape)

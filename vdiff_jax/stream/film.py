@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from vdiff_jax.observation import VELOCITY_GRID
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.stream.flow import MotionMeter, see
+from vdiff_jax.stream.flow import FlowFrame, MotionMeter
 from vdiff_jax.stream.samples import luma_of
 from vdiff_jax.stream.shots import change, thumbnail
 
@@ -92,7 +92,7 @@ def _moved(here: Float[np.ndarray, "h w"], other: Float[np.ndarray, "h w"]) -> F
         cv2.copyMakeBorder(f, 0, -height % VELOCITY_GRID, 0, -width % VELOCITY_GRID, cv2.BORDER_REPLICATE)
         for f in (here, other)
     ]
-    flow = MotionMeter().displacement(*(see(frame, time=n) for n, frame in enumerate(padded)))
+    flow = MotionMeter().displacement(*(FlowFrame.from_luma(frame, time=n) for n, frame in enumerate(padded)))
     flow = cv2.resize(flow, padded[0].shape[::-1], interpolation=cv2.INTER_LINEAR)[:height, :width]
     y, x = np.mgrid[:height, :width].astype(np.float32)
     return cv2.remap(other, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -132,7 +132,7 @@ def _judged(before, here, after):
     return here[0], damage(neighbours[0], here[1], neighbours[1])
 
 
-def find_beside(frames: Iterable[Frame], pixels: PixelFormat) -> tuple[Iterator[Frame], Iterator[np.ndarray]]:
+def frames_and_damage(frames: Iterable[Frame], pixels: PixelFormat) -> tuple[Iterator[Frame], Iterator[np.ndarray]]:
     """The frames, evened, and their masks, to be taken in step."""
     one, other = itertools.tee(find(even(frames, pixels), pixels))
     return (frame for frame, _ in one), (mask for _, mask in other)

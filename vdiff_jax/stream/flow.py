@@ -1,54 +1,93 @@
-"""Motion between two frames, by OpenCV's dense inverse search (DIS) on half-size luma."""
+"""Optical flow between two frames, by OpenCV's dense inverse search (DIS) on half-size luma."""
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from vdiff_jax.observation import VELOCITY_GRID
-from vdiff_jax.stream.warp import brought, grid_points, remap
+from vdiff_jax.stream.dis import COARSE, FINE, make_dis
+from vdiff_jax.stream.push_pull import push_pull_fill
+from vdiff_jax.stream.warp import grid_points, remap, warp_half_size
 
 SMALLEST = 24
-"""Frames with a half-size side under this hold too little to search in."""
-
+"""Half-size pixels: DIS cannot search in a picture with a shorter side, and its flow is taken as zero."""
 
 _WINDOW = 9
-"""Points of the velocity's grid across which the search for one of them looks."""
+"""Points of the velocity grid around a point whose pixels decide its flow."""
 _MEASURABLE = 0.75
-"""The share of them that has to be known."""
-_ENOUGH, _ROUNDS = 900, 5
-"""Points that the camera's motion is fitted to, and how often they are weighted anew."""
-_PLAINER = 1.1
-"""No motion, or the camera's, is taken for a place if it leaves at most so many times the mismatch of its own."""
-_PLAIN_REACH = 5.0
-"""Half-size pixels around a place over which that is judged."""
-_STANDS = 0.15
-"""A camera that moves a place by less stands still there, in full-size pixels: so much, noise feigns."""
+"""The share of that window that has to be known for the flow to be trusted."""
+_CAMERA_POINTS, _CAMERA_ROUNDS = 900, 5
+"""Points that the camera motion is fitted to, and rounds of reweighting."""
+_SIMPLER = 1.1
+"""Zero motion, or the camera motion, replaces the measured flow if its mismatch is at most this many times as large."""
+_MISMATCH_SIGMA = 5.0
+"""Sigma of the Gaussian over which that mismatch is averaged, in half-size pixels."""
+_STILL = 0.15
+"""Camera motion below this many full-size pixels is treated as zero: noise alone produces that much."""
+
+Field = Float[np.ndarray, "hv wv 2"]
+"""Displacements (x, y) in full-size pixels on the velocity grid."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FlowFrame:
+    """A frame as optical flow needs it.
+
+    Attributes:
+      small: the half-size, smoothed luma; `None` for a frame without content.
+      known: 1 where the frame is known, on the velocity grid; `None` where all of it is.
+      time: the frame's time in frame intervals.
+      size: its height and width in pixels.
+      displacements: to other frames, by their times, where they were measured already.
+    """
+
+    small: UInt8[np.ndarray, "h2 w2"] | None
+    known: Float[np.ndarray, "hv wv"] | None
+    time: float | int
+    size: tuple[int, int]
+    displacements: Mapping[float | int, Field] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def from_luma(
+        cls,
+        luma: Float[np.ndarray, "h w"],
+        known: Float[np.ndarray, "h w"] | None = None,
+        *,
+        time: float | int,
+        filled: bool = False,
+    ) -> "FlowFrame":
+        """Makes the half-size picture.
+
+        Args:
+          luma: in [0, 1].
+          known: 1 where luma is known; `None` if all of it is.
+          time: the frame's time in frame intervals.
+          filled: whether holes in luma are filled already. Others are filled here, so that their edges are not tracked.
+        """
+        if known is None or known.all():
+            return cls(half_size(luma), None, time, luma.shape)
+        if not known.any():
+            return cls(None, None, time, luma.shape)
+        luma = luma if filled else push_pull_fill(luma[..., None], known)[..., 0]
+        return cls(half_size(luma), _on_velocity_grid(known), time, luma.shape)
 
 
 class MotionMeter:
-    """Measures displacement between frames given one by one; keeps nothing but two small pictures.
-
-    Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016.
-    """
+    """Measures the displacement between two frames."""
 
     def __init__(self) -> None:
-        self._coarse, self._fine = (cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST) for _ in range(2))
-        self._coarse.setFinestScale(1)
-        self._fine.setFinestScale(0)
-        self._fine.setVariationalRefinementIterations(0)  # with it the same, for twice the time
-        self._fine.setPatchStride(3)
+        self._coarse, self._fine = make_dis(COARSE), make_dis(FINE)
 
-    def displacement(self, here: "Seen", there: "Seen", *, fine: bool = False) -> Float[np.ndarray, "hv wv 2"]:
-        """Where each pixel of one frame lies in another, in full-size pixels, on the velocity grid.
-
-        Under a hole the motion around it is continued.
+    def displacement(self, here: FlowFrame, there: FlowFrame, *, fine: bool = False) -> Field:
+        """Where each pixel of one frame lies in another; in holes the flow around them is continued.
 
         Args:
           here, there: the two frames.
-          fine: searches on the finest level of the pyramid too, at twice the cost.
+          fine: also searches the finest level of the pyramid, which takes twice as long.
         """
         height, width = here.small.shape
         size = (width * 2 // VELOCITY_GRID, height * 2 // VELOCITY_GRID)
@@ -56,132 +95,96 @@ class MotionMeter:
             return np.zeros((size[1], size[0], 2), np.float32)
         flow = (self._fine if fine else self._coarse).calc(here.small, there.small, None)
         field = 2.0 * cv2.resize(flow, size, interpolation=cv2.INTER_AREA)
-        return field if here.known is None else spread(field, here.known)
+        return field if here.known is None else push_pull_fill(field, here.known)
 
-    def measure(self, here: "Seen", there: "Seen") -> tuple[Float[np.ndarray, "hv wv 2"], Float[np.ndarray, "hv wv"]]:
-        """The displacement as it was found, under holes too; and 1 where what surrounds a point is known in both."""
+    def displacement_and_trust(self, here: FlowFrame, there: FlowFrame) -> tuple[Field, Float[np.ndarray, "hv wv"]]:
+        """The displacement as it was measured, in holes too; and 1 where a point's window is known in both frames."""
         field = self.displacement(dataclasses.replace(here, known=None), there)
-        around = [_surroundings(seen.known, field.shape[:2]) for seen in (here, there)]
-        trusted = np.minimum(around[0], remap(around[1], grid_points(field.shape[:2]) + field / VELOCITY_GRID))
-        return field, (trusted > _MEASURABLE).astype(np.float32)
+        first, second = (_known_share(frame.known, field.shape[:2]) for frame in (here, there))
+        share = np.minimum(first, remap(second, grid_points(field.shape[:2]) + field / VELOCITY_GRID))
+        return field, (share > _MEASURABLE).astype(np.float32)
 
 
-def shrink(luma: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h2 w2"]:
-    """The half-size, slightly smoothed picture that motion is measured on."""
+def half_size(luma: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h2 w2"]:
+    """The half-size, slightly smoothed picture that optical flow is measured on."""
     half = cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     return np.clip(cv2.GaussianBlur(half, (0, 0), 0.8) * 255.0 + 0.5, 0, 255).astype(np.uint8)
 
 
-def spread(image: Float[np.ndarray, "h w c"], known: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w c"]:
-    """Fills what is unknown from what is known around it, coarse to fine; zero where nothing is known."""
-    if known.all() or not known.any():
-        return image * (known > 0)[..., None]
-    height, width = known.shape
-    size = ((width + 1) // 2, (height + 1) // 2)
-    weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
-    total = cv2.resize(image * known[..., None], size, interpolation=cv2.INTER_AREA).reshape(*weight.shape, -1)
-    coarse = spread(total / np.maximum(weight, 1e-6)[..., None], (weight > 1e-3).astype(np.float32))
-    smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(image.shape)
-    return known[..., None] * image + (1 - known[..., None]) * smooth
+def camera_motion(field: Field, trusted: Float[np.ndarray, "hv wv"]) -> Field:
+    """The dominant motion of a field, as that of a plane before a moving camera; zero where too little is trusted.
 
+    Eight parameters, fitted by reweighted least squares.
 
-@dataclasses.dataclass(frozen=True)
-class Seen:
-    """What motion is measured on.
+    Args:
+      field: the measured displacements.
+      trusted: 1 where they are trusted, else 0.
 
-    Attributes:
-      small: the frame's small picture; `None` for a frame that holds nothing.
-      known: where it was known; `None`: everywhere.
-      time: the frame's time in frame intervals.
-      size: its height and width in pixels.
-      measured: the displacements to other frames, by their times, that are known already.
+    Source: Bergen et al., Hierarchical Model-Based Motion Estimation, 1992.
     """
-
-    small: UInt8[np.ndarray, "h2 w2"] | None
-    known: Float[np.ndarray, "hv wv"] | None
-    time: float | int
-    size: tuple[int, int]
-    measured: dict[float | int, Float[np.ndarray, "hv wv 2"]] = dataclasses.field(default_factory=dict)
-
-
-def see(
-    luma: Float[np.ndarray, "h w"],
-    known: Float[np.ndarray, "h w"] | None = None,
-    *,
-    time: float | int,
-    filled: bool = False,
-) -> Seen:
-    """Prepares a frame; holes that are not yet are filled from around them, for their edges are no structure."""
-    if known is None or known.all():
-        return Seen(shrink(luma), None, time, luma.shape)
-    if not known.any():
-        return Seen(None, None, time, luma.shape)
-    luma = luma if filled else spread(luma[..., None], known)[..., 0]
-    return Seen(shrink(luma), _on_velocity_grid(known), time, luma.shape)
-
-
-def camera(field: Float[np.ndarray, "hv wv 2"], trusted: Float[np.ndarray, "hv wv"]) -> Float[np.ndarray, "hv wv 2"]:
-    """The motion that most of a field follows, that of a plane before a camera; zero where too little is known.
-
-    Eight parameters (Bergen et al., Hierarchical Model-Based Motion Estimation, 1992), by reweighted least squares.
-    """
-    across, down = _planes_motions(trusted.shape)
-    step = max(1, int(np.sqrt(trusted.size / _ENOUGH)))
+    basis_x, basis_y = _motion_basis(trusted.shape)
+    step = max(1, int(np.sqrt(trusted.size / _CAMERA_POINTS)))
     chosen = np.zeros_like(trusted)
     chosen[::step, ::step] = trusted[::step, ::step]
     used = chosen.reshape(-1) > 0
-    if used.sum() < 5 * across.shape[1]:
+    if used.sum() < 5 * basis_x.shape[1]:
         return np.zeros_like(field)
-    a, b = across[used], down[used]
+    a, b = basis_x[used], basis_y[used]
     u, v = field.reshape(-1, 2)[used].T
-    motion = np.zeros(across.shape[1])
+    motion = np.zeros(basis_x.shape[1])
     motion[[0, 3]] = np.median(u), np.median(v)
-    for _ in range(_ROUNDS):
-        missed = np.hypot(u - a @ motion, v - b @ motion)
-        weight = (1 + np.square(missed / max(1.5 * np.median(missed), 0.15))) ** -2
-        left = (a.T * weight) @ a + (b.T * weight) @ b + 1e-3 * np.eye(len(motion))
-        motion = np.linalg.solve(left, (a.T * weight) @ u + (b.T * weight) @ v)
-    return np.stack([across @ motion, down @ motion], axis=-1).reshape(field.shape).astype(np.float32)
+    for _ in range(_CAMERA_ROUNDS):
+        residual = np.hypot(u - a @ motion, v - b @ motion)
+        weight = (1 + np.square(residual / max(1.5 * np.median(residual), 0.15))) ** -2
+        normal = (a.T * weight) @ a + (b.T * weight) @ b + 1e-3 * np.eye(len(motion))
+        motion = np.linalg.solve(normal, (a.T * weight) @ u + (b.T * weight) @ v)
+    return np.stack([basis_x @ motion, basis_y @ motion], axis=-1).reshape(field.shape).astype(np.float32)
 
 
 @functools.lru_cache(maxsize=4)
-def _planes_motions(size: tuple[int, ...]) -> tuple[Float[np.ndarray, "n 8"], Float[np.ndarray, "n 8"]]:
-    """What each of the eight parameters moves every point of a grid by, across and down."""
+def _motion_basis(size: tuple[int, ...]) -> tuple[Float[np.ndarray, "n 8"], Float[np.ndarray, "n 8"]]:
+    """By how much each of the eight parameters moves every point of a grid, in x and in y."""
     x, y = (grid_points(size) / np.array(size[::-1], np.float32) - 0.5).reshape(-1, 2).T
     one, none = np.ones_like(x), np.zeros_like(x)
-    across = np.stack([one, x, y, none, none, none, x * x, x * y], axis=-1)
-    return across, np.stack([none, none, none, one, x, y, x * y, y * y], axis=-1)
+    basis_x = np.stack([one, x, y, none, none, none, x * x, x * y], axis=-1)
+    return basis_x, np.stack([none, none, none, one, x, y, x * y, y * y], axis=-1)
 
 
-def plainest(here: Seen, there: Seen, field: Float[np.ndarray, "hv wv 2"]) -> Float[np.ndarray, "hv wv 2"]:
-    """The displacement, but none or the camera's where that explains a place about as well.
+def simplest_motion(here: FlowFrame, there: FlowFrame, field: Field) -> Field:
+    """The displacement, replaced by zero or by the camera motion where either matches the two frames about as well.
 
-    What is searched for place by place follows the noise; what is moved by it is blurred, and flickers.
+    A flow that is searched point by point follows the noise: pictures warped by it are blurred and flicker.
     """
     if min(here.small.shape) < SMALLEST:
         return field
-    seen, size = there.small, field.shape[:2]
-    least = _PLAINER * apart(here.small, brought(seen, field), size, _PLAIN_REACH)
-    whole = camera(field, np.ones(size, np.float32))
-    whole[np.linalg.norm(whole, axis=-1) < _STANDS] = 0
-    for other, shown in ((whole, brought(seen, whole)), (np.zeros_like(field), seen)):
-        difference = apart(here.small, shown, size, _PLAIN_REACH)
-        field = np.where((difference <= least)[..., None], other, field)
+    small, size = there.small, field.shape[:2]
+    least = _SIMPLER * mean_difference(here.small, warp_half_size(small, field), size, _MISMATCH_SIGMA)
+    camera = camera_motion(field, np.ones(size, np.float32))
+    camera[np.linalg.norm(camera, axis=-1) < _STILL] = 0
+    for candidate, warped in ((camera, warp_half_size(small, camera)), (np.zeros_like(field), small)):
+        difference = mean_difference(here.small, warped, size, _MISMATCH_SIGMA)
+        field = np.where((difference <= least)[..., None], candidate, field)
         least = np.minimum(difference, least)
     return field
 
 
-def apart(
-    one: UInt8[np.ndarray, "h w"], other: UInt8[np.ndarray, "h w"], size: tuple[int, int], reach: float
+def mean_difference(
+    one: UInt8[np.ndarray, "h w"], other: UInt8[np.ndarray, "h w"], size: tuple[int, int], sigma: float
 ) -> Float[np.ndarray, "hv wv"]:
-    """How much two small pictures differ in the mean around each point of the velocity's grid; the reach in pixels."""
+    """The mean absolute difference of two half-size pictures around each point of the velocity grid.
+
+    Args:
+      one, other: the pictures, 8-bit.
+      size: height and width of the velocity grid.
+      sigma: of the Gaussian over which the mean is taken, in pixels of the pictures.
+    """
     difference = cv2.absdiff(one, other).astype(np.float32)
     cells = cv2.resize(difference, size[::-1], interpolation=cv2.INTER_AREA)
-    return cv2.GaussianBlur(cells, (0, 0), 2 * reach / VELOCITY_GRID)
+    return cv2.GaussianBlur(cells, (0, 0), 2 * sigma / VELOCITY_GRID)
 
 
-def _surroundings(known: Float[np.ndarray, "hv wv"] | None, size: tuple[int, ...]) -> Float[np.ndarray, "hv wv"]:
-    """The share of what surrounds each point that is known."""
+def _known_share(known: Float[np.ndarray, "hv wv"] | None, size: tuple[int, ...]) -> Float[np.ndarray, "hv wv"]:
+    """The share of each point's window that is known."""
     if known is None:
         return np.ones(size, np.float32)
     return cv2.blur(known, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE)

@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax.observation import VELOCITY_GRID
-from vdiff_jax.stream.flow import Seen, apart, spread
-from vdiff_jax.stream.warp import brought
+from vdiff_jax.stream.flow import FlowFrame, mean_difference
+from vdiff_jax.stream.push_pull import push_pull_fill
+from vdiff_jax.stream.warp import warp_half_size
 
 _DOUBT, _SLIGHT = 0.4, 1.5
 """Another motion is taken for a place if it explains it within this share of the mismatch, less so many 8-bit units."""
@@ -36,15 +37,15 @@ def between(
     ]
     total, weight = (sum(part) for part in zip(*parts))
     known = (weight > 0.2).astype(np.float32)
-    return spread(total / np.maximum(weight, 1e-6)[..., None] * known[..., None], known)
+    return push_pull_fill(total / np.maximum(weight, 1e-6)[..., None] * known[..., None], known)
 
 
 def best_explained(
-    first: Seen, second: Seen, fields: Sequence[Float[np.ndarray, "hv wv 2"]], share: float
+    first: FlowFrame, second: FlowFrame, fields: Sequence[Float[np.ndarray, "hv wv 2"]], share: float
 ) -> Float[np.ndarray, "hv wv 2"]:
     """Of displacements from one frame to the next, as `between` has them, the first but where another is far better.
 
-    Better is under what the two frames differ less around a place, brought to that time. A median over neighbouring
+    Better is under what the two frames differ less around a place, warped to that time. A median over neighbouring
     points removes what was chosen by chance.
     """
     best, least = fields[0], _DOUBT * _differing(first, second, fields[0], share) - _SLIGHT
@@ -56,11 +57,11 @@ def best_explained(
 
 
 def _differing(
-    first: Seen, second: Seen, field: Float[np.ndarray, "hv wv 2"], share: float
+    first: FlowFrame, second: FlowFrame, field: Float[np.ndarray, "hv wv 2"], share: float
 ) -> Float[np.ndarray, "hv wv"]:
     """The mean difference of two frames around each place at a time between them, in 8-bit units."""
-    pair = brought(first.small, -share * field), brought(second.small, (1 - share) * field)
-    return apart(*pair, field.shape[:2], 2.0)
+    pair = warp_half_size(first.small, -share * field), warp_half_size(second.small, (1 - share) * field)
+    return mean_difference(*pair, field.shape[:2], 2.0)
 
 
 def _weight(

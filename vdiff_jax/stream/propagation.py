@@ -17,9 +17,10 @@ from jaxtyping import Bool, Float, UInt8
 
 from vdiff_jax.observation import VELOCITY_GRID
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.stream.chunks import Prepared
+from vdiff_jax.stream.analysis import AnalysedFrame
 from vdiff_jax.stream.expected_error import Found, combine, detail_around, followed_error, spatial_error
-from vdiff_jax.stream.flow import MotionMeter, Seen, camera, shrink, spread
+from vdiff_jax.stream.flow import FlowFrame, MotionMeter, camera_motion, half_size
+from vdiff_jax.stream.push_pull import push_pull_fill
 from vdiff_jax.stream.samples import box_of, covered, grids_of, luma_of, rounded, unit
 from vdiff_jax.stream.warp import grid_points, remap
 
@@ -57,7 +58,7 @@ class Witness:
       forth: the motion to the frame after.
     """
 
-    item: Prepared
+    item: AnalysedFrame
     back: tuple[Field, ...] | None = None
     forth: tuple[Field, ...] | None = None
     _hidden: dict[tuple[int, int], UInt8[np.ndarray, "h w"]] = dataclasses.field(default_factory=dict)
@@ -72,7 +73,7 @@ class Witness:
         return inside & (_at(self._hidden[scale], _in_plane(at, scale)) < 1)
 
 
-def witnessed(prepared: Iterable[Prepared], pixels: PixelFormat) -> Iterator[Prepared]:
+def propagate(prepared: Iterable[AnalysedFrame], pixels: PixelFormat) -> Iterator[AnalysedFrame]:
     """Fills what masks cover from the other frames of the shot, and says what error to expect; up to 2 `REACH` behind.
 
     Frames without a mask pass as they are. What was measured of the motion stays with the frames.
@@ -82,12 +83,12 @@ def witnessed(prepared: Iterable[Prepared], pixels: PixelFormat) -> Iterator[Pre
 
 
 def _brought(
-    prepared: Iterable[Prepared], pixels: PixelFormat, *, under_holes: bool
-) -> Iterator[tuple[Prepared, Prepared]]:
+    prepared: Iterable[AnalysedFrame], pixels: PixelFormat, *, under_holes: bool
+) -> Iterator[tuple[AnalysedFrame, AnalysedFrame]]:
     """Each frame, and the same with what other frames hold; `under_holes`: motion was measured there too."""
     meter, shot, done = MotionMeter(), [], 0  # of the shot's frames that are held, those that were given out
 
-    def bring(number: int) -> tuple[Prepared, Prepared]:
+    def bring(number: int) -> tuple[AnalysedFrame, AnalysedFrame]:
         return shot[number].item, brought(shot, number, pixels, luma_alone=not under_holes)
 
     for item in prepared:
@@ -109,14 +110,14 @@ def _brought(
     yield from map(bring, range(done, len(shot)))
 
 
-def _seen_filled(item: Prepared, filled: Prepared, pixels: PixelFormat) -> Prepared:
+def _seen_filled(item: AnalysedFrame, filled: AnalysedFrame, pixels: PixelFormat) -> AnalysedFrame:
     """The frame, on which motion is measured as if what was brought under its holes were known."""
-    if item.mask is None or item.seen.small is None:
+    if item.mask is None or item.flow_frame.small is None:
         return item
     luma = luma_of(filled.frame, pixels)
-    beyond = np.subtract(item.seen.size, luma.shape)
-    small = shrink(cv2.copyMakeBorder(luma, 0, int(beyond[0]), 0, int(beyond[1]), cv2.BORDER_REPLICATE))
-    return dataclasses.replace(item, seen=dataclasses.replace(item.seen, small=small, measured={}))
+    beyond = np.subtract(item.flow_frame.size, luma.shape)
+    small = half_size(cv2.copyMakeBorder(luma, 0, int(beyond[0]), 0, int(beyond[1]), cv2.BORDER_REPLICATE))
+    return dataclasses.replace(item, flow_frame=dataclasses.replace(item.flow_frame, small=small, displacements={}))
 
 
 def _size(frame: Frame) -> int:
@@ -125,21 +126,21 @@ def _size(frame: Frame) -> int:
 
 def _join(shot: Sequence[Witness], meter: MotionMeter, *, under_holes: bool) -> None:
     """Measures the motion between the last frame and the one before it."""
-    if len(shot) < 2 or any(witness.item.seen.small is None for witness in shot[-2:]):
+    if len(shot) < 2 or any(witness.item.flow_frame.small is None for witness in shot[-2:]):
         return
     for one, other, name in ((shot[-2], shot[-1], "forth"), (shot[-1], shot[-2], "back")):
-        field, trusted = meter.measure(one.item.seen, other.item.seen)
-        continued = spread(field, trusted)
-        one.item.seen.measured[other.item.seen.time] = continued
-        ways = continued, camera(continued, trusted)
+        field, trusted = meter.displacement_and_trust(one.item.flow_frame, other.item.flow_frame)
+        continued = push_pull_fill(field, trusted)
+        one.item.flow_frame.displacements[other.item.flow_frame.time] = continued
+        ways = continued, camera_motion(continued, trusted)
         setattr(one, name, (*ways, field) if under_holes else ways)
 
 
-def brought(shot: Sequence[Witness], index: int, pixels: PixelFormat, *, luma_alone: bool = False) -> Prepared:
+def brought(shot: Sequence[Witness], index: int, pixels: PixelFormat, *, luma_alone: bool = False) -> AnalysedFrame:
     """The shot's frame of this number with its holes filled, luma's alone if asked; and the error to expect in them."""
     item = shot[index].item
     error = np.where(item.mask, np.float32(np.inf), np.float32(0))
-    if item.seen.small is None or not item.mask.any():
+    if item.flow_frame.small is None or not item.mask.any():
         return dataclasses.replace(item, error=error)
     planes = [plane.copy() for plane in item.frame.planes]
     ways = len(shot[index].back or shot[index].forth or ())
@@ -180,13 +181,13 @@ class _Asked:
     depth: Float[np.ndarray, " n"]
 
 
-def _spatial(item: Prepared, asked: _Asked, pixels: PixelFormat) -> Found:
+def _spatial(item: AnalysedFrame, asked: _Asked, pixels: PixelFormat) -> Found:
     """The fill that is there."""
     samples = [_sample(item.frame.planes[n], asked.at, asked.scale, pixels, cv2.INTER_NEAREST) for n in asked.numbers]
     return np.stack(samples), spatial_error(asked.detail, np.maximum(asked.depth, 1))
 
 
-def _depth(item: Prepared, at: Places) -> Float[np.ndarray, " n"]:
+def _depth(item: AnalysedFrame, at: Places) -> Float[np.ndarray, " n"]:
     """How far from what is known these places lie, in pixels."""
     return _at(cv2.distanceTransform(item.mask.astype(np.uint8), cv2.DIST_L2, 3), at)
 
@@ -230,8 +231,8 @@ class _Path:
     def mismatch(self, distance: int) -> Float[np.ndarray, "hb wb"]:
         """Of what is known around, in 8-bit units."""
         if distance not in self._mismatches:
-            there = self.witness(distance).item.seen
-            self._mismatches[distance] = _mismatch(self._here.seen, there, self.points, self._moved[distance])
+            there = self.witness(distance).item.flow_frame
+            self._mismatches[distance] = _mismatch(self._here.flow_frame, there, self.points, self._moved[distance])
         return self._mismatches[distance]
 
 
@@ -273,16 +274,16 @@ def _follow(path: _Path, asked: _Asked, pixels: PixelFormat) -> list[Found]:
     return list(zip(samples, errors))
 
 
-def _surroundings(here: Prepared) -> Float[np.ndarray, "hb wb 2"]:
+def _surroundings(here: AnalysedFrame) -> Float[np.ndarray, "hb wb 2"]:
     """The points of the velocity's grid in which the holes and what is around them lie."""
-    size = here.seen.size[0] // VELOCITY_GRID, here.seen.size[1] // VELOCITY_GRID
+    size = here.flow_frame.size[0] // VELOCITY_GRID, here.flow_frame.size[1] // VELOCITY_GRID
     box = box_of(here.mask, _AROUND * VELOCITY_GRID)
     assert box is not None
     rows, columns = (slice(side.start // VELOCITY_GRID, -(-side.stop // VELOCITY_GRID)) for side in box)
     return grid_points(size)[rows, columns]
 
 
-def _mismatch(here: Seen, there: Seen, points: Field, moved: Field) -> Float[np.ndarray, "hb wb"]:
+def _mismatch(here: FlowFrame, there: FlowFrame, points: Field, moved: Field) -> Float[np.ndarray, "hb wb"]:
     """How far the frame there, moved, differs from this one around each point, in 8-bit units of what is known."""
     halves = 2 * points + 0.5
     difference = np.abs(remap(here.small, halves).astype(np.float32) - remap(there.small, halves + moved / 2))

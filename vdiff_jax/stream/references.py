@@ -10,7 +10,7 @@ from jaxtyping import Float
 from vdiff_jax.errors import ReferencePictureError
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.colour import from_rgb
-from vdiff_jax.stream.chunks import Prepared
+from vdiff_jax.stream.analysis import AnalysedFrame
 from vdiff_jax.stream.samples import luma_of
 
 _ALIKE = 0.5
@@ -23,9 +23,9 @@ _GREY = 2.5 / 255
 Pictures = Mapping[int, Float[np.ndarray, "h w 4"]]
 
 
-def with_references(
-    prepared: Iterable[Prepared], pictures: Pictures, pixels: PixelFormat, *, force: bool = False
-) -> Iterator[Prepared]:
+def attach_references(
+    prepared: Iterable[AnalysedFrame], pictures: Pictures, pixels: PixelFormat, *, force: bool = False
+) -> Iterator[AnalysedFrame]:
     """The frames with what the pictures (R'G'B' and opacity, by the frame's number) say of their chroma.
 
     Raises:

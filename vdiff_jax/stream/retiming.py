@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from vdiff_jax.pixels import Frame
-from vdiff_jax.stream.chunks import Prepared
+from vdiff_jax.stream.analysis import AnalysedFrame
 
 _SAME = 0.05
 """A time this near to a frame's, in intervals between frames, is that frame's: time stamps are rounded."""
 
 
-def retimed(prepared: Iterable[Prepared], interval: Fraction) -> Iterator[Prepared]:
+def retime(prepared: Iterable[AnalysedFrame], interval: Fraction) -> Iterator[AnalysedFrame]:
     """The frames of a video with others inserted so that one is shown every `interval`.
 
     A frame whose time is asked for is shown as it is; the others are still there to learn from. Over a cut nothing is
@@ -42,26 +42,30 @@ def retimed(prepared: Iterable[Prepared], interval: Fraction) -> Iterator[Prepar
         last = item
 
 
-def _share(count: int, interval: Fraction, origin: int | Fraction, last: Prepared, span: int | Fraction) -> Fraction:
+def _share(
+    count: int, interval: Fraction, origin: int | Fraction, last: AnalysedFrame, span: int | Fraction
+) -> Fraction:
     """Where the next frame to be shown lies between the last one and the one after it, 0 to 1 and beyond."""
     return (origin + count * interval - last.frame.pts) / max(span, 1)
 
 
-def _made(last: Prepared, following: Prepared, share: float, count: int, begins: bool) -> Prepared:
+def _made(last: AnalysedFrame, following: AnalysedFrame, share: float, count: int, begins: bool) -> AnalysedFrame:
     """A frame between two; of two shots, a copy of the nearer, which may have to begin the second shot."""
-    time = last.seen.time + share * (following.seen.time - last.seen.time)
+    time = last.flow_frame.time + share * (following.flow_frame.time - last.flow_frame.time)
     if following.starts_shot:
         nearer = last if share < 0.5 else following
         return dataclasses.replace(
             nearer,
             frame=_at(nearer.frame, count),
-            seen=dataclasses.replace(nearer.seen, time=time),
+            flow_frame=dataclasses.replace(nearer.flow_frame, time=time),
             starts_shot=begins and nearer is following,
             shown=True,
         )
-    seen = dataclasses.replace(last.seen, small=None, known=None, time=time, measured={})
+    seen = dataclasses.replace(last.flow_frame, small=None, known=None, time=time, displacements={})
     frame = _at(last.frame, count)
-    return Prepared(frame=frame, mask=last.mask, error=last.error, seen=seen, starts_shot=False, following=following)
+    return AnalysedFrame(
+        frame=frame, mask=last.mask, error=last.error, flow_frame=seen, starts_shot=False, following=following
+    )
 
 
 def _at(frame: Frame, count: int) -> Frame:

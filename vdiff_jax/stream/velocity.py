@@ -6,12 +6,12 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax.observation import VELOCITY_GRID
-from vdiff_jax.stream.flow import MotionMeter, Seen, plainest
+from vdiff_jax.stream.flow import FlowFrame, MotionMeter, simplest_motion
 from vdiff_jax.stream.midway import best_explained, between
 
 
 def velocity(
-    frames: Sequence[Seen], *, before: Seen | None = None, after: Seen | None = None
+    frames: Sequence[FlowFrame], *, before: FlowFrame | None = None, after: FlowFrame | None = None
 ) -> Float[np.ndarray, "t hv wv 4"]:
     """The velocity field of an Observation for frames of one shot, in the order of their times.
 
@@ -52,18 +52,18 @@ class _Motion:
         self._meter, self._empty = MotionMeter(), empty
         self._measured: dict[tuple[float, float], np.ndarray] = {}
 
-    def __call__(self, here: Seen | None, there: Seen | None) -> Float[np.ndarray, "hv wv 2"]:
+    def __call__(self, here: FlowFrame | None, there: FlowFrame | None) -> Float[np.ndarray, "hv wv 2"]:
         if here is None or there is None:
             return self._nothing
-        if there.time in here.measured:
-            return here.measured[there.time]
+        if there.time in here.displacements:
+            return here.displacements[there.time]
         key = (here.time, there.time)
         if key not in self._measured:
             fine = any(min(key) < time < max(key) for time in self._empty)
             self._measured[key] = self._meter.displacement(here, there, fine=fine)
         return self._measured[key]
 
-    def plain(self, here: Seen, there: Seen | None) -> Float[np.ndarray, "hv wv 2"]:
+    def plain(self, here: FlowFrame, there: FlowFrame | None) -> Float[np.ndarray, "hv wv 2"]:
         """The same, no livelier than it need be."""
         field = self(here, there)
-        return field if there is None or there.time in here.measured else plainest(here, there, field)
+        return field if there is None or there.time in here.displacements else simplest_motion(here, there, field)

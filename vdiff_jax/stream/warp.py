@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 
-def brought(small: UInt8[np.ndarray, "h w"], field: Float[np.ndarray, "hv wv 2"]) -> UInt8[np.ndarray, "h w"]:
+def warp_half_size(small: UInt8[np.ndarray, "h w"], field: Float[np.ndarray, "hv wv 2"]) -> UInt8[np.ndarray, "h w"]:
     """A small picture's samples from where a displacement in full-size pixels leads."""
     height, width = small.shape
     return remap(small, grid_points((height, width)) + cv2.resize(field, (width, height)) / 2)

@@ -19,7 +19,7 @@ from vdiff_jax.config import Data
 from vdiff_jax.corruption.storage import subsampled
 from vdiff_jax.observation import VELOCITY_GRID, Observation
 from vdiff_jax.preprocess.colour import from_rgb
-from vdiff_jax.stream.flow import see
+from vdiff_jax.stream.flow import FlowFrame
 from vdiff_jax.stream.velocity import velocity
 from vdiff_jax.tasks import TASKS
 from vdiff_jax.tasks.task import Corrupt
@@ -81,7 +81,7 @@ class Examples:
         observation, truth = jax.tree.map(np.asarray, (observation, truth))
         observation, truth = jax.tree.map(lambda leaf: _within(leaf, margin), (observation, truth))
         seen = [
-            see(luma, known, time=float(time))
+            FlowFrame.from_luma(luma, known, time=float(time))
             for luma, known, time in zip(observation.values[..., 0], observation.known[..., 0], observation.time)
         ]
         reduction = np.ones((len(clip), 3), np.float32) if observation.reduction is None else observation.reduction

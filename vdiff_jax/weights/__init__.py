@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 from vdiff_jax.diffusion.step import INPUTS
 from vdiff_jax.errors import WeightsError
 from vdiff_jax.nn.network import Network, NetworkConfig
-from vdiff_jax.postprocess.wiener import Usual
+from vdiff_jax.postprocess.wiener import WienerModel
 
 FORMAT = "vdiff_jax 1"
 FOLDER = Path(__file__).parent
@@ -48,11 +48,11 @@ class Weights(NamedTuple):
         return nnx.merge(self.definition, self.params).config
 
     @property
-    def usual(self) -> Usual | None:
+    def wiener_model(self) -> WienerModel | None:
         """How what the network made of noisy or decoded video is spread, if the file says."""
         if "spread" not in self.about:
             return None
-        return Usual(**{name: np.array(lines) for name, lines in json.loads(self.about["spread"]).items()})
+        return WienerModel(**{name: np.array(lines) for name, lines in json.loads(self.about["spread"]).items()})
 
 
 def load(weights: str | Path) -> Weights:
@@ -99,7 +99,7 @@ def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, 
       path: the file.
       config: the network's size.
       params: its parameters.
-      about: `config` and `step` of the run, in JSON; `spread`: the lines of `Usual`, in JSON.
+      about: `config` and `step` of the run, in JSON; `spread`: the lines of `WienerModel`, in JSON.
     """
     tensors = {name: np.asarray(leaf, np.float32) for name, leaf in _named(params)}
     metadata = {**about, "format": FORMAT, "network": json.dumps(dataclasses.asdict(config))}
