@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.stream.biharmonic import fill_frame, lay_over
-from vdiff_jax.stream.samples import box_of, covered
+from vdiff_jax.stream.biharmonic import biharmonic_fill, fill_frame
+from vdiff_jax.stream.samples import bounding_box, mask_at_scale
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_thin_holes_are_filled_as_the_equation_says(hills):
     mask = np.zeros(hills.shape, bool)
     mask[4:-4, 4:-4] = np.random.default_rng(0).random((32, 52)) < 0.2
     mask[4:-4, 30:32] = True
-    filled = lay_over(np.where(mask, 0, hills), mask)
+    filled = biharmonic_fill(np.where(mask, 0, hills), mask)
     np.testing.assert_array_equal(filled[~mask], hills[~mask])
     away = np.abs(filled - exact(hills, mask))[mask]
     assert away.mean() < 0.4  # push-pull alone: 1.6
@@ -49,7 +49,7 @@ def test_planes_of_any_kind_are_filled_and_alpha_stays():
     mask = np.zeros((21, 33), bool)
     mask[9:13, 20:25] = True
     holed = [plane.copy() for plane in planes]
-    holed[0][mask], holed[1][covered(mask, (2, 2))] = 0, 0
+    holed[0][mask], holed[1][mask_at_scale(mask, (2, 2))] = 0, 0
     filled = fill_frame(Frame((*holed[:2], planes[2], planes[3]), 0), mask, pixels)
     for plane, whole in zip(filled.planes, planes):
         assert plane.dtype == np.uint16
@@ -58,6 +58,6 @@ def test_planes_of_any_kind_are_filled_and_alpha_stays():
 
 def test_a_box_holds_the_mask_and_its_margin():
     mask = np.zeros((40, 60), bool)
-    assert box_of(mask, 3) is None
+    assert bounding_box(mask, 3) is None
     mask[10, 2], mask[20, 50] = True, True
-    assert box_of(mask, 3) == (slice(7, 24), slice(0, 54))
+    assert bounding_box(mask, 3) == (slice(7, 24), slice(0, 54))

@@ -7,7 +7,7 @@ import pytest
 from vdiff_jax.pixels import Frame
 from vdiff_jax.stream.analysis import AnalysedFrame
 from vdiff_jax.stream.chunks import cut_into_chunks
-from vdiff_jax.stream.colour_tracking import Trail
+from vdiff_jax.stream.colour_tracking import ColourTracker
 from vdiff_jax.stream.flow import FlowFrame
 
 COUNT = 24
@@ -37,7 +37,7 @@ def followed(luma, chroma):
         )
         for n, plane in enumerate(luma)
     ]
-    trail = Trail()
+    trail = ColourTracker()
     return [carried for chunk in cut_into_chunks(items, 8) for carried in trail(chunk)]
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.stream.analysis import analyse
-from vdiff_jax.stream.expected_error import combine
+from vdiff_jax.stream.fill_error import weighted_mean
 from vdiff_jax.stream.flow import camera_motion
-from vdiff_jax.stream.propagation import REACH, _Path, propagate
+from vdiff_jax.stream.motion_path import MotionPath
+from vdiff_jax.stream.propagation import REACH, propagate
 from vdiff_jax.stream.warp import grid_points
 
 GRAY = PixelFormat(kind="gray", full_range=True)
@@ -58,7 +59,7 @@ def test_what_is_hidden_now_was_seen_before_or_will_be(scene):
 def test_what_the_same_hole_still_hides_is_not_asked_for_in_vain(scene, speed, monkeypatch):
     clip = pan(scene, 12, speed)
     sparing = brought(clip, [logo()] * 12)
-    monkeypatch.setattr(_Path, "hole_stays", lambda self, distance: False)
+    monkeypatch.setattr(MotionPath, "has_same_hole", lambda self, distance: False)
     for one, other in zip(sparing, brought(clip, [logo()] * 12)):
         np.testing.assert_array_equal(one.frame.planes[0], other.frame.planes[0])
         np.testing.assert_array_equal(one.error, other.error)
@@ -128,8 +129,8 @@ def test_the_plane_of_an_eight_parameter_motion_is_found_among_others():
 def test_a_guess_that_stands_apart_counts_less_than_its_error_says():
     guesses = [np.full((1, 4), value, np.float32) for value in (0.5, 0.51, 0.9)]
     errors = [np.full(4, 0.02, np.float32)] * 3
-    mean, expected = combine(list(zip(guesses, errors)))
+    mean, expected = weighted_mean(list(zip(guesses, errors)))
     assert np.all(mean < 0.55)
-    agreed, sure = combine(list(zip(guesses[:2], errors)))
+    agreed, sure = weighted_mean(list(zip(guesses[:2], errors)))
     np.testing.assert_allclose(agreed, 0.505, atol=1e-3)
     assert np.all(sure < expected)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.stream.samples import grids_of, rounded
+from vdiff_jax.stream.samples import plane_groups, to_samples
 
 
 class Feather:
@@ -56,11 +56,11 @@ def _faded(
 ) -> tuple[np.ndarray, ...]:
     """All planes; a sample of chroma takes the greatest share of the pixels that it stands for."""
     planes = list(made)
-    for (down, across), numbers in grids_of(pixels):
+    for (down, across), numbers in plane_groups(pixels):
         height, width = share.shape
         padded = np.pad(share, ((0, -height % down), (0, -width % across)))
         each = padded.reshape(-(-height // down), down, -(-width // across), across).max(axis=(1, 3))
         for number in numbers:
             old, new = (plane.astype(np.float32) for plane in (before[number], made[number]))
-            planes[number] = rounded(old + each * (new - old), made[number].dtype, pixels)
+            planes[number] = to_samples(old + each * (new - old), made[number].dtype, pixels)
     return tuple(planes)

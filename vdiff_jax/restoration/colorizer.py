@@ -18,7 +18,7 @@ from vdiff_jax.observation import VELOCITY_GRID
 from vdiff_jax.pixels import Frame
 from vdiff_jax.stream.analysis import AnalysedFrame
 from vdiff_jax.stream.chunks import Chunk, cut_into_chunks
-from vdiff_jax.stream.colour_tracking import Carried, Trail, best_next
+from vdiff_jax.stream.colour_tracking import ColourTracker, TrackedColours, best_next_reference
 from vdiff_jax.stream.samples import luma_of
 from vdiff_jax.tasks.colorize import Colouring, coloured_planes
 
@@ -34,7 +34,7 @@ class Coloured:
     """A frame as it was read, and what the references tell of its colours."""
 
     item: AnalysedFrame
-    carried: Carried
+    carried: TrackedColours
 
 
 class TwoWays:
@@ -54,7 +54,7 @@ class TwoWays:
         self.wiener_model = None
         self._job, self._references, self._force = job, sorted(references), force
         self._planes = jax.jit(coloured_planes, static_argnums=0)
-        self._trail = Trail()
+        self._trail = ColourTracker()
         self._held: list[Coloured] = []
         self._read = 0  # frames followed forward
         self._since: int | None = None  # the shot's last reference
@@ -92,7 +92,7 @@ class TwoWays:
         if not self._trust:
             return {}
         confidence = [round(value, 3) for value in self._trust]
-        return {"confidence": confidence, "next_reference": best_next(self._trust, self._starts)}
+        return {"confidence": confidence, "next_reference": best_next_reference(self._trust, self._starts)}
 
     def _worth_holding(self, last: Coloured) -> int:
         """How many of the latest frames a reference ahead can still serve."""
@@ -134,9 +134,9 @@ class TwoWays:
         planes = self._planes(self._job, frame.planes, chroma)
         return dataclasses.replace(frame, planes=tuple(map(np.asarray, planes)))
 
-    def _backward(self, items: list[AnalysedFrame]) -> Iterator[Carried]:
+    def _backward(self, items: list[AnalysedFrame]) -> Iterator[TrackedColours]:
         """What the frames from the last but one to the first are told from the last."""
-        trail = Trail()
+        trail = ColourTracker()
         line = [
             dataclasses.replace(
                 item, starts_shot=n == 0, flow_frame=dataclasses.replace(item.flow_frame, time=-item.flow_frame.time)
@@ -147,9 +147,9 @@ class TwoWays:
             yield from trail(chunk)[1 if number == 0 else 0 :]
 
 
-def _blend(forward: Carried, backward: Carried, since: float | int, until: int) -> Carried:
+def _blend(forward: TrackedColours, backward: TrackedColours, since: float | int, until: int) -> TrackedColours:
     """Both directions, each weighted by its trust over its distance in time."""
     a, b = (forward.trust + 1e-3) / max(since, 1e-3), (backward.trust + 1e-3) / until
     share = (a / (a + b))[..., None]
     chroma = backward.chroma + share * (forward.chroma - backward.chroma)
-    return Carried(chroma, np.maximum(forward.trust, backward.trust))
+    return TrackedColours(chroma, np.maximum(forward.trust, backward.trust))

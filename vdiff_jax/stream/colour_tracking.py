@@ -1,4 +1,4 @@
-"""Where a reference's colours are in the frames after it, and how far they may be trusted there."""
+"""Tracks a reference picture's colours through the frames after it, with a trust for each pixel."""
 
 import dataclasses
 
@@ -8,135 +8,155 @@ from jaxtyping import Float, UInt8
 
 from vdiff_jax.stream.analysis import AnalysedFrame
 from vdiff_jax.stream.chunks import Chunk
+from vdiff_jax.stream.dis import TRACKING, make_dis
 from vdiff_jax.stream.flow import SMALLEST
+from vdiff_jax.stream.warp import warp
 
 FADE = 0.99
-"""What is left of the trust that is handed on from frame to frame, however well it went."""
-_MISMATCH = 0.04
-"""A difference of luma, in levels, that says that a pixel is not the one it was taken for."""
-_ASTRAY = 1.5
-"""Half-size pixels by which the way there and back may miss where it began."""
+"""The share of the trust that is kept from one frame to the next at best."""
+_LUMA_TOLERANCE = 0.04
+"""A difference of luma, in levels, that shows that two pixels are not of the same thing."""
+_LOOP_TOLERANCE = 1.5
+"""Half-size pixels by which the way to the reference and back may miss where it began."""
 _CONTRADICTION = 0.08
 """A mean difference of chroma, in levels, that two references of the same thing never have."""
 
-Field = Float[np.ndarray, "h2 w2 2"]
-Luma = UInt8[np.ndarray, "h2 w2"]
+HalfFlow = Float[np.ndarray, "h2 w2 2"]
+"""Displacements (x, y) in half-size pixels."""
+HalfLuma = UInt8[np.ndarray, "h2 w2"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Carried:
-    """What is brought to a frame: Cb, Cr in levels and how far they may be trusted, 0 to 1, without padding."""
+class TrackedColours:
+    """Colours that were tracked to a frame.
+
+    Attributes:
+      chroma: Cb and Cr in levels.
+      trust: how far they can be trusted, 0 to 1.
+    """
 
     chroma: Float[np.ndarray, "h w 2"]
     trust: Float[np.ndarray, "h w"]
 
     @property
     def nbytes(self) -> int:
+        """The memory that both arrays take, in bytes."""
         return self.chroma.nbytes + self.trust.nbytes
 
 
-class Trail:
-    """Follows a reference's colours along the motion.
+@dataclasses.dataclass(frozen=True)
+class _Source:
+    """A frame that colours are taken from: its half-size luma and its colours."""
 
-    Two witnesses speak for each pixel. One is the reference itself: the motion is summed up frame by frame and refined
-    between the two frames, so it neither drifts nor blurs. The other is the frame before, which still knows what the
-    reference's frame can't be compared with any more: what turned, or changed its brightness. Each counts as far as
-    luma agrees; the reference, too, as far as the way there and back ends where it began.
+    small: HalfLuma
+    colours: TrackedColours
+
+
+class ColourTracker:
+    """Tracks references' colours along the optical flow, chunk by chunk.
+
+    Each pixel has two sources. One is the reference itself: the flow to it is summed up frame by frame and refined
+    between the two frames, so it neither drifts nor blurs. The other is the frame before: it still has the colours of
+    what has turned or changed its brightness since the reference. A source is trusted where luma agrees; the reference,
+    besides, where the flow to it and back returns to its start.
     """
 
     def __init__(self) -> None:
-        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._search.setFinestScale(0)
-        self._reference: _Seen | None = None
-        self._last: _Seen | None = None
-        self._there = self._back = self._ahead = None
+        self._search = make_dis(TRACKING)
+        self._reference: _Source | None = None
+        self._last: _Source | None = None
+        self._to_reference = self._from_reference = self._to_next = None
         self.contradicted: list[bool] = []
-        """For each frame of the last chunk, whether its reference can't be of the same things as the one before."""
+        """For each frame of the last chunk, whether its reference contradicts the colours tracked from others."""
 
-    def __call__(self, chunk: Chunk) -> list[Carried]:
-        """What each frame is told; chunks come in order."""
+    def __call__(self, chunk: Chunk) -> list[TrackedColours]:
+        """The colours of each frame of a chunk; chunks come in order."""
         if chunk.starts_shot:
             self._reference = self._last = None
         self.contradicted = []
-        return [self._follow(item, field) for item, field in zip(chunk.analysed, chunk.velocity)]
+        return [self._track(item, field) for item, field in zip(chunk.analysed, chunk.velocity)]
 
-    def _follow(self, item: AnalysedFrame, field: Float[np.ndarray, "hv wv 4"]) -> Carried:
+    def _track(self, item: AnalysedFrame, field: Float[np.ndarray, "hv wv 4"]) -> TrackedColours:
         small, size = item.flow_frame.small, item.frame.planes[0].shape
-        carried = Carried(np.full((*size, 2), np.float32(0.5)), np.zeros(size, np.float32))
+        colours = TrackedColours(np.full((*size, 2), np.float32(0.5)), np.zeros(size, np.float32))
         if self._reference is not None:
-            carried = self._witnessed(small, size, field)
+            colours = self._from_sources(small, size, field)
         contradicted = False
         if item.has_reference:
+            contradicted = _contradicts(item.colours, colours)
             known = item.colours[..., 2] > 0.5
-            both = (carried.trust > 0.5) & known
-            difference = np.abs(item.colours[..., :2] - carried.chroma).mean(axis=-1)
-            contradicted = both.mean() > 0.05 and difference[both].mean() > _CONTRADICTION
-            told = np.where(known[..., None], item.colours[..., :2], carried.chroma)
-            carried = Carried(told.astype(np.float32), np.where(known, np.float32(1), carried.trust))
-            self._reference = _Seen(small, carried)
-            self._there = self._back = np.zeros((*small.shape, 2), np.float32)
-        self.contradicted.append(bool(contradicted))
-        self._last, self._ahead = _Seen(small, carried), _on_half(field[..., 2:], small)
-        return carried
+            chroma = np.where(known[..., None], item.colours[..., :2], colours.chroma)
+            colours = TrackedColours(chroma.astype(np.float32), np.where(known, np.float32(1), colours.trust))
+            self._reference = _Source(small, colours)
+            self._to_reference = self._from_reference = np.zeros((*small.shape, 2), np.float32)
+        self.contradicted.append(contradicted)
+        self._last, self._to_next = _Source(small, colours), _half_flow(field[..., 2:], small)
+        return colours
 
-    def _witnessed(self, small: Luma, size: tuple[int, int], field: Float[np.ndarray, "hv wv 4"]) -> Carried:
-        """What the reference and the frame before say, the better one counting more."""
-        step = _on_half(field[..., :2], small)
-        self._there = self._refined(small, self._reference.small, step + moved(self._there, step))
-        self._back = self._refined(self._reference.small, small, self._back + moved(self._ahead, self._back))
-        astray = np.square(self._there + moved(self._back, self._there)).sum(axis=-1) / _ASTRAY**2
-        first = self._asked(self._reference, small, size, self._there, 1 / (1 + astray) ** 2)
-        last = self._asked(self._last, small, size, step, FADE)
+    def _from_sources(
+        self, small: HalfLuma, size: tuple[int, int], field: Float[np.ndarray, "hv wv 4"]
+    ) -> TrackedColours:
+        """The colours of the reference and of the frame before, the more trusted one with more weight."""
+        to_last, reference = _half_flow(field[..., :2], small), self._reference
+        self._to_reference = self._refined(small, reference.small, to_last + warp(self._to_reference, to_last))
+        guess = self._from_reference + warp(self._to_next, self._from_reference)
+        self._from_reference = self._refined(reference.small, small, guess)
+        loop = self._to_reference + warp(self._from_reference, self._to_reference)
+        loop_error = np.square(loop).sum(axis=-1) / _LOOP_TOLERANCE**2
+        first = _fetch(reference, small, size, self._to_reference, 1 / (1 + loop_error) ** 2)
+        last = _fetch(self._last, small, size, to_last, FADE)
         a, b = first.trust**2 + 1e-6, (0.7 * last.trust) ** 2
         share = (a / (a + b))[..., None]
-        return Carried(last.chroma + share * (first.chroma - last.chroma), np.maximum(first.trust, last.trust))
+        return TrackedColours(last.chroma + share * (first.chroma - last.chroma), np.maximum(first.trust, last.trust))
 
-    def _refined(self, here: Luma, there: Luma, guess: Field) -> Field:
-        """The guess, or where luma agrees better with it what a search from there found."""
+    def _refined(self, here: HalfLuma, there: HalfLuma, guess: HalfFlow) -> HalfFlow:
+        """The guess, replaced by what a search that starts from it found, where luma agrees better with that."""
         if min(here.shape) < SMALLEST:
             return guess
         found = self._search.calc(here, there, guess.copy())
-        return np.where((_differing(here, there, found) < _differing(here, there, guess))[..., None], found, guess)
-
-    @staticmethod
-    def _asked(witness: "_Seen", small: Luma, size: tuple[int, int], way: Field, trust) -> Carried:
-        """A witness's colours where a way leads, trusted as far as it is and luma agrees."""
-        trust = trust * np.exp(-((_differing(small, witness.small, way, 1.0) / (255 * _MISMATCH)) ** 2))
-        whole = (small.shape[1] * 2, small.shape[0] * 2)
-        large = 2 * cv2.resize(way, whole, interpolation=cv2.INTER_LINEAR)[: size[0], : size[1]]
-        agreed = cv2.resize(trust.astype(np.float32), whole, interpolation=cv2.INTER_LINEAR)[: size[0], : size[1]]
-        return Carried(
-            moved(witness.carried.chroma, large),
-            agreed * moved(witness.carried.trust, large, border=cv2.BORDER_CONSTANT),
-        )
+        better = _luma_difference(here, there, found) < _luma_difference(here, there, guess)
+        return np.where(better[..., None], found, guess)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Seen:
-    small: Luma
-    carried: Carried
+def _contradicts(reference: Float[np.ndarray, "h w 3"], tracked: TrackedColours) -> bool:
+    """Whether a frame's own reference has other colours than those tracked from earlier references."""
+    both = (tracked.trust > 0.5) & (reference[..., 2] > 0.5)
+    difference = np.abs(reference[..., :2] - tracked.chroma).mean(axis=-1)
+    return bool(both.mean() > 0.05 and difference[both].mean() > _CONTRADICTION)
 
 
-def moved(image: np.ndarray, way: Float[np.ndarray, "h w 2"], *, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:
-    """An image's samples from where the way leads; beyond its border the nearest, or 0."""
-    y, x = np.mgrid[: way.shape[0], : way.shape[1]].astype(np.float32)
-    at = x + way[..., 0], y + way[..., 1]
-    return cv2.remap(image, *at, cv2.INTER_LINEAR, borderMode=border)
+def _fetch(
+    source: _Source, small: HalfLuma, size: tuple[int, int], flow: HalfFlow, trust: Float[np.ndarray, "h2 w2"] | float
+) -> TrackedColours:
+    """A source's colours along a flow, with less trust where luma differs."""
+    trust = trust * np.exp(-((_luma_difference(small, source.small, flow, 1.0) / (255 * _LUMA_TOLERANCE)) ** 2))
+    full = (small.shape[1] * 2, small.shape[0] * 2)
+    large = 2 * cv2.resize(flow, full, interpolation=cv2.INTER_LINEAR)[: size[0], : size[1]]
+    agreed = cv2.resize(trust.astype(np.float32), full, interpolation=cv2.INTER_LINEAR)[: size[0], : size[1]]
+    return TrackedColours(
+        warp(source.colours.chroma, large),
+        agreed * warp(source.colours.trust, large, border=cv2.BORDER_CONSTANT),
+    )
 
 
-def _on_half(field: Float[np.ndarray, "hv wv 2"], small: Luma) -> Field:
+def _half_flow(field: Float[np.ndarray, "hv wv 2"], small: HalfLuma) -> HalfFlow:
+    """A field on the velocity grid, in full-size pixels, as a flow of the half-size picture."""
     return 0.5 * cv2.resize(field, small.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _differing(here: Luma, there: Luma, way: Field, reach: float = 2.0) -> Float[np.ndarray, "h2 w2"]:
-    """How much luma differs along a way, in 8-bit steps, over a neighbourhood of a reach in pixels."""
-    return cv2.GaussianBlur(cv2.absdiff(here, moved(there, way)).astype(np.float32), (0, 0), reach)
+def _luma_difference(here: HalfLuma, there: HalfLuma, flow: HalfFlow, sigma: float = 2.0) -> Float[np.ndarray, "h2 w2"]:
+    """By how much luma differs along a flow, in 8-bit units, averaged over a Gaussian of `sigma` pixels."""
+    return cv2.GaussianBlur(cv2.absdiff(here, warp(there, flow)).astype(np.float32), (0, 0), sigma)
 
 
-def best_next(trust: list[float], starts: list[int]) -> int:
-    """The frame whose colours would help most, given each frame's mean trust and where shots start.
+def best_next_reference(trust: list[float], starts: list[int]) -> int:
+    """The number of the frame for which another reference would help most.
 
-    A new reference is expected to fade with the distance as the ones before it did.
+    Trust is expected to fade around a new reference as it faded in the shot so far.
+
+    Args:
+      trust: the mean trust of each frame.
+      starts: the numbers of the frames that start a shot.
     """
     values, best, most = np.asarray(trust), 0, -1.0
     for first, last in zip(starts, [*starts[1:], len(trust)]):
@@ -144,8 +164,8 @@ def best_next(trust: list[float], starts: list[int]) -> int:
         ratios = shot[1:][shot[:-1] > 0.05] / shot[:-1][shot[:-1] > 0.05]
         fade = float(np.clip(np.median(ratios), 0.5, FADE)) if len(ratios) else FADE
         for candidate in range(0, len(shot), max(1, len(shot) // 200)):
-            offered = fade ** np.abs(np.arange(len(shot)) - candidate)
-            gain = float(np.maximum(offered - shot, 0).sum())
+            expected = fade ** np.abs(np.arange(len(shot)) - candidate)
+            gain = float(np.maximum(expected - shot, 0).sum())
             if gain > most:
                 best, most = first + candidate, gain
     return best

@@ -9,7 +9,7 @@ from jaxtyping import Bool
 from vdiff_jax.observation import VELOCITY_GRID
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.stream.chunks import Chunk
-from vdiff_jax.stream.samples import box_of, grids_of
+from vdiff_jax.stream.samples import bounding_box, plane_groups
 
 _WORTH = 0.75
 """The largest share of the picture that is taken for a part of it."""
@@ -36,7 +36,7 @@ class Crop:
           margin: pixels that a hole's samples depend on.
           multiple: of which the network takes a picture's height and width.
         """
-        box = None if holes is None else box_of(holes, margin + multiple)
+        box = None if holes is None else bounding_box(holes, margin + multiple)
         if holes is None or box is None:
             return None
         sides = [
@@ -78,7 +78,7 @@ class Crop:
     def _of_planes(self, count: int) -> list[tuple[slice, slice]]:
         """Its place in each plane."""
         places = [self._places((1, 1))] * count
-        for scale, numbers in grids_of(self.pixels):
+        for scale, numbers in plane_groups(self.pixels):
             for number in numbers:
                 places[number] = self._places(scale)
         return places

@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from vdiff_jax.observation import VELOCITY_GRID
 from vdiff_jax.stream.dis import COARSE, FINE, make_dis
 from vdiff_jax.stream.push_pull import push_pull_fill
-from vdiff_jax.stream.warp import grid_points, remap, warp_half_size
+from vdiff_jax.stream.warp import grid_points, warp, warp_half_size
 
 SMALLEST = 24
 """Half-size pixels: DIS cannot search in a picture with a shorter side, and its flow is taken as zero."""
@@ -101,7 +101,7 @@ class MotionMeter:
         """The displacement as it was measured, in holes too; and 1 where a point's window is known in both frames."""
         field = self.displacement(dataclasses.replace(here, known=None), there)
         first, second = (_known_share(frame.known, field.shape[:2]) for frame in (here, there))
-        share = np.minimum(first, remap(second, grid_points(field.shape[:2]) + field / VELOCITY_GRID))
+        share = np.minimum(first, warp(second, field / VELOCITY_GRID))
         return field, (share > _MEASURABLE).astype(np.float32)
 
 

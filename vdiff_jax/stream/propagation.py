@@ -1,10 +1,10 @@
-"""What holes hide, brought from the frames that show it, along the motion; with the error to expect of it.
+"""Propagation: fills holes with samples from other frames of the shot, and estimates the error of the fill.
 
-A place under a hole is followed from frame to frame, each way in time, to the first frames that show it, and its sample
-is taken from there, once, so that nothing blurs. Motion is followed in two ways: as it was measured, continued under
-holes from around them, and as the camera's alone. How well each explains what is known around a place tells what to
-expect of it there (`estimate.py`). In frames that are filled so the motion under holes can be measured too: it is
-followed as the third way when everything is done a second time.
+Each point of a hole is followed from frame to frame, in both directions of time, to the first frames that show it. Its
+sample is interpolated once, from that frame, so nothing is blurred. Two motions are tried: the measured flow, continued
+into holes from around them, and the camera motion alone. How well a motion matches the known pixels around a point
+gives the expected error of its sample (`fill_error.py`). In frames that were filled so, the flow can be measured inside
+holes too: everything is done a second time with that flow as the third motion.
 """
 
 import dataclasses
@@ -13,299 +13,194 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Float
 
 from vdiff_jax.observation import VELOCITY_GRID
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.stream.analysis import AnalysedFrame
-from vdiff_jax.stream.expected_error import Found, combine, detail_around, followed_error, spatial_error
-from vdiff_jax.stream.flow import FlowFrame, MotionMeter, camera_motion, half_size
-from vdiff_jax.stream.push_pull import push_pull_fill
-from vdiff_jax.stream.samples import box_of, covered, grids_of, luma_of, rounded, unit
-from vdiff_jax.stream.warp import grid_points, remap
+from vdiff_jax.stream.fill_error import Estimate, local_detail, propagated_error, spatial_error, weighted_mean
+from vdiff_jax.stream.flow import MotionMeter, half_size
+from vdiff_jax.stream.motion_path import MotionPath, Points, ShotFrame, in_plane, measure_motion
+from vdiff_jax.stream.samples import luma_of, mask_at_scale, plane_groups, step_in_levels, to_samples
+from vdiff_jax.stream.warp import sample_at
 
 REACH = 32
-"""Frames each way in which a place is looked for."""
-_SOME = (1, 2, 3, 4, 6, 8, 11, 14, 18, 22, 27, 32)
-"""Frames away that are asked where no more than motion is to be measured on what they tell."""
-_WITNESSES = 2
-"""Frames each way that tell of a place."""
+"""Frames in each direction that are searched for a hidden point."""
+_COARSE_DISTANCES = (1, 2, 3, 4, 6, 8, 11, 14, 18, 22, 27, 32)
+"""The frames that are searched in the first of the two passes."""
+_SOURCES = 2
+"""Frames in each direction that a point is propagated from."""
 _APART = 4
-"""Frames between them, so that they tell different things."""
+"""Frames between these sources, so that their errors are independent."""
 _HELD_BYTES = 256 << 20
-_AROUND = 8
-"""Points of the velocity's grid around holes on which motion is judged."""
-_BLUR = 2.0
-"""Points over which an error on what is known speaks for what is not."""
-_UNTOLD = 255.0
+"""Memory for the frames of a shot; large frames are searched for over a shorter reach."""
 _THIN = 4.0
-"""Pixels from what is known to which a fill from around tells something; beyond them the network's own is better."""
-_ROW = 512
+"""Pixels from a known one up to which a fill from the surroundings is worth something; the network fills the rest."""
 _BOTH = np.ones(2, np.float32)
 
-Field = Float[np.ndarray, "hv wv 2"]
-Places = Float[np.ndarray, "n 2"]
-"""x and y in pixels."""
 
+def propagate(frames: Iterable[AnalysedFrame], pixels: PixelFormat) -> Iterator[AnalysedFrame]:
+    """Fills holes from other frames of the shot, and sets `error` and the flow frames' `displacements`.
 
-@dataclasses.dataclass
-class Witness:
-    """A frame of a shot.
-
-    Attributes:
-      item: the frame, its holes filled from around them.
-      back: the motion to the frame before, followed in each way; `None` where there is none.
-      forth: the motion to the frame after.
+    Frames without a mask pass unchanged. A frame is given out up to 2 × `REACH` frames after it was read.
     """
-
-    item: AnalysedFrame
-    back: tuple[Field, ...] | None = None
-    forth: tuple[Field, ...] | None = None
-    _hidden: dict[tuple[int, int], UInt8[np.ndarray, "h w"]] = dataclasses.field(default_factory=dict)
-
-    def shows(self, at: Places, scale: tuple[int, int]) -> Bool[np.ndarray, " n"]:
-        """Whether these places are inside, and all samples beside them known."""
-        if scale not in self._hidden:
-            self._hidden[scale] = covered(self.item.mask, scale).astype(np.uint8) * np.uint8(255)
-        height, width = self.item.mask.shape
-        x, y = at.T
-        inside = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
-        return inside & (_at(self._hidden[scale], _in_plane(at, scale)) < 1)
+    first_pass = (
+        _with_filled_luma(item, filled, pixels) for item, filled in _filled(frames, pixels, motion_in_holes=False)
+    )
+    return (filled for _, filled in _filled(first_pass, pixels, motion_in_holes=True))
 
 
-def propagate(prepared: Iterable[AnalysedFrame], pixels: PixelFormat) -> Iterator[AnalysedFrame]:
-    """Fills what masks cover from the other frames of the shot, and says what error to expect; up to 2 `REACH` behind.
-
-    Frames without a mask pass as they are. What was measured of the motion stays with the frames.
-    """
-    once = (_seen_filled(item, filled, pixels) for item, filled in _brought(prepared, pixels, under_holes=False))
-    return (filled for _, filled in _brought(once, pixels, under_holes=True))
-
-
-def _brought(
-    prepared: Iterable[AnalysedFrame], pixels: PixelFormat, *, under_holes: bool
+def _filled(
+    frames: Iterable[AnalysedFrame], pixels: PixelFormat, *, motion_in_holes: bool
 ) -> Iterator[tuple[AnalysedFrame, AnalysedFrame]]:
-    """Each frame, and the same with what other frames hold; `under_holes`: motion was measured there too."""
-    meter, shot, done = MotionMeter(), [], 0  # of the shot's frames that are held, those that were given out
+    """Each frame, and the same with its holes filled: all planes where motion in holes is measured, else luma alone."""
+    meter = MotionMeter()
+    shot: list[ShotFrame] = []
+    done = 0  # of the frames in memory, those that were given out
 
-    def bring(number: int) -> tuple[AnalysedFrame, AnalysedFrame]:
-        return shot[number].item, brought(shot, number, pixels, luma_alone=not under_holes)
+    def fill(index: int) -> tuple[AnalysedFrame, AnalysedFrame]:
+        return shot[index].item, _fill_frame(shot, index, pixels, luma_only=not motion_in_holes)
 
-    for item in prepared:
+    for item in frames:
         if item.mask is None:
             yield item, item
             continue
         if item.starts_shot:
-            yield from map(bring, range(done, len(shot)))
+            yield from map(fill, range(done, len(shot)))
             shot, done = [], 0
-        shot.append(Witness(item))
-        _join(shot, meter, under_holes=under_holes)
+        shot.append(ShotFrame(item))
+        if len(shot) > 1:
+            measure_motion(*shot[-2:], meter, in_holes=motion_in_holes)
         reach = int(np.clip(_HELD_BYTES // (2 * _size(item.frame)), 2, REACH))
         if len(shot) - done > reach:
-            yield bring(done)
+            yield fill(done)
             done += 1
         if done > reach:
             del shot[0]
             done -= 1
-    yield from map(bring, range(done, len(shot)))
+    yield from map(fill, range(done, len(shot)))
 
 
-def _seen_filled(item: AnalysedFrame, filled: AnalysedFrame, pixels: PixelFormat) -> AnalysedFrame:
-    """The frame, on which motion is measured as if what was brought under its holes were known."""
+def _with_filled_luma(item: AnalysedFrame, filled: AnalysedFrame, pixels: PixelFormat) -> AnalysedFrame:
+    """The frame, with the flow frame made of filled luma: flow is then measured inside holes too."""
     if item.mask is None or item.flow_frame.small is None:
         return item
     luma = luma_of(filled.frame, pixels)
-    beyond = np.subtract(item.flow_frame.size, luma.shape)
-    small = half_size(cv2.copyMakeBorder(luma, 0, int(beyond[0]), 0, int(beyond[1]), cv2.BORDER_REPLICATE))
-    return dataclasses.replace(item, flow_frame=dataclasses.replace(item.flow_frame, small=small, displacements={}))
+    padding = np.subtract(item.flow_frame.size, luma.shape)
+    small = half_size(cv2.copyMakeBorder(luma, 0, int(padding[0]), 0, int(padding[1]), cv2.BORDER_REPLICATE))
+    return dataclasses.replace(item, flow_frame=dataclasses.replace(item.flow_frame, small=small))
 
 
 def _size(frame: Frame) -> int:
     return sum(plane.nbytes for plane in frame.planes)
 
 
-def _join(shot: Sequence[Witness], meter: MotionMeter, *, under_holes: bool) -> None:
-    """Measures the motion between the last frame and the one before it."""
-    if len(shot) < 2 or any(witness.item.flow_frame.small is None for witness in shot[-2:]):
-        return
-    for one, other, name in ((shot[-2], shot[-1], "forth"), (shot[-1], shot[-2], "back")):
-        field, trusted = meter.displacement_and_trust(one.item.flow_frame, other.item.flow_frame)
-        continued = push_pull_fill(field, trusted)
-        one.item.flow_frame.displacements[other.item.flow_frame.time] = continued
-        ways = continued, camera_motion(continued, trusted)
-        setattr(one, name, (*ways, field) if under_holes else ways)
+@dataclasses.dataclass(frozen=True)
+class _Targets:
+    """The hidden samples of the planes of one size.
+
+    Attributes:
+      points: where they lie.
+      scale: pixels that a sample stands for, (y, x).
+      planes: the numbers of the planes.
+      detail: as `local_detail` gives it.
+      depth: the distance to the nearest known pixel, in pixels.
+    """
+
+    points: Points
+    scale: tuple[int, int]
+    planes: tuple[int, ...]
+    detail: Float[np.ndarray, " n"]
+    depth: Float[np.ndarray, " n"]
 
 
-def brought(shot: Sequence[Witness], index: int, pixels: PixelFormat, *, luma_alone: bool = False) -> AnalysedFrame:
-    """The shot's frame of this number with its holes filled, luma's alone if asked; and the error to expect in them."""
-    item = shot[index].item
+def _fill_frame(shot: Sequence[ShotFrame], index: int, pixels: PixelFormat, *, luma_only: bool) -> AnalysedFrame:
+    """A frame of the shot with its holes filled, the expected error, and the displacements to its neighbours."""
+    item = _with_displacements(shot, index)
     error = np.where(item.mask, np.float32(np.inf), np.float32(0))
     if item.flow_frame.small is None or not item.mask.any():
         return dataclasses.replace(item, error=error)
     planes = [plane.copy() for plane in item.frame.planes]
-    ways = len(shot[index].back or shot[index].forth or ())
-    turns = itertools.product((-1, 1), range(ways))
-    paths = [_Path(shot, index, direction, way, roughly=luma_alone) for direction, way in turns]
-    for scale, numbers in grids_of(pixels)[: 1 if luma_alone else None]:
-        rows, columns = np.nonzero(covered(item.mask, scale))
-        at = np.stack([scale[1] * (columns + 0.5) - 0.5, scale[0] * (rows + 0.5) - 0.5], axis=-1).astype(np.float32)
-        asked = _Asked(at, scale, numbers, detail_around(item, at, pixels), _depth(item, at))
-        found = [_spatial(item, asked, pixels)]
-        found += itertools.chain.from_iterable(_follow(path, asked, pixels) for path in paths)
-        samples, expected = combine(found)
-        unseen = np.all([np.isinf(errors) for _, errors in found[1:]], axis=0)
-        expected[unseen & (asked.depth > _THIN)] = np.inf
+    motions = itertools.product((-1, 1), range(shot[index].motion_count))
+    paths = [MotionPath(shot, index, direction, motion, coarse=luma_only) for direction, motion in motions]
+    for scale, numbers in plane_groups(pixels)[: 1 if luma_only else None]:
+        rows, columns = np.nonzero(mask_at_scale(item.mask, scale))
+        points = np.stack([scale[1] * (columns + 0.5) - 0.5, scale[0] * (rows + 0.5) - 0.5], axis=-1).astype(np.float32)
+        targets = _Targets(points, scale, numbers, local_detail(item, points, pixels), _depth(item, points))
+        estimates = [_spatial_estimate(item, targets, pixels)]
+        estimates += itertools.chain.from_iterable(_propagated_estimates(path, targets, pixels) for path in paths)
+        samples, expected = weighted_mean(estimates)
+        never_shown = np.all([np.isinf(errors) for _, errors in estimates[1:]], axis=0)
+        expected[never_shown & (targets.depth > _THIN)] = np.inf
         for number, values in zip(numbers, samples):
-            planes[number][rows, columns] = rounded(values / unit(planes[number], pixels), planes[number].dtype, pixels)
+            plane = planes[number]
+            plane[rows, columns] = to_samples(values / step_in_levels(plane, pixels), plane.dtype, pixels)
         if scale == (1, 1):
             error[rows, columns] = expected
     return dataclasses.replace(item, frame=dataclasses.replace(item.frame, planes=tuple(planes)), error=error)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Asked:
-    """Places whose samples are asked for.
-
-    Attributes:
-      at: where they lie.
-      scale: pixels that a sample stands for, (y, x).
-      numbers: of the planes.
-      detail: how hard it is to tell the picture around them from their neighbours.
-      depth: how far from what is known they lie, in pixels.
-    """
-
-    at: Places
-    scale: tuple[int, int]
-    numbers: tuple[int, ...]
-    detail: Float[np.ndarray, " n"]
-    depth: Float[np.ndarray, " n"]
+def _with_displacements(shot: Sequence[ShotFrame], index: int) -> AnalysedFrame:
+    """The frame, its flow frame with the displacements to its neighbours, so that they are not measured again."""
+    item = shot[index].item
+    neighbours = ((shot[index].backward, index - 1), (shot[index].forward, index + 1))
+    displacements = {shot[n].item.flow_frame.time: motions[0] for motions, n in neighbours if motions is not None}
+    return dataclasses.replace(item, flow_frame=dataclasses.replace(item.flow_frame, displacements=displacements))
 
 
-def _spatial(item: AnalysedFrame, asked: _Asked, pixels: PixelFormat) -> Found:
-    """The fill that is there."""
-    samples = [_sample(item.frame.planes[n], asked.at, asked.scale, pixels, cv2.INTER_NEAREST) for n in asked.numbers]
-    return np.stack(samples), spatial_error(asked.detail, np.maximum(asked.depth, 1))
+def _spatial_estimate(item: AnalysedFrame, targets: _Targets, pixels: PixelFormat) -> Estimate:
+    """The fill from the surroundings, which the frame has already."""
+    nearest = cv2.INTER_NEAREST
+    samples = [_levels_at(item.frame.planes[n], targets.points, targets.scale, pixels, nearest) for n in targets.planes]
+    return np.stack(samples), spatial_error(targets.detail, np.maximum(targets.depth, 1))
 
 
-def _depth(item: AnalysedFrame, at: Places) -> Float[np.ndarray, " n"]:
-    """How far from what is known these places lie, in pixels."""
-    return _at(cv2.distanceTransform(item.mask.astype(np.uint8), cv2.DIST_L2, 3), at)
+def _depth(item: AnalysedFrame, points: Points) -> Float[np.ndarray, " n"]:
+    """The distance of hidden points to the nearest known pixel, in pixels."""
+    return sample_at(cv2.distanceTransform(item.mask.astype(np.uint8), cv2.DIST_L2, 3), points)
 
 
-class _Path:
-    """The way back or forth from a frame, along one kind of motion, computed as far as it is followed.
-
-    Each step holds how far what surrounds the frame's holes moved, and how badly the frame there, moved back, agrees.
-    """
-
-    def __init__(self, shot: Sequence[Witness], index: int, direction: int, way: int, *, roughly: bool):
-        self.roughly = roughly
-        self._shot, self._index, self._direction, self._way = shot, index, direction, way
-        self._here = shot[index].item
-        self.points = _surroundings(self._here)
-        self._moved: list[Field] = [np.zeros_like(self.points)]
-        self._mismatches: dict[int, Float[np.ndarray, "hb wb"]] = {}
-
-    def moved(self, distance: int) -> Field | None:
-        """Where the surroundings lie that many frames away; `None` beyond the shot or where motion is unknown."""
-        while distance >= len(self._moved):
-            before = self._index + self._direction * (len(self._moved) - 1)
-            if not 0 <= before + self._direction < len(self._shot):
-                return None
-            fields = self._shot[before].forth if self._direction > 0 else self._shot[before].back
-            if fields is None:
-                return None
-            last = self._moved[-1]
-            self._moved.append(last + remap(fields[self._way], self.points + last / VELOCITY_GRID))
-        return self._moved[distance]
-
-    def witness(self, distance: int) -> Witness:
-        """The frame that many frames away."""
-        return self._shot[self._index + self._direction * distance]
-
-    def hole_stays(self, distance: int) -> bool:
-        """Whether the same is hidden in the frame that many frames away."""
-        there = self.witness(distance).item.mask
-        return there is self._here.mask or np.array_equal(there, self._here.mask)
-
-    def mismatch(self, distance: int) -> Float[np.ndarray, "hb wb"]:
-        """Of what is known around, in 8-bit units."""
-        if distance not in self._mismatches:
-            there = self.witness(distance).item.flow_frame
-            self._mismatches[distance] = _mismatch(self._here.flow_frame, there, self.points, self._moved[distance])
-        return self._mismatches[distance]
-
-
-def _follow(path: _Path, asked: _Asked, pixels: PixelFormat) -> list[Found]:
-    """What the first frames on a path that show the places hold there."""
-    samples = np.zeros((_WITNESSES, len(asked.numbers), len(asked.at)), np.float32)
-    errors = np.full((_WITNESSES, len(asked.at)), np.inf, np.float32)
-    had, since = np.zeros(len(asked.at), int), np.full(len(asked.at), -_APART)
-    left = np.arange(len(asked.at))
-    on_grid = (asked.at + 0.5) / VELOCITY_GRID - 0.5 - path.points[0, 0]
-    # The square of how far a place may move in any direction and still lie under the same hole.
-    within = np.square(np.maximum(0.9 * asked.depth - 2 * max(asked.scale), 0))
-    for distance in _SOME if path.roughly else itertools.count(1):
-        moved = path.moved(distance)
-        if moved is None or not len(left):
+def _propagated_estimates(path: MotionPath, targets: _Targets, pixels: PixelFormat) -> list[Estimate]:
+    """The samples of the first frames on a path that show the targets, one estimate for each of `_SOURCES`."""
+    samples = np.zeros((_SOURCES, len(targets.planes), len(targets.points)), np.float32)
+    errors = np.full((_SOURCES, len(targets.points)), np.inf, np.float32)
+    found, last_distance = np.zeros(len(targets.points), int), np.full(len(targets.points), -_APART)
+    open_targets = np.arange(len(targets.points))
+    on_grid = (targets.points + 0.5) / VELOCITY_GRID - 0.5 - path.points[0, 0]
+    # The square of how far a point may move in any direction and still lie inside the same hole.
+    inside = np.square(np.maximum(0.9 * targets.depth - 2 * max(targets.scale), 0))
+    for distance in _COARSE_DISTANCES if path.coarse else itertools.count(1):
+        displacement = path.displacement(distance)
+        if displacement is None or not len(open_targets):
             break
-        witness = path.witness(distance)
-        asking = left[distance - since[left] >= _APART]
-        if not len(asking):
+        tried = open_targets[distance - last_distance[open_targets] >= _APART]
+        if not len(tried):
             continue
-        moves = _at(moved, on_grid[asking])
-        if path.hole_stays(distance):
-            away = np.square(moves) @ _BOTH > within[asking]
-            asking, moves = asking[away], moves[away]
-        if not len(asking):
+        moves = sample_at(displacement, on_grid[tried])
+        if path.has_same_hole(distance):
+            outside = np.square(moves) @ _BOTH > inside[tried]
+            tried, moves = tried[outside], moves[outside]
+        if not len(tried):
             continue
-        at = asked.at[asking] + moves
-        shown = witness.shows(at, asked.scale)
+        source, points = path.frame(distance), targets.points[tried] + moves
+        shown = source.shows(points, targets.scale)
         if not shown.any():
             continue
-        hit = asking[shown]
-        errors[had[hit], hit] = followed_error(_at(path.mismatch(distance), on_grid[hit]), asked.detail[hit], distance)
-        for row, n in enumerate(asked.numbers):
-            plane = witness.item.frame.planes[n]
-            samples[had[hit], row, hit] = _sample(plane, at[shown], asked.scale, pixels, cv2.INTER_CUBIC)
-        had[hit] += 1
-        since[hit] = distance
-        left = left[had[left] < _WITNESSES]
+        hit = tried[shown]
+        mismatch = sample_at(path.mismatch(distance), on_grid[hit])
+        errors[found[hit], hit] = propagated_error(mismatch, targets.detail[hit], distance)
+        for row, n in enumerate(targets.planes):
+            plane = source.item.frame.planes[n]
+            samples[found[hit], row, hit] = _levels_at(plane, points[shown], targets.scale, pixels, cv2.INTER_CUBIC)
+        found[hit] += 1
+        last_distance[hit] = distance
+        open_targets = open_targets[found[open_targets] < _SOURCES]
     return list(zip(samples, errors))
 
 
-def _surroundings(here: AnalysedFrame) -> Float[np.ndarray, "hb wb 2"]:
-    """The points of the velocity's grid in which the holes and what is around them lie."""
-    size = here.flow_frame.size[0] // VELOCITY_GRID, here.flow_frame.size[1] // VELOCITY_GRID
-    box = box_of(here.mask, _AROUND * VELOCITY_GRID)
-    assert box is not None
-    rows, columns = (slice(side.start // VELOCITY_GRID, -(-side.stop // VELOCITY_GRID)) for side in box)
-    return grid_points(size)[rows, columns]
-
-
-def _mismatch(here: FlowFrame, there: FlowFrame, points: Field, moved: Field) -> Float[np.ndarray, "hb wb"]:
-    """How far the frame there, moved, differs from this one around each point, in 8-bit units of what is known."""
-    halves = 2 * points + 0.5
-    difference = np.abs(remap(here.small, halves).astype(np.float32) - remap(there.small, halves + moved / 2))
-    known = np.ones_like(difference)
-    for seen, shift in ((here, np.zeros_like(moved)), (there, moved / VELOCITY_GRID)):
-        if seen.known is not None:
-            known = known * (remap(seen.known, points + shift) > 0.99)
-    around = cv2.GaussianBlur(known, (0, 0), _BLUR)
-    mean = cv2.GaussianBlur(difference * known, (0, 0), _BLUR) / np.maximum(around, 1e-6)
-    return np.where(around > 1e-3, mean, np.float32(_UNTOLD))
-
-
-def _in_plane(at: Places, scale: tuple[int, int]) -> Places:
-    return (at + 0.5) / np.array(scale[::-1], np.float32) - 0.5
-
-
-def _sample(plane: np.ndarray, at: Places, scale: tuple[int, int], pixels: PixelFormat, how: int):
-    return _at(plane, _in_plane(at, scale), how).astype(np.float32) * unit(plane, pixels)
-
-
-def _at(image: np.ndarray, at: Places, how: int = cv2.INTER_LINEAR) -> np.ndarray:
-    """The image's values at n places, x and y in its own pixels."""
-    rows = np.concatenate([at, np.zeros((-len(at) % _ROW, 2), np.float32)]).astype(np.float32).reshape(-1, _ROW, 2)
-    values = cv2.remap(image, rows, None, how, borderMode=cv2.BORDER_REPLICATE)
-    return values.reshape(-1, *image.shape[2:])[: len(at)]
+def _levels_at(
+    plane: np.ndarray, points: Points, scale: tuple[int, int], pixels: PixelFormat, interpolation: int
+) -> Float[np.ndarray, " n"]:
+    """A plane's values at points given in pixels, in levels."""
+    samples = sample_at(plane, in_plane(points, scale), interpolation)
+    return samples.astype(np.float32) * step_in_levels(plane, pixels)

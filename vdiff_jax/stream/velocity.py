@@ -6,64 +6,69 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax.observation import VELOCITY_GRID
-from vdiff_jax.stream.flow import FlowFrame, MotionMeter, simplest_motion
+from vdiff_jax.stream.flow import Field, FlowFrame, MotionMeter, simplest_motion
 from vdiff_jax.stream.midway import best_explained, between
 
 
 def velocity(
     frames: Sequence[FlowFrame], *, before: FlowFrame | None = None, after: FlowFrame | None = None
 ) -> Float[np.ndarray, "t hv wv 4"]:
-    """The velocity field of an Observation for frames of one shot, in the order of their times.
+    """The displacements (x, y) of each frame to the frame before it and to the frame after it, in full-size pixels.
+
+    Frames without content are skipped: their neighbours' displacements lead to each other, and their own are
+    interpolated between them. Where there is no neighbour the displacement is zero.
 
     Args:
-      frames: the clip.
-      before: the frame before the first that holds something; without it nothing is known of where the first came from.
-      after: the next frame after the last that holds something.
+      frames: frames of one shot, in the order of their times.
+      before: the last frame with content before them.
+      after: the first frame with content after them.
     """
-    held = [frame for frame in (before, *frames, after) if frame is not None and frame.small is not None]
-    motion = _Motion(frames[0].size, [frame.time for frame in frames if frame.small is None])
+    with_content = [frame for frame in (before, *frames, after) if frame is not None and frame.small is not None]
+    motion = _Displacements(frames[0].size, [frame.time for frame in frames if frame.small is None])
     fields = []
     for here in frames:
-        last = next((frame for frame in reversed(held) if frame.time < here.time), None)
-        following = next((frame for frame in held if frame.time > here.time), None)
+        last = next((frame for frame in reversed(with_content) if frame.time < here.time), None)
+        following = next((frame for frame in with_content if frame.time > here.time), None)
         if here.small is not None:
-            pair = [motion.plain(here, last), motion.plain(here, following)]
+            pair = [motion.simplest(here, last), motion.simplest(here, following)]
         elif last is None or following is None:
-            pair = [motion(None, None)] * 2
+            pair = [motion.measured(None, None)] * 2
         else:
             share = (here.time - last.time) / (following.time - last.time)
-            ways = motion(last, following), motion(following, last)
-            whole = best_explained(last, following, (between(*ways, share), ways[0], -ways[1]), share)
+            forward, backward = motion.measured(last, following), motion.measured(following, last)
+            candidates = between(forward, backward, share), forward, -backward
+            whole = best_explained(last, following, candidates, share)
             pair = [-share * whole, (1 - share) * whole]
         fields.append(np.concatenate(pair, axis=-1))
     return np.stack(fields)
 
 
-class _Motion:
-    """Displacements between frames, each measured once; 0 where one of the two is missing.
+class _Displacements:
+    """Displacements between frames, each measured once; zero where one of the two frames is missing.
 
     Args:
-      size: of the frames.
-      empty: times of frames that hold nothing, across which is measured finely.
+      size: height and width of the frames.
+      empty: the times of frames without content; displacements across these are measured on the finest level too.
     """
 
     def __init__(self, size: tuple[int, int], empty: Sequence[float | int]):
-        self._nothing = np.zeros((size[0] // VELOCITY_GRID, size[1] // VELOCITY_GRID, 2), np.float32)
+        self._zero = np.zeros((size[0] // VELOCITY_GRID, size[1] // VELOCITY_GRID, 2), np.float32)
         self._meter, self._empty = MotionMeter(), empty
-        self._measured: dict[tuple[float, float], np.ndarray] = {}
+        self._cache: dict[tuple[float, float], np.ndarray] = {}
 
-    def __call__(self, here: FlowFrame | None, there: FlowFrame | None) -> Float[np.ndarray, "hv wv 2"]:
+    def measured(self, here: FlowFrame | None, there: FlowFrame | None) -> Field:
+        """The displacement from one frame to another."""
         if here is None or there is None:
-            return self._nothing
+            return self._zero
         if there.time in here.displacements:
             return here.displacements[there.time]
         key = (here.time, there.time)
-        if key not in self._measured:
+        if key not in self._cache:
             fine = any(min(key) < time < max(key) for time in self._empty)
-            self._measured[key] = self._meter.displacement(here, there, fine=fine)
-        return self._measured[key]
+            self._cache[key] = self._meter.displacement(here, there, fine=fine)
+        return self._cache[key]
 
-    def plain(self, here: FlowFrame, there: FlowFrame | None) -> Float[np.ndarray, "hv wv 2"]:
-        """The same, no livelier than it need be."""
-        field = self(here, there)
+    def simplest(self, here: FlowFrame, there: FlowFrame | None) -> Field:
+        """The same, simplified by `simplest_motion` unless propagation measured it."""
+        field = self.measured(here, there)
         return field if there is None or there.time in here.displacements else simplest_motion(here, there, field)

@@ -1,4 +1,4 @@
-"""Warps arrays along an optical flow."""
+"""Samples arrays at fractional places, and warps them along an optical flow."""
 
 import functools
 
@@ -6,22 +6,50 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+_ROW = 512
+"""Points in a row of `sample_at`'s grid: OpenCV takes fewer than 32767 of them in a row or column."""
+
 
 def warp_half_size(small: UInt8[np.ndarray, "h w"], field: Float[np.ndarray, "hv wv 2"]) -> UInt8[np.ndarray, "h w"]:
-    """A small picture's samples from where a displacement in full-size pixels leads."""
+    """A half-size picture sampled where a displacement leads; the displacement is in full-size pixels."""
     height, width = small.shape
-    return remap(small, grid_points((height, width)) + cv2.resize(field, (width, height)) / 2)
+    return warp(small, cv2.resize(field, (width, height)) / 2)
 
 
 @functools.lru_cache(maxsize=4)
 def grid_points(size: tuple[int, ...]) -> Float[np.ndarray, "hv wv 2"]:
-    """x and y of each point of a grid, in its own units; not to be written to."""
+    """x and y of each point of a grid, in its own units. The array is shared and read-only."""
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
     points = np.stack([x, y], axis=-1)
     points.flags.writeable = False
     return points
 
 
-def remap(image: np.ndarray, at: Float[np.ndarray, "h w 2"]) -> np.ndarray:
-    """The image at these places (x, y), between its pixels; beyond its edges what lies at them."""
-    return cv2.remap(image, np.ascontiguousarray(at), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+def remap(image: np.ndarray, points: Float[np.ndarray, "h w 2"]) -> np.ndarray:
+    """The image at a grid of points (x, y), by bilinear interpolation; the border is repeated outside."""
+    return cv2.remap(image, np.ascontiguousarray(points), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def warp(image: np.ndarray, flow: Float[np.ndarray, "h w 2"], *, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:
+    """The image sampled where a displacement (x, y) in its own pixels leads, by bilinear interpolation.
+
+    Args:
+      image: of any size.
+      flow: a displacement for each pixel of the result.
+      border: what lies outside, one of OpenCV's modes.
+    """
+    return cv2.remap(image, grid_points(flow.shape[:2]) + flow, None, cv2.INTER_LINEAR, borderMode=border)
+
+
+def sample_at(image: np.ndarray, points: Float[np.ndarray, "n 2"], interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
+    """The image at n points (x, y) in its own pixels; the border is repeated outside.
+
+    Args:
+      image: `h w` or `h w c`.
+      points: any number of them.
+      interpolation: one of OpenCV's.
+    """
+    rows = np.concatenate([points, np.zeros((-len(points) % _ROW, 2), np.float32)])
+    rows = rows.astype(np.float32).reshape(-1, _ROW, 2)
+    values = cv2.remap(image, rows, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return values.reshape(-1, *image.shape[2:])[: len(points)]
