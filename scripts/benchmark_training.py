@@ -1,23 +1,23 @@
-"""Measures what training spends beside its steps: preparing the data, and saving.
+"""Measures what training costs beside its steps: preparing the data, and saving checkpoints.
 
     python scripts/benchmark_training.py --config configs/base.toml --data footage/ --twin
 
-Prints, for the devices that are there:
-- the step on batches held in memory (median seconds), and the frames a second that it consumes;
-- the pipeline alone, in frames a second, and how many times what the step consumes: 3 or more is wanted;
-- the step with the pipeline that prepares those batches (median), and how much longer it is (the median of the pairs):
-  5 % at most is wanted;
-- with --twin, the step of 4 clips of 5 frames of 96×96 against that of the same network in PyTorch (channels last),
-  both with Adam, from the same weights and on the same batch, measured in turns: seconds of either and their ratio, the
-  losses of the first steps and their greatest relative difference (1e-4 at most is wanted); needs torch and
-  safetensors, in this environment or in the one whose Python TORCH_PYTHON names;
-- what a checkpoint costs (the call itself, and the steps that run while it is written), and its share of a run that
-  saves every 200 steps: 2 % at most is wanted.
+Prints for the present devices:
+- the median seconds of a step on batches held in memory, and the frames that it takes in a second;
+- the frames that the data pipeline alone makes in a second, and their ratio to what the step takes: it should be 3 or
+  more;
+- the median seconds of a step with the data pipeline running, and how much longer it is: 5 % or less is good;
+- what a checkpoint costs: the call, and how much it slows the steps that run while it is written. Its share of a run
+  that saves every 200 steps should be 2 % or less;
+- with --twin, the seconds of a step of the network and of its twin, the same network in PyTorch (4 clips of 5 frames of
+  96×96, Adam, channels last), and the losses of the first steps, which start from the same weights and batch. They
+  should differ by 1e-4 of their size or less. PyTorch and safetensors have to be installed here, or in the environment
+  whose Python TORCH_PYTHON names.
 
-With --losses nothing but the losses, of 2 clips of 3 frames of 32×32, most of whose time is compilation.
+--losses only compares the losses of the first steps with the twin's (2 clips of 3 frames of 32×32). Most of its time is
+compilation.
 
-Take the figures on an idle machine. Steps with and without are measured in turns, so that a change in the machine's
-speed falls on both.
+Run it on an idle machine. What is compared is measured in turns, so that both share a change in the machine's speed.
 """
 
 import argparse
@@ -36,6 +36,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from benchmarking.arguments import new_parser
 
 from vdiff_jax import config, sample, sharding, weights
 from vdiff_jax.nn.network import SIZES, count_parameters
@@ -48,18 +49,19 @@ from vdiff_jax.training.data import Examples, batches
 from vdiff_jax.training.step import initial, make_step, schedule
 
 EVERY = 200
-"""Steps between two checkpoints."""
+"""Steps between two checkpoints of a run."""
 _TURN = 10
-"""Steps between a measurement of one thing and of another."""
+"""Steps in a turn: then the other of two alternatives is measured."""
 _WARM_UP = 24
-"""Batches, in which each task is drawn and its corruption compiled."""
+"""Batches that are drawn first, so that the corruption of each task is compiled."""
 FIRST = 5
-"""Steps whose losses are compared with the twin's."""
+"""The first steps, whose losses are compared with the twin's."""
 
 
 def main() -> None:
+    """Measures and prints the figures."""
     options = _arguments()
-    allocator.keep_freed_memory()  # as training does
+    allocator.keep_freed_memory()  # training does so, too
     sharding.connect()
     values = config.load(options.config)
     figures = _first_losses(values) if options.losses else _figures(values, options)
@@ -94,19 +96,28 @@ def _report(figures: dict[str, float], file: Path | None) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", help="a TOML file; see configs/")
-    parser.add_argument("--data", default=sample.TRUTH, help="a folder of videos and photographs (the sample)")
-    parser.add_argument("--cache", type=Path, default=cache_folder() / "data", help="where decoded data is kept")
-    parser.add_argument("--steps", type=int, default=20, help="of each measurement (20)")
-    parser.add_argument("--twin", action="store_true", help="compare with the same network in PyTorch")
-    parser.add_argument("--losses", action="store_true", help="compare only the losses of the first steps with it")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures here")
+    parser = new_parser(__doc__)
+    parser.add_argument("--config", help="a TOML file of configs/ (default: the built-in values)")
+    parser.add_argument(
+        "--data", default=sample.TRUTH, help="a folder of videos and photographs (default: the sample clip)"
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=cache_folder() / "data",
+        help="folder that keeps the decoded data (default: %(default)s)",
+    )
+    parser.add_argument("--steps", type=int, default=20, help="steps of each measurement (default: 20)")
+    parser.add_argument("--twin", action="store_true", help="also compare with the same network in PyTorch")
+    parser.add_argument(
+        "--losses", action="store_true", help="only compare the losses of the first steps with that network's"
+    )
+    parser.add_argument("--json", type=Path, metavar="OUT", help="file for the figures")
     return parser.parse_args()
 
 
 class Trainer:
-    """A state, and the step that takes it on."""
+    """A training state, and the step that advances it."""
 
     def __init__(self, values: config.Config):
         definition, state = initial(values.train)
@@ -116,7 +127,7 @@ class Trainer:
         self.losses: list[float] = []
 
     def run(self, stream: Iterator[Any], steps: int) -> list[float]:
-        """The seconds that each step took, from asking for its batch to its end."""
+        """Trains for some steps; the seconds of each, from asking for its batch to its end."""
         seconds = []
         for _ in range(steps):
             begun = time.perf_counter()
@@ -128,9 +139,9 @@ class Trainer:
 
 
 def _with_and_without(trainer: Trainer, stream: Iterator[Any], steps: int) -> dict[str, float]:
-    """The step with the pipeline, and on the same batches again, now held in memory: in turns.
+    """The seconds of a step with the data pipeline, and of a step on the same batches held in memory, in turns.
 
-    The pipeline's threads fill their buffer and then rest during the turns without it, unless the step outruns it.
+    During the turns without it, the pipeline's threads fill their buffer and then wait.
     """
     without, together = [], []
     for _ in range(max(1, steps // _TURN)):
@@ -146,13 +157,14 @@ def _with_and_without(trainer: Trainer, stream: Iterator[Any], steps: int) -> di
 
 
 def _kept(batches: Iterator[Any], drawn: list[Any]) -> Iterator[Any]:
+    """The batches, each of which is also appended to `drawn`."""
     for batch in batches:
         drawn.append(batch)
         yield batch
 
 
 class Pair:
-    """The network and its twin: the same weights, the same noisy clips with drawn motion, Adam in float32."""
+    """The network and its twin: the same weights, noisy clips and random motion, Adam and float32 for both."""
 
     def __init__(self, values: config.Config, folder: Path, *, steps: int, **shape: int):
         data = dataclasses.replace(values.data, **shape)
@@ -160,7 +172,7 @@ class Pair:
         train = dataclasses.replace(values.train, unroll=data.frames, **rule)
         clips = cache.split(cache.decode(sample.TRUTH, cache_folder() / "data", reduction=1.0))[0]
         batch = next(iter(batches(Examples(clips, data, {"denoise": 1.0}, seed=0), data)))
-        # Clips so small are often measured to be still, which would leave the motion uncompared.
+        # The motion measured in such small clips is often zero, which would not test the motion compensation.
         drawn = np.random.default_rng(0).uniform(-4, 4, batch.observation.velocity.shape).astype(np.float32)
         batch = batch._replace(observation=dataclasses.replace(batch.observation, velocity=drawn))
         self.held = itertools.repeat(sharding.split(batch))
@@ -173,16 +185,16 @@ class Pair:
         python = os.environ.get("TORCH_PYTHON", sys.executable)
         self._command = [python, "-m", "peers.twin", *map(str, files), "--loss", train.loss, "--clip", str(train.clip)]
 
-    def ask_twin(self) -> dict[str, Any]:
-        """Its losses and seconds, from the first step on."""
+    def run_twin(self) -> dict[str, Any]:
+        """Trains the twin from the first step on; its `parameters`, and the `losses` and `seconds` of its steps."""
         run = subprocess.run(self._command, cwd=Path(__file__).parent, stdout=subprocess.PIPE, text=True, check=True)
-        said = json.loads(run.stdout)
-        if said["parameters"] != self.trainer.parameters:
-            raise SystemExit(f"the twin has {said['parameters']} parameters, the network {self.trainer.parameters}")
-        return said
+        figures = json.loads(run.stdout)
+        if figures["parameters"] != self.trainer.parameters:
+            raise SystemExit(f"the twin has {figures['parameters']} parameters, the network {self.trainer.parameters}")
+        return figures
 
     def losses(self, twin: list[float]) -> dict[str, float]:
-        """Those of the first steps of either, and their greatest relative difference."""
+        """The losses of the first steps of both, and their greatest relative difference."""
         both = list(zip(self.trainer.losses, twin))[:FIRST]
         figures = {"loss_greatest_difference": max(abs(ours - its) / abs(ours) for ours, its in both)}
         for step, (ours, its) in enumerate(both, 1):
@@ -194,7 +206,7 @@ def _first_losses(values: config.Config) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         pair = Pair(values, Path(folder), steps=FIRST, frames=3, batch=2, patch=32)
         pair.trainer.run(pair.held, FIRST)
-        return pair.losses(pair.ask_twin()["losses"])
+        return pair.losses(pair.run_twin()["losses"])
 
 
 def _against_twin(values: config.Config, steps: int) -> dict[str, float]:
@@ -202,18 +214,18 @@ def _against_twin(values: config.Config, steps: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         pair = Pair(values, Path(folder), steps=FIRST + turn, frames=5, batch=4, patch=96)
         pair.trainer.run(pair.held, FIRST)  # compiles
-        ours, twin, said = [], [], {}
+        ours, twin, figures = [], [], {}
         for _ in range(4):
-            said = pair.ask_twin()
-            twin += said["seconds"][FIRST:]
+            figures = pair.run_twin()
+            twin += figures["seconds"][FIRST:]
             ours += pair.trainer.run(pair.held, turn)
     mine, theirs = statistics.median(ours), statistics.median(twin)
-    figures = {"twin_step_seconds": theirs, "same_step_seconds": mine, "same_step_over_twin": mine / theirs}
-    return figures | pair.losses(said["losses"])
+    seconds = {"twin_step_seconds": theirs, "same_step_seconds": mine, "same_step_over_twin": mine / theirs}
+    return seconds | pair.losses(figures["losses"])
 
 
 def _checkpoint(trainer: Trainer, held: Any, iterator: dict) -> dict[str, float]:
-    """What saving adds to the steps during which it goes on, as a share of `EVERY` steps."""
+    """The seconds that saving adds to the steps that run meanwhile, and their share of `EVERY` steps."""
     with tempfile.TemporaryDirectory() as folder:
         checkpoints = Checkpoints(Path(folder))
         costs = []
@@ -240,7 +252,7 @@ def _seconds(run: Callable[[], Any]) -> float:
 
 
 def _rate(stream: Iterator[Any], steps: int) -> float:
-    """Batches a second, once the buffer that was filled ahead is used up."""
+    """Batches a second, measured after the buffer filled in advance is used up."""
     for _ in range(8):
         next(stream)
     return steps / _seconds(lambda: [next(stream) for _ in range(steps)])

@@ -1,15 +1,14 @@
-"""Fits how restored video is spread (`vdiff_jax/postprocess/wiener.py`), and writes it into a file of weights.
+"""Fits the Wiener step (`vdiff_jax/postprocess/wiener.py`) of a network, and writes it to its file of weights.
 
     python scripts/fit_wiener.py deblock|denoise CLIPS WEIGHTS [--frames 8] [--exclude A,B]
 
-Damages the first frames of the videos in CLIPS, those that the weights were trained on: by x264 and x265 at several
-rates, or by white noise, as R'G'B' and as 4:2:0. Restores them with the network of WEIGHTS and finds by least squares
-the conductivities that bring its results nearest to what was there, each a line over log2 of luma's error; and the
-error that the network leaves. Every frame counts by its relative error. Prints for each damage what the network gains
-in PSNR of Y', Cb and Cr (or R', G' and B'), and what it gains with them.
+Damages the first frames of the videos in CLIPS, which should be those that the weights were trained on: by x264 and
+x265 at several rates, or by white noise in R'G'B' and in 4:2:0. Restores them with the network of WEIGHTS. Finds by
+least squares the conductivities that bring the result nearest to the truth, each as a line over log2 of luma's error;
+and the error that the network leaves, as lines, too. Each frame counts by its relative error.
+Prints for each kind of damage the gain in PSNR of Y', Cb and Cr (or R', G' and B'): of the network, and with the step.
 """
 
-import argparse
 import itertools
 import json
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from benchmarking.arguments import new_parser, words
 from benchmarking.scenes import find_scenes, read_scene
 
 from vdiff_jax import weights
@@ -36,21 +36,29 @@ PRESETS = {"h264": {"preset": "medium"}, "hevc": {"preset": "fast", "x265-params
 SIGMAS = (10, 25, 50)
 RGB = PixelFormat(kind="rgb", full_range=True)
 ALONE = np.tile(np.eye(OPERATORS)[-1], (3, 1))
-"""What the network made, as it is."""
+"""The operators' weights that leave the network's result as it is."""
 
 
 class Damaged(NamedTuple):
-    """A clip before and after, and what is told of it."""
+    """A clip before and after damage, and the options that the plan is given for it."""
 
     name: str
     source: list[Frame]
     given: list[Frame]
     pixels: PixelFormat
-    told: dict
+    options: dict
 
 
 class Measured(NamedTuple):
-    """Of a clip: log2 of each plane's error over the usual one, of what is left of it in levels; and the operators."""
+    """What the network left of a clip's damage.
+
+    Attributes:
+      name: of the damage.
+      pixels: the clip's pixel format.
+      heights: log2 of each plane's error over `REFERENCE_ERROR`.
+      left: log2 of each plane's error after the network, in 8-bit levels.
+      found: the moments of the operators, for the least squares fit.
+    """
 
     name: str
     pixels: PixelFormat
@@ -60,13 +68,13 @@ class Measured(NamedTuple):
 
 
 def main() -> None:
-    """Prints the table and writes the file anew."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=["deblock", "denoise"])
-    parser.add_argument("clips", type=Path)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("--frames", type=int, default=8)
-    parser.add_argument("--exclude", type=lambda text: text.split(","), default=[], help="videos that are left out")
+    """Prints the gains and writes the weights anew."""
+    parser = new_parser(__doc__)
+    parser.add_argument("task", choices=["deblock", "denoise"], help="the damage to fit for")
+    parser.add_argument("clips", type=Path, help="a folder of videos and folders of pictures")
+    parser.add_argument("weights", type=Path, help="the .safetensors file, which is written anew")
+    parser.add_argument("--frames", type=int, default=8, help="frames of a scene (default: 8)")
+    parser.add_argument("--exclude", type=words, default=[], metavar="A,B", help="names of scenes to leave out")
     options = parser.parse_args()
     use_compilation_cache()
     network = weights.load(options.weights)
@@ -75,7 +83,7 @@ def main() -> None:
     scenes = {name: path for name, path in find_scenes(options.clips).items() if name not in options.exclude}
     damage = {"deblock": coded, "denoise": noisy}[options.task]
     with tempfile.TemporaryDirectory() as folder:
-        bare = Path(folder) / options.weights.name  # of which nothing is spread
+        bare = Path(folder) / options.weights.name  # the weights without a Wiener step
         weights.save(bare, config, network.params, about)
         rows = [
             measured(options.task, clip, str(bare))
@@ -93,7 +101,7 @@ def main() -> None:
 
 
 def coded(frames: np.ndarray) -> Iterator[Damaged]:
-    """The clip through a codec."""
+    """The clip coded at several rates."""
     source = stored(frames / 255)
     for codec, crf in CODINGS:
         given = recode(source, STORED, codec, {**PRESETS[codec], "crf": crf}).frames
@@ -101,7 +109,7 @@ def coded(frames: np.ndarray) -> Iterator[Damaged]:
 
 
 def noisy(frames: np.ndarray) -> Iterator[Damaged]:
-    """The clip with white noise."""
+    """The clip with white noise of several sigmas, as 4:2:0 and as R'G'B'."""
     for sigma in SIGMAS:
         noise = np.random.default_rng(sigma).normal(0, sigma, frames.shape)
         given = np.clip(np.rint(frames + noise), 0, 255).astype(np.uint8)
@@ -111,13 +119,13 @@ def noisy(frames: np.ndarray) -> Iterator[Damaged]:
 
 
 def stored(clip: np.ndarray) -> list[Frame]:
-    """R'G'B' in [0, 1] as frames of 4:2:0."""
+    """An R'G'B' clip `t h w 3` in [0, 1] as frames of 4:2:0."""
     return [Frame(planes_of_rgb(frame.astype(np.float32)), n) for n, frame in enumerate(clip)]
 
 
 def measured(task: str, clip: Damaged, name: str) -> Measured:
-    """What the network makes of a clip, and the operators of that."""
-    plan = make_plan(task, clip.given, clip.pixels, masked=False, weights=name, **clip.told)
+    """Restores a clip, and measures what is left."""
+    plan = make_plan(task, clip.given, clip.pixels, masked=False, weights=name, **clip.options)
     restored = list(repair_frames(clip.given, itertools.repeat(None), clip.pixels, plan))
     pairs = [zip(one.planes, other.planes) for one, other in zip(restored, clip.source)]
     left = np.sqrt(np.mean([[np.mean((a - b.astype(np.float32)) ** 2) for a, b in pair] for pair in pairs], axis=0))
@@ -127,13 +135,13 @@ def measured(task: str, clip: Damaged, name: str) -> Measured:
 
 
 def at(fitted: WienerModel, row: Measured) -> np.ndarray:
-    """The conductivities of a clip."""
+    """The fitted conductivities for the error of a clip."""
     found = fitted.conductivities[0] + row.heights[0] * fitted.conductivities[1]
     return (found[[0, 0, 0]] if row.pixels.kind == "rgb" else found) + ALONE
 
 
 def fit(rows: list[Measured]) -> WienerModel:
-    """The lines."""
+    """The lines that fit all clips best."""
     free = OPERATORS - 1
     left, right = np.zeros((3, 2 * free, 2 * free)), np.zeros((3, 2 * free))
     points: list[list[tuple[float, float]]] = [[], [], []]
@@ -148,7 +156,7 @@ def fit(rows: list[Measured]) -> WienerModel:
         points[to].append((row.heights[channel], row.left[channel]))
     ridge = 1e-7 * np.trace(left, axis1=1, axis2=2)[:, None, None] / left.shape[-1] * np.eye(2 * free)
     fitted = np.linalg.solve(left + ridge, right[..., None]).reshape(3, 2, free).swapaxes(0, 1)
-    slopes = np.array([np.polyfit(*np.array(told).T, 1)[::-1] for told in points]).T
+    slopes = np.array([np.polyfit(*np.array(pairs).T, 1)[::-1] for pairs in points]).T
     return WienerModel(slopes, np.concatenate([fitted, np.zeros((2, 3, 1))], axis=-1))
 
 

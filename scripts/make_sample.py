@@ -1,10 +1,10 @@
-"""Makes the sample clip of the package from a CC0 video: `python scripts/make_sample.py flower.mp4`.
+"""Makes the package's sample clip from a CC0 video.
 
-Writes into vdiff_jax/sample: the clean truth, the same made noisy and scratched and given a sound track, and the mask
-of the scratches.
+    python scripts/make_sample.py flower.mp4
+
+Writes to vdiff_jax/sample: the clean frames, the same with noise, scratches and a sound track, and the scratches' mask.
 """
 
-import argparse
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import av
 import cv2
 import jax
 import numpy as np
+from benchmarking.arguments import new_parser
 
 from vdiff_jax import sample
 from vdiff_jax.corruption import holes
@@ -25,9 +26,9 @@ SOUND = 44100
 
 
 def main() -> None:
-    """Reads the source named on the command line and writes the three files."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("source", type=Path)
+    """Writes the three files."""
+    parser = new_parser(__doc__)
+    parser.add_argument("source", type=Path, help="the CC0 video")
     clean = read(parser.parse_args().source)
     mask_key, dirt_key, noise_key, tone_key = jax.random.split(jax.random.key(7), 4)
     shape = clean.shape[:3]
@@ -43,7 +44,7 @@ def main() -> None:
 
 
 def read(source: Path) -> np.ndarray:
-    """Every second frame of the source, reduced to SIZE: t h w 3, uint8."""
+    """Every second frame of the source, reduced to SIZE, uint8 RGB `t h w 3`."""
     with av.open(str(source)) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     return np.stack([cv2.resize(f, SIZE, interpolation=cv2.INTER_AREA) for f in frames[: 2 * FRAMES : 2]])
@@ -52,7 +53,7 @@ def read(source: Path) -> np.ndarray:
 def write(
     path: Path, clip: np.ndarray, options: dict[str, str], pixels: str = "yuv420p", *, sound: bool = False
 ) -> None:
-    """Encodes a clip by x264, with a chord for its sound if asked."""
+    """Encodes frames, uint8 RGB `t h w 3`, by x264; with `sound`, a chord is their sound track."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=RATE, options=options)
         video.width, video.height, video.pix_fmt = *SIZE, pixels

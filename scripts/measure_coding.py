@@ -1,17 +1,18 @@
-"""Measures what `vdiff_jax/stream/compression_error.py` holds: the error behind a quantiser, and what gives it away.
+"""Measures the tables in `vdiff_jax/stream/compression_error.py`: the error of coded video, estimated in two ways.
 
     python scripts/measure_coding.py CLIPS [--draws 400]
 
-Cuts small clips from the first frames of the videos in CLIPS and from its photographs, both reduced until they are
-clean, codes them as training does, and prints for each codec the line through log2 of the error (8-bit levels) over the
-quantiser, for Y', Cb and Cr, and the weights by which the frames alone tell it, both by least squares.
+Cuts small clips from the first frames of the videos in CLIPS and from its photographs, reduced in size so that they are
+clean, and codes them as training does. Two least squares fits are printed, both for log2 of the error in 8-bit levels:
+for each codec, a line over the quantiser for Y', Cb and Cr; and weights of the features of the decoded frames, which
+serve where no quantiser is known.
 """
 
-import argparse
 from pathlib import Path
 
 import cv2
 import numpy as np
+from benchmarking.arguments import new_parser
 from benchmarking.scenes import PICTURES, VIDEOS
 
 from vdiff_jax.corruption.coding import coded, rgb_to_stored
@@ -22,10 +23,10 @@ FRAMES, SIDE = 6, 176
 
 
 def main() -> None:
-    """Prints the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clips", type=Path)
-    parser.add_argument("--draws", type=int, default=400)
+    """Measures and prints the tables."""
+    parser = new_parser(__doc__)
+    parser.add_argument("clips", type=Path, help="a folder of videos and photographs")
+    parser.add_argument("--draws", type=int, default=400, help="clips that are coded (default: 400)")
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     clips = [clip for path in sorted(options.clips.rglob("*")) for clip in _clips(path, rng)]
@@ -34,19 +35,19 @@ def main() -> None:
         height = np.concatenate([heights(codec, row[1]) for row in rows if row[0] == codec])
         error = np.log2(np.concatenate([row[2] for row in rows if row[0] == codec]))
         lines, rest, *_ = np.linalg.lstsq(np.stack([np.ones_like(height), height], axis=1), error, rcond=None)
-        spread = np.sqrt(rest / len(height)).round(2)
-        print(f'    "{codec}": {lines.round(4).tolist()},  # log2 spread {spread.tolist()}, {len(height)} frames')
-    seen = np.array([[*row[3], 1.0] for row in rows])
+        deviation = np.sqrt(rest / len(height)).round(2)
+        print(f'    "{codec}": {lines.round(4).tolist()},  # log2 deviation {deviation.tolist()}, {len(height)} frames')
+    measured = np.array([[*row[3], 1.0] for row in rows])
     error = np.log2(np.array([np.sqrt(np.mean(row[2][:, 0] ** 2)) for row in rows]))
     half = np.arange(len(rows)) % 2 == 0
-    weights = np.linalg.lstsq(seen[half], error[half], rcond=None)[0]
-    spread = np.std(error[~half] - seen[~half] @ weights)
-    print(f"    {np.linalg.lstsq(seen, error, rcond=None)[0].round(3).tolist()}")
-    print(f"log2 spread on the other half {spread:.2f}, of the error itself {np.std(error):.2f}")
+    weights = np.linalg.lstsq(measured[half], error[half], rcond=None)[0]
+    deviation = np.std(error[~half] - measured[~half] @ weights)
+    print(f"    {np.linalg.lstsq(measured, error, rcond=None)[0].round(3).tolist()}")
+    print(f"log2 deviation on the other half {deviation:.2f}, of the error itself {np.std(error):.2f}")
 
 
 def _clips(path: Path, rng: np.random.Generator) -> list[np.ndarray]:
-    """R'G'B' clips in [0, 1] cut from a file."""
+    """R'G'B' clips `t h w 3` in [0, 1] cut from a file; none if it is no picture or too small."""
     if path.suffix.lower() in VIDEOS:
         capture = cv2.VideoCapture(str(path))
         frames = [frame for read, frame in (capture.read() for _ in range(FRAMES)) if read]
@@ -63,7 +64,7 @@ def _clips(path: Path, rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def _cut(frames: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """A crop of a video, or of a photograph seen by a moving camera."""
+    """A random crop of a video; of a photograph, a crop that moves like a camera."""
     room = np.array(frames[0].shape[:2]) - SIDE
     drift = rng.integers(0, np.minimum(5, room // FRAMES) + 1) if len(frames) == 1 else np.zeros(2, int)
     start = rng.integers(0, room - drift * (FRAMES - 1) + 1)
@@ -74,7 +75,7 @@ def _cut(frames: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
 
 
 def _measured(rng: np.random.Generator, clip: np.ndarray) -> tuple:
-    """The codec, and each frame's quantiser and error of Y', Cb and Cr in 8-bit levels; the frames' features."""
+    """Codes a clip; the codec, each frame's quantiser, its error of Y', Cb and Cr in 8-bit levels, and features."""
     video = coded(rng, clip)
     error = 255 * np.sqrt(np.mean((video.clip - rgb_to_stored(clip)) ** 2, axis=(1, 2)))
     return video.codec, video.quantisers, np.maximum(error, 0.1), features(video.clip[..., 0])

@@ -1,13 +1,13 @@
-"""What each choice of motion is worth, the network and its cost being the same.
+"""Measures what each way of using motion is worth, with the same network and cost.
 
     python scripts/measure_motion.py CLIPS [--scenes davis_camel,bikes] [--weights base] [--frames 11]
 
-Holes (a still logo, a walking figure; PSNR inside the mask) and frames in between (every other one is taken away), over
-the scenes, in dB; motion is measured on the damaged frames, in milliseconds of one core a frame. The weights were
-trained with motion from both neighbours: none was trained without what is taken away here.
+Prints PSNR in dB, mean over the scenes: of holes (a still logo, a walking figure; inside the mask), and of the frames
+between when every other one is left out. Also the milliseconds of CPU that measuring the motion takes for each frame.
+Motion is measured on the damaged frames. The weights were trained with motion from both neighbours; they were not
+trained again for the variants that use less.
 """
 
-import argparse
 import dataclasses
 import time
 from collections.abc import Callable
@@ -16,8 +16,10 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+from benchmarking.arguments import new_parser, words
 from benchmarking.problems import holes
 from benchmarking.scenes import find_scenes, read_scene
+from benchmarking.scores import psnr
 from flax import nnx
 
 from vdiff_jax import weights
@@ -36,25 +38,25 @@ _TO_RGB = np.linalg.inv(_TO_YCBCR)
 _GREY = np.array([0, 0.5, 0.5], np.float32)
 
 
-def none(seen: list[FlowFrame]) -> Velocity:
-    """Standing still."""
-    return np.zeros_like(velocity(seen[:1]).repeat(len(seen), axis=0))
+def none(frames: list[FlowFrame]) -> Velocity:
+    """No motion: a zero velocity."""
+    return np.zeros_like(velocity(frames[:1]).repeat(len(frames), axis=0))
 
 
-def coarse(seen: list[FlowFrame]) -> Velocity:
-    """The flow of the frame before taken where it stands, without occlusion, on the coarse levels of the search."""
-    return _without_occlusion(seen, fine=False)
+def coarse(frames: list[FlowFrame]) -> Velocity:
+    """For a frame left out: half the flow between its neighbours, coarse search, without occlusion."""
+    return _without_occlusion(frames, fine=False)
 
 
-def fine(seen: list[FlowFrame]) -> Velocity:
-    """The same, searched finely."""
-    return _without_occlusion(seen, fine=True)
+def fine(frames: list[FlowFrame]) -> Velocity:
+    """The same with the fine search."""
+    return _without_occlusion(frames, fine=True)
 
 
-def _without_occlusion(seen: list[FlowFrame], *, fine: bool) -> Velocity:
-    meter, field = MotionMeter(), velocity(seen)
-    for n in (n for n in range(1, len(seen) - 1) if seen[n].small is None):
-        whole = meter.displacement(seen[n - 1], seen[n + 1], fine=fine)
+def _without_occlusion(frames: list[FlowFrame], *, fine: bool) -> Velocity:
+    meter, field = MotionMeter(), velocity(frames)
+    for n in (n for n in range(1, len(frames) - 1) if frames[n].small is None):
+        whole = meter.displacement(frames[n - 1], frames[n + 1], fine=fine)
         field[n] = np.concatenate([-whole / 2, whole / 2], axis=-1)
     return field
 
@@ -66,38 +68,38 @@ CHOICES: dict[str, tuple[Callable[[list[FlowFrame]], Velocity], bool, tuple[str,
     "forward, backward, no occlusion": (fine, True, ("between",)),
     "forward, backward, no occlusion, coarse": (coarse, True, ("between",)),
 }
-"""How the field is made, whether the frame ahead is seen, and what the choice makes a difference to."""
+"""For each variant: how the velocity is made, whether the next frame is used, and the damage that it matters for."""
 
 
 def main() -> None:
-    """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clips", type=Path)
-    parser.add_argument("--scenes", type=lambda text: text.split(","))
-    parser.add_argument("--weights", default="base")
-    parser.add_argument("--frames", type=int, default=11)
+    """Measures and prints the table."""
+    parser = new_parser(__doc__)
+    parser.add_argument("clips", type=Path, help="a folder of videos and folders of pictures")
+    parser.add_argument("--scenes", type=words, metavar="A,B", help="names of scenes (default: all)")
+    parser.add_argument("--weights", default="base", help="name or file of the weights (default: base)")
+    parser.add_argument("--frames", type=int, default=11, help="frames of a scene (default: 11)")
     options = parser.parse_args()
-    found = find_scenes(options.clips)
+    scenes = find_scenes(options.clips, options.scenes)
     network = weights.load(options.weights)
     figures: dict[tuple[str, str], list[float]] = {}
     seconds: dict[str, list[float]] = {}
-    for scene in options.scenes or found:
-        clean = read_scene(found[scene], options.frames, (640, 360))
+    for scene, path in scenes.items():
+        clean = read_scene(path, options.frames, (640, 360))
         clean = clean[:, : clean.shape[1] // 8 * 8, : clean.shape[2] // 8 * 8]
         for kind in ("logo", "figure", "between"):
             observation, missing = _damaged(clean, kind, scene)
-            seen = [
+            frames = [
                 FlowFrame.from_luma(np.asarray(luma), np.asarray(known), time=float(n))
                 for n, (luma, known) in enumerate(zip(observation.values[..., 0], observation.known[..., 0]))
             ]
             for name, (field, ahead, kinds) in CHOICES.items():
                 if kind in kinds:
                     begun = time.process_time()
-                    moved = dataclasses.replace(observation, velocity=field(seen))
+                    moved = dataclasses.replace(observation, velocity=field(frames))
                     if field is velocity:
-                        seconds.setdefault(name, []).append((time.process_time() - begun) / len(seen))
+                        seconds.setdefault(name, []).append((time.process_time() - begun) / len(frames))
                     restored = restore(network, moved, ahead=ahead)
-                    figures.setdefault((name, kind), []).append(_psnr(restored, clean, missing))
+                    figures.setdefault((name, kind), []).append(psnr(restored, clean, missing))
     print("| motion | logo | figure | between | ms a frame |\n|---|---|---|---|---|")
     for name in CHOICES:
         cells = [figures.get((name, kind)) for kind in ("logo", "figure", "between")]
@@ -107,7 +109,7 @@ def main() -> None:
 
 
 def _damaged(clean: np.ndarray, kind: str, scene: str) -> tuple[Observation, np.ndarray]:
-    """What is known of the scene, and what is missing, bool `t h w`."""
+    """The observation of a damaged scene, and its missing pixels, bool `t h w`."""
     clip = jnp.asarray(clean.astype(np.float32) / 255 @ _TO_YCBCR + _GREY, jnp.float32)
     if kind == "between":
         exists = np.arange(len(clean)) % 2 == 0
@@ -117,7 +119,7 @@ def _damaged(clean: np.ndarray, kind: str, scene: str) -> tuple[Observation, np.
 
 
 def restore(network: weights.Weights, observation: Observation, *, ahead: bool) -> np.ndarray:
-    """The clip, uint8 RGB `t h w 3`; without a look ahead each frame is a chunk of its own that nothing follows."""
+    """The restored clip, uint8 RGB `t h w 3`. Without `ahead`, each frame is a chunk of its own and has no next one."""
     definition, params, _ = network
 
     @jax.jit
@@ -134,12 +136,6 @@ def restore(network: weights.Weights, observation: Observation, *, ahead: bool) 
             frames.append(frame)
         clip = np.concatenate(frames)
     return np.clip(np.rint((np.asarray(clip) - _GREY) @ _TO_RGB * 255), 0, 255).astype(np.uint8)
-
-
-def _psnr(frames: np.ndarray, clean: np.ndarray, missing: np.ndarray) -> float:
-    """In the missing parts, the mean over the frames that have any."""
-    errors = [np.square(f.astype(float) - c)[m].mean() for f, c, m in zip(frames, clean, missing) if m.any()]
-    return float(np.mean(10 * np.log10(255**2 / np.maximum(errors, 1e-6))))
 
 
 if __name__ == "__main__":

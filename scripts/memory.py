@@ -1,14 +1,15 @@
-"""How many frames a network remembers: `python scripts/memory.py --weights base`.
+"""Measures for how many frames a network remembers an error.
 
-Gives one early frame of the sample other noise, and prints how much each later result changes: root mean square,
-as a share of the change in the frame itself.
+    python scripts/memory.py [--weights base]
+
+Denoises the sample clip twice, the second time with other noise in one early frame. Prints how much each later frame of
+the result differs: the root mean square, as a share of the difference in that early frame.
 """
-
-import argparse
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from benchmarking.arguments import new_parser
 from flax import nnx
 
 from vdiff_jax import sample, weights
@@ -24,12 +25,13 @@ from vdiff_jax.tasks.denoise import observe
 SIGMA = 25 / 255
 FRAMES = 40
 CHANGED = 4
+"""The frame that gets other noise."""
 
 
 def main() -> None:
-    """Prints a line for each distance in frames, and the distance at which 1 % is left."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", default="base")
+    """Prints a line for each distance in frames, and the distance at which less than 1 % is left."""
+    parser = new_parser(__doc__)
+    parser.add_argument("--weights", default="base", help="name or file of the weights (default: base)")
     definition, params, _ = weights.load(parser.parse_args().weights)
     clip = clean_clip()
     noise = SIGMA * jax.random.normal(jax.random.key(0), clip.shape)
@@ -52,7 +54,7 @@ def main() -> None:
 
 
 def clean_clip() -> jax.Array:
-    """The sample's truth as the network sees it, cropped to 240×240."""
+    """The true frames of the sample as the network gets them, cropped to 240×240."""
     with open_reader(sample.TRUTH) as reader:
         frames = [frame.planes for _, frame in zip(range(FRAMES), reader)]
     planes = tuple(np.stack(p) for p in zip(*frames))

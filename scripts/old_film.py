@@ -1,20 +1,20 @@
-"""How well is old film's damage found and repaired? Measured on a clip that is damaged as film is.
+"""Measures how well the damage of old film is found and repaired.
 
     python scripts/old_film.py CLIP [--frames 60] [--weights base] [--picture OUT.jpg]
 
-CLIP, a video or a folder of pictures, reduced to 640×360 at most and made grey, gets dust (15 specks a frame, 4 to 12
-pixels wide), two scratches through the whole picture that wander, brightness that flickers by 4 % and grain of sigma 6.
-Prints luma's PSNR of what was damaged and of what `repair --mask auto` made of it, over whole frames and under the
-damage alone, in dB; and the share of the dust and scratches that was found, and of all else that was taken for it.
-The picture shows a frame damaged, repaired, and as it was.
+CLIP is reduced to fit 640×360, made grey and damaged: dust (15 specks a frame, 4 to 12 pixels wide), two scratches from
+top to bottom that drift sideways, brightness that flickers by 4 %, and grain of sigma 6.
+Prints the PSNR of luma in dB, before and after `repair --mask auto`, over whole frames and inside the damage; the share
+of the damaged pixels that was found; and the share of the other pixels that was taken for damage. The picture shows a
+frame damaged, repaired and true.
 """
 
-import argparse
 import tempfile
 from pathlib import Path
 
 import cv2
 import numpy as np
+from benchmarking.arguments import new_parser
 from benchmarking.scenes import read_frames, read_scene, write_frames
 
 from vdiff_jax.pixels import Frame, PixelFormat
@@ -25,12 +25,12 @@ DUST, SCRATCHES, FLICKER, GRAIN = 15, 2, 0.04, 6.0
 
 
 def main() -> None:
-    """Prints the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clip", type=Path)
-    parser.add_argument("--frames", type=int, default=60)
-    parser.add_argument("--weights", default="base")
-    parser.add_argument("--picture", type=Path)
+    """Measures and prints the figures."""
+    parser = new_parser(__doc__)
+    parser.add_argument("clip", type=Path, help="a video or a folder of pictures")
+    parser.add_argument("--frames", type=int, default=60, help="frames of a scene (default: 60)")
+    parser.add_argument("--weights", default="base", help="name or file of the weights (default: base)")
+    parser.add_argument("--picture", type=Path, metavar="OUT.jpg", help="file for a picture of the result")
     options = parser.parse_args()
     colour = read_scene(options.clip, options.frames, (640, 360))
     clean = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in colour])
@@ -41,9 +41,10 @@ def main() -> None:
         repaired = read_frames(Path(folder) / "repaired")[..., 1]
     found = np.stack(list(frames_and_damage(_frames(damaged), PixelFormat(kind="gray", full_range=True))[1]))
     for name, clip in (("damaged", damaged), ("repaired", repaired)):
-        whole, under = _psnr(clip, clean), _psnr(clip, clean, holes)
-        print(f"{name}: {whole:.2f} dB, under the damage {under:.2f} dB")
-    print(f"found: {(found & holes).sum() / holes.sum():.1%}; of all else taken for damage {found[~holes].mean():.2%}")
+        whole, inside = _psnr(clip, clean), _psnr(clip, clean, holes)
+        print(f"{name}: {whole:.2f} dB, inside the damage {inside:.2f} dB")
+    print(f"damaged pixels found: {(found & holes).sum() / holes.sum():.1%}")
+    print(f"other pixels taken for damage: {found[~holes].mean():.2%}")
     if options.picture:
         middle = int(holes.sum(axis=(1, 2)).argmax())
         strip = np.concatenate([clip[middle] for clip in (damaged, repaired, clean)], axis=1)
@@ -52,7 +53,7 @@ def main() -> None:
 
 
 def damage(clean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Grey frames, uint8 `t h w`, as old film shows them, and where dust and scratches are."""
+    """Grey frames, uint8 `t h w`, damaged like old film, and the mask of dust and scratches, bool `t h w`."""
     rng = np.random.default_rng(2024)
     count, height, width = clean.shape
     holes = np.zeros(clean.shape, bool)

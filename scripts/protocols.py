@@ -1,24 +1,27 @@
-"""Measures as two published tables do; compare the figures with theirs where the scenes are the same.
+"""Measures by the protocols of two published tables. Scenes that are in them compare directly.
 
     python scripts/protocols.py denoise CLIPS [--sigmas 10,20,30,40,50] [--scenes davis_camel,...] [--weights base]
     python scripts/protocols.py inpaint CLIPS [--scenes davis_camel,...] [--weights base]
 
-denoise: V-BM4D's, DVDnet's and FastDVDnet's figures on Set8 and DAVIS: white Gaussian R'G'B' noise that is neither
-  clipped nor rounded, sigma given, frames in their own size; R'G'B' PSNR of the result, clipped, mean over frames, then
+denoise: the protocol of V-BM4D, DVDnet and FastDVDnet on Set8 and DAVIS. White Gaussian R'G'B' noise, neither clipped
+  nor rounded; sigma is given; frames keep their size. PSNR of R'G'B' of the clipped result, mean over frames, then
   scenes.
-inpaint: E2FGVI's and ProPainter's figures on DAVIS: frames of 432×240, behind a random shape, in height and width from
-  a third of the picture's to nearly all of it, that stands still, or moves by up to 3 pixels a frame and turns back at
-  the border; R'G'B' PSNR and SSIM of whole frames, rounded to 8 bits, mean over frames, then scenes. One mask of each
-  kind a scene, drawn by the scene's name: they are not the published ones.
+inpaint: the protocol of E2FGVI and ProPainter on DAVIS. Frames of 432×240 are covered by a random shape, between a
+  third of the picture and nearly all of it in width and height. It stands still, or moves by up to 3 pixels a frame and
+  bounces off the borders. PSNR and SSIM of R'G'B' over whole frames of 8 bits, mean over frames, then scenes. The masks
+  are not the published ones: one of each kind is drawn for each scene, with the scene's name as seed.
 """
 
 import argparse
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import jax
 import jax.numpy as jnp
 import numpy as np
+from benchmarking.arguments import new_parser, numbers, words
 from benchmarking.scenes import find_scenes, read_scene
 from PIL import Image
 
@@ -26,23 +29,30 @@ import vdiff_jax
 from vdiff_jax import metrics
 
 SIZE = (432, 240)
-_WHOLE = (10**6, 10**6)
+_UNLIMITED = (10**6, 10**6)
 _FASTEST = 3
-"""Pixels a frame."""
+"""The greatest speed of a mask in pixels a frame, in each direction."""
 
 
 def main() -> None:
-    """Prints a line a scene, and the means."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=("denoise", "inpaint"))
-    parser.add_argument("clips", type=Path)
-    parser.add_argument("--scenes", type=lambda text: text.split(","))
-    parser.add_argument("--sigmas", type=lambda text: [float(s) for s in text.split(",")], default=[10, 20, 30, 40, 50])
-    parser.add_argument("--frames", type=int, default=85, help="of a scene at most (85, as in FastDVDnet's table)")
-    parser.add_argument("--weights", default="base")
+    """Measures and prints a row for each scene, and the means."""
+    parser = new_parser(__doc__)
+    parser.add_argument("task", choices=("denoise", "inpaint"), help="which of the two protocols")
+    parser.add_argument("clips", type=Path, help="a folder of videos and folders of pictures")
+    parser.add_argument("--scenes", type=words, metavar="A,B", help="names of scenes (default: all)")
+    parser.add_argument(
+        "--sigmas",
+        type=numbers,
+        default=[10, 20, 30, 40, 50],
+        metavar="A,B",
+        help="of the noise, in 8-bit units (default: 10,20,30,40,50)",
+    )
+    parser.add_argument(
+        "--frames", type=int, default=85, help="most frames of a scene (default: 85, as in FastDVDnet's table)"
+    )
+    parser.add_argument("--weights", default="base", help="name or file of the weights (default: base)")
     options = parser.parse_args()
-    found = find_scenes(options.clips)
-    scenes = {name: found[name] for name in options.scenes or found}
+    scenes = find_scenes(options.clips, options.scenes)
     if options.task == "denoise":
         columns = {f"sigma {sigma:g}": (denoised, sigma) for sigma in options.sigmas}
     else:
@@ -56,8 +66,8 @@ def main() -> None:
 
 
 def denoised(name: str, path: Path, sigma: float, options: argparse.Namespace) -> list[float]:
-    """PSNR of a scene under noise of `sigma`."""
-    clean = read_scene(path, options.frames, _WHOLE)
+    """The PSNR of a scene with noise of `sigma`, denoised."""
+    clean = read_scene(path, options.frames, _UNLIMITED)
     noise = _generator(f"{name} {sigma:g}").normal(0, sigma / 255, clean.shape)
     noisy = (clean / 255 + noise).astype(np.float32)
     result = vdiff_jax.repair(noisy, task="denoise", sigma=sigma, weights=options.weights)
@@ -65,8 +75,8 @@ def denoised(name: str, path: Path, sigma: float, options: argparse.Namespace) -
 
 
 def inpainted(name: str, path: Path, kind: str, options: argparse.Namespace) -> list[float]:
-    """PSNR and SSIM of a scene behind a shape that is `still` or `moving`."""
-    whole = read_scene(path, options.frames, _WHOLE)
+    """The PSNR and SSIM of a scene covered by a shape of a kind, `still` or `moving`, inpainted."""
+    whole = read_scene(path, options.frames, _UNLIMITED)
     clean = np.stack([np.asarray(Image.fromarray(frame).resize(SIZE)) for frame in whole])
     masks = shapes(_generator(f"{name} {kind}"), len(clean), moving=kind == "moving")
     covered = np.where(masks[..., None], np.uint8(128), clean)
@@ -75,7 +85,7 @@ def inpainted(name: str, path: Path, kind: str, options: argparse.Namespace) -> 
 
 
 def shapes(rng: np.random.Generator, count: int, *, moving: bool) -> np.ndarray:
-    """Masks, bool `t h w`: a round shape of six to eight corners."""
+    """Masks, bool `t h w`, of a random shape: a rounded polygon of six to eight corners."""
     width, height = SIZE
     box = np.array([rng.integers(width // 3, width), rng.integers(height // 3, height)])
     corners = rng.integers(6, 9)
@@ -94,8 +104,8 @@ def shapes(rng: np.random.Generator, count: int, *, moving: bool) -> np.ndarray:
     return masks.astype(bool)
 
 
-def _each(metric, clip: np.ndarray, clean: np.ndarray) -> list[float]:
-    """Of each frame, one by one: whole clips in floating point are large."""
+def _each(metric: Callable[[jax.Array, jax.Array], jax.Array], clip: np.ndarray, clean: np.ndarray) -> list[float]:
+    """A metric of each frame. They are computed one by one, because whole clips of float32 need much memory."""
     return [float(metric(jnp.asarray(a, jnp.float32), jnp.asarray(b, jnp.float32))) for a, b in zip(clip, clean)]
 
 

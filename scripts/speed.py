@@ -1,12 +1,11 @@
-"""How fast is `infer repair` here, from video file to video file?
+"""Measures the speed of `vdiff repair` from video file to video file.
 
     python scripts/speed.py CLIP [--weights base,fast] [--frames 240]
 
-CLIP, a video or a folder of pictures, is reduced to 640×360 at most and damaged; prints `frames_per_second` of each
-task's `--report`: of all the command does but start-up and compilation. For superres the frames are the result's.
+CLIP is reduced to fit 640×360 and damaged for each task. Prints `frames_per_second` of each command's `--report`, which
+counts everything but start-up and compilation. For superres and interpolate these are frames of the result.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -14,17 +13,24 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from benchmarking.arguments import new_parser, words
 from benchmarking.problems import add_noise, cover, holes, reduce
 from benchmarking.scenes import read_scene, write_frames
 from benchmarking.streams import encode
 
 
 def main() -> None:
-    """Prints a row for each set of weights."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clip", type=Path)
-    parser.add_argument("--weights", type=lambda text: text.split(","), default=["base", "fast"])
-    parser.add_argument("--frames", type=int, default=240)
+    """Measures and prints a row for each set of weights."""
+    parser = new_parser(__doc__)
+    parser.add_argument("clip", type=Path, help="a video or a folder of pictures")
+    parser.add_argument(
+        "--weights",
+        type=words,
+        default=["base", "fast"],
+        metavar="A,B",
+        help="names or files of weights (default: base,fast)",
+    )
+    parser.add_argument("--frames", type=int, default=240, help="frames of the clip (default: 240)")
     options = parser.parse_args()
     clean = read_scene(options.clip, options.frames, (640, 360))
     with tempfile.TemporaryDirectory() as folder:
@@ -36,7 +42,7 @@ def main() -> None:
 
 
 def damaged(clean: np.ndarray, folder: Path) -> dict[str, list[str]]:
-    """The arguments of each job, its video written to the folder."""
+    """The arguments of `repair` for each job. The damaged videos are written to the folder."""
     mask = holes("logo", "speed", clean.shape[:3])
     write_frames(folder / "mask", mask[:1])
     videos = {
@@ -61,7 +67,7 @@ def damaged(clean: np.ndarray, folder: Path) -> dict[str, list[str]]:
 
 
 def measure(arguments: list[str], folder: Path) -> float:
-    """Frames a second of one run."""
+    """The frames a second of one `repair` command."""
     command = [sys.executable, "-m", "vdiff_jax.infer", "repair", *arguments, "-o", f"{folder}/result.mp4"]
     subprocess.run([*command, "--quiet", "--report", f"{folder}/report.json"], check=True)
     return json.loads((folder / "report.json").read_text())["frames_per_second"]

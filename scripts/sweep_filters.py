@@ -1,12 +1,11 @@
-"""Looks for the best settings of FFmpeg's filters on a folder of clips, so that the benchmark is fair to them.
+"""Searches the best settings of FFmpeg's filters on a folder of clips, so that the benchmark is fair to them.
 
-python scripts/sweep_filters.py CLIPS [--filters nlmeans,dctdnoiz] [--sigmas 10,25,50] [--frames 4] [--top 3]
-python scripts/sweep_filters.py CLIPS --filters spp,fspp,deblock [--crfs 28,33,38] [--frames 10]
+    python scripts/sweep_filters.py CLIPS [--filters nlmeans,dctdnoiz] [--sigmas 10,25,50] [--frames 4] [--top 3]
+    python scripts/sweep_filters.py CLIPS --filters spp,fspp,deblock [--crfs 28,33,38] [--frames 10]
 
-Prints the settings with the highest mean PSNR for each filter and sigma or crf; `peers/ffmpeg.py` holds the outcome.
+Prints for each filter, and each sigma or crf, the settings with the highest mean PSNR. Enter them in `peers/ffmpeg.py`.
 """
 
-import argparse
 import itertools
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,51 +13,61 @@ from pathlib import Path
 
 import numpy as np
 from benchmarking import streams
+from benchmarking.arguments import new_parser, numbers, words
 from benchmarking.problems import CRFS, add_noise
 from benchmarking.scenes import find_scenes, read_scene
 from benchmarking.scores import psnr
-from peers.ffmpeg import run_filter
 
 
 def main() -> None:
-    """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clips", type=Path)
-    parser.add_argument("--filters", type=lambda text: text.split(","), default=[*GRIDS, *DEBLOCKERS])
-    parser.add_argument("--sigmas", type=lambda text: [float(s) for s in text.split(",")], default=[10.0, 25.0, 50.0])
-    parser.add_argument("--crfs", type=lambda text: text.split(","), default=list(CRFS))
-    parser.add_argument("--scenes", type=lambda text: text.split(","))
-    parser.add_argument("--frames", type=int, default=4)
-    parser.add_argument("--top", type=int, default=3)
+    """Searches, and prints the best settings."""
+    parser = new_parser(__doc__)
+    parser.add_argument("clips", type=Path, help="a folder of videos and folders of pictures")
+    parser.add_argument(
+        "--filters",
+        type=words,
+        default=[*DENOISERS, *DEBLOCKERS],
+        metavar="A,B",
+        help=f"some of {','.join([*DENOISERS, *DEBLOCKERS])} (default: all)",
+    )
+    parser.add_argument(
+        "--sigmas", type=numbers, default=[10.0, 25.0, 50.0], metavar="A,B", help="of the noise (default: 10,25,50)"
+    )
+    parser.add_argument("--crfs", type=words, default=list(CRFS), metavar="A,B", help="of x264 (default: 28,33,38)")
+    parser.add_argument("--scenes", type=words, metavar="A,B", help="names of scenes (default: all)")
+    parser.add_argument("--frames", type=int, default=4, help="frames of a scene (default: 4)")
+    parser.add_argument("--top", type=int, default=3, help="settings to print for each filter (default: 3)")
     options = parser.parse_args()
-    found = find_scenes(options.clips)
-    scenes = {name: read_scene(found[name], options.frames, (640, 360)) for name in options.scenes or found}
-    for name, sigma in itertools.product([name for name in options.filters if name in GRIDS], options.sigmas):
+    found = find_scenes(options.clips, options.scenes)
+    scenes = {name: read_scene(path, options.frames, (640, 360)) for name, path in found.items()}
+    for name, sigma in itertools.product([name for name in options.filters if name in DENOISERS], options.sigmas):
         noisy = {scene: add_noise(clean, sigma, scene) for scene, clean in scenes.items()}
-        tried = _tried(GRIDS[name](sigma), scenes, lambda scene, graph, noisy=noisy: run_filter(graph, noisy[scene])[0])
-        _print_best(f"{sigma:g}", tried, options.top)
+        scored = _scored(
+            DENOISERS[name](sigma), scenes, lambda scene, graph, noisy=noisy: streams.run_filter(graph, noisy[scene])[0]
+        )
+        _print_best(f"{sigma:g}", scored, options.top)
     for name, crf in itertools.product([name for name in options.filters if name in DEBLOCKERS], options.crfs):
         with tempfile.TemporaryDirectory() as folder:
             coded = {scene: Path(folder) / f"{scene}.mkv" for scene in scenes}
             for scene, clean in scenes.items():
                 streams.encode(clean, crf, coded[scene])
-            tried = _tried(
+            scored = _scored(
                 DEBLOCKERS[name](),
                 scenes,
                 lambda scene, graph, coded=coded: streams.decode(coded[scene], scenes[scene].shape, graph),
             )
-            _print_best(f"crf {crf}", tried, options.top)
+            _print_best(f"crf {crf}", scored, options.top)
 
 
-def _tried(
+def _scored(
     graphs: Iterator[str], scenes: dict[str, np.ndarray], run: Callable[[str, str], np.ndarray]
 ) -> list[tuple[float, str]]:
-    """The mean PSNR that each filter graph reaches."""
+    """The mean PSNR of each filter graph over the scenes, with the graph."""
     return [(float(np.mean([psnr(run(s, graph), clean) for s, clean in scenes.items()])), graph) for graph in graphs]
 
 
-def _print_best(problem: str, tried: list[tuple[float, str]], count: int) -> None:
-    for quality, graph in sorted(tried, reverse=True)[:count]:
+def _print_best(problem: str, scored: list[tuple[float, str]], count: int) -> None:
+    for quality, graph in sorted(scored, reverse=True)[:count]:
         print(f"{problem} {quality:.2f} dB {graph}", flush=True)
 
 
@@ -106,7 +115,7 @@ def _deblock() -> Iterator[str]:
 
 
 DEBLOCKERS = {"spp": _spp, "fspp": _fspp, "deblock": _deblock}
-GRIDS = {"hqdn3d": _hqdn3d, "vaguedenoiser": _vaguedenoiser, "nlmeans": _nlmeans, "dctdnoiz": _dctdnoiz}
+DENOISERS = {"hqdn3d": _hqdn3d, "vaguedenoiser": _vaguedenoiser, "nlmeans": _nlmeans, "dctdnoiz": _dctdnoiz}
 
 if __name__ == "__main__":
     main()

@@ -1,1 +1,1 @@
-"""What `benchmark.py` measures on: scenes, the damage done to them, and the scores of what was made of it."""
+"""The parts that the measuring scripts share: scenes, the damage done to them, scores and tables."""

@@ -25,6 +25,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarking.arguments import size
+from benchmarking.cores import use_two_cores
 from benchmarking.scenes import find_scenes, read_scene
 from benchmarking.scores import psnr
 from benchmarking.streams import compare, ffmpeg, read_yuv, to_rgb
@@ -37,6 +39,7 @@ SCORES = ("psnr_y", "psnr_rgb", "vmaf", "vmaf_neg")
 def main(arguments: list[str]) -> int:
     """Measures what the arguments ask for, prints it, and draws the curves."""
     options = _arguments(arguments)
+    use_two_cores()
     points = []
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         found = find_scenes(options.clips)
@@ -66,7 +69,9 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     numbers = {"type": lambda text: [int(n) for n in text.split(",")]}
     parser.add_argument("--crfs", **numbers, help=f"other qualities than {CRFS}, four at least")
     parser.add_argument("--frames", type=int, default=120, help="frames a scene, at most (120)")
-    parser.add_argument("--size", type=lambda text: [int(n) for n in text.split("x")], default=[640, 360])
+    parser.add_argument(
+        "--size", type=size, default=[640, 360], metavar="WxH", help="greatest width and height (default: 640x360)"
+    )
     parser.add_argument("--adapt", default="fast", help="as compress takes it")
     parser.add_argument("--weights", help="as compress takes them")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all figures here")

@@ -1,7 +1,7 @@
-"""The problems put to all peers: scenes made noisy, coded, covered, small, grey or slow, the same for all of them.
+"""The problems that all peers are given: damaged scenes.
 
-Randomness is keyed by the problem, the scene and the frame alone, so that neither the peers nor the number of frames
-change what a frame looks like.
+The seed of the random numbers is made from the kind of damage, the scene and the frame. So a damaged frame looks the
+same for every peer, whatever the number of frames.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from benchmarking.scenes import read_frames, read_masks, write_frames
 
 SIGMAS = (10, 25, 50)
 NOISES = ("camera", "correlated", "grain", "coded")
-"""Of other kinds than white."""
+"""Kinds of noise that are not white."""
 CRFS = ("28", "33", "38")
 HOLES = ("logo", "figure", "scratches", "dropouts")
 FACTORS = ("x2", "x4")
@@ -31,15 +31,15 @@ _LOGO = 64
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One scene damaged in one way; its input, masks and truth are folders of PNGs.
+    """One scene with one kind of damage. Its input, masks and truth are folders of PNGs.
 
     Attributes:
       task: denoise, deblock, inpaint, superres, colorize or interpolate.
-      variant: the sigma in 8-bit units, x264's crf, the kind of hole, the factor, which frame is the reference, or how
-        many times the rate is to become.
+      variant: denoise: sigma in 8-bit units, or the kind of noise. deblock: x264's crf. inpaint: the kind of hole.
+        superres: the factor. colorize: which frame is the reference. interpolate: the factor of the frame rate.
       scene: the scene's name.
-      folder: where `input/`, `mask/` and `input.mkv` are, and the peers' results go.
-      truth: the folder of clean frames.
+      folder: holds `input/`, `mask/` and `input.mkv`, and the results of the peers.
+      truth: the folder of the clean frames.
     """
 
     task: str
@@ -50,28 +50,28 @@ class Problem:
 
     @property
     def sigma(self) -> float:
-        """The noise in 8-bit units; of other kinds than white what was really added, over the whole clip."""
+        """The noise's standard deviation in 8-bit units; if the noise is not white, as measured over the whole clip."""
         if self.task == "denoise" and self.variant in NOISES:
             return float(np.std(self.frames().astype(np.float32) - self.clean()))
         return float(self.variant) if self.task == "denoise" else 0.0
 
     @property
     def stream(self) -> Path:
-        """The coded video of which `frames` were decoded, for deblock."""
+        """The coded video that `frames` were decoded from, for deblock."""
         return self.folder / "input.mkv"
 
     @property
     def factor(self) -> int:
-        """By how much the frames were made smaller."""
+        """The factor by which the frames were reduced; 1 for all tasks but superres."""
         return int(self.variant[1:]) if self.task == "superres" else 1
 
     @property
     def reference_file(self) -> Path:
-        """The one frame that keeps its colours, a picture."""
+        """The picture of the one frame whose colours are given, for colorize."""
         return sorted(self.truth.glob("*.png"))[0]
 
     def reference(self) -> np.ndarray:
-        """The same, uint8 RGB `h w 3`."""
+        """The one frame whose colours are given, uint8 RGB `h w 3`."""
         return self.clean()[0]
 
     def frames(self) -> np.ndarray:
@@ -79,15 +79,18 @@ class Problem:
         return read_frames(self.folder / "input")
 
     def clean(self) -> np.ndarray:
-        """The frames before, uint8 RGB `t h w 3`; without what is left over by the factor, and of an odd number where
-        every other one is taken away."""
+        """The true frames, uint8 RGB `t h w 3`.
+
+        For superres, height and width are cut to a multiple of the factor; for interpolate, the number of frames is
+        made odd, so that the last frame is one that is given.
+        """
         frames, n = read_frames(self.truth), self.factor
         if self.task == "interpolate":
             return frames[: (len(frames) - 1) // 2 * 2 + 1]
         return frames[:, : frames.shape[1] // n * n, : frames.shape[2] // n * n]
 
     def untouched(self) -> np.ndarray:
-        """The damaged frames in the number and size of the clean ones: shown twice, or enlarged (bicubic)."""
+        """The damaged frames, made as many as the true ones by repetition and as large by bicubic interpolation."""
         frames, n = self.frames(), self.factor
         if self.task == "interpolate":
             return frames.repeat(2, axis=0)[:-1]
@@ -97,7 +100,7 @@ class Problem:
         return np.stack([Image.fromarray(f).resize(size, Image.Resampling.BICUBIC) for f in frames])
 
     def masks(self) -> np.ndarray | None:
-        """What is to be filled or made, bool `t h w`; None where everything is to change."""
+        """The pixels that a peer has to make, bool `t h w`; None if it may change all of them."""
         if self.task == "interpolate":
             clean = self.clean()
             return np.broadcast_to(np.arange(len(clean))[:, None, None] % 2 == 1, clean.shape[:3])
@@ -105,7 +108,7 @@ class Problem:
 
 
 def make_problem(task: str, variant: str, scene: str, truth: Path, folder: Path) -> Problem:
-    """Writes a problem's pictures, unless they are there."""
+    """Makes a problem; its pictures are written to `folder` unless they are there already."""
     problem = Problem(task=task, variant=variant, scene=scene, folder=folder, truth=truth)
     if task == "inpaint" and not (folder / "mask").exists():
         write_frames(folder / "mask", holes(variant, scene, problem.clean().shape[:3]))
@@ -123,7 +126,7 @@ def make_problem(task: str, variant: str, scene: str, truth: Path, folder: Path)
 
 
 def files_seconds(problem: Problem, result: np.ndarray) -> float:
-    """What reading a problem's pictures and writing a result's as PNGs takes, for each frame of the result."""
+    """Seconds for each frame of the result that reading the input's PNGs and writing the result as PNGs take."""
     begun = time.perf_counter()
     problem.frames()
     read = (time.perf_counter() - begun) / len(problem.clean())
@@ -140,18 +143,18 @@ def _coded(clean: np.ndarray, problem: Problem) -> np.ndarray:
 
 
 def reduce(clean: np.ndarray, factor: int) -> np.ndarray:
-    """Pillow's antialiased bicubic reduction."""
+    """Frames, uint8 `t h w 3`, reduced by Pillow's antialiased bicubic filter."""
     size = (clean.shape[2] // factor, clean.shape[1] // factor)
     return np.stack([Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC) for frame in clean])
 
 
 def grey(clean: np.ndarray) -> np.ndarray:
-    """Luma (BT.601) in all three channels."""
+    """Frames, uint8 `t h w 3`, with luma (BT.601) in all three channels."""
     return np.stack([np.repeat(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=-1) for frame in clean])
 
 
 def add_noise(clean: np.ndarray, sigma: float, scene: str) -> np.ndarray:
-    """White Gaussian R'G'B' noise, rounded and clipped to 8 bits."""
+    """Frames, uint8 `t h w 3`, with white Gaussian R'G'B' noise, rounded and clipped to 8 bits."""
     noisy = [frame + _generator(f"noise {scene}", t).normal(0, sigma, frame.shape) for t, frame in enumerate(clean)]
     return np.clip(np.round(noisy), 0, 255).astype(np.uint8)
 
@@ -169,22 +172,26 @@ def _noisy(clean: np.ndarray, problem: Problem) -> np.ndarray:
 
 
 def _noise(frame: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
-    """A camera's grows with the light, demosaicking's neighbours are alike; film's grain is grey, most at mid-grey."""
+    """Noise of one kind for a frame in [0, 1], in 8-bit units.
+
+    camera: grows with the light. correlated: neighbours resemble each other, as after demosaicking. grain: the same in
+    all channels, strongest in mid-grey, as on film.
+    """
     if kind == "camera":
         return np.sqrt(6**2 + 30**2 * frame) * rng.normal(0, 1, frame.shape)
     width, level = (0.7, 20 * np.ones_like(frame)) if kind == "correlated" else (1.0, 40 * np.sqrt(frame * (1 - frame)))
     white = rng.normal(0, 1, frame.shape if kind == "correlated" else (*frame.shape[:2], 1))
-    alike = cv2.GaussianBlur(white, (0, 0), width).reshape(white.shape)
-    return level * alike / alike.std()
+    blurred = cv2.GaussianBlur(white, (0, 0), width).reshape(white.shape)
+    return level * blurred / blurred.std()
 
 
 def cover(clean: np.ndarray, masks: np.ndarray, variant: str) -> np.ndarray:
-    """Drop-outs are black, what is laid over is white."""
+    """Frames, uint8 `t h w 3`, with the pixels inside the masks made black for drop-outs, white for all other holes."""
     return np.where(masks[..., None], np.uint8(0 if variant == "dropouts" else 255), clean)
 
 
 def holes(variant: str, scene: str, shape: tuple[int, int, int]) -> np.ndarray:
-    """Masks, bool `t h w`, of a still square logo, of a film's scratches or of drop-outs."""
+    """Masks, bool `t h w`, of one of the `HOLES`: logo, figure, scratches or dropouts."""
     count, height, width = shape
     if variant == "logo":
         generator, mask = _generator(f"logo {scene}", 0), np.zeros(shape, bool)
@@ -197,7 +204,7 @@ def holes(variant: str, scene: str, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def _figure(scene: str, shape: tuple[int, int, int], *, stride: int = 24) -> np.ndarray:
-    """The silhouette of somebody who walks across the picture: half its height, a step in `stride` frames."""
+    """The silhouette of a person who walks across: half as high as the picture, two steps in `stride` frames."""
     count, height, width = shape
     generator, size = _generator(f"figure {scene}", 0), 0.5 * height
     way = int(generator.choice([-1, 1]))
@@ -218,7 +225,7 @@ def _figure(scene: str, shape: tuple[int, int, int], *, stride: int = 24) -> np.
 
 
 def _scratches(scene: str, shape: tuple[int, int, int], *, number: int = 5, thickness: int = 2) -> np.ndarray:
-    """Nearly vertical lines through the whole picture that wander from frame to frame, as the film does in its gate."""
+    """Nearly vertical lines from top to bottom that drift sideways from frame to frame, like scratches on film."""
     count, height, width = shape
     generator = _generator(f"scratches {scene}", 0)
     start, slope = generator.uniform(0.05, 0.95, number) * width, generator.uniform(-0.03, 0.03, number)

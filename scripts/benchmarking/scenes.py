@@ -1,4 +1,4 @@
-"""Clean scenes from a folder: each video or folder of pictures in it is one."""
+"""Clean scenes from a folder. Each video in it is a scene, and each folder of pictures."""
 
 import math
 from pathlib import Path
@@ -10,19 +10,32 @@ VIDEOS = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".y4m"}
 PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
 
 
-def find_scenes(folder: Path) -> dict[str, Path]:
-    """Paths by name (the file's or folder's, without an ending), sorted."""
-    found = [path for path in sorted(folder.iterdir()) if path.is_dir() or path.suffix.lower() in VIDEOS]
-    return {path.stem if path.is_file() else path.name: path for path in found}
+def find_scenes(folder: Path, names: list[str] | None = None) -> dict[str, Path]:
+    """The scenes' paths by name: the name of the video without its ending, or of the folder.
+
+    Args:
+      folder: where the scenes are.
+      names: the scenes to return, in this order; None returns all, sorted.
+
+    Raises:
+      SystemExit: the folder holds no scene, or not the ones named.
+    """
+    paths = [path for path in sorted(folder.iterdir()) if path.is_dir() or path.suffix.lower() in VIDEOS]
+    found = {path.stem if path.is_file() else path.name: path for path in paths}
+    unknown = [name for name in names or [] if name not in found]
+    if unknown or not found:
+        raise SystemExit(f"no scene {', '.join(unknown)} in {folder}: it holds {', '.join(found) or 'no scenes'}")
+    return {name: found[name] for name in names or found}
 
 
 def read_scene(path: Path, count: int, size: tuple[int, int]) -> np.ndarray:
-    """Its first `count` frames, uint8 RGB `t h w 3`, reduced by area to fit (width, height); never enlarged.
+    """The first `count` frames of a scene, uint8 RGB `t h w 3`.
 
-    Odd sizes lose a row or a column, for 4:2:0 has none.
+    Frames larger than `size` (width, height) are reduced by area averaging to fit it; smaller ones are not enlarged.
+    An odd width or height loses its last column or row, because 4:2:0 chroma needs even sizes.
 
     Raises:
-      ValueError: there are no frames in it.
+      ValueError: the scene has no frames.
     """
     frames = _pictures(path, count) if path.is_dir() else _video(path, count)
     if not frames:
@@ -57,17 +70,23 @@ def read_frames(folder: Path) -> np.ndarray:
 
 
 def read_masks(folder: Path) -> np.ndarray:
-    """All masks of a folder, bool `t h w`."""
+    """All masks of a folder in the order of their names, bool `t h w`."""
     return np.stack([cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) > 127 for file in sorted(folder.glob("*.png"))])
 
 
-def write_frames(folder: Path, frames: np.ndarray, names: list[int] | None = None) -> None:
-    """PNGs of frames `t h w 3` (RGB) or masks `t h w` (bool), named by their number; a folder is there whole or not."""
+def write_frames(folder: Path, frames: np.ndarray, numbers: list[int] | None = None) -> None:
+    """Writes frames `t h w 3` (uint8 RGB) or masks `t h w` (bool) as PNGs named by their numbers (0, 1, ... if None).
+
+    They are written to a folder beside it, which is renamed at the end. So `folder` is complete or does not exist.
+
+    Raises:
+      OSError: a picture cannot be written.
+    """
     part = folder.with_name(folder.name + ".part")
     part.mkdir(parents=True, exist_ok=True)
     digits = max(5, int(math.log10(max(len(frames), 1))) + 1)
-    for number, frame in zip(names or range(len(frames)), frames):
+    for number, frame in zip(numbers or range(len(frames)), frames):
         picture = frame.astype(np.uint8) * 255 if frame.dtype == bool else frame[..., ::-1]
         if not cv2.imwrite(str(part / f"{number:0{digits}d}.png"), picture):
-            raise OSError(f"can't write to {part}")
+            raise OSError(f"cannot write to {part}")
     part.rename(folder)

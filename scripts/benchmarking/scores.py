@@ -1,4 +1,4 @@
-"""What a restored clip is worth: PSNR, over all or inside the mask, and how much a scene moves."""
+"""Scores of a restored clip against the truth, and how much a scene moves."""
 
 import itertools
 from collections.abc import Iterable
@@ -9,46 +9,51 @@ import numpy as np
 from benchmarking.problems import Problem
 
 LATE = 40
-"""The frame that colours are measured on, its first being the reference."""
+"""The frame whose colours are scored; frame 0 is the reference."""
 
 
 def psnr(frames: np.ndarray, clean: np.ndarray, masks: np.ndarray | None = None) -> float:
-    """Mean over the frames of each one's R'G'B' PSNR in dB, of 8-bit `t h w 3`, inside the masks `t h w` if given."""
+    """R'G'B' PSNR in dB of 8-bit frames `t h w 3`: the mean of the frames' PSNRs.
+
+    With masks, bool `t h w`, only the pixels inside them count, and a frame whose mask is empty does not count.
+    """
     figures = []
     for t, (frame, truth) in enumerate(zip(frames, clean, strict=True)):
-        error = np.square(frame.astype(np.float64) - truth)
-        error = (error if masks is None else error[masks[t]]).mean()
-        figures.append(10 * np.log10(255**2 / max(error, 1e-6)))
+        if masks is None or masks[t].any():
+            error = np.square(frame.astype(np.float64) - truth)
+            error = (error if masks is None else error[masks[t]]).mean()
+            figures.append(10 * np.log10(255**2 / max(error, 1e-6)))
     return float(np.mean(figures))
 
 
 def psnr_y(frames: np.ndarray, clean: np.ndarray) -> float:
-    """Mean over the frames of each one's luma PSNR (BT.601) in dB."""
+    """PSNR of luma (BT.601) in dB of 8-bit R'G'B' frames `t h w 3`: the mean of the frames' PSNRs."""
     return _mean_psnr((_ycrcb(frame)[..., :1], _ycrcb(truth)[..., :1]) for frame, truth in zip(frames, clean))
 
 
 def psnr_chroma(frames: np.ndarray, clean: np.ndarray) -> float:
-    """Mean over the frames of each one's PSNR of Cb and Cr together (BT.601) in dB."""
+    """PSNR of Cb and Cr together (BT.601) in dB of 8-bit R'G'B' frames `t h w 3`: the mean of the frames' PSNRs."""
     return _mean_psnr((_ycrcb(frame)[..., 1:], _ycrcb(truth)[..., 1:]) for frame, truth in zip(frames, clean))
 
 
 def score(problem: Problem, frames: np.ndarray, numbers: list[int]) -> float:
-    """What the task is measured by; `numbers` says which of the problem's frames these are.
+    """The PSNR in dB by which a problem's task is judged: of R'G'B', of luma, of chroma, or inside the mask.
+
+    Args:
+      problem: holds the truth and the masks.
+      frames: restored frames, uint8 RGB `n h w 3`.
+      numbers: which frame of the problem each of them is.
 
     Raises:
-      ValueError: the frame that colours are measured on isn't among them.
+      ValueError: for colorize, the frame whose colours are scored is not among them.
     """
-    clean = problem.clean()[numbers]
+    clean, masks = problem.clean()[numbers], problem.masks()
     if problem.task == "superres":
         return psnr_y(frames, clean)
     if problem.task == "colorize":
         at = numbers.index(min(LATE, len(problem.clean()) - 1))
         return psnr_chroma(frames[at : at + 1], clean[at : at + 1])
-    masks = problem.masks()
-    if masks is None:
-        return psnr(frames, clean)
-    held = [n for n, number in enumerate(numbers) if masks[number].any()]
-    return psnr(frames[held], clean[held], masks[numbers][held])
+    return psnr(frames, clean, None if masks is None else masks[numbers])
 
 
 def _ycrcb(frame: np.ndarray) -> np.ndarray:
@@ -60,13 +65,24 @@ def _mean_psnr(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
 
 
 def changed_outside(frames: np.ndarray, damaged: np.ndarray, masks: np.ndarray) -> int:
-    """How many samples outside the masks are no longer what they were."""
+    """The number of samples outside the masks that differ from the input; 0 is right for inpainting."""
     return int(np.count_nonzero((frames != damaged)[~masks]))
 
 
-def mean_flow(clean: np.ndarray) -> float:
-    """Mean length of OpenCV's DIS flow (preset medium) between neighbouring frames, in pixels."""
+def optical_flow(clean: np.ndarray) -> np.ndarray:
+    """OpenCV's DIS flow (preset medium) from each frame to the next, in pixels.
+
+    Args:
+      clean: frames, uint8 RGB `t h w 3`.
+
+    Returns:
+      float32 `t-1 h w 2`, x first.
+    """
     estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in clean]
-    lengths = [np.linalg.norm(estimator.calc(*pair, None), axis=-1).mean() for pair in itertools.pairwise(grey)]
-    return float(np.mean(lengths)) if lengths else 0.0
+    return np.stack([estimator.calc(*pair, None) for pair in itertools.pairwise(grey)])
+
+
+def mean_flow(clean: np.ndarray) -> float:
+    """The mean length of the optical flow in pixels a frame; 0 for a clip of one frame."""
+    return float(np.linalg.norm(optical_flow(clean), axis=-1).mean()) if len(clean) > 1 else 0.0

@@ -1,8 +1,9 @@
-"""Streams for the deblocking problems, and VMAF: through the static FFmpeg in PyPI's imageio-ffmpeg."""
+"""Encodes, decodes and filters video, and measures VMAF, by the static FFmpeg in PyPI's imageio-ffmpeg."""
 
 import re
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,26 +12,38 @@ from benchmarking.scenes import write_frames
 
 MODELS = {"vmaf": "version=vmaf_v0.6.1", "vmaf_neg": "version=vmaf_v0.6.1neg"}
 _QUANTISERS = ["-export_side_data", "venc_params"]
-"""So that FFmpeg's filters learn them from the stream."""
+"""Passes the stream's quantisers on to FFmpeg's filters."""
 _TO_RGB = "scale=in_color_matrix=bt709:flags=bilinear+accurate_rnd+full_chroma_int,format=rgb24"
 
 
 def encode(frames: np.ndarray, crf: str, path: Path) -> None:
-    """x264, preset medium, 4:2:0; the frames are even in size."""
-    partial = path.with_name(f"part.{path.name}")
+    """Encodes frames, uint8 RGB `t h w 3`, by x264: preset medium, 4:2:0, BT.709. Width and height have to be even."""
+    partial = path.with_name(f"part.{path.name}")  # renamed at the end, so that `path` is complete or does not exist
     colours = ["-vf", "scale=out_color_matrix=bt709:flags=area+accurate_rnd,format=yuv420p", "-colorspace", "bt709"]
-    ffmpeg([*_raw(frames), "-i", "-", *colours, "-c:v", "libx264", "-crf", crf, str(partial)], frames.tobytes())
+    ffmpeg([*_raw(frames), *colours, "-c:v", "libx264", "-crf", crf, str(partial)], frames.tobytes())
     partial.rename(path)
 
 
 def decode(path: Path, shape: tuple[int, ...], graph: str = "null") -> np.ndarray:
-    """A stream's frames, through a filter graph, as uint8 RGB of this shape `t h w 3`."""
+    """A stream's frames after a filter graph, uint8 RGB of the given shape `t h w 3`."""
     pictures = ffmpeg([*_QUANTISERS, "-i", str(path), "-vf", f"{graph},{_TO_RGB}", "-f", "rawvideo", "-"])
     return np.frombuffer(pictures, np.uint8).reshape(shape)
 
 
+def run_filter(graph: str, frames: np.ndarray) -> tuple[np.ndarray, float]:
+    """Frames, uint8 RGB `t h w 3`, after a filter graph, and the seconds that it took with FFmpeg's start-up.
+
+    Raises:
+      RuntimeError: FFmpeg failed; the message ends with FFmpeg's own.
+    """
+    arguments = [*_raw(frames), "-vf", f"{graph},format=rgb24", "-f", "rawvideo", "-"]
+    begun = time.perf_counter()
+    pictures = ffmpeg(arguments, frames.tobytes())
+    return np.frombuffer(pictures, np.uint8).reshape(-1, *frames.shape[1:]), time.perf_counter() - begun
+
+
 def read_yuv(path: Path) -> np.ndarray:
-    """Luma of a video's frames, uint8 `t h w`."""
+    """The luma of a video's frames, uint8 `t h w`."""
     size = re.search(r"Video:.*?(\d{2,})x(\d{2,})", _log(["-i", str(path), "-map", "0:v", "-c", "copy"]))
     width, height = int(size[1]), int(size[2])
     raw = ffmpeg(["-i", str(path), "-f", "rawvideo", "-pix_fmt", "gray", "-vf", "extractplanes=y", "-"])
@@ -43,14 +56,14 @@ def to_rgb(path: Path) -> np.ndarray:
 
 
 def compare(path: Path, source: Path) -> dict[str, float]:
-    """Mean VMAF and VMAF NEG, 0 to 100, of one video beside another of its size and number of frames."""
+    """VMAF and VMAF NEG (0 to 100, mean over frames) of a video against a source of the same size and length."""
     inputs = ["-i", str(path), "-i", str(source)]
     planes = "[0:v]setpts=N[a];[1:v]setpts=N[b];[a][b]"
     return {key: _vmaf([*inputs, "-lavfi", f"{planes}libvmaf=n_threads=2:model={m}"]) for key, m in MODELS.items()}
 
 
 def vmaf(frames: np.ndarray, clean: np.ndarray) -> dict[str, float]:
-    """Mean VMAF and VMAF NEG, 0 to 100, of uint8 RGB `t h w 3`."""
+    """VMAF and VMAF NEG (0 to 100, mean over frames) of frames against the clean ones, both uint8 RGB `t h w 3`."""
     with tempfile.TemporaryDirectory() as folder:
         names = {"frames": frames, "clean": clean}
         for name, pictures in names.items():
@@ -66,10 +79,10 @@ def _vmaf(arguments: list[str]) -> float:
 
 
 def ffmpeg(arguments: list[str], piped: bytes = b"") -> bytes:
-    """Runs it in two threads and returns what it writes to stdout.
+    """Runs FFmpeg in two threads with `piped` as its stdin, and returns its stdout.
 
     Raises:
-      RuntimeError: it failed; the message is its own.
+      RuntimeError: FFmpeg failed; the message ends with FFmpeg's own.
     """
     return _run(["-loglevel", "error", *arguments], piped).stdout
 
@@ -89,5 +102,6 @@ def _run(arguments: list[str], piped: bytes) -> subprocess.CompletedProcess:
 
 
 def _raw(frames: np.ndarray) -> list[str]:
+    """The options by which FFmpeg reads frames from stdin."""
     height, width = frames.shape[1:3]
-    return ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", "25"]
+    return ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", "25", "-i", "-"]

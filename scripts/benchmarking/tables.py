@@ -1,4 +1,4 @@
-"""Figures of single scenes to means, and means to a table."""
+"""Turns the figures of single scenes into means, and the means into a table."""
 
 from collections.abc import Iterable, Set
 from typing import Any
@@ -9,7 +9,15 @@ MIB = 1 << 20
 
 
 def summarise(figures: Iterable[dict[str, Any]], moving: Set[str]) -> list[dict[str, Any]]:
-    """Means over the scenes for each task, variant and peer; `failed` names the scenes a peer failed on."""
+    """The means over the scenes: a row for each task, variant and peer.
+
+    Args:
+      figures: what was measured: `task`, `variant`, `scene`, `peer`, and the scores or `error`.
+      moving: the scenes that move. Inpainting and interpolation have a mean over these alone, too.
+
+    Returns:
+      Rows with `psnr`, `seconds_per_frame` and so on; `failed` names the scenes on which the peer failed.
+    """
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for figure in figures:
         groups.setdefault((figure["task"], figure["variant"], figure["peer"]), []).append(figure)
@@ -47,7 +55,12 @@ def _means(done: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def as_text(summary: list[dict[str, Any]], flows: dict[str, float]) -> str:
-    """Markdown: a table a task, with dB for each variant and the seconds and the memory that go with it."""
+    """A Markdown table for each task: a row for each peer, with each variant's dB and seconds a frame, and memory.
+
+    Args:
+      summary: the rows that `summarise` returns.
+      flows: the mean flow of each scene in pixels a frame, printed below the tables.
+    """
     parts = []
     for task in dict.fromkeys(row["task"] for row in summary):
         rows = [row for row in summary if row["task"] == task]

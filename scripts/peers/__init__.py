@@ -1,1 +1,1 @@
-"""The programs and libraries this project is compared with, each behind the same few names: see `peer.Peer`."""
+"""The programs and libraries that this project is compared with, each behind the interface `peer.Peer`."""

@@ -1,4 +1,4 @@
-"""Chroma carried from frame to frame by optical flow."""
+"""Chroma propagated from frame to frame along the optical flow."""
 
 import dataclasses
 import time
@@ -11,19 +11,19 @@ from peers.peer import Restored, missing_modules
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FlowCarrier:
-    """The last frame's chroma moved to this one by OpenCV's DIS flow (preset medium), from the reference on."""
+class FlowPropagation:
+    """Each frame takes the last frame's chroma along OpenCV's DIS flow (preset medium), from the reference on."""
 
     name: str = "dis-flow"
     task: str = "colorize"
     source: str = "OpenCV"
 
     def missing(self) -> str | None:
-        """What has to be installed before it runs, or None."""
+        """The name of what has to be installed before it runs, or None."""
         return missing_modules(["cv2"])
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
-        """In two threads."""
+        """Restores all frames, in two threads."""
         cv2.setNumThreads(2)
         frames = problem.frames()
         flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -43,4 +43,4 @@ class FlowCarrier:
         return Restored(frames=np.stack(results), numbers=list(range(len(frames))), seconds_per_frame=seconds)
 
 
-PEERS = [FlowCarrier()]
+PEERS = [FlowPropagation()]

@@ -1,30 +1,30 @@
-"""FFmpeg's filters, through PyPI's imageio-ffmpeg, at the best settings that `sweep_filters.py` found."""
+"""Filters of FFmpeg (PyPI imageio-ffmpeg), with the best settings that `sweep_filters.py` found."""
 
 import dataclasses
 import resource
-import subprocess
 import time
 from collections.abc import Callable
 
 import numpy as np
 from benchmarking import streams
 from benchmarking.problems import Problem
+from benchmarking.streams import run_filter
 
 from peers.peer import Restored, missing_modules
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FromFFmpeg:
-    """What all of its filters share."""
+class FFmpegPeer:
+    """What all of FFmpeg's filters share."""
 
     source: str = "PyPI imageio-ffmpeg"
 
     def missing(self) -> str | None:
-        """What has to be installed before it runs, or None."""
+        """The name of what has to be installed before it runs, or None."""
         return missing_modules(["imageio_ffmpeg"])
 
     def _restored(self, frames: np.ndarray, seconds: float, count: int) -> Restored:
-        """Frames that took `seconds` more than start-up, which is taken off `count` of them."""
+        """The result whose frames took `seconds` without start-up, in which `count` frames were filtered."""
         return Restored(
             frames=frames,
             numbers=list(range(len(frames))),
@@ -34,18 +34,18 @@ class FromFFmpeg:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Filter(FromFFmpeg):
-    """One of FFmpeg's video filters; `settings` gives the filter graph for a sigma in 8-bit units."""
+class Filter(FFmpegPeer):
+    """A denoiser. `settings` returns the filter graph for a sigma in 8-bit units."""
 
     name: str
     settings: Callable[[float], str]
     task: str = "denoise"
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
-        """Pipes raw frames through the filter; start-up, timed on one frame, is taken off."""
+        """Pipes the frames through the filter. FFmpeg's start-up, timed on one frame, is subtracted."""
         frames = problem.frames()
         graph = self.settings(problem.sigma)
-        start_up = min(run_filter(graph, frames[:1])[1] for _ in range(2))
+        start_up = _start_up(graph, frames[:1])
         results, seconds = run_filter(graph, frames)
         if seconds < 2:
             seconds = min(seconds, run_filter(graph, frames)[1])
@@ -53,15 +53,15 @@ class Filter(FromFFmpeg):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Deblocker(FromFFmpeg):
-    """One of FFmpeg's deblocking filters; `settings` gives the filter graph for x264's crf."""
+class Deblocker(FFmpegPeer):
+    """A deblocking filter. `settings` returns the filter graph for x264's crf."""
 
     name: str
     settings: Callable[[float], str]
     task: str = "deblock"
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
-        """Decodes the stream, whose quantisers the filter is told, through the filter; decoding alone is taken off."""
+        """Decodes the stream through the filter, which reads the quantisers. Decoding's own time is subtracted."""
         shape = problem.clean().shape
         _, decoding = _timed(problem, shape, "null")
         frames, seconds = _timed(problem, shape, self.settings(float(problem.variant)))
@@ -69,34 +69,38 @@ class Deblocker(FromFFmpeg):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Delogo(FromFFmpeg):
-    """FFmpeg's filter for a rectangle that stays where it is."""
+class Delogo(FFmpegPeer):
+    """The filter for a rectangle that does not move."""
 
     name: str = "delogo"
     task: str = "inpaint"
     variants: tuple[str, ...] = ("logo",)
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
-        """The rectangle of the first mask; what the filter's rounding changes outside is put back."""
+        """Fills the rectangle around the first mask. Pixels outside it, which rounding changes, are restored."""
         mask, frames = problem.masks()[0], problem.frames()
         (top, bottom), (left, right) = (np.flatnonzero(mask.any(axis=axis))[[0, -1]] for axis in (1, 0))
         graph = f"format=gbrp,delogo=x={left}:y={top}:w={right - left + 1}:h={bottom - top + 1}"
-        start_up = min(run_filter(graph, frames[:1])[1] for _ in range(2))
+        start_up = _start_up(graph, frames[:1])
         results, seconds = run_filter(graph, frames)
         return self._restored(np.where(mask[..., None], results, frames), seconds - start_up, len(frames) - 1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Minterpolate(FromFFmpeg):
-    """FFmpeg's motion-compensated interpolation, by overlapped blocks searched from both sides."""
+class Minterpolate(FFmpegPeer):
+    """Motion-compensated interpolation: overlapped blocks, motion searched in both directions."""
 
     name: str = "minterpolate"
     task: str = "interpolate"
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
-        """It needs three frames ahead: the last one is repeated. What its 4:2:0 changes in given frames is put back."""
+        """Interpolates between the given frames.
+
+        The filter looks three frames ahead, so the last frame is repeated. Given frames, which its 4:2:0 changes, are
+        restored.
+        """
         frames, count = problem.frames(), len(problem.clean())
-        start_up = min(run_filter(_MINTERPOLATE, frames[:2])[1] for _ in range(2))
+        start_up = _start_up(_MINTERPOLATE, frames[:2])
         results, seconds = run_filter(_MINTERPOLATE, frames)
         results = results[:count].copy()
         results[::2] = frames
@@ -108,24 +112,9 @@ def _timed(problem: Problem, shape: tuple[int, ...], graph: str) -> tuple[np.nda
     return streams.decode(problem.stream, shape, graph), time.perf_counter() - begun
 
 
-def run_filter(graph: str, frames: np.ndarray) -> tuple[np.ndarray, float]:
-    """Frames uint8 RGB `t h w 3` through a filter graph in two threads, and the seconds that took.
-
-    Raises:
-      RuntimeError: FFmpeg failed; the message is its own.
-    """
-    import imageio_ffmpeg
-
-    height, width = frames.shape[1:3]
-    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-filter_threads", "2", *raw, "-i", "-"]
-    command += ["-vf", f"{graph},format=rgb24", "-f", "rawvideo", "-"]
-    begun = time.perf_counter()
-    run = subprocess.run(command, input=frames.tobytes(), capture_output=True, check=False)
-    seconds = time.perf_counter() - begun
-    if run.returncode:
-        raise RuntimeError(f"ffmpeg {graph}: {run.stderr.decode().strip()}")
-    return np.frombuffer(run.stdout, np.uint8).reshape(-1, *frames.shape[1:]), seconds
+def _start_up(graph: str, frames: np.ndarray) -> float:
+    """The shorter of two runs over a few frames, in seconds."""
+    return min(run_filter(graph, frames)[1] for _ in range(2))
 
 
 def _hqdn3d(sigma: float) -> str:

@@ -1,4 +1,4 @@
-"""Inpainters of single frames: OpenCV's, OpenCV-contrib's and scikit-image's."""
+"""Inpainters of single frames from OpenCV, OpenCV-contrib and scikit-image."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from peers.peer import Restored, frame_by_frame, missing_modules
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Inpainter:
-    """A function of a frame, uint8 RGB `h w 3`, and its mask, bool `h w`."""
+    """`fill` inpaints a frame, uint8 RGB `h w 3`, inside its mask, bool `h w`."""
 
     name: str
     fill: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -21,14 +21,14 @@ class Inpainter:
     task: str = "inpaint"
 
     def missing(self) -> str | None:
-        """What has to be installed before it runs, or None."""
+        """The name of what has to be installed before it runs, or None."""
         if self.needs == "xphoto":
             found = hasattr(cv2, "xphoto") and hasattr(cv2.xphoto, "INPAINT_FSR_FAST")
             return None if found else '"opencv-contrib-python-headless<5"'
         return missing_modules([self.needs])
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
-        """Frame by frame, in two threads where it has them."""
+        """Restores frame by frame. OpenCV's functions may use two threads."""
         cv2.setNumThreads(2)
         return frame_by_frame(self.fill, problem, budget=budget)
 
@@ -38,7 +38,7 @@ def _navier_stokes(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _fsr(frame: np.ndarray, mask: np.ndarray, algorithm: int) -> np.ndarray:
-    """Frequency selective reconstruction (Genser et al., PCS 2018); 0 marks what is unknown."""
+    """Frequency selective reconstruction (Genser et al., PCS 2018). Its own mask is 0 where pixels are to be filled."""
     result = np.zeros_like(frame)
     cv2.xphoto.inpaint(np.ascontiguousarray(frame), np.where(mask, np.uint8(0), np.uint8(255)), result, algorithm)
     return np.where(mask[..., None], result, frame)

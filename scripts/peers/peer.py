@@ -1,4 +1,4 @@
-"""What a peer is, and the table of them."""
+"""What a peer is, and how one that works frame by frame is run."""
 
 import dataclasses
 import importlib.util
@@ -12,13 +12,13 @@ from benchmarking.problems import Problem
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Restored:
-    """What a peer made of a problem.
+    """The result of a peer.
 
     Attributes:
-      frames: uint8 RGB `n h w 3`.
-      numbers: which of the problem's frames these are: all, unless it took too long.
-      seconds_per_frame: wall-clock time after warm-up; but for this project's, without reading and writing pictures.
-      peak_memory_bytes: of the process, where the peer has one of its own; None leaves that to the caller.
+      frames: restored frames, uint8 RGB `n h w 3`.
+      numbers: which frame of the problem each of them is: all, unless the peer ran out of time.
+      seconds_per_frame: wall-clock time without warm-up. Only this project's includes reading and writing pictures.
+      peak_memory_bytes: of the peer's process if it has one of its own; None if it ran in the caller's process.
     """
 
     frames: np.ndarray
@@ -28,31 +28,32 @@ class Restored:
 
 
 class Peer(Protocol):
-    """Something that restores clips; one that is made for some variants only names them in `variants`."""
+    """Something that restores clips. A peer made only for some variants of its task lists them in `variants`."""
 
     name: str
     task: str
     source: str
-    """Where people get it."""
+    """Where users get it."""
 
     def missing(self) -> str | None:
-        """What has to be installed before it runs, or None."""
+        """The name of what has to be installed before it runs, or None."""
         ...
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
-        """Restores the frames; one that works frame by frame begins none after `budget` seconds, but does one."""
+        """Restores the frames. A peer that works frame by frame starts no other frame after `budget` seconds."""
         ...
 
 
 def frame_by_frame(
     restore: Callable[[np.ndarray, np.ndarray | None], np.ndarray], problem: Problem, *, budget: float
 ) -> Restored:
-    """Runs a function of one frame and its mask (None for noise) over a problem, once before it for warm-up.
+    """Runs a function of a frame and its mask (None if there is none) over a problem, after one run for warm-up.
 
-    Frames are taken in an order that spreads over the clip, so that a peer out of time has still seen all of it.
+    The frames come in an order that covers the whole clip early, so that a peer that runs out of time is still measured
+    on all of its parts. At least one frame is restored.
     """
     frames, masks = problem.frames(), problem.masks()
-    order = _spread(len(frames))
+    order = _bit_reversed(len(frames))
 
     def timed(number: int) -> tuple[np.ndarray, float]:
         begun = time.perf_counter()
@@ -74,13 +75,13 @@ def frame_by_frame(
     return Restored(frames=stacked, numbers=numbers, seconds_per_frame=float(np.mean(seconds)))
 
 
-def _spread(count: int) -> list[int]:
-    """0 to count - 1, each next one far from those before it (bits reversed)."""
+def _bit_reversed(count: int) -> list[int]:
+    """The numbers 0 to count - 1 ordered by their reversed bits: each is far from those just before it."""
     bits = max(count - 1, 1).bit_length()
     reversed_bits = (int(f"{number:0{bits}b}"[::-1], 2) for number in range(2**bits))
     return [number for number in reversed_bits if number < count]
 
 
 def missing_modules(names: Iterable[str]) -> str | None:
-    """The first of these modules that can't be imported."""
+    """The first of these modules that is not installed, or None."""
     return next((name for name in names if importlib.util.find_spec(name) is None), None)

@@ -1,4 +1,4 @@
-"""This project, run as its users run it: one command from a folder of PNGs to another."""
+"""This project as a peer: its command line, from a folder of PNGs to another."""
 
 import dataclasses
 import json
@@ -15,12 +15,16 @@ from benchmarking.scenes import read_frames
 from peers.peer import Restored
 
 PYTHON_VARIABLE = "VDIFF_JAX_PYTHON"
-"""Names the interpreter that has this project, if it is another."""
+"""The environment variable that names the Python in which this project is installed; by default, the running one."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Project:
-    """`python -m vdiff_jax.infer repair` with the weights of one size; blind: sigma or the stream is not given."""
+    """`vdiff repair` with one set of weights.
+
+    If `blind`, the command has to estimate the damage: denoise is not given sigma, and deblock is given the decoded
+    pictures instead of the stream.
+    """
 
     name: str
     weights: str
@@ -29,17 +33,17 @@ class Project:
     source: str = "this project"
 
     def missing(self) -> str | None:
-        """What has to be installed before it runs, or None."""
+        """The name of what has to be installed before it runs, or None."""
         found = subprocess.run(
             [_python(), "-c", "import vdiff_jax.restoration.pipeline"], capture_output=True, check=False
         )
         return f"vdiff_jax (for {_python()})" if found.returncode else None
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
-        """The report's frames a second count reading and writing, and leave compilation out.
+        """Runs the command. Its seconds are the report's, which include reading and writing but not compilation.
 
         Raises:
-          RuntimeError: the command failed; the message is its own.
+          RuntimeError: the command failed; the message ends with its own.
         """
         folder = Path(tempfile.mkdtemp(dir=problem.folder))
         try:
@@ -55,8 +59,8 @@ class Project:
         )
 
     def _run(self, problem: Problem, folder: Path) -> dict:
-        told = problem.task == "deblock" and not self.blind
-        source = problem.stream if told else problem.folder / "input"
+        from_stream = problem.task == "deblock" and not self.blind
+        source = problem.stream if from_stream else problem.folder / "input"
         command = [_python(), "-m", "vdiff_jax.infer", "repair", str(source), "-o", f"{folder}/result/"]
         command += ["--task", problem.task, "--weights", self.weights, "--report", f"{folder}/report.json", "--quiet"]
         if problem.task == "inpaint":
@@ -80,7 +84,7 @@ def _python() -> str:
 
 
 def with_weights(task: str, weights: list[str]) -> list[Project]:
-    """One for each file or size of weights, and one more each that isn't told sigma or given the coded stream."""
+    """A peer for each file or name of weights; for denoise and deblock, a blind one of each, too."""
     named = {Path(name).stem: name for name in weights}
     listed = [Project(name=name, weights=path, task=task) for name, path in named.items()]
     if task in ("denoise", "deblock"):

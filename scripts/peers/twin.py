@@ -1,10 +1,13 @@
-"""The network's twin in PyTorch: the same function and the same training step, to compare losses and seconds with.
+"""Trains the twin of the package's network: the same function and training step in PyTorch.
 
     python -m peers.twin weights.safetensors batch.npz --loss psnr --clip 5
 
-Reads the package's weights, and a batch in which every sample is known: values, known, sigma, time, velocity and clip
-as in `training.data.Example`, rates (the learning rate of each step, which says how many) and rgb (Y'CbCr to R'G'B').
-Prints the number of parameters, each step's loss and its seconds (forward, backward, Adam), channels last, on the CPU.
+`benchmark_training.py --twin` runs it in scripts/ and compares losses and seconds.
+
+WEIGHTS are the package's. BATCH holds arrays: values, known, sigma, time, velocity and clip as in
+`training.data.Example`, with every sample known; rates, the learning rate of each step; and rgb, the matrix from Y'CbCr
+to R'G'B'. There are as many steps as rates, all on this batch. Prints JSON: the number of parameters, and the loss and
+seconds of each step (forward, backward and Adam; channels last, on the CPU).
 """
 
 import argparse
@@ -23,15 +26,15 @@ LOSSES = {
     "mse": lambda d: (d**2).mean(),
     "psnr": lambda d: torch.log10((d**2).mean(dim=(1, 2, 3)) + 3e-6).mean(),
 }
-"""Of a frame's difference in R'G'B', b c h w."""
+"""The loss of a frame, from the difference of result and truth in R'G'B', `b c h w`."""
 
 
 def read(path: str) -> tuple[list[Frame], torch.Tensor, torch.Tensor, list[float]]:
-    """The frames and an empty one after them, the truth t b c h w, the matrix to R'G'B', the learning rates."""
+    """The frames and an empty one after them, the truth `t b c h w`, the matrix to R'G'B', and the learning rates."""
     with np.load(path) as file:
         batch = {name: torch.from_numpy(file[name]) for name in file.files}
     if not bool((batch["known"] == 1).all()):
-        raise SystemExit(f"{path}: not every sample is known: the twin knows nothing of holes")
+        raise SystemExit(f"{path}: some samples are unknown; the twin takes only batches without holes")
     for name in ("values", "known", "sigma", "velocity", "clip"):
         batch[name] = batch[name].permute(1, 0, 4, 2, 3)
     images = zip(*(batch[name].unbind() for name in Frame._fields[:4]))
@@ -42,12 +45,13 @@ def read(path: str) -> tuple[list[Frame], torch.Tensor, torch.Tensor, list[float
 
 
 def main() -> None:
+    """Trains and prints the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights")
-    parser.add_argument("batch")
-    parser.add_argument("--loss", default="psnr", choices=LOSSES)
-    parser.add_argument("--clip", type=float, default=5.0, help="the gradient's greatest norm")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("weights", help="the package's weights, .safetensors")
+    parser.add_argument("batch", help="the batch, .npz")
+    parser.add_argument("--loss", default="psnr", choices=LOSSES, help="the loss (default: psnr)")
+    parser.add_argument("--clip", type=float, default=5.0, help="norm that gradients are clipped to (default: 5)")
+    parser.add_argument("--threads", type=int, default=2, help="PyTorch's threads (default: 2)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     with safe_open(options.weights, framework="pt") as file:

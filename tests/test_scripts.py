@@ -1,0 +1,74 @@
+"""The programs in scripts/: each one's `--help`, scripts/README.md, and scripts/house.py."""
+
+import argparse
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path("scripts")
+NAMES = sorted(path.name for path in SCRIPTS.glob("*.py"))
+
+
+@pytest.fixture(autouse=True)
+def _modules_of_scripts(monkeypatch):
+    """What Python does when a script is run: modules beside it can be imported."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+
+
+@pytest.mark.parametrize("words", [[name] for name in NAMES] + [["benchmark.py", "compress"]], ids=" ".join)
+def test_help_explains_every_argument(words, monkeypatch, capsys):
+    parsers = []
+    parse = argparse.ArgumentParser.parse_args
+
+    def note(parser, *arguments):
+        parsers.append(parser)
+        return parse(parser, *arguments)
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", note)
+    monkeypatch.setattr(sys, "argv", [*words, "--help"])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(str(SCRIPTS / words[0]), run_name="__main__")
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out.startswith("usage:")
+    [parser] = parsers
+    assert "python scripts/" in parser.description
+    assert [action.dest for action in parser._actions if not action.help] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_readme_lists_every_script(name):
+    assert f"`{name}`" in (SCRIPTS / "README.md").read_text()
+
+
+@pytest.fixture
+def house():
+    return argparse.Namespace(**runpy.run_path(str(SCRIPTS / "house.py")))
+
+
+def test_house_measures_files_and_functions(tmp_path, house):
+    (tmp_path / "short.py").write_text('"""A module."""\n\n\ndef public(a: int, b):\n    """It."""\n    return a\n')
+    (tmp_path / "long.py").write_text("@cached\ndef long():\n" + "    pass\n" * 59 + "\n" * 240)
+    found = house.measure(tmp_path)
+    assert sorted(length.lines for length in found.files) == [6, 301]
+    assert sorted(length.lines for length in found.functions) == [3, 61]
+    assert sorted(found.documented) == [False, False, True, True]
+    assert sorted(found.annotated) == [False, True]
+    assert [message.split(" has ")[1] for message in house.too_long(found)] == [
+        "301 lines, more than 300: split it",
+        "61 lines, more than 60: split it",
+    ]
+
+
+def test_house_lists_modules_without_a_test(tmp_path, house):
+    package, tests = tmp_path / "package", tmp_path / "tests"
+    (package / "room").mkdir(parents=True)
+    (tests / "room").mkdir(parents=True)
+    for name in ("imported", "taken", "named", "mirrored", "forgotten"):
+        (package / "room" / f"{name}.py").touch()
+    (package / "room/__init__.py").write_text('"""Holds nothing else."""\n')
+    (tests / "room/test_mirrored.py").touch()
+    lines = ['"""Tests room/named.py."""', "import package.room.imported", "from package.room import taken"]
+    (tests / "test_others.py").write_text("\n".join(lines))
+    assert house.modules_without_test(package, tests) == [str(package / "room/forgotten.py")]
