@@ -22,9 +22,11 @@ def find_scenes(folder: Path, names: list[str] | None = None) -> dict[str, Path]
     """
     paths = [path for path in sorted(folder.iterdir()) if path.is_dir() or path.suffix.lower() in VIDEOS]
     found = {path.stem if path.is_file() else path.name: path for path in paths}
+    if not found:
+        raise SystemExit(f"no scenes in {folder}: pass a folder that holds videos, or folders of pictures")
     unknown = [name for name in names or [] if name not in found]
-    if unknown or not found:
-        raise SystemExit(f"no scene {', '.join(unknown)} in {folder}: it holds {', '.join(found) or 'no scenes'}")
+    if unknown:
+        raise SystemExit(f"no scene {', '.join(unknown)} in {folder}: choose from {', '.join(found)}")
     return {name: found[name] for name in names or found}
 
 
