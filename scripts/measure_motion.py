@@ -9,6 +9,7 @@ trained again for the variants that use less.
 """
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,7 @@ from flax import nnx
 
 from vdiff_jax import weights
 from vdiff_jax.diffusion.rollout import rollout
-from vdiff_jax.diffusion.step import start
+from vdiff_jax.diffusion.step import Carry, start
 from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.stream.flow import FlowFrame, MotionMeter
@@ -118,21 +119,24 @@ def _damaged(clean: np.ndarray, kind: str, scene: str) -> tuple[Observation, np.
     return inpaint.observe(clip, jnp.asarray(missing[..., None], jnp.float32), jnp.zeros(3)), missing
 
 
+@functools.partial(jax.jit, static_argnums=0)
+def _rollout(
+    definition: nnx.GraphDef, params: nnx.State, observation: Observation, carry: Carry
+) -> tuple[Carry, jax.Array]:
+    """The rollout of training; compiled once for all variants and scenes of a size."""
+    return rollout(nnx.merge(definition, params), observation, carry, project=project, skip_exact=True)
+
+
 def restore(network: weights.Weights, observation: Observation, *, ahead: bool) -> np.ndarray:
     """The restored clip, uint8 RGB `t h w 3`. Without `ahead`, each frame is a chunk of its own and has no next one."""
-    definition, params, _ = network
-
-    @jax.jit
-    def run(observation, carry):
-        return rollout(nnx.merge(definition, params), observation, carry, project=project, skip_exact=True)
-
-    carry = start(nnx.merge(definition, params).config, observation.values.shape[1:3])
+    carry = start(network.config, observation.values.shape[1:3])
     if ahead:
-        _, clip = run(observation, carry)
+        _, clip = _rollout(network.definition, network.params, observation, carry)
     else:
         frames = []
         for n in range(len(observation.time)):
-            carry, frame = run(jax.tree.map(lambda leaf, n=n: leaf[n : n + 1], observation), carry)
+            one = jax.tree.map(lambda leaf, n=n: leaf[n : n + 1], observation)
+            carry, frame = _rollout(network.definition, network.params, one, carry)
             frames.append(frame)
         clip = np.concatenate(frames)
     return np.clip(np.rint((np.asarray(clip) - _GREY) @ _TO_RGB * 255), 0, 255).astype(np.uint8)
