@@ -113,18 +113,16 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = new_parser(__doc__)
-    listed = [variant for each in ALL_VARIANTS.values() for variant in each]
+    variants = ", ".join(dict.fromkeys(variant for each in ALL_VARIANTS.values() for variant in each))
     parser.add_argument("clips", type=Path, help="a folder of videos and folders of pictures")
     parser.add_argument(
         "--tasks",
         type=words,
         default=["denoise", "inpaint"],
         metavar="A,B",
-        help=f"some of {','.join(VARIANTS)} (default: denoise,inpaint)",
+        help=f"some of {', '.join(VARIANTS)} (default: denoise,inpaint)",
     )
-    parser.add_argument(
-        "--variants", type=words, metavar="A,B", help=f"some of {','.join(listed)} (default: see above)"
-    )
+    parser.add_argument("--variants", type=words, metavar="A,B", help=f"some of {variants} (default: see above)")
     parser.add_argument("--scenes", type=words, metavar="A,B", help="names of scenes (default: all)")
     parser.add_argument("--peers", type=words, metavar="A,B", help="names of peers (default: all that are installed)")
     parser.add_argument(

@@ -28,7 +28,7 @@ def main() -> None:
         type=words,
         default=[*DENOISERS, *DEBLOCKERS],
         metavar="A,B",
-        help=f"some of {','.join([*DENOISERS, *DEBLOCKERS])} (default: all)",
+        help=f"some of {', '.join([*DENOISERS, *DEBLOCKERS])} (default: all)",
     )
     parser.add_argument(
         "--sigmas", type=numbers, default=[10.0, 25.0, 50.0], metavar="A,B", help="of the noise (default: 10,25,50)"

@@ -1,4 +1,4 @@
-"""Cloud jobs: their parts fit each other and the program; tests/training/test_run.py runs their commands."""
+"""The files in scripts/cloud agree with the program. tests/training/test_run.py runs their commands."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from vdiff_jax.train import PREEMPTED
 CLOUD = Path("scripts/cloud")
 
 
-def test_jobset_fits_together():
+def test_jobset_agrees_with_itself_and_the_program():
     jobset = yaml.safe_load((CLOUD / "jobset.yaml").read_text())
     assert (jobset["apiVersion"], jobset["kind"]) == ("jobset.x-k8s.io/v1alpha2", "JobSet")
     group = jobset["spec"]["replicatedJobs"][0]
@@ -28,7 +28,7 @@ def test_jobset_fits_together():
     assert job["completionMode"] == "Indexed"
     assert job["parallelism"] == job["completions"] == int(values["JAX_NUM_PROCESSES"])
     assert config.load(values["CONFIG"])
-    # A policy on exit codes needs a pod that is not restarted, and a container of that name.
+    # Kubernetes takes a rule on exit codes only for pods that are never restarted. The rule names their container.
     rule = job["podFailurePolicy"]["rules"][0]["onExitCodes"]
     assert pod["restartPolicy"] == "Never"
     assert (rule["containerName"], rule["values"]) == (container["name"], [PREEMPTED])
@@ -40,7 +40,7 @@ def test_jobset_fits_together():
     assert "--resume" in container["args"]
 
 
-def test_skypilot_fits_together():
+def test_skypilot_task_agrees_with_itself_and_the_program():
     task = yaml.safe_load((CLOUD / "skypilot.yaml").read_text())
     assert task["resources"]["use_spot"]
     assert task["resources"]["job_recovery"]["recover_on_exit_codes"] == [PREEMPTED]
@@ -52,7 +52,7 @@ def test_skypilot_fits_together():
         subprocess.run(["bash", "-n"], input=script, text=True, check=True)
 
 
-def test_xpk_is_given_the_whole_command(tmp_path):
+def test_xpk_gets_the_training_command_and_refuses_without_a_bucket(tmp_path):
     fake = tmp_path / "xpk"
     fake.write_text('#!/bin/sh\nfor word; do echo "$word"; done\n')
     fake.chmod(0o755)
@@ -67,7 +67,7 @@ def test_xpk_is_given_the_whole_command(tmp_path):
     assert subprocess.run([CLOUD / "xpk.sh"], env=environment, capture_output=True).returncode != 0
 
 
-def test_dockerfile_copies_what_is_there():
+def test_dockerfile_copies_files_that_exist():
     text = (CLOUD / "Dockerfile").read_text().splitlines()
     steps = [line.split() for line in text if line and not line.startswith("#")]
     assert [step[0] for step in steps][:2] == ["FROM", "ARG"]
@@ -78,5 +78,5 @@ def test_dockerfile_copies_what_is_there():
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "jobset.yaml", "xpk.sh", "skypilot.yaml"])
-def test_readme_names_them(name):
+def test_readme_names_the_file(name):
     assert f"scripts/cloud/{name}" in Path("README.md").read_text()
