@@ -1,15 +1,21 @@
-"""The recurrence over a clip: the one scan over frames that training and inference share."""
+"""The recurrence over a clip: `rollout` for clips in memory, `rollout_stream` for frames observed one at a time."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from vdiff_jax.diffusion.step import Carry, Project, impose, step
 from vdiff_jax.nn.network import Network
 from vdiff_jax.observation import Observation, holds
+
+Output = TypeVar("Output")
+Numbers = tuple[Int[Array, ""], ...]
+"""The numbers of some frames."""
 
 
 def rollout(
@@ -24,79 +30,151 @@ def rollout(
     rows: int | None = None,
     skip_exact: bool = False,
 ) -> tuple[Carry, Float[Array, "*b t h w c"]]:
-    """Restores a clip frame by frame.
+    """Restores a clip frame by frame. Training and evaluation call it.
 
-    A clip cut into chunks gives the same frames as one cut into none, if each chunk is given the carry of the one
-    before and `following`, the frame after its last.
+    A clip cut into chunks gives the same frames as the whole clip, if each chunk is given the carry of the chunk before
+    it and, as `following`, the frame after its last.
 
     Args:
       network: the network.
       observation: what is known of the clip.
-      carry: what the frame before handed on; `step.start` at the start of a shot.
-      following: what is known of the one frame after the clip (t = 1); nothing by default.
-      project: brings a guess back to what was measured.
-      unroll: frames after which gradients are not followed further back (truncated back-propagation through time).
-      skip_exact: as in `step`; saves time where few samples are missing, and costs some where gradients are taken.
-      remat: computes each frame again in the backward pass instead of keeping its activations.
-      rows: of the half-size grid that the network sees at once, which bounds memory on large frames; `None`: all.
+      carry: the carry after the frame before; `step.start` at the start of a shot.
+      following: what is known of the one frame after the clip (t = 1); `None`: nothing.
+      project: as in `step`.
+      unroll: the number of frames after which gradients are cut (truncated back-propagation through time); `None`:
+        never.
+      remat: computes each frame's activations again in the backward pass instead of keeping them.
+      rows: as in `step`.
+      skip_exact: as in `step`; slows the backward pass down.
 
     Returns:
-      The carry after the last frame that holds something, and the restored clip.
+      The carry after the last frame of which something is known, and the restored clip.
     """
 
     def body(carry: Carry, frames: tuple[Observation, Observation, Array]) -> tuple[Carry, Array]:
-        frame, ahead, detached = frames
+        frame, ahead, cut = frames
         if unroll is not None:
-            carry = jax.tree.map(lambda leaf: jnp.where(detached, lax.stop_gradient(leaf), leaf), carry)
-        new = step(network, carry, frame, ahead, project=project, rows=rows, skip_exact=skip_exact)
-        return _advance(carry, new, holds(frame.known)), new.result
+            carry = jax.tree.map(lambda leaf: jnp.where(cut, lax.stop_gradient(leaf), leaf), carry)
+        return _advance(network, carry, frame, ahead, project=project, rows=rows, skip_exact=skip_exact)
 
+    axis = _time_axis(observation)
     frames = (observation, look_ahead(observation, following))
-    frames = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, _time_axis(observation), 0), frames)
+    frames = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, axis, 0), frames)
     index = jnp.arange(observation.time.shape[-1])
-    detached = index % (unroll or index.size) == 0
-    carry, clip = lax.scan(jax.checkpoint(body) if remat else body, carry, (*frames, detached))
-    return carry, jnp.moveaxis(clip, 0, _time_axis(observation))
+    cut = index % (unroll or index.size) == 0
+    carry, clip = lax.scan(jax.checkpoint(body) if remat else body, carry, (*frames, cut))
+    return carry, jnp.moveaxis(clip, 0, axis)
+
+
+def rollout_stream(
+    network: Network,
+    observe: Callable[[Numbers], Observation],
+    velocity: Float[Array, "t hv wv 4"],
+    carry: Carry,
+    *,
+    finish: Callable[[Numbers, Float[Array, "h w c"]], Output],
+    active: Bool[Array, " t"],
+    project: Project = impose,
+    rows: int | None = None,
+    skip_exact: bool = False,
+) -> tuple[Carry, Output]:
+    """`rollout` over frames that are observed one at a time. The restorer of whole videos calls it.
+
+    Only one frame and its look-ahead are in memory as an Observation, whatever the length of the chunk.
+
+    Args:
+      network: the network.
+      observe: from frames' numbers, 0 to t, to what is known of these frames, without a velocity; frame t is the one
+        after the chunk.
+      velocity: as in Observation, of frames 0 to t - 1.
+      carry: the carry after the frame before; `step.start` at the start of a shot.
+      finish: from the numbers of a frame and its look-ahead, and the frame's result, to what is returned of the frame.
+      active: which frames to restore; the others leave the carry as it is, cost no time and give zeros.
+      project: as in `step`.
+      rows: as in `step`.
+      skip_exact: as in `step`.
+
+    Returns:
+      The carry after the last frame of which something is known, and what `finish` made of each frame, stacked.
+    """
+    numbers = jnp.arange(velocity.shape[0])
+    held = lax.map(lambda n: holds(observe((n,)).known[0]), jnp.arange(velocity.shape[0] + 1))
+
+    def restore(carry: Carry, number: Array, number_ahead: Array, velocity: Array) -> tuple[Carry, Output]:
+        observed = observe((number, number_ahead))
+        frame, ahead = (jax.tree.map(lambda leaf, n=n: leaf[n], observed) for n in range(2))
+        frame = dataclasses.replace(frame, velocity=velocity)
+        carry, result = _advance(
+            network, carry, frame, _without_error(ahead), project=project, rows=rows, skip_exact=skip_exact
+        )
+        return carry, finish((number, number_ahead), result)
+
+    shapes = jax.eval_shape(restore, carry, numbers[0], numbers[0], velocity[0])[1]
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+    def body(carry: Carry, frame: tuple[Array, ...]) -> tuple[Carry, Output]:
+        active, *rest = frame
+        return lax.cond(active, lambda: restore(carry, *rest), lambda: (carry, zeros))
+
+    return lax.scan(body, carry, (active, numbers, next_held(held), velocity))
+
+
+def next_held(held: Float[Array, "*b t1"]) -> Int[Array, "*b t"]:
+    """For each frame but the last, the number of the next frame of which something is known.
+
+    Args:
+      held: as `holds` says it, of frames 0 to t.
+
+    Returns:
+      Numbers in 1 to t; t where nothing is known of any later frame.
+    """
+    last = held.shape[-1] - 1
+    numbers = jnp.where(held > 0, jnp.arange(last + 1).reshape((1,) * (held.ndim - 1) + (-1,)), last)
+    return lax.cummin(numbers, axis=held.ndim - 1, reverse=True)[..., 1:]
 
 
 def look_ahead(observation: Observation, following: Observation | None = None) -> Observation:
-    """For each frame, values, known and time of the next frame that holds something; known = 0 where there is none."""
+    """Each frame's look-ahead: values, known and time of the next frame of which something is known.
+
+    Args:
+      observation: what is known of the clip.
+      following: what is known of the one frame after the clip (t = 1); `None`: nothing.
+    """
     axis = _time_axis(observation)
-    last = jax.tree.map(lambda leaf: jnp.zeros_like(jnp.take(leaf, 0, axis=axis)), _seen(observation))
-    if following is not None:
-        if observation.time.shape[-1] == 1:
-            return _seen(following)
-        last = jax.tree.map(lambda leaf: jnp.take(leaf, 0, axis=axis), _seen(following))
-    frames = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, axis, 0), _seen(observation))
-    held = holds(frames.known)
+    clip = _without_error(observation)
+    if following is None:
+        last = jax.tree.map(lambda leaf: jnp.zeros_like(lax.slice_in_dim(leaf, 0, 1, axis=axis)), clip)
+    else:
+        last = _without_error(following)
+    frames = jax.tree.map(lambda *leaves: jnp.concatenate(leaves, axis=axis), clip, last)
+    numbers = next_held(holds(frames.known))
 
-    def next_ones() -> Observation:
-        return jax.tree.map(lambda leaf, end: jnp.concatenate([leaf[1:], end[None]]), frames, last)
+    def gathered(leaf: Array) -> Array:
+        index = numbers.reshape(numbers.shape + (1,) * (leaf.ndim - numbers.ndim))
+        return jnp.take_along_axis(leaf, index, axis=axis, mode="promise_in_bounds")
 
-    def next_that_hold() -> Observation:
-        def body(ahead: Observation, frame: Observation) -> tuple[Observation, Observation]:
-            return _advance(ahead, frame, holds(frame.known)), ahead
-
-        return lax.scan(body, last, frames, reverse=True)[1]
-
-    ahead = lax.cond(jnp.all(held > 0), next_ones, next_that_hold)
-    return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, axis), ahead)
+    return jax.tree.map(gathered, frames)
 
 
-def _seen(observation: Observation) -> Observation:
+def _advance(
+    network: Network, carry: Carry, frame: Observation, ahead: Observation, **options
+) -> tuple[Carry, Float[Array, "*b h w c"]]:
+    """One frame's step: its result, and the new carry, which is the old one where nothing is known of the frame."""
+    new = step(network, carry, frame, ahead, **options)
+    held = holds(frame.known)
+
+    def chosen() -> Carry:
+        return jax.tree.map(
+            lambda o, n: jnp.where(held.reshape(held.shape + (1,) * (n.ndim - held.ndim)) > 0, n, o), carry, new
+        )
+
+    return lax.cond(jnp.all(held > 0), lambda: new, chosen), new.result
+
+
+def _without_error(observation: Observation) -> Observation:
+    """What the step reads of its look-ahead."""
     return dataclasses.replace(observation, sigma=None, velocity=None, reduction=None)
 
 
 def _time_axis(observation: Observation) -> int:
     return observation.time.ndim - 1
-
-
-def _advance(old, new, held: Float[Array, "*b"]):
-    """The new state for examples whose frame holds something, the old one for the others."""
-
-    def chosen():
-        return jax.tree.map(
-            lambda o, n: jnp.where(held.reshape(held.shape + (1,) * (n.ndim - held.ndim)) > 0, n, o), old, new
-        )
-
-    return lax.cond(jnp.all(held > 0), lambda: new, chosen)

@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import lax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 from vdiff_jax import weights
-from vdiff_jax.diffusion.rollout import rollout
+from vdiff_jax.diffusion.rollout import Numbers, rollout_stream
 from vdiff_jax.diffusion.step import Carry, start
-from vdiff_jax.observation import holds
+from vdiff_jax.observation import Observation
 from vdiff_jax.pixels import Frame
 from vdiff_jax.preprocess.planes import Planes
 from vdiff_jax.stream.chunks import Chunk
@@ -131,62 +131,69 @@ def restore_planes(
     params: nnx.State,
     carry: Carry,
     given: Given,
-    wanted: Bool[Array, " n"],
+    active: Bool[Array, " n"],
 ) -> tuple[Carry, Planes]:
-    """One chunk, planes in and planes out: preprocess, diffuse, postprocess. Pure.
+    """Restores one chunk, planes in and planes out: preprocess, diffuse, postprocess. Pure.
 
-    Frame by frame, so that what is in memory as floats is one frame and its look-ahead. A frame that is not wanted
-    costs nothing, leaves the carry as it is, and comes out black.
+    Args:
+      definition: the network's.
+      job: how the task takes the video.
+      multiple: of which frames are padded to a multiple.
+      params: the network's.
+      carry: the carry after the chunk before.
+      given: the chunk and the frame after it.
+      active: which frames to restore; the others leave the carry as it is and come out black.
+
+    Returns:
+      The carry after the chunk, and its planes.
     """
     network = nnx.merge(definition, params)
-    rows = _rows(carry.result.shape[-2], network.config.multiple)
-    seen = dataclasses.replace(given, velocity=None)
-    count = given.velocity.shape[0]
-    held = lax.map(lambda n: holds(job.observe(_frames(seen, n), multiple).known[0]), jnp.arange(count + 1))
 
-    def restored(carry: Carry, index: Array, following: Array, velocity: Array) -> tuple[Carry, Planes]:
-        pair = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), _frames(seen, index), _frames(seen, following))
-        known = job.observe(pair, multiple)
-        here = dataclasses.replace(jax.tree.map(lambda leaf: leaf[:1], known), velocity=velocity[None])
-        there = jax.tree.map(lambda leaf: leaf[1:], known)
-        carry, result = rollout(network, here, carry, following=there, project=project, rows=rows, skip_exact=True)
-        return carry, tuple(plane[0] for plane in job.planes(pair, result))
+    def observe(numbers: Numbers) -> Observation:
+        return job.observe(_frames(given, numbers), multiple)
 
-    shapes = jax.eval_shape(restored, carry, jnp.int32(0), jnp.int32(0), given.velocity[0])[1]
-    black = jax.tree.map(lambda plane: jnp.zeros(plane.shape, plane.dtype), shapes)
+    def finish(numbers: Numbers, result: Float[Array, "h w c"]) -> Planes:
+        return tuple(plane[0] for plane in job.planes(_frames(given, numbers), result[None]))
 
-    def one(carry: Carry, frame: tuple[Array, ...]) -> tuple[Carry, Planes]:
-        wanted, *rest = frame
-        return lax.cond(wanted, lambda: restored(carry, *rest), lambda: (carry, black))
-
-    return lax.scan(one, carry, (wanted, jnp.arange(count), _next(held), given.velocity))
+    return rollout_stream(
+        network,
+        observe,
+        given.velocity,
+        carry,
+        finish=finish,
+        active=active,
+        project=project,
+        rows=_rows(carry.result.shape[-2], network.config.multiple),
+        skip_exact=True,
+    )
 
 
 def backward(given: Given, count: int) -> Given:
-    """The chunk's frames `count` to 1 in this order, followed by its first; those before them hold nothing."""
+    """A chunk in reverse: its frames `count` to 1 and, as the frame after them, frame 0.
+
+    The result has as many frames as the chunk; nothing is known of those that fill it up at its start.
+    """
     frames = len(given.velocity)
     order = np.array([*[0] * (frames - count), *range(count, -1, -1)])
-    line = jax.tree.map(lambda leaf: np.asarray(leaf)[order], dataclasses.replace(given, velocity=None))
+    turned = jax.tree.map(lambda leaf: np.asarray(leaf)[order], dataclasses.replace(given, velocity=None))
     return dataclasses.replace(
-        line,
-        valid=line.valid * (np.arange(frames + 1) >= frames - count),
+        turned,
+        valid=turned.valid * (np.arange(frames + 1) >= frames - count),
+        # The two pairs of a velocity, to the frame before and to the next, change places.
         velocity=np.roll(np.asarray(given.velocity)[order[:-1]], 2, axis=-1),
-        time=-line.time,
+        time=-turned.time,
     )
 
 
 def _rows(width: int, multiple: int) -> int:
-    """Rows of the half-size grid that a window is given: about `_PIXELS_A_WINDOW`."""
+    """Rows of the half-size grid in a window of about `_PIXELS_A_WINDOW` pixels."""
     return max(1, _PIXELS_A_WINDOW // width // multiple) * multiple // 2
 
 
-def _frames(given: Given, index: Array) -> Given:
-    """One frame of a chunk."""
-    return jax.tree.map(lambda leaf: lax.dynamic_index_in_dim(leaf, index, keepdims=True), given)
+def _frames(given: Given, numbers: Numbers) -> Given:
+    """The frames with these numbers, without their velocity."""
 
+    def taken(leaf: Array) -> Array:
+        return jnp.concatenate([lax.dynamic_index_in_dim(leaf, number) for number in numbers])
 
-def _next(held: Float[Array, " n1"]) -> Int[Array, " n"]:
-    """For each frame but the last the number of the next that holds something, or of the last."""
-    last = held.shape[0] - 1
-    numbers = jnp.where(held > 0, jnp.arange(last + 1), last)
-    return lax.cummin(numbers, reverse=True)[1:]
+    return jax.tree.map(taken, dataclasses.replace(given, velocity=None))
