@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 Leaf = Any
-"""An array; while JAX maps over a tree, anything that stands for one."""
+"""An array, or whatever JAX puts in its place while it maps over a tree."""
 VELOCITY_GRID = 4
-"""A velocity stands for this many pixels each way."""
+"""The spacing of the grid of velocities, in pixels."""
 
 
 @jax.tree_util.register_dataclass
@@ -19,17 +19,15 @@ class Observation:
     """What is known of a clip of t frames, each h w pixels in 3 channels (Y'CbCr in the source's matrix).
 
     Attributes:
-      values: `*b t h w c`, as `known` and `sigma` are: the samples in [0, 1], chroma centred at 0.5; what stands where
-        nothing is known does not matter.
-      known: 1 where a sample was measured, 0 where it is unknown, per channel.
-      sigma: the expected error of what is known, in the unit of `values`; a guess of what was not measured is known
-        with the error to expect of it.
+      values: `*b t h w c`, the samples in [0, 1], chroma centred at 0.5; any value where `known` is 0.
+      known: `*b t h w c`, 1 where a sample is known, 0 where it is unknown. A guess counts as known, with a `sigma`.
+      sigma: `*b t h w c`, the expected error of what is known, in the unit of `values`.
       time: `*b t`, each frame's time in frame intervals.
-      velocity: `*b t h/4 w/4 4`, displacement in pixels (x, y) from each pixel of frame t to where it lies in the frame
-        before that holds something (first pair) and in the next one (second pair), on a grid `VELOCITY_GRID` times
-        coarser than the frames; `None` where no motion was measured.
-      reduction: `*b t c`, the factor of the antialiased bicubic reduction that each channel was measured through,
-        `values` being its bicubic enlargement; 1 where samples were measured themselves; `None`: everywhere.
+      velocity: `*b t h/4 w/4 4`, displacements in pixels (x, y) from each pixel of frame t to its place in the last
+        frame of which something is known (first pair) and in the next one (second pair), on a grid `VELOCITY_GRID`
+        times coarser than the frames; `None` if no motion was measured.
+      reduction: `*b t c`, the factor of the antialiased bicubic reduction through which each channel was measured;
+        `values` are then its bicubic enlargement. 1 for samples measured directly; `None`: all were.
     """
 
     values: Leaf
@@ -41,10 +39,5 @@ class Observation:
 
 
 def holds(known: Float[Array, "*b h w c"]) -> Float[Array, "*b"]:
-    """1 for a frame that holds something, 0 for one of which nothing is known."""
+    """1 for a frame of which something is known, 0 for one of which nothing is known."""
     return jnp.max(known, axis=(-3, -2, -1))
-
-
-def luma_chroma(planes: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 2"]:
-    """One number for luma and one for chroma, whose two planes are always known together."""
-    return planes[..., :2]

@@ -1,4 +1,4 @@
-"""Moves what was known in another frame to where it lies in this one (semi-Lagrangian advection)."""
+"""Moves images from another frame to this one along the optical flow (semi-Lagrangian advection)."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -18,11 +18,11 @@ def to_grid(velocity: Float[Array, "*b hv wv 2"], factor: int) -> Float[Array, "
 def advect(
     image: Float[Array, "*b h w c"], velocity: Float[Array, "*b h w 2"]
 ) -> tuple[Float[Array, "*b h w c"], Float[Array, "*b h w 1"]]:
-    """The image's nearest samples to x + velocity(x), and 1 where that lies inside the frame.
+    """The image's nearest samples to x + velocity(x), and 1 where that place lies inside the frame.
 
     Args:
-      image: what to move.
-      velocity: displacement (x, y) in the image's own pixels.
+      image: the image of the other frame.
+      velocity: displacement (x, y) in pixels of the image.
     """
     height, width = image.shape[-3:-1]
     x, y = _places(velocity, 1)
@@ -33,15 +33,15 @@ def advect(
 def advect_unshuffled(
     image: Float[Array, "*b h w c"], velocity: Float[Array, "*b h2 w2 2"], *, nearest: bool = False
 ) -> tuple[Float[Array, "*b h2 w2 c4"], Float[Array, "*b h2 w2 1"]]:
-    """The image at x + velocity(x), unshuffled, each 2×2 block of pixels moved as one.
+    """The image at x + velocity(x), unshuffled; each 2×2 block of pixels moves as one.
 
     Args:
-      image: what to move, at least 4 × 4.
+      image: the image of the other frame, at least 4 × 4.
       velocity: displacement (x, y) in the image's pixels, on the half-size grid.
-      nearest: takes the nearest samples instead of interpolating.
+      nearest: takes the nearest samples instead of interpolating bilinearly.
 
     Returns:
-      The moved image, and 1 where all of the block lies inside the frame.
+      The moved image, and 1 where the whole block lies inside the frame.
     """
     height, width, channels = image.shape[-3:]
     x, y = _places(velocity, 2)
@@ -57,7 +57,7 @@ def advect_unshuffled(
 
 
 def _places(velocity: Float[Array, "*b h w 2"], spacing: int) -> tuple[Array, Array]:
-    """x and y of where each point of a grid, `spacing` pixels apart, comes from, in pixels."""
+    """x + velocity(x) in pixels, as x and y, for the points of a grid of `spacing` pixels."""
     height, width = velocity.shape[-3:-1]
     x = jnp.broadcast_to(spacing * jnp.arange(width, dtype=velocity.dtype), velocity.shape[:-1])
     y = jnp.broadcast_to(spacing * jnp.arange(height, dtype=velocity.dtype)[:, None], velocity.shape[:-1])
@@ -65,7 +65,7 @@ def _places(velocity: Float[Array, "*b h w 2"], spacing: int) -> tuple[Array, Ar
 
 
 def _pixel(place: Array, size: int, side: int) -> Array:
-    """The pixel that is nearest, of those from which `side` pixels fit into `size`."""
+    """The nearest pixel from which a block of `side` pixels fits into `size`."""
     return jnp.clip(jnp.round(place), 0, size - side).astype(int)
 
 
@@ -87,5 +87,6 @@ def _blocks(
 
 
 def _between(a: Array, b: Array, share: Float[Array, "*b hp wp"]) -> Array:
+    """Linear interpolation from a (share 0) to b (share 1)."""
     share = jnp.broadcast_to(share[..., None, None], a.shape).astype(a.dtype)
     return a * (1 - share) + b * share

@@ -1,4 +1,4 @@
-"""Diffusion of chroma within a frame, which luma's edges hold up: pure JAX, coarse to fine."""
+"""Anisotropic diffusion of chroma within a frame, stopped by edges in luma; solved coarse to fine."""
 
 import functools
 
@@ -11,11 +11,11 @@ from jaxtyping import Array, Float
 from vdiff_jax.preprocess.grids import average
 
 EDGE = 6 / 255
-"""A step of luma, in levels, that halves the conductivity."""
-_HELD = 4.0
-"""How firmly a place holds to a value that is wholly trusted, beside its four neighbours' pull."""
-_NEUTRAL = 1e-3
-"""How firmly any cell holds to no colour at all, the same on each level so that it doesn't end a colour's reach."""
+"""The step in luma, in levels, that halves the conductivity."""
+_DATA_WEIGHT = 4.0
+"""The weight of a given value over trust² / (1 - trust); each of the four neighbours has a weight of at most 1."""
+_NEUTRAL_WEIGHT = 1e-3
+"""The weight of grey in every cell; the same on every level, so that it does not limit how far colours reach."""
 _SWEEPS = 6
 
 
@@ -23,42 +23,45 @@ _SWEEPS = 6
 def conduct(
     chroma: Float[Array, "h w 2"], trust: Float[Array, "h w"], luma: Float[Array, "h w"], *, sweeps: int = _SWEEPS
 ) -> Float[Array, "h w 2"]:
-    """The chroma that diffusion comes to rest at: near what is trusted, elsewhere flowing in between luma's edges.
+    """Chroma diffused from where it is trusted into the rest of the frame, up to luma's edges.
 
-    Minimises Σ w (u - chroma)² + Σ c (u - u')² over neighbours, w growing with trust, c = 1 / (1 + (ΔY / EDGE)²).
-    Each level of a pyramid begins with the coarser one's solution and is relaxed by red-black Gauss-Seidel sweeps, none
-    of which can raise the energy, however steep the edges are.
+    Minimises Σ w (u - chroma)² + Σ c (u - u')² over pixels and pairs of neighbours; w grows with trust and
+    c = 1 / (1 + (ΔY / EDGE)²). Each level of a pyramid starts from the coarser level's solution and is relaxed by
+    red-black Gauss-Seidel sweeps. No sweep raises the energy, however steep the edges are.
 
     Args:
-      chroma: Cb and Cr in levels; what stands where trust is 0 does not matter.
+      chroma: Cb and Cr in levels; any value where trust is 0.
       trust: 0 to 1.
       luma: in levels.
-      sweeps: on each level.
+      sweeps: Gauss-Seidel sweeps on each level.
+
+    Returns:
+      Cb and Cr in levels; 0.5 where no trusted chroma reaches.
 
     Source: Perona and Malik, 1990 (conductivity); Levin et al., Colorization using Optimization, 2004; Bornemann and
     Deuflhard, The cascadic multigrid method, 1996.
     """
     weight = jnp.square(trust) / (1.0001 - trust)
-    weight = _HELD * jnp.minimum(weight, 100.0)[None]
+    weight = _DATA_WEIGHT * jnp.minimum(weight, 100.0)[None]
     planes = jnp.moveaxis(chroma - 0.5, -1, 0)
     return jnp.moveaxis(_relaxed(planes * weight, weight, luma[None], sweeps), 0, -1) + 0.5
 
 
 def _relaxed(source: Array, weight: Array, luma: Array, sweeps: int) -> Array:
-    """Solves one level after those coarser than it; source is weight times value, `c h w`, the others `1 h w`."""
+    """The solution on one level, after the coarser ones; source is weight times value, `c h w`, the others `1 h w`."""
     height, width = luma.shape[1:]
     if min(height, width) > 2:
         pad = ((0, 0), (0, height % 2), (0, width % 2))
-        # Cells twice as wide: four times the area holds to its values, while the neighbours' pull is the same.
+        # Cells twice as wide have four times the data weight, while the neighbours' weights stay the same.
         coarse, heavy = (4 * _halved(jnp.pad(planes, pad)) for planes in (source, weight))
         guess = _relaxed(coarse, heavy, _halved(jnp.pad(luma, pad, mode="edge")), sweeps)
         guess = guess.repeat(2, -2).repeat(2, -1)[:, :height, :width]
     else:
-        total = (weight + _NEUTRAL).sum()
+        total = (weight + _NEUTRAL_WEIGHT).sum()
         guess = jnp.broadcast_to(source.sum(axis=(1, 2), keepdims=True) / total, source.shape)
     right, below = (_conductivity(luma, axis) for axis in (2, 1))
     left, above = jnp.roll(right, 1, 2), jnp.roll(below, 1, 1)
-    share = 1 / (weight + _NEUTRAL + right + left + below + above)
+    share = 1 / (weight + _NEUTRAL_WEIGHT + right + left + below + above)
     red = np.indices(luma.shape).sum(axis=0) % 2 == 0  # the one plane's index is 0
 
     def half(step: Array, guess: Array) -> Array:
@@ -70,7 +73,7 @@ def _relaxed(source: Array, weight: Array, luma: Array, sweeps: int) -> Array:
 
 
 def _conductivity(luma: Array, axis: int) -> Array:
-    """Between each cell and the next one along an axis; 0 across the border."""
+    """The conductivity between each cell and the next one along an axis; 0 across the border."""
     ahead = 1 / (1 + jnp.square((jnp.roll(luma, -1, axis) - luma) / EDGE))
     inside = np.indices(luma.shape)[axis] < luma.shape[axis] - 1
     return ahead * inside

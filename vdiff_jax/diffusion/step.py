@@ -21,21 +21,22 @@ from vdiff_jax.preprocess.push_pull import fill
 INPUTS = 52
 """Channels of the encoder's input on the half-size grid."""
 FADE = 0.97
-"""How much a guess that is handed on from frame to frame is trusted after each."""
+"""The factor by which trust in a guess falls from each frame to the next."""
 
 Project = Callable[[Float[Array, "*b h w c"], Observation], Float[Array, "*b h w c"]]
+"""From a result and what is known of its frame to the nearest result that agrees with it."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Carry:
-    """What one frame hands to the next.
+    """The state that the recurrence carries from frame to frame.
 
     Attributes:
-      hidden: the hidden state, an array `*b hl wl cl` a level.
+      hidden: the hidden state, an array `*b hl wl cl` for each level.
       result: `*b h w c`, the last result.
-      trust: `*b h w 2`, how far the last result rests on samples that were measured, 0 to 1, for luma and chroma; 0
-        after a cut.
+      trust: `*b h w 2`, for luma and for chroma: 1 where the last result was measured, less with each frame since then;
+        0 at the start of a shot.
       time: `*b`, the last frame's time in frame intervals.
     """
 
@@ -46,7 +47,7 @@ class Carry:
 
 
 def start(config: NetworkConfig, shape: tuple[int, ...]) -> Carry:
-    """The carry before a shot's first frame, for frames of `shape` = (*b, h, w)."""
+    """The carry at the start of a shot, for frames of `shape` = (*b, h, w)."""
     return Carry(
         hidden=zeros_like_levels(config, shape),
         result=jnp.full((*shape, 3), 0.5),
@@ -56,7 +57,7 @@ def start(config: NetworkConfig, shape: tuple[int, ...]) -> Carry:
 
 
 class Neighbour(NamedTuple):
-    """Another frame moved to this one, unshuffled, and how far each sample of it is to be trusted."""
+    """Another frame moved to this one, unshuffled, and the trust in it for luma and for chroma, 0 to 1."""
 
     values: Float[Array, "*b h2 w2 12"]
     trust: Float[Array, "*b h2 w2 8"]
@@ -72,51 +73,55 @@ def step(
     rows: int | None = None,
     skip_exact: bool = False,
 ) -> Carry:
-    """Takes the carry over one frame; the new carry's result is the frame's.
+    """Restores one frame. `rollout` and `rollout_stream` call it.
 
-    All that follows works on the half-size grid, a pixel's four neighbours in a block being channels.
+    All of it works on the half-size grid, with each 2×2 block of pixels as channels.
 
     Args:
       network: the network.
-      carry: what the last frame handed on.
+      carry: the carry after the last frame.
       frame: what is known of this frame (an Observation without the time axis).
-      ahead: what is known of the next frame that holds something.
-      project: brings a guess back to what was measured.
-      rows: of the half-size grid that the network sees at once, in windows of the frame's width; `None`: all.
-      skip_exact: where every sample is known without error, which is the result then, saves the V-cycles.
+      ahead: what is known of the next frame of which something is known; `sigma`, `velocity` and `reduction` unused.
+      project: projects a result onto what was measured.
+      rows: the height of the windows that the network runs in, in rows of the half-size grid, to bound memory; `None`:
+        the whole frame at once.
+      skip_exact: skips the V-cycles of a frame that is known without error, and is its own result.
+
+    Returns:
+      The new carry; its `result` is the restored frame.
     """
     values, known, sigma = (unshuffle(leaf) for leaf in (frame.values, frame.known, frame.sigma))
     hidden, last = _move_carry(carry, frame.velocity)
     following = _move_ahead(ahead, frame.velocity, holds(frame.known))
-    u, trust = _initial(values, known, last)
-    following = Neighbour(_mix(following.values, u, following.trust), following.trust)
+    u, trust = _first_guess(values, known, last)
+    following = following._replace(values=_blend(u, following.values, following.trust))
     in_windows = partial(windowed, rows=rows, halo=network.config.halo)
 
     distance = _distance(carry, frame, ahead, last)
 
-    def remember(u, known, sigma, last, following, hidden) -> tuple[list[Array], list[Array]]:
+    def encode_and_recur(u, known, sigma, last, following, hidden) -> tuple[list[Array], list[Array]]:
         features = network.encode(_inputs(u, known, sigma, last, following, distance))
         return features, network.recur(features, hidden)
 
-    features, hidden = in_windows(remember, u, known, sigma, last, following, hidden)
+    features, hidden = in_windows(encode_and_recur, u, known, sigma, last, following, hidden)
     error = _expected_error(known, sigma)
 
-    def diffused() -> Float[Array, "*b h w c"]:
+    def diffuse() -> Float[Array, "*b h w c"]:
         z = shuffle(u)
         for _ in range(network.config.steps):
             guess = unshuffle(z)
             correction = in_windows(network.correct, guess - 0.5, hidden, features)
             gates = (correction.around, correction.last, correction.ahead)
             for gate, values in zip(gates, (correction.mean + 0.5, last.values, following.values)):
-                guess = guess + (gate @ PAIR_TO_CHANNELS) * (values - guess)
+                guess = _blend(guess, values, gate)
             z = project(shuffle(guess + error * correction.residual), frame)
         return z
 
     if skip_exact:
         exact = jnp.all((frame.known == 1) & (frame.sigma == 0))
-        z = lax.cond(exact, lambda: project(frame.values, frame), diffused)
+        z = lax.cond(exact, lambda: project(frame.values, frame), diffuse)
     else:
-        z = diffused()
+        z = diffuse()
     return Carry(hidden=hidden, result=z, trust=shuffle(trust), time=frame.time)
 
 
@@ -125,13 +130,13 @@ _MEAN_PAIR = np.tile(np.eye(2, dtype=np.float32), (4, 1)) / 4
 
 
 def impose(z: Float[Array, "*b h w c"], frame: Observation) -> Float[Array, "*b h w c"]:
-    """Where a sample is known without error, the result is that sample."""
+    """The result with every sample that is known without error put back."""
     exact = frame.known * (frame.sigma == 0)
     return z + exact * (frame.values - z)
 
 
 def _move_carry(carry: Carry, velocity: Array | None) -> tuple[list[Array], Neighbour]:
-    # The result learns from its own frame's loss alone: its gradient is not followed back through time.
+    # Through time, gradients flow in the hidden state only: a result is trained by its own frame's loss.
     result, trust = lax.stop_gradient((carry.result, carry.trust))
     if velocity is None:
         return carry.hidden, Neighbour(unshuffle(result), unshuffle(trust))
@@ -143,29 +148,30 @@ def _move_carry(carry: Carry, velocity: Array | None) -> tuple[list[Array], Neig
 
 
 def _move_ahead(ahead: Observation, velocity: Array | None, held: Float[Array, "*b"]) -> Neighbour:
+    """The next frame moved to this one, of which something is known where `held` is 1."""
     if velocity is None:
         return Neighbour(unshuffle(ahead.values), unshuffle(ahead.known) @ _CHANNELS_TO_PAIR)
     cells = to_grid(velocity[..., 2:], 2) * 2
     nearest, inside = advect_unshuffled(ahead.values, cells, nearest=True)
 
-    def between() -> Array:
-        # Noise is left as it is; of a frame between two that are clean, half a pixel is half the error.
+    def interpolated() -> Array:
+        # Nearest samples keep noise white. A frame to interpolate has clean neighbours: fractions of a pixel count.
         return jnp.where(held[..., None, None, None] > 0, nearest, advect_unshuffled(ahead.values, cells)[0])
 
-    moved = lax.cond(jnp.all(held > 0), lambda: nearest, between)
+    moved = lax.cond(jnp.all(held > 0), lambda: nearest, interpolated)
     known, _ = advect_unshuffled(ahead.known, cells, nearest=True)
     return Neighbour(moved, (known @ _CHANNELS_TO_PAIR) * inside)
 
 
-def _mix(a: Array, b: Array, trust: Float[Array, "*b h2 w2 8"]) -> Array:
-    """The first image as far as it is trusted, elsewhere the second."""
-    return b + (trust @ PAIR_TO_CHANNELS) * (a - b)
+def _blend(a: Array, b: Array, weight: Float[Array, "*b h2 w2 8"]) -> Array:
+    """From a (weight 0) to b (weight 1); the weights are luma's and chroma's."""
+    return a + (weight @ PAIR_TO_CHANNELS) * (b - a)
 
 
-def _initial(values: Array, known: Array, last: Neighbour) -> tuple[Array, Array]:
-    """u₀: what is known; elsewhere the moved last result; where there is none, the mean of the surroundings.
+def _first_guess(values: Array, known: Array, last: Neighbour) -> tuple[Array, Array]:
+    """The frame before any V-cycle, and the trust in its result.
 
-    And how far what is handed on may be trusted.
+    The frame is what is known; elsewhere the moved last result; where there is none, the mean of the surroundings.
     """
 
     def with_holes() -> tuple[Array, Array]:
@@ -180,12 +186,12 @@ def _initial(values: Array, known: Array, last: Neighbour) -> tuple[Array, Array
 
 
 def _expected_error(known: Array, sigma: Array) -> Float[Array, "*b h2 w2 12"]:
-    """The unit of the correction: sigma where a sample is known, a pixel's usual contrast where it is not."""
+    """The unit of the correction: sigma where a sample is known, the typical contrast of a picture where it is not."""
     return jnp.sqrt(known * sigma**2 + (1 - known) * 0.15**2) + 0.005
 
 
 def _distance(carry: Carry, frame: Observation, ahead: Observation, last: Neighbour) -> Float[Array, "*b 2"]:
-    """In time to both neighbours; 0 where there is none."""
+    """The time since the last frame and until the next, at most 8 frame intervals; 0 where there is none."""
     return jnp.stack(
         [
             jnp.clip(frame.time - carry.time, 0, 8) * (jnp.max(last.trust, axis=(-3, -2, -1)) > 0),

@@ -1,4 +1,4 @@
-"""The network over a large frame, window by window: the same result in less memory."""
+"""The network over a large frame in windows: the same result in less memory."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,10 +15,11 @@ def windowed(function: Callable[..., Any], *arrays: Any, rows: int | None, halo:
     """`function(*arrays)`, computed in windows of the full width.
 
     Args:
-      function: from arrays to arrays `*b h w c`; a row of its result depends on at most `halo` rows above and below.
-      arrays: trees of arrays on the finest grid, which the first leaf is on, or coarser ones.
-      rows: of the finest grid that a window is there for, a multiple of the coarsest grid's cell, as `halo` must be;
-        `None`, or a frame no higher than a window with its halos: one window.
+      function: from arrays to arrays `*b h w c`. A row of its result depends on at most `halo` rows above and below.
+      arrays: trees of arrays `*b h w c`, the first leaf on the finest grid, the others on that or on coarser ones.
+      rows: the height of a window without its halos, in rows of the finest grid; a multiple of the coarsest grid's
+        cell. `None`: the whole frame at once.
+      halo: rows of the finest grid, likewise a multiple.
     """
     height = jax.tree.leaves(arrays)[0].shape[-3]
     if rows is None or height <= rows + 2 * halo:

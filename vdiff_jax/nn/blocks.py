@@ -1,4 +1,4 @@
-"""What the network is built from: residual blocks, changes of level, the gated tanh recurrence."""
+"""The parts of the network: residual block, changes of pyramid level, image enlargement, gated tanh recurrence."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from vdiff_jax.preprocess.grids import shuffle, unshuffle
 
 @jax.custom_vjp
 def relu(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """The rectifier; of it only the result is kept for the gradient, which the next layer keeps anyway."""
+    """The rectifier max(x, 0). Its gradient needs the result only, which the next layer keeps in memory anyway."""
     return jnp.maximum(x, 0)
 
 
@@ -25,7 +25,7 @@ relu.defvjp(_forward, lambda y, g: (jnp.where(y > 0, g, 0),))
 
 
 class Residual(nnx.Module):
-    """x + W₂ σ(W₁ x + b₁) + b₂, σ the rectifier; nearly the identity at first."""
+    """x + W₂ σ(W₁ x + b₁) + b₂, σ the rectifier; close to the identity before training."""
 
     def __init__(self, width: int, *, rngs: nnx.Rngs):
         self.first = Conv(width, width, rngs=rngs)
@@ -36,7 +36,7 @@ class Residual(nnx.Module):
 
 
 class Down(nnx.Module):
-    """To the next coarser level of the pyramid: unshuffle, then 1×1."""
+    """Features on the next coarser level of the pyramid: unshuffle, then a 1×1 convolution."""
 
     def __init__(self, i: int, o: int, *, rngs: nnx.Rngs):
         self.mix = Conv(4 * i, o, size=1, gain=0.7, rngs=rngs)
@@ -46,7 +46,7 @@ class Down(nnx.Module):
 
 
 class Up(nnx.Module):
-    """To the next finer level of the pyramid: 1×1, then shuffle."""
+    """Features on the next finer level of the pyramid: a 1×1 convolution, then shuffle."""
 
     def __init__(self, i: int, o: int, *, rngs: nnx.Rngs):
         self.mix = Conv(i, 4 * o, size=1, gain=0.7, rngs=rngs)
@@ -55,12 +55,12 @@ class Up(nnx.Module):
         return shuffle(self.mix(x))
 
 
-class Spread(nnx.Module):
-    """An image at twice its size, blocks of four pixels in the channels: bilinear interpolation at first."""
+class EnlargeImage(nnx.Module):
+    """An image at twice its size, unshuffled (2×2 pixels as channels); bilinear interpolation before training."""
 
     def __init__(self, *, rngs: nnx.Rngs):
         self.mix = Conv(3, 12, rngs=rngs)
-        near = np.array([[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]])  # of the cell before, this one, the next
+        near = np.array([[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]])  # weights of the pixel before, this one, the next
         self.mix.kernel[...] = np.einsum("ay,bx,ij->yxiabj", near, near, np.eye(3)).reshape(3, 3, 3, 12)
 
     def __call__(self, image: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 12"]:
@@ -71,7 +71,7 @@ class Spread(nnx.Module):
 class Recurrence(nnx.Module):
     """h ← h' + g (tanh(W e + U h' + b) - h'), g = sigmoid(G [e, h']).
 
-    The gate lets a state stand for many frames, which a plain tanh forgets; |h| never exceeds 1.
+    The gate lets a state last for many frames; a plain tanh recurrence forgets it. |h| never exceeds 1.
     """
 
     def __init__(self, width: int, *, reach: int, rngs: nnx.Rngs):
@@ -81,6 +81,6 @@ class Recurrence(nnx.Module):
 
     def __call__(self, e: Float[Array, "*b h w c"], moved: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
         new, keep = jnp.split(self.input(e), 2, axis=-1)
-        # sigmoid(x) = (1 + tanh(x / 2)) / 2: tanh is the faster of the two on a CPU.
+        # sigmoid(x) = (1 + tanh(x / 2)) / 2, because tanh is the faster of the two on a CPU.
         gate = 0.5 + 0.5 * jnp.tanh(0.5 * (keep + self.gate(moved)))
         return moved + gate * (jnp.tanh(new + self.recur(moved)) - moved)

@@ -1,4 +1,4 @@
-"""The network of one frame: encode, recur, and the V-cycle that corrects the clip. It knows no task and no time."""
+"""The network of one frame: encoder, recurrence and the V-cycle that corrects the frame."""
 
 import dataclasses
 from typing import NamedTuple
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from vdiff_jax.nn.blocks import Down, Recurrence, Residual, Spread, Up, relu
+from vdiff_jax.nn.blocks import Down, EnlargeImage, Recurrence, Residual, Up, relu
 from vdiff_jax.nn.conv import Conv
 from vdiff_jax.preprocess.grids import MEAN, PAIR_TO_CHANNELS, shuffle, unshuffle
 
@@ -18,11 +18,11 @@ class NetworkConfig:
     """The size of the network.
 
     Attributes:
-      widths: channels of each level of the pyramid, finest (half size) first.
+      widths: channels of each level of the pyramid, finest (half the frame's size) first.
       encoder: residual blocks of each level before the recurrence.
       decoder: residual blocks of each level in the V-cycle.
-      reach: the size of the recurrence's convolution U at each level, 1 or 3.
-      steps: K, how often the V-cycle runs on a frame.
+      reach: the kernel size of the recurrence's convolution U at each level, 1 or 3.
+      steps: the number of V-cycles a frame.
     """
 
     widths: tuple[int, ...] = (32, 64, 96)
@@ -33,33 +33,34 @@ class NetworkConfig:
 
     @property
     def multiple(self) -> int:
-        """What height and width must be a multiple of."""
+        """The number that a frame's height and width must be a multiple of."""
         return 2 ** len(self.widths)
 
     @property
     def halo(self) -> int:
-        """Rows of the finest level that a result depends on above and below, up to a multiple of the coarsest cell."""
+        """Rows of the half-size grid above and below a pixel that its result depends on, in whole coarsest cells."""
         levels = zip(self.encoder, self.decoder, self.reach)
-        spread = 2 + sum((2 * e + 2 * d + r // 2 + 1) << level for level, (e, d, r) in enumerate(levels))
-        return -(-2 * spread // self.multiple) * self.multiple // 2
+        radius = 2 + sum((2 * e + 2 * d + r // 2 + 1) << level for level, (e, d, r) in enumerate(levels))
+        return -(-2 * radius // self.multiple) * self.multiple // 2
 
 
 SIZES = {
     "base": NetworkConfig(encoder=(0, 0, 0), decoder=(3, 1, 1), reach=(1, 1, 3)),
     "fast": NetworkConfig(widths=(16, 32, 64)),
-    # To try things with: too small to be good.
+    # For tests: too small to restore well.
     "tiny": NetworkConfig(widths=(8, 12), encoder=(0, 0), decoder=(0, 1), reach=(1, 1)),
 }
 
 
 class Correction(NamedTuple):
-    """What the V-cycle says on the half-size grid: a residual, and how much to take from where.
+    """The V-cycle's output on the half-size grid, unshuffled.
 
     Attributes:
-      residual: what is to be added.
-      last, ahead: how much of luma and of chroma to take from the two neighbours in time.
-      around: how much to take from `mean`, a conductivity: 0 keeps a pixel, 1 makes it what is around it.
-      mean: the surroundings' weighted mean, less 0.5 as z is.
+      residual: to add to the frame, in units of its expected error.
+      last: weight of the last result in this frame, 0 to 1, one for luma and one for chroma; so are the next two.
+      ahead: weight of the next frame.
+      around: weight of `mean`, a conductivity: 0 keeps a pixel, 1 replaces it by the mean.
+      mean: the weighted mean of each pixel's surroundings, less 0.5 as z is.
     """
 
     residual: Float[Array, "*b h w 12"]
@@ -87,10 +88,11 @@ class Network(nnx.Module):
         self.out = Conv(widths[0], 36, gain=0.1, rngs=rngs)
         self.through = Conv(widths[0], 12, size=1, gain=0.1, rngs=rngs)
         self.conduct = nnx.List([Conv(w, 8, size=1, gain=0.1, rngs=rngs) for w in coarser])
-        self.spread = nnx.List([Spread(rngs=rngs) for _ in widths])
+        # Named as in the files of weights, whose keys are the attributes' names.
+        self.spread = nnx.List([EnlargeImage(rngs=rngs) for _ in widths])
 
     def encode(self, x: Float[Array, "*b h w i"]) -> list[Float[Array, "*b hl wl cl"]]:
-        """Features of what is known, one array a level."""
+        """Features of the encoder's input, one array for each level."""
         features = []
         e = relu(self.stem(x))
         for level, blocks in enumerate(self.encoder):
@@ -105,10 +107,15 @@ class Network(nnx.Module):
         return [cell(e, h) for cell, e, h in zip(self.recurrence, features, moved)]
 
     def correct(self, z: Float[Array, "*b h w 12"], hidden: list[Array], features: list[Array]) -> Correction:
-        """One V-cycle: z restricted down the pyramid, corrected coarse to fine.
+        """One V-cycle: z goes down the pyramid, and the correction comes up, coarse to fine.
 
-        So is its mean: at each level what is around a pixel is the coarser level's image, of which the pixel takes as
-        much as its conductivity says.
+        The mean comes up with it. At each level a pixel is mixed with the coarser level's image, its surroundings, by
+        the conductivity that the network gives it.
+
+        Args:
+          z: the frame less 0.5, unshuffled.
+          hidden: the hidden state at each level.
+          features: as from `encode`.
         """
         legs, images = [self.inject(z)], [z]
         for down in self.restrict:
@@ -126,7 +133,7 @@ class Network(nnx.Module):
                 coarse = shuffle(images[level] + (gate @ PAIR_TO_CHANNELS) * (mean - images[level]))
         out = self.out(relu(y))
         gates = jax.nn.sigmoid(out[..., 12:] - 2.0)
-        # Past the rectifier, through which it would take two channels to subtract the noise of one.
+        # `through` bypasses the rectifier, which would need two channels to subtract the noise of one.
         residual = out[..., :12] + self.through(y)
         return Correction(residual, *jnp.split(gates, 3, axis=-1), mean)
 
@@ -141,7 +148,7 @@ def count_parameters(state: nnx.State) -> int:
 
 
 def zeros_like_levels(config: NetworkConfig, shape: tuple[int, ...]) -> list[Float[Array, "*b hl wl cl"]]:
-    """Hidden states of zero for frames of `shape` = (*b, h, w)."""
+    """A hidden state of zeros, one array for each level, for frames of `shape` = (*b, h, w)."""
     *batch, height, width = shape
     return [
         jnp.zeros((*batch, height >> (level + 1), width >> (level + 1), channels))
