@@ -1,4 +1,4 @@
-"""How near a clip is to its reference, and how it changes over time: pure functions of arrays in [0, 1]."""
+"""Measures of a clip's quality against its reference, and of its change over time: pure, on arrays in [0, 1]."""
 
 import functools
 
@@ -19,15 +19,15 @@ def psnr(
     *,
     where: Bool[Array, "*#b h w #c"] | None = None,
 ) -> Float[Array, "*b"]:
-    """The peak signal-to-noise ratio of each frame in dB, peak 1, over all channels together; infinite where equal.
+    """The peak signal-to-noise ratio of each frame in dB, peak 1, over all channels together.
 
     Args:
-      clip: the frames to judge.
-      reference: what they should be.
-      where: the samples that count (inside a mask, say); all, if left out.
+      clip: the frames to measure.
+      reference: the true frames.
+      where: the samples that count, inside a mask for example; all by default.
 
     Returns:
-      One figure a frame; NaN for a frame in which nothing counts.
+      One figure a frame: infinite for equal frames, NaN where no sample counts.
     """
     error = jnp.mean((clip - reference) ** 2, axis=(-3, -2, -1), where=where)
     return -10 * jnp.log10(error)
@@ -37,7 +37,7 @@ def psnr(
 def psnr_y(
     clip: Float[Array, "*b h w 3"], reference: Float[Array, "*b h w 3"], *, matrix: Matrix = "bt601"
 ) -> Float[Array, "*b"]:
-    """The PSNR of each R'G'B' frame's luma in dB, in full range (peak 1), not BT.601's 16 to 235."""
+    """The PSNR of each R'G'B' frame's luma in dB, in full range (peak 1), not the limited range of 16 to 235."""
     red, blue = LUMA_WEIGHTS[matrix]
     weights = jnp.array([red, 1 - red - blue, blue])
     return psnr((clip @ weights)[..., None], (reference @ weights)[..., None])
@@ -47,12 +47,13 @@ def psnr_y(
 def ssim(clip: Float[Array, "*b h w c"], reference: Float[Array, "*b h w c"]) -> Float[Array, "*b"]:
     """The structural similarity of each frame, from -1 to 1 (equal), averaged over its channels.
 
-    With the Gaussian window of 11×11 samples (sigma 1.5) where it fits whole, K1 = 0.01, K2 = 0.03. Source: Wang,
-    Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural similarity", TIP 2004.
+    A Gaussian window of 11×11 samples (sigma 1.5) wherever it lies inside the frame, K1 = 0.01, K2 = 0.03. Source:
+    Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural similarity",
+    TIP 2004.
 
     Args:
-      clip: the frames to judge, at least 11 pixels a side.
-      reference: what they should be.
+      clip: the frames to measure, at least 11 pixels a side.
+      reference: the true frames.
     """
     means = _window(clip), _window(reference)
     variances = _window(clip**2) - means[0] ** 2, _window(reference**2) - means[1] ** 2
@@ -81,12 +82,12 @@ def temporal_difference_error(
     *,
     where: Bool[Array, "*#b #t h w #c"] | None = None,
 ) -> Float[Array, "*b"]:
-    """How wrongly a clip changes from frame to frame: the mean of |(xₜ₊₁ - xₜ) - (rₜ₊₁ - rₜ)|; flicker raises it.
+    """The error of a clip's change from frame to frame: the mean of |(xₜ₊₁ - xₜ) - (rₜ₊₁ - rₜ)|. Flicker raises it.
 
     Args:
-      clip: at least two frames to judge.
-      reference: what they should be; a still clip of zeros gives the clip's own change over time.
-      where: for each pair of frames (t is one less, or 1 for all), the samples that count; all, if left out.
+      clip: at least two frames to measure.
+      reference: the true frames. Zeros give the clip's own change over time.
+      where: the samples that count, for each pair of frames (t is one less) or for all (t is 1); all by default.
     """
     difference = jnp.abs(jnp.diff(clip - reference, axis=-4))
     return jnp.mean(difference, axis=(-4, -3, -2, -1), where=where)
@@ -99,16 +100,16 @@ def warping_error(
     *,
     where: Bool[Array, "*#b #t h w #c"] | None = None,
 ) -> Float[Array, "*b"]:
-    """How much a clip changes along the motion: the mean of |xₜ₊₁(p + v(p)) - xₜ(p)|, sampled bilinearly.
+    """The change of a clip along the motion: the mean of |xₜ₊₁(p + v(p)) - xₜ(p)|, sampled bilinearly.
 
-    Compare with the same figure of the reference: occlusions and the flow's own errors are in both. Source: Lai et al.,
+    Compare it with the figure of the reference: both contain occlusions and the errors of the flow. Source: Lai et al.,
     "Learning blind video temporal consistency", ECCV 2018, in the absolute norm.
 
     Args:
       clip: at least two frames.
-      flow: displacement in pixels (x, y) from each pixel of frame t to where it lies in frame t + 1, best the
-        reference's; what points outside the picture doesn't count.
-      where: for each pair of frames (t is one less, or 1 for all), the samples that count besides.
+      flow: the displacement (x, y) in pixels from each pixel of frame t to its place in frame t + 1, best measured on
+        the reference. Pixels that it takes outside the picture do not count.
+      where: the samples that count, for each pair of frames (t is one less) or for all (t is 1); all by default.
     """
     height, width = flow.shape[-3:-1]
     x = flow[..., 0] + jnp.broadcast_to(jnp.arange(width), flow.shape[:-1])
@@ -121,17 +122,17 @@ def warping_error(
 
 
 def _sample(image: Float[Array, "*b h w c"], y: Float[Array, "*b h w"], x: Float[Array, "*b h w"]):
-    """The image at fractional places, bilinear, with its border repeated outside."""
+    """The image at fractional points, by bilinear interpolation; the border is repeated outside."""
 
-    def plane(plane, y, x):
+    def sample_plane(plane: Array, y: Array, x: Array) -> Array:
         return jax.scipy.ndimage.map_coordinates(plane, [y, x], order=1, mode="nearest")
 
-    channels_in_front = jax.vmap(plane, in_axes=(-1, None, None), out_axes=-1)
+    channels_in_front = jax.vmap(sample_plane, in_axes=(-1, None, None), out_axes=-1)
     flat = [array.reshape(-1, *array.shape[array.ndim - rank :]) for array, rank in ((image, 3), (y, 2), (x, 2))]
     return jax.vmap(channels_in_front)(*flat).reshape(image.shape)
 
 
 @jax.jit
 def mean_flow(flow: Float[Array, "*b h w 2"]) -> Float[Array, "*b"]:
-    """The mean length of a frame's motion vectors, in the flow's unit (pixels a frame)."""
+    """The mean length of each frame's displacements, in the flow's unit (pixels a frame)."""
     return jnp.mean(jnp.sqrt(jnp.sum(flow**2, axis=-1)), axis=(-2, -1))

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from benchmarking.problems import Problem
+from vdiff_jax.stream.dis import MEDIUM, make_dis
 
 LATE = 40
 """The frame whose colours are scored; frame 0 is the reference."""
@@ -78,7 +79,7 @@ def optical_flow(clean: np.ndarray) -> np.ndarray:
     Returns:
       float32 `t-1 h w 2`, x first.
     """
-    estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    estimator = make_dis(MEDIUM)
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in clean]
     return np.stack([estimator.calc(*pair, None) for pair in itertools.pairwise(grey)])
 

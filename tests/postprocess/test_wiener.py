@@ -11,7 +11,7 @@ from vdiff_jax.postprocess.wiener import (
     REFERENCE_ERROR,
     WienerFilter,
     WienerModel,
-    around,
+    operator_responses,
     wiener_step,
 )
 
@@ -98,7 +98,7 @@ def test_a_frame_sees_its_neighbours_within_reach(clean):
     for count in range(1, 9):
         frames = [Frame((np.full((32, 32), 100 + 10 * (n == 3), np.uint8),), n) for n in range(count)]
         gray = PixelFormat(kind="gray", full_range=True)
-        seen = list(around(frames, frames, gray, SIGMA))
+        seen = list(operator_responses(frames, frames, gray, SIGMA))
         assert [frame.pts for frame, _ in seen] == list(range(count))
         for n, (_, operators) in enumerate(seen):
             touched = any(np.abs(term).max() > 0 for term in operators[0])

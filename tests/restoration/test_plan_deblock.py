@@ -31,7 +31,7 @@ def test_each_frames_error_is_its_quantisers():
 
 def test_quantisers_that_cannot_be_read_are_estimated_and_that_is_said():
     plan = make_plan("deblock", frames(noise=6), GRAY, codec="av1", **OPTIONS)
-    assert "tells no quantisers" in plan.why
+    assert "carries no quantisers" in plan.why
     assert "estimated from the frames" in plan.why
     assert plan.codec is None
 

@@ -71,7 +71,7 @@ def test_the_network_fills_a_hole_the_same_from_its_part_as_from_the_whole(monke
     frame = (255 * coarse).astype(np.uint8)[None]
     mask = hole((256, 320), at=(120, 150), side=16)
     filled = vdiff_jax.repair(frame, task="inpaint", mask=mask, weights="fast")
-    monkeypatch.setattr(crop, "_WORTH", 0)
+    monkeypatch.setattr(crop, "_LARGEST_SHARE", 0)
     whole = vdiff_jax.repair(frame, task="inpaint", mask=mask, weights="fast")
     np.testing.assert_allclose(filled.astype(int), whole, atol=1)
     assert np.any(filled[0][mask] != frame[0][mask])

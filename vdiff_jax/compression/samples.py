@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import around
+from vdiff_jax.postprocess.wiener import operator_responses
 from vdiff_jax.preprocess.planes import sample_range
 
 _LENGTH = 12
@@ -98,7 +98,7 @@ def moments(piece: Piece, restored: Sequence[Frame], pixels: PixelFormat, sigma:
     """
     rows = []
     measured = set(range(len(piece.decoded))[piece.measured])
-    for index, (frame, operators) in enumerate(around(piece.decoded, restored, pixels, sigma)):
+    for index, (frame, operators) in enumerate(operator_responses(piece.decoded, restored, pixels, sigma)):
         if index in measured:
             rows.append([_products(*three) for three in zip(frame.planes, piece.source[index].planes, operators)])
             rows[-1] += [tuple(np.zeros_like(part) for part in rows[-1][0])] * (3 - len(rows[-1]))

@@ -4,17 +4,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from vdiff_jax.preprocess.dct import dct_matrix
+
 _SIDE = 8
+_DCT = dct_matrix(_SIDE)
 _FREQUENCY = np.arange(_SIDE)
-# The orthonormal DCT-II: row k is the k-th cosine.
-_DCT = (
-    np.sqrt(np.where(_FREQUENCY == 0, 1, 2) / _SIDE)[:, None]
-    * np.cos(np.pi * (_FREQUENCY[None] + 0.5) * _FREQUENCY[:, None] / _SIDE)
-).astype(np.float32)
 
 
 def quantised_blocks(clip: Float[Array, "*b h w c"], step: Float[Array, ""] | float) -> Float[Array, "*b h w c"]:
-    """Each 8×8 block's DCT coefficients rounded to multiples of `step`, coarser towards high frequencies."""
+    """Each 8×8 block's DCT coefficients rounded to multiples of a step that grows with frequency.
+
+    Args:
+      clip: height and width are multiples of 8.
+      step: the step of the mean, in the clip's unit.
+    """
     *batch, height, width, channels = clip.shape
     blocks = clip.reshape(-1, height // _SIDE, _SIDE, width // _SIDE, _SIDE, channels)
     coefficients = jnp.einsum("ky,nyiulc,xl->nkiuxc", _DCT, blocks.transpose(0, 2, 1, 3, 4, 5), _DCT)

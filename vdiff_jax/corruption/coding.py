@@ -1,4 +1,4 @@
-"""What video codecs do to a clip: H.264, HEVC, AV1, VP9 and MPEG-2 at the rates that people use. On the host."""
+"""Coding artefacts: clips encoded and decoded again with H.264, HEVC, AV1, VP9 or MPEG-2, on the host."""
 
 import math
 from collections.abc import Callable
@@ -15,22 +15,22 @@ from vdiff_jax.stream.resize import resized_planes
 
 STORED = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
 _TO_PLANES = np.column_stack([from_rgb("bt601") * np.array([[219], [224], [224]]), [16, 128, 128]]).astype(np.float32)
-"""R'G'B' in [0, 1] to 8 bits of limited range, with the offset."""
+"""From R'G'B' in [0, 1] to 8-bit limited-range samples; the last column is the offset."""
 _GRID = 16
-"""Codecs' blocks lie on a grid of at most this many pixels, or of a multiple of it."""
+"""Codecs' blocks lie on a grid of this many pixels, or of a fraction or a multiple of it."""
 _SMALLEST = 66
-"""x265 errs in its own memory where a picture is no wider or higher than one of its largest blocks, 64."""
+"""Pixels a side. x265 makes memory errors where a side is no longer than its largest block, 64."""
 _LEAD = 6
-"""Frames that may be coded before the clip, so that it begins anywhere in a group of pictures."""
+"""At most this many frames are coded before the clip, so that it starts anywhere in a group of pictures (GOP)."""
 
 
 class Coded(NamedTuple):
-    """A clip as it was decoded.
+    """A decoded clip.
 
     Attributes:
-      clip: Y'CbCr in [0, 1], each chroma sample shown as the 2×2 pixels it stands for.
-      codec: on whose scale the quantisers are.
-      quantisers: of each frame; NaN where the stream doesn't tell.
+      clip: Y'CbCr in [0, 1], each chroma sample repeated over its 2×2 pixels.
+      codec: the codec, on whose scale the quantisers are.
+      quantisers: of each frame; NaN where the stream does not carry them.
     """
 
     clip: Float[np.ndarray, "t h w 3"]
@@ -39,16 +39,16 @@ class Coded(NamedTuple):
 
 
 def coded(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"], *, share: float = 1.0) -> Coded:
-    """An R'G'B' clip in [0, 1] through a codec at random: any quality, place on the block grid and in the GOP.
+    """A clip coded by a random codec, with a random quality and a random place on the block grid and in the GOP.
 
     Args:
-      rng: draws what is left to chance.
-      clip: of even height and width.
-      share: of its height and width in which it is coded, and from which it is enlarged again.
+      rng: draws what is random.
+      clip: R'G'B' in [0, 1], of even height and width.
+      share: of the height and width; the clip is reduced to it before coding and enlarged again afterwards.
     """
-    there = [codec for codec in _SHARES if codec in codecs()]
-    shares = np.array([_SHARES[codec] for codec in there])
-    codec = there[rng.choice(len(there), p=shares / shares.sum())]
+    available = [codec for codec in _SHARES if codec in codecs()]
+    shares = np.array([_SHARES[codec] for codec in available])
+    codec = available[rng.choice(len(available), p=shares / shares.sum())]
     options = _SETTINGS[codec](rng)
     lead = int(rng.integers(0, min(_LEAD, len(clip) - 1) + 1))
     top, left = (2 * int(n) + _missing(side, share) for n, side in zip(rng.integers(0, _GRID // 2, 2), clip.shape[1:3]))
@@ -63,31 +63,31 @@ def coded(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"], *, share
 
 
 def planes_of_rgb(frame: Float[np.ndarray, "h w 3"]) -> tuple[UInt8[np.ndarray, "..."], ...]:
-    """8-bit 4:2:0 planes of limited range."""
+    """An R'G'B' frame in [0, 1] as 8-bit limited-range 4:2:0 planes in BT.601."""
     luma, *chroma = cv2.split(cv2.transform(frame, _TO_PLANES))
     small = [cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for plane in chroma]
     return tuple(_round(plane) for plane in (luma, *small))
 
 
 def clip_of(planes: tuple[UInt8[np.ndarray, "..."], ...]) -> Float[np.ndarray, "h w 3"]:
-    """Such planes as Y'CbCr in [0, 1], chroma repeated."""
+    """8-bit limited-range 4:2:0 planes as Y'CbCr in [0, 1], chroma repeated."""
     luma = (planes[0].astype(np.float32) - 16) / 219
     chroma = [(plane.astype(np.float32) - 128) / 224 + 0.5 for plane in planes[1:]]
     return np.stack([luma, *(plane.repeat(2, 0).repeat(2, 1) for plane in chroma)], axis=-1)
 
 
 def rgb_to_stored(clip: Float[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t h w 3"]:
-    """An R'G'B' clip as it would be decoded were coding without loss."""
+    """An R'G'B' clip in [0, 1] as Y'CbCr, as it would be decoded after lossless coding; the truth for `coded`."""
     return np.stack([clip_of(planes_of_rgb(frame)) for frame in clip])
 
 
 def _missing(side: int, share: float) -> int:
-    """By how many whole blocks of the grid a side falls short of one whose share is the smallest picture."""
+    """Pixels to add to a side, in whole blocks, so that its share is at least the smallest picture's."""
     return _GRID * math.ceil(max(0, _SMALLEST / share - side) / _GRID)
 
 
 def _shifted(planes: tuple[np.ndarray, ...], top: int, left: int) -> tuple[np.ndarray, ...]:
-    """The picture continued upwards and to the left."""
+    """The planes extended upwards and to the left by reflection."""
     steps = (1, 2, 2)
     return tuple(np.pad(p, ((top // n, 0), (left // n, 0)), mode="reflect") for p, n in zip(planes, steps))
 
@@ -97,9 +97,9 @@ def _round(plane: np.ndarray) -> UInt8[np.ndarray, "h w"]:
 
 
 def _h264(rng: np.random.Generator) -> dict[str, str]:
-    """Short clips are coded coarser than long ones of the same crf, so that it reaches lower than people go.
+    """x264's settings. The crf starts lower than people use: at the same crf short clips are coded coarser.
 
-    Without the tree of macroblocks, whose cost x264 sums up over memory that it never wrote.
+    mbtree is off: x264 sums up its costs over memory that it never wrote, so results would not repeat.
     """
     params = f"no-mbtree=1:bframes={rng.integers(0, 4)}:keyint={rng.choice([8, 30, 250])}"
     if rng.random() < 0.1:

@@ -1,4 +1,4 @@
-"""Masks of what is lost: logos, moving objects, scratches, drop-outs. 1 means lost."""
+"""Masks of random holes: logos, moving objects, scratches, drop-outs, dirt. 1 means lost."""
 
 import jax
 import jax.numpy as jnp
@@ -8,12 +8,18 @@ Mask = Float[Array, "t h w 1"]
 
 
 def logo(key: PRNGKeyArray, shape: tuple[int, int, int], *, smallest: float = 12.0, largest: float = 56.0) -> Mask:
-    """A still rectangle or ellipse somewhere in the frame, in every frame of `shape` = (t, h, w)."""
+    """A still rectangle or ellipse at a random place, the same in every frame.
+
+    Args:
+      key: draws the figure.
+      shape: frames, height and width.
+      smallest, largest: the range of its height and width in pixels.
+    """
     return jnp.broadcast_to(_figure(key, shape, smallest, largest, speed=0.0), (*shape, 1))
 
 
 def moving(key: PRNGKeyArray, shape: tuple[int, int, int], *, smallest: float = 12.0, largest: float = 48.0) -> Mask:
-    """A rectangle or ellipse that crosses the frame at up to 6 pixels a frame."""
+    """A rectangle or ellipse that moves by up to 6 pixels a frame; arguments as for `logo`."""
     return _figure(key, shape, smallest, largest, speed=6.0)
 
 
@@ -32,7 +38,7 @@ def _figure(key: PRNGKeyArray, shape: tuple[int, int, int], smallest: float, lar
 
 
 def scratches(key: PRNGKeyArray, shape: tuple[int, int, int], *, lines: int = 4, width: float = 2.0) -> Mask:
-    """Nearly vertical lines, as film has them: each wanders a little, and comes and goes from frame to frame."""
+    """Film scratches: `lines` nearly vertical lines, about `width` pixels wide, that drift and flicker."""
     count, height, columns = shape
     keys = jax.random.split(key, 5)
     start = jax.random.uniform(keys[0], (lines,), maxval=columns)
@@ -48,14 +54,14 @@ def scratches(key: PRNGKeyArray, shape: tuple[int, int, int], *, lines: int = 4,
 
 
 def drop_outs(key: PRNGKeyArray, shape: tuple[int, int, int], share: Float[Array, ""] | float) -> Mask:
-    """Each pixel of each frame is lost with probability `share`."""
+    """Drop-outs: each pixel of each frame is lost with probability `share`."""
     keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(jnp.arange(shape[0]))
     lost = jax.vmap(lambda k: jax.random.uniform(k, (*shape[1:], 1)))(keys) < share
     return lost.astype(jnp.float32)
 
 
 def blotches(key: PRNGKeyArray, shape: tuple[int, int, int], *, share: float = 0.03, size: int = 6) -> Mask:
-    """Dirt: irregular blobs of about `size` pixels, another set in every frame."""
+    """Dirt: irregular blobs of about `size` pixels that cover about `share` of each frame, new ones in every frame."""
     count, height, width = shape
     coarse = (height // size + 2, width // size + 2, 1)
     keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(jnp.arange(count))

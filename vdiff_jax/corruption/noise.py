@@ -1,4 +1,4 @@
-"""Noise as cameras, film and transmission add it."""
+"""Noise of cameras, film and transmission."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ Scalar = Float[Array, ""] | float
 
 
 def gaussian(key: PRNGKeyArray, clip: Noise, sigma: Scalar) -> Noise:
-    """Adds white noise of standard deviation `sigma` (in the clip's unit); frame n's comes from fold_in(key, n)."""
+    """The clip with white noise of standard deviation `sigma`, in the clip's unit. Frame n uses fold_in(key, n)."""
     return clip + sigma * white(key, clip.shape)
 
 
@@ -20,9 +20,14 @@ def white(key: PRNGKeyArray, shape: tuple[int, ...]) -> Noise:
 
 
 def coloured(key: PRNGKeyArray, shape: tuple[int, ...], width: Scalar) -> Noise:
-    """Unit noise whose neighbours are alike in space: white noise under a Gaussian of `width` (in pixels, below 1.5).
+    """Spatially correlated noise of standard deviation 1: white noise filtered by a Gaussian.
 
-    Demosaicking, scaling and film's grain correlate noise so.
+    Demosaicking, scaling and film grain correlate noise so.
+
+    Args:
+      key: draws the noise.
+      shape: `t h w c`.
+      width: the Gaussian's sigma in pixels, below 1.5.
     """
     offsets = jnp.arange(-3.0, 4.0)
     taps = jnp.exp(-(offsets**2) / (2 * width**2))
@@ -34,7 +39,12 @@ def coloured(key: PRNGKeyArray, shape: tuple[int, ...], width: Scalar) -> Noise:
 
 
 def camera_sigma(clip: Noise, read: Scalar, shot: Scalar) -> Noise:
-    """A sensor's noise: its variance grows with the light. `read`: at black; `shot`: what is added to it at white.
+    """The standard deviation of a sensor's noise, whose variance grows with brightness.
+
+    Args:
+      clip: in [0, 1].
+      read: the standard deviation at black.
+      shot: that of the noise which is added to it at white.
 
     Source: Foi et al., Practical Poissonian-Gaussian noise modeling, 2008, equation 3.
     """
@@ -42,12 +52,12 @@ def camera_sigma(clip: Noise, read: Scalar, shot: Scalar) -> Noise:
 
 
 def grain_sigma(luma: Noise, sigma: Scalar) -> Noise:
-    """Film's grain: `sigma` at mid-grey, none where film is all clear or all dense."""
+    """The standard deviation of film grain: `sigma` at mid-grey, zero at black and white."""
     inside = jnp.clip(luma, 0, 1)
     return sigma * 2 * jnp.sqrt(inside * (1 - inside))
 
 
 def quantise(clip: Float[Array, "*b h w c"], *, bits: int = 8) -> Float[Array, "*b h w c"]:
-    """Clips to [0, 1] and rounds to what `bits` bits can hold."""
+    """The clip clipped to [0, 1] and rounded to `bits` bits."""
     top = 2**bits - 1
     return jnp.round(jnp.clip(clip, 0, 1) * top) / top

@@ -1,4 +1,4 @@
-"""What storing a clip as video does to it."""
+"""Chroma subsampling, as storing a clip as video does it."""
 
 import dataclasses
 
@@ -10,12 +10,12 @@ from vdiff_jax.preprocess.grids import average, repeat
 
 
 def subsampled(clip: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
-    """Chroma kept once for 2×2 pixels, as 4:2:0 stores it, each sample shown as a block."""
+    """A Y'CbCr clip with 4:2:0 chroma: the mean of 2×2 pixels, repeated over them."""
     return jnp.concatenate([clip[..., :1], repeat(average(clip[..., 1:]))], axis=-1)
 
 
 def subsampled_observation(observation: Observation) -> Observation:
-    """An observation whose chroma is stored as 4:2:0: known where its four pixels are, its white noise halved."""
+    """An observation with 4:2:0 chroma: known where all of its four pixels are, its white noise halved by the mean."""
     whole = (subsampled(observation.known) == 1).astype(jnp.float32)
     return dataclasses.replace(
         observation,

@@ -1,28 +1,28 @@
-"""Gains and white balance: the factors that make cameras agree where they see the same thing."""
+"""Exposure compensation: gains that make cameras agree in brightness and white balance where they overlap."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-_DARK, _BRIGHT = 12.0, 243.0  # code values past which a camera clips, or noise and black level count
-_KNEE = 0.7  # of white: where highlights that a gain would burn out begin to be held back, at the earliest
+_DARK, _BRIGHT = 12.0, 243.0  # code values beyond these are left out: noise and black level, or clipping
+_KNEE = 0.7  # of white: highlights are never compressed below this
 
 
 def gains(
     pictures: Float[np.ndarray, "k n h w 3"], seen: Bool[np.ndarray, "n h w"], matched: list[tuple[int, int]]
 ) -> Float[np.ndarray, "n 3"]:
-    """The factor for each camera's channels; the first camera's is 1.
+    """The gain of each camera's channels; the first camera's is 1.
 
     A gain of linear light stays one gain under a power-law transfer curve, so code values are multiplied.
 
     Args:
-      pictures: k moments of n cameras, reduced (so averaged) onto one canvas, code values 0 to 255.
-      seen: what each camera sees of the canvas.
-      matched: the pairs that overlap.
+      pictures: k moments of n cameras, warped onto one canvas at reduced size, code values 0 to 255.
+      seen: the part of the canvas that each camera sees.
+      matched: the pairs of cameras that overlap.
 
-    Source: Brown and Lowe, 2007, section 6, with the median of log ratios in the place of the mean: moving things and
-    clipped samples don't count.
+    Source: Brown and Lowe, Automatic Panoramic Image Stitching using Invariant Features, 2007, section 6, with the
+    median of log ratios in place of the mean, so that moving things do not count.
     """
     count = pictures.shape[1]
     rows, values, weights = [], [], []
@@ -45,7 +45,7 @@ def gains(
 def _ratio(
     first: Float[np.ndarray, "k h w 3"], second: Float[np.ndarray, "k h w 3"], both: Bool[np.ndarray, "h w"]
 ) -> tuple[Float[np.ndarray, " 3"], float]:
-    """The median log ratio first / second per channel, and how many samples it stands on."""
+    """The median log ratio first / second per channel, and the number of samples that it is the median of."""
     one, other = first[:, both].reshape(-1, 3), second[:, both].reshape(-1, 3)
     good = (np.minimum(one, other) > _DARK) & (np.maximum(one, other) < _BRIGHT)
     result = np.zeros(3)
@@ -59,14 +59,14 @@ def _ratio(
 def table(
     gain: Float[np.ndarray, " 3"], frames: Sequence[UInt8[np.ndarray, "_h _w 3"]]
 ) -> UInt8[np.ndarray, "1 256 3"]:
-    """What a camera's values become (for `cv2.LUT`): multiplied, with highlights held back that would burn out.
+    """A lookup table (for `cv2.LUT`) that applies a gain, with highlights compressed instead of clipped.
 
-    Where the camera's brightest values exceed white once multiplied, those above a knee are compressed so that the
-    brightest one becomes white; the knee lies the lower the more there is to compress. All else is exactly the gain's.
+    Where a camera's brightest values times the gain exceed white, values above a knee are compressed so that the
+    brightest one becomes white. The more there is to compress, the lower the knee. All other values are multiplied.
 
     Args:
-      gain: the camera's factors.
-      frames: what it shows, from which its brightest values are told.
+      gain: of the camera's channels.
+      frames: some of its frames, from which its brightest values are taken.
     """
     value = np.arange(256)[:, None] * gain
     brightest = np.percentile(np.stack([frame[::4, ::4] for frame in frames]), 99.8, axis=(0, 1, 2))
@@ -74,5 +74,5 @@ def table(
     knee = np.maximum(255.0 - 1.5 * (top - 255.0), 255.0 * _KNEE)
     slope = np.maximum((top - knee) / np.maximum(255.0 - knee, 1e-9), 1.0)
     beyond = np.clip((value - knee) / np.maximum(top - knee, 1e-9), 0.0, 1.0)
-    held = knee + (255.0 - knee) * slope * beyond / (1 + (slope - 1) * beyond)
-    return np.rint(np.where(value > knee, held, value).clip(0, 255)).astype(np.uint8)[None]
+    compressed = knee + (255.0 - knee) * slope * beyond / (1 + (slope - 1) * beyond)
+    return np.rint(np.where(value > knee, compressed, value).clip(0, 255)).astype(np.uint8)[None]

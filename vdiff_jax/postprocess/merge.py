@@ -1,4 +1,4 @@
-"""Merges windows of a frame."""
+"""Merges the windows of a frame, the inverse of `preprocess.windows`."""
 
 from typing import TypeVar
 
@@ -10,7 +10,14 @@ Tree = TypeVar("Tree")
 
 
 def paste(whole: Tree, part: Tree, start: Int[Array, ""], height: int) -> Tree:
-    """The leaves `*b h w c` with rows from `start` on replaced, as `preprocess.windows.cut` cuts them."""
+    """Each leaf `*b h w c` with the rows of a band replaced.
+
+    Args:
+      whole: leaves of the frame's height, or on coarser grids that divide it.
+      part: the band of each leaf, as `preprocess.windows.cut` cuts it.
+      start: the band's first row in the frame.
+      height: the frame's height.
+    """
 
     def paste_leaf(leaf: Array, new: Array) -> Array:
         factor = height // leaf.shape[-3]

@@ -1,4 +1,4 @@
-"""From what the network changed back to a video's planes: what it left alone stays the very same sample."""
+"""Converts the network's result back to a video's planes; samples that it did not change stay identical."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,14 +11,14 @@ from vdiff_jax.preprocess.resample import resample
 
 
 def changed_planes(planes: Planes, change: Float[Array, "*b h w 3"], pixels: PixelFormat) -> Planes:
-    """The planes with a change of Y'CbCr added, clipped and rounded to samples; alpha as it was.
+    """The planes with a change of Y'CbCr added, clipped and rounded to samples; alpha is unchanged.
 
-    Chroma that stands for several pixels takes the mean of their changes, the inverse of repeating it: a change of
-    zero leaves every plane as it was, bit for bit.
+    A chroma sample takes the mean change of its pixels, the inverse of repeating it. A change of zero leaves every
+    plane as it was, bit for bit.
 
     Args:
-      planes: `*b h w` each, the source's.
-      change: result minus source, padded or not.
+      planes: the source's, `*b h w` each.
+      change: result minus source, in levels, padded or not.
       pixels: what the planes mean.
     """
     height, width = planes[0].shape[-2:]
@@ -37,12 +37,12 @@ def changed_planes(planes: Planes, change: Float[Array, "*b h w 3"], pixels: Pix
 def planes_of_clip(
     clip: Float[Array, "*b h w 3"], pixels: PixelFormat, size: tuple[int, int], *, dtype: jnp.dtype
 ) -> Planes:
-    """A Y'CbCr clip (in BT.601 for R'G'B') as planes of any size, by the antialiased bicubic filter; without alpha.
+    """A Y'CbCr clip as planes of any size, by the antialiased bicubic filter; without alpha.
 
     Args:
-      clip: without padding.
-      pixels: what the planes mean.
-      size: height and width of the frames.
+      clip: without padding, in the planes' matrix (in BT.601 for R'G'B').
+      pixels: what the planes are to mean.
+      size: height and width of luma.
       dtype: of the planes; floats are neither clipped nor rounded.
     """
     if pixels.kind == "rgb":
@@ -82,7 +82,7 @@ def _add(plane: Array, delta: Float[Array, "*b h w"], pixels: PixelFormat, *, ch
 
 
 def _block_mean(delta: Float[Array, "*b h w"], subsampling: tuple[int, int]) -> Float[Array, "*b h2 w2"]:
-    """The mean over each chroma sample's pixels; fewer of them at an odd edge."""
+    """The mean over each chroma sample's pixels; at an odd edge over those that exist."""
     x, y = subsampling
     *batch, height, width = delta.shape
     pad = [(0, 0)] * len(batch) + [(0, -height % y), (0, -width % x)]

@@ -1,9 +1,9 @@
-"""One step of diffusion in space and along the motion, whose conductivities are least squares'.
+"""The Wiener step: a linear filter in space and along the motion, whose coefficients are fitted by least squares.
 
-u ← u₀ + c₀ (u - u₀) + Σ c L(u), u₀ what was decoded and u what the network made of it: the operators L are the second
-differences to the neighbours in space and the differences to the frames around it moved along the motion. As in a
-Wiener filter the conductivities c are fitted by least squares: by the encoder to the very video, or to the clips that
-the network was trained on. A frame that was coded finely so mends its neighbours.
+u ← u₀ + c₀ (u - u₀) + Σ c L(u), with u₀ the decoded frame and u the network's result. It is one step of diffusion. The
+operators L are the second differences to the neighbours in space, and the differences to the neighbouring frames warped
+along the optical flow. As in a Wiener filter their conductivities c are fitted by least squares: by the encoder to the
+very video, or to the clips that the network was trained on. So a finely coded frame improves its neighbours.
 """
 
 import dataclasses
@@ -16,34 +16,36 @@ from jaxtyping import Float, UInt8
 
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.planes import sample_range
-from vdiff_jax.stream.warp import grid_points, remap
+from vdiff_jax.stream.dis import WIENER, make_dis
+from vdiff_jax.stream.samples import peak_sample, to_samples
+from vdiff_jax.stream.warp import grid_points, warp
 
 STEP = 256
-"""A conductivity of 1."""
+"""Steps to a conductivity of 1, where conductivities are stored as integers."""
 REACH = 2
-"""Frames before and after one that it is mended from."""
+"""Frames before and after a frame that its result depends on."""
 _SCALES = (0.5, 1.5)
-"""A difference along the motion counts by half where it is around so many times the usual error."""
+"""For each, an operator weights a difference along the motion by half where it is so many times the expected error."""
 _SMALLEST = 48
-"""Frames with a side under this hold too little to search for motion in."""
+"""Pixels: in frames with a shorter side DIS cannot search, and motion is taken as zero."""
 REFERENCE_ERROR = 4.0
-"""An error in 8-bit levels from whose doublings `WienerModel` is told."""
-_SPACE = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))
-"""A sample's neighbours (y, x), each with the one opposite."""
-OPERATORS = len(_SPACE) + REACH * len(_SCALES) + 1
-"""The last is the network's."""
+"""The error in 8-bit levels at which a `WienerModel` gives its first line."""
+_NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))
+"""Offsets (y, x) to a sample's neighbours; each stands for the opposite one too."""
+OPERATORS = len(_NEIGHBOURS) + REACH * len(_SCALES) + 1
+"""How many operators there are; the last one is the network's change."""
 
 Planes = list[Float[np.ndarray, "_ _"]]
-Flow = Float[np.ndarray, "h2 w2 2"]
-"""On a grid of half the size, in its own units."""
+HalfFlow = Float[np.ndarray, "h2 w2 2"]
+"""Displacements (x, y) in half-size pixels."""
 
 
 class WienerFilter(NamedTuple):
-    """How a video is spread.
+    """The coefficients of the Wiener step for one video.
 
     Attributes:
-      sigma: the usual error of Y', Cb and Cr, in samples.
-      conductivities: of the operators on each.
+      sigma: the expected error of Y', Cb and Cr, in samples.
+      conductivities: of the operators, for each plane.
     """
 
     sigma: Float[np.ndarray, "3"]
@@ -51,176 +53,192 @@ class WienerFilter(NamedTuple):
 
 
 class WienerModel(NamedTuple):
-    """How what a network made of any video is spread: lines over log2 of a plane's error, told in 8-bit levels.
+    """The coefficients for any video, as straight lines over log2 of its error.
+
+    Both fields hold a line for each of Y', Cb and Cr: its value at `REFERENCE_ERROR`, and its slope by doublings.
 
     Attributes:
-      left: log2 of the error that the network leaves, in 8-bit levels: at `REFERENCE_ERROR`, and its slope, of Y', Cb
-        and Cr.
-      conductivities: of the operators on each but the network's, which is taken as it is; the same.
+      left: log2 of the error that the network leaves, in 8-bit levels.
+      conductivities: of the operators. The network's own is 0: its result is taken as it is.
     """
 
     left: Float[np.ndarray, "2 3"]
     conductivities: Float[np.ndarray, "2 3 k"]
 
     def filter_for(self, sigma: Float[np.ndarray, "3"], pixels: PixelFormat) -> WienerFilter:
-        """How a video is spread.
+        """The coefficients for one video.
 
         Args:
-          sigma: the expected error of each plane, in levels.
-          pixels: what the planes mean; R', G' and B' are taken as luma each.
+          sigma: the expected error of each plane before the network, in levels.
+          pixels: what the planes mean; R', G' and B' are each treated as luma.
         """
         planes = [0, 0, 0] if pixels.kind == "rgb" else [0, 1, 2]
-        height = np.log2(np.maximum(255 * np.asarray(sigma, float), 0.25) / REFERENCE_ERROR)
-        left = np.exp2(self.left[0, planes] + height * self.left[1, planes]) / 255
-        at = (self.conductivities[0] + height[0] * self.conductivities[1])[planes]
-        return WienerFilter(left * spans(pixels), at)
+        doublings = np.log2(np.maximum(255 * np.asarray(sigma, float), 0.25) / REFERENCE_ERROR)
+        left = np.exp2(self.left[0, planes] + doublings * self.left[1, planes]) / 255
+        conductivities = (self.conductivities[0] + doublings[0] * self.conductivities[1])[planes]
+        return WienerFilter(left * spans(pixels), conductivities)
 
 
 def spans(pixels: PixelFormat) -> Float[np.ndarray, "3"]:
-    """How many samples of each plane span 1."""
+    """How many samples of each plane span one level, from 0 to 1."""
     return np.array([sample_range(pixels, chroma=pixels.kind == "yuv" and index > 0)[1] for index in range(3)])
 
 
 def wiener_step(
-    plain: Iterable[Frame], restored: Iterable[Frame], pixels: PixelFormat, by: WienerFilter
+    plain: Iterable[Frame], restored: Iterable[Frame], pixels: PixelFormat, coefficients: WienerFilter
 ) -> Iterator[Frame]:
-    """Frames mended by the network and from their neighbours in space and time; alpha passes as it is.
+    """The network's frames after the Wiener step; `REACH` frames behind its input. Alpha is unchanged.
 
     Args:
-      plain: as they were decoded.
-      restored: as the network has them, or the same again; read one by one with the others.
-      pixels: what both mean.
-      by: the conductivities.
+      plain: the frames as they were decoded.
+      restored: the network's results, or the decoded frames again; read in step with the others.
+      pixels: what the planes of both mean.
+      coefficients: of the step.
     """
-    for frame, operators in around(plain, restored, pixels, by.sigma):
+    for frame, responses in operator_responses(plain, restored, pixels, coefficients.sigma):
         planes = []
-        for index, (plane, terms) in enumerate(zip(frame.planes, operators)):
-            mended = _samples(plane, pixels)
-            for c, term in zip(by.conductivities[index], terms):
-                mended = cv2.scaleAdd(term, float(c), mended) if c else mended
-            planes.append(_stored(mended, plane.dtype, pixels))
+        for index, (plane, terms) in enumerate(zip(frame.planes, responses)):
+            result = _integer_scale(plane, pixels)
+            for c, term in zip(coefficients.conductivities[index], terms):
+                result = cv2.scaleAdd(term, float(c), result) if c else result
+            planes.append(_stored(result, plane, pixels))
         yield Frame((*planes, *frame.planes[len(planes) :]), frame.pts, frame.duration)
 
 
-def around(
+def operator_responses(
     plain: Iterable[Frame], restored: Iterable[Frame], pixels: PixelFormat, sigma: Float[np.ndarray, "3"]
 ) -> Iterator[tuple[Frame, list[Planes]]]:
-    """Each plain frame and, for each of its planes but alpha, what the operators make of it."""
-    motion = _Motion(pixels)
-    held: list[_Held] = []
-    at = 0
+    """Each decoded frame and, for each of its planes but alpha, the operators' responses, for fitting coefficients.
+
+    Args:
+      plain: the frames as they were decoded.
+      restored: the network's results, or the decoded frames again; read in step with the others.
+      pixels: what the planes of both mean.
+      sigma: the expected error of each plane, in samples.
+    """
+    motion = _MotionCompensation(pixels)
+    window: list[_WindowFrame] = []
+    current = 0
     for after, before in zip(restored, plain):
         count = len(after.planes) - pixels.alpha
-        planes = [_samples(plane, pixels) for plane in after.planes[:count]]
-        held.append(_Held(before, planes, motion.small(planes[0])))
-        if len(held) > 1:
-            motion.join(*held[-2:])
-        if len(held) > at + REACH:
-            yield held[at].plain, _operators(held, at, motion, sigma, pixels)
-            at = min(at + 1, REACH)
-            held = held[-2 * REACH :]
-    while at < len(held):
-        yield held[at].plain, _operators(held, at, motion, sigma, pixels)
-        at += 1
+        planes = [_integer_scale(plane, pixels) for plane in after.planes[:count]]
+        window.append(_WindowFrame(before, planes, motion.half_size(planes[0])))
+        if len(window) > 1:
+            motion.measure(*window[-2:])
+        if len(window) > current + REACH:
+            yield window[current].plain, _responses(window, current, motion, sigma, pixels)
+            current = min(current + 1, REACH)
+            window = window[-2 * REACH :]
+    while current < len(window):
+        yield window[current].plain, _responses(window, current, motion, sigma, pixels)
+        current += 1
 
 
 @dataclasses.dataclass
-class _Held:
-    """A frame, what was made of it, and where its pixels lie in the frames before and after it, if there are any."""
+class _WindowFrame:
+    """A frame in memory.
+
+    Attributes:
+      plain: as it was decoded.
+      planes: the network's result, as floats on the scale of integer samples.
+      small: half-size luma.
+      backward, forward: the flow to the frame before and after; `None` where there is none.
+    """
 
     plain: Frame
     planes: Planes
     small: UInt8[np.ndarray, "h2 w2"]
-    back: Flow | None = None
-    forth: Flow | None = None
+    backward: HalfFlow | None = None
+    forward: HalfFlow | None = None
 
 
-def _operators(
-    held: Sequence[_Held], at: int, motion: "_Motion", sigma: Float[np.ndarray, "3"], pixels: PixelFormat
+def _responses(
+    window: Sequence[_WindowFrame],
+    current: int,
+    motion: "_MotionCompensation",
+    sigma: Float[np.ndarray, "3"],
+    pixels: PixelFormat,
 ) -> list[Planes]:
-    made = []
-    moved = [motion.neighbours(held, at, distance) for distance in range(1, REACH + 1)]
-    for index, (here, plain) in enumerate(zip(held[at].planes, held[at].plain.planes)):
+    """The operators' responses for each plane of one frame."""
+    responses = []
+    warped = [motion.neighbours(window, current, distance) for distance in range(1, REACH + 1)]
+    for index, (here, plain) in enumerate(zip(window[current].planes, window[current].plain.planes)):
         terms = _second_differences(here)
-        for neighbours in moved:
+        for neighbours in warped:
             differences = [neighbour[index] - here for neighbour in neighbours]
             means = [cv2.blur(np.abs(difference), (5, 5)) for difference in differences]
             for scale in _SCALES:
-                reach = max(scale * float(sigma[index]), 1e-3)
-                parts = [d / (1 + (mean / reach) ** 2) for d, mean in zip(differences, means)]
+                half_weight = max(scale * float(sigma[index]), 1e-3)
+                parts = [d / (1 + (mean / half_weight) ** 2) for d, mean in zip(differences, means)]
                 terms.append(sum(parts) if parts else np.zeros_like(here))
-        made.append([*terms, here - _samples(plain, pixels)])
-    return made
+        responses.append([*terms, here - _integer_scale(plain, pixels)])
+    return responses
 
 
-def _samples(plane: np.ndarray, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
-    """A plane's samples; of an array in [0, 1] those that a file would hold."""
-    return plane.astype(np.float32) * np.float32(pixels.peak if np.issubdtype(plane.dtype, np.floating) else 1)
+def _integer_scale(plane: np.ndarray, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
+    """A plane as floats on the scale of integer samples, 0 to `pixels.peak`."""
+    return plane.astype(np.float32) * np.float32(pixels.peak / peak_sample(plane, pixels))
 
 
-def _stored(plane: Float[np.ndarray, "h w"], dtype: np.dtype, pixels: PixelFormat) -> np.ndarray:
-    """Samples as they were given."""
-    if np.issubdtype(dtype, np.floating):
-        return (plane / pixels.peak).astype(dtype)
-    return np.clip(np.rint(plane), 0, pixels.peak).astype(dtype)
+def _stored(values: Float[np.ndarray, "h w"], like: np.ndarray, pixels: PixelFormat) -> np.ndarray:
+    """The inverse of `_integer_scale`, in the type of another plane."""
+    return to_samples(values / np.float32(pixels.peak / peak_sample(like, pixels)), like.dtype, pixels)
 
 
 def _second_differences(plane: Float[np.ndarray, "h w"]) -> Planes:
+    """For each of `_NEIGHBOURS` the sum of both opposite neighbours minus twice the sample."""
     height, width = plane.shape
     padded = np.pad(plane, 2, mode="edge")
 
-    def beside(y: int, x: int) -> Float[np.ndarray, "h w"]:
+    def shifted(y: int, x: int) -> Float[np.ndarray, "h w"]:
         return padded[2 + y : 2 + y + height, 2 + x : 2 + x + width]
 
-    return [beside(y, x) + beside(-y, -x) - 2 * plane for y, x in _SPACE]
+    return [shifted(y, x) + shifted(-y, -x) - 2 * plane for y, x in _NEIGHBOURS]
 
 
-class _Motion:
-    """Moves a frame's planes to where they lie in another, by OpenCV's DIS on half-size luma from each to the next."""
+class _MotionCompensation:
+    """Warps a frame's planes to another frame, along the flow on half-size luma from each frame to the next."""
 
     def __init__(self, pixels: PixelFormat):
         self._pixels = pixels
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        self._flow.setFinestScale(0)
-        self._flow.setPatchStride(5)  # of 4, and fewer rounds of either kind: the same, in half of the time
-        self._flow.setGradientDescentIterations(8)
-        self._flow.setVariationalRefinementIterations(1)
+        self._flow = make_dis(WIENER)
 
-    def join(self, one: _Held, other: _Held) -> None:
-        """Measures the motion between two frames that follow each other."""
-        one.forth, other.back = (
-            np.zeros((*one.small.shape, 2), np.float32)
-            if min(one.small.shape) < _SMALLEST // 2
-            else self._flow.calc(here.small, there.small, None)
-            for here, there in ((one, other), (other, one))
-        )
+    def measure(self, first: _WindowFrame, second: _WindowFrame) -> None:
+        """Sets the flow between two neighbouring frames."""
+        first.forward = self._measured(first.small, second.small)
+        second.backward = self._measured(second.small, first.small)
 
-    def neighbours(self, held: Sequence[_Held], at: int, distance: int) -> list[Planes]:
-        """The planes of the frames so far before and after, moved."""
-        before, after = held[max(0, at - distance) : at + 1][::-1], held[at : at + distance + 1]
-        paths = [(before, [frame.back for frame in before]), (after, [frame.forth for frame in after])]
-        return [self._moved(path[-1].planes, flows[:-1]) for path, flows in paths if len(path) > distance]
+    def _measured(self, here: UInt8[np.ndarray, "h2 w2"], there: UInt8[np.ndarray, "h2 w2"]) -> HalfFlow:
+        if min(here.shape) < _SMALLEST // 2:
+            return np.zeros((*here.shape, 2), np.float32)
+        return self._flow.calc(here, there, None)
 
-    def _moved(self, planes: Planes, flows: Sequence[Flow]) -> Planes:
-        """Planes from where a path of displacements ends."""
+    def neighbours(self, window: Sequence[_WindowFrame], current: int, distance: int) -> list[Planes]:
+        """The warped planes of the frames that far before and after the current one, as far as they exist."""
+        before, after = window[max(0, current - distance) : current + 1][::-1], window[current : current + distance + 1]
+        paths = [(before, [frame.backward for frame in before]), (after, [frame.forward for frame in after])]
+        return [self._warped(path[-1].planes, flows[:-1]) for path, flows in paths if len(path) > distance]
+
+    def _warped(self, planes: Planes, flows: Sequence[HalfFlow]) -> Planes:
+        """Planes at the end of a path of flows, warped to its start."""
         flow = flows[0]
-        for more in flows[1:]:
-            flow = flow + remap(more, grid_points(flow.shape[:2]) + flow)
-        places = {shape: _on_plane(flow, shape) for shape in {plane.shape for plane in planes}}
+        for following in flows[1:]:
+            flow = flow + warp(following, flow)
+        points = {shape: _points_in_plane(flow, shape) for shape in {plane.shape for plane in planes}}
         return [
-            cv2.remap(plane, places[plane.shape], None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            cv2.remap(plane, points[plane.shape], None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
             for plane in planes
         ]
 
-    def small(self, luma: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h2 w2"]:
-        """In half the size and 8 bits."""
+    def half_size(self, luma: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h2 w2"]:
+        """Half-size 8-bit luma."""
         height, width = luma.shape
         half = cv2.resize(luma, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA)
         return np.clip(half / (1 << (self._pixels.bits - 8)) + 0.5, 0, 255).astype(np.uint8)
 
 
-def _on_plane(flow: Flow, shape: tuple[int, ...]) -> Float[np.ndarray, "hp wp 2"]:
-    """Where the samples of a plane of this shape come from, in samples."""
+def _points_in_plane(flow: HalfFlow, shape: tuple[int, ...]) -> Float[np.ndarray, "hp wp 2"]:
+    """The points (x, y) that a flow leads to, for each sample of a plane of this shape, in its samples."""
     if shape != flow.shape[:2]:
         scale = np.array([shape[1] / flow.shape[1], shape[0] / flow.shape[0]], np.float32)
         flow = cv2.resize(flow * scale, shape[::-1], interpolation=cv2.INTER_LINEAR)

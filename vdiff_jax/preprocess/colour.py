@@ -1,4 +1,4 @@
-"""Y'CbCr and R'G'B', both in [0, 1] with chroma centred at 0.5, and grey."""
+"""Converts between Y'CbCr and R'G'B', both in [0, 1] with chroma centred at 0.5."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +8,7 @@ from vdiff_jax.pixels import LUMA_WEIGHTS, Matrix
 
 
 def from_rgb(matrix: Matrix) -> Float[np.ndarray, "3 3"]:
-    """M of (Y', Cb, Cr) = M (R', G', B') without chroma's offset of 0.5."""
+    """The matrix M of (Y', Cb, Cr) = M (R', G', B'), without chroma's offset of 0.5."""
     red, blue = LUMA_WEIGHTS[matrix]
     luma = np.array([red, 1 - red - blue, blue])
     cb = (np.array([0, 0, 1]) - luma) / (2 * (1 - blue))
@@ -32,11 +32,6 @@ def rgb_to_ycbcr(image: Float[Array, "*b h w 3"], matrix: Matrix = "bt601") -> F
 def ycbcr_to_rgb(image: Float[Array, "*b h w 3"], matrix: Matrix = "bt601") -> Float[Array, "*b h w 3"]:
     """Y'CbCr to R'G'B'; not clipped."""
     return _offset(image, -_CENTRE) @ to_rgb(matrix).T
-
-
-def greyscale(image: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
-    """A Y'CbCr picture without its colours: chroma at 0.5."""
-    return jnp.concatenate([image[..., :1], jnp.full_like(image[..., 1:], 0.5)], axis=-1)
 
 
 def _offset(image, offset):

@@ -1,13 +1,13 @@
-"""Changes of grid: pixel-unshuffle, its inverse, averages, enlargement by repetition."""
+"""Changes of grid by whole factors: pixel-unshuffle, its inverse, block means, enlargement by repetition."""
 
 import numpy as np
 from jaxtyping import Array, Float
 
-# What gathers and spreads the channels of a block's four pixels: matrices, for loops over three channels are slow.
+# Matrices over the channels of a block's four pixels; loops over three channels are slow.
 MEAN = np.tile(np.eye(3, dtype=np.float32), (4, 1)) / 4
-"""12 × 3: an unshuffled image to the mean of each block."""
+"""12 × 3: from an unshuffled image to the mean of each block."""
 PAIR_TO_CHANNELS = np.kron(np.eye(4, dtype=np.float32), np.array([[1, 0, 0], [0, 1, 1]], np.float32))
-"""8 × 12: what is said of luma and of chroma to the channels that it is said of."""
+"""8 × 12: from (luma, chroma) of each of four pixels to their 12 channels; Cb and Cr get the same value."""
 
 
 def unshuffle(image: Float[Array, "*b h w c"], factor: int = 2) -> Float[Array, "*b h2 w2 c2"]:
@@ -20,7 +20,7 @@ def unshuffle(image: Float[Array, "*b h w c"], factor: int = 2) -> Float[Array, 
 
 
 def shuffle(image: Float[Array, "*b h w c"], factor: int = 2) -> Float[Array, "*b h2 w2 c2"]:
-    """The inverse of `unshuffle`."""
+    """The inverse of `unshuffle`: moves channels into `factor` × `factor` blocks of pixels."""
     *batch, height, width, channels = image.shape
     blocks = image.reshape(*batch, height, width, factor, factor, channels // factor**2)
     n = len(batch)

@@ -1,4 +1,4 @@
-"""From a video's planes to the clip that the network sees: range, luma and chroma on one grid, padding."""
+"""Converts a video's planes to the clip that the network sees: range, luma and chroma on one grid, padding."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +11,7 @@ Planes = tuple[Array, ...]
 
 
 def clip_of_planes(planes: Planes, pixels: PixelFormat, multiple: int) -> Float[Array, "*b h w 3"]:
-    """Y'CbCr in [0, 1] with chroma centred at 0.5, in the planes' own matrix (BT.601 for R'G'B').
+    """Planes as Y'CbCr in [0, 1] with chroma centred at 0.5, in the planes' own matrix (BT.601 for R'G'B').
 
     Args:
       planes: `*b h w` each, integers as `pixels` says, or floats in [0, 1]; alpha is left out.
@@ -34,7 +34,14 @@ def clip_of_planes(planes: Planes, pixels: PixelFormat, multiple: int) -> Float[
 def levels(
     plane: Array | np.ndarray, pixels: PixelFormat, *, chroma: bool
 ) -> Float[Array, "*b h w"] | Float[np.ndarray, "*b h w"]:
-    """Samples as numbers in [0, 1], 0.5 being neutral chroma; NumPy's stay NumPy's."""
+    """Samples as levels: numbers in [0, 1], neutral chroma at 0.5.
+
+    Args:
+      plane: integers as `pixels` says, or floats, which are levels already. A NumPy array gives a NumPy array, so that
+        the host needs no copy to a device.
+      pixels: what the samples mean.
+      chroma: whether the plane is Cb or Cr.
+    """
     if jnp.issubdtype(plane.dtype, jnp.floating):
         return plane.astype(jnp.float32)
     zero, span = sample_range(pixels, chroma=chroma)
@@ -42,7 +49,7 @@ def levels(
 
 
 def sample_range(pixels: PixelFormat, *, chroma: bool) -> tuple[float, float]:
-    """The sample of level 0 (neutral chroma), and how many samples span 1. Source: ITU-R BT.2100 table 9."""
+    """The sample of level 0 (of neutral chroma), and how many samples span 1. Source: ITU-R BT.2100 table 9."""
     unit = 1 << (pixels.bits - 8)
     if chroma:
         return 128.0 * unit, float(pixels.peak if pixels.full_range else 224 * unit)
@@ -50,16 +57,16 @@ def sample_range(pixels: PixelFormat, *, chroma: bool) -> tuple[float, float]:
 
 
 def chroma_scale(pixels: PixelFormat) -> tuple[int, int]:
-    """Pixels that a sample of chroma stands for, (y, x)."""
+    """Pixels that a chroma sample stands for, (y, x)."""
     x, y = pixels.subsampling
     return y, x
 
 
 def chroma_shift(pixels: PixelFormat) -> tuple[float, float]:
-    """Where chroma's grid begins on luma's, in pixels (y, x): one that is centred on its pixels begins at 0.
+    """The offset of chroma's grid from luma's, in pixels (y, x); 0 where a sample lies in the middle of its pixels.
 
-    Video's samples lie on the first of theirs across, and between them down (MPEG-2's siting); a full-range picture's
-    (JPEG) between them both ways.
+    Chroma samples of video lie on the first of their pixels in x and between them in y (MPEG-2's siting); those of
+    full-range pictures (JPEG) lie between them in both.
     """
     x = pixels.subsampling[0]
     return 0.0, 0.0 if pixels.full_range else (1 - x) / 2
@@ -73,25 +80,35 @@ def pad(clip: Float[Array, "*b h w c"], multiple: int) -> Float[Array, "*b h2 w2
 
 
 def known_of_mask(mask: Array, pixels: PixelFormat, multiple: int) -> Float[Array, "*b h w 3"]:
-    """1 where a sample is known, for a mask `*b h w` that is 1 where it is not.
+    """What is known of a clip, per channel: 0 under the mask, 1 elsewhere; padded as `clip_of_planes` pads.
 
-    Subsampled chroma is known where none of the pixels it stands for is masked.
+    Args:
+      mask: `*b h w`, 1 (or True) where the picture is unknown. A chroma sample is unknown where any of its pixels is.
+      pixels: what the planes mean.
+      multiple: as in `clip_of_planes`.
     """
     return 1.0 - _with_chroma(mask.astype(jnp.float32), pixels, multiple)
 
 
 CHROMA_ERROR = 0.5
-"""Chroma's error beside luma's where both were guessed."""
+"""The expected error of filled chroma as a share of filled luma's."""
 
 
 def sigma_of_error(error: Array, pixels: PixelFormat, multiple: int) -> Float[Array, "*b h w 3"]:
-    """Each channel's error for luma's, `*b h w`, 0 where that is infinite; chroma takes its pixels' greatest."""
+    """The expected error of each channel; padded as `clip_of_planes` pads.
+
+    Args:
+      error: luma's, `*b h w`, in levels; where it is infinite the result is 0. A chroma sample takes the largest error
+        of its pixels, times `CHROMA_ERROR`.
+      pixels: what the planes mean.
+      multiple: as in `clip_of_planes`.
+    """
     errors = _with_chroma(jnp.where(jnp.isinf(error), 0.0, error), pixels, multiple)
     return errors * jnp.array([1.0, CHROMA_ERROR, CHROMA_ERROR]).reshape((1,) * error.ndim + (3,))
 
 
 def _with_chroma(luma: Float[Array, "*b h w"], pixels: PixelFormat, multiple: int) -> Float[Array, "*b h2 w2 3"]:
-    """Luma's number for each channel; chroma that stands for several pixels takes the greatest of theirs."""
+    """Luma's values for each channel, padded; a subsampled chroma sample takes the largest value of its pixels."""
     chroma = luma
     if pixels.kind == "yuv" and pixels.subsampling != (1, 1):
         x, y = pixels.subsampling

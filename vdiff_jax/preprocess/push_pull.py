@@ -1,4 +1,4 @@
-"""A first guess of what is unknown: the mean of what is known around it, coarse to fine (push-pull)."""
+"""Push-pull filling, compiled: the network's first guess of unknown samples. `stream.push_pull` is the host's form."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,11 @@ from vdiff_jax.preprocess.grids import average
 
 
 def fill(image: Float[Array, "*b h w c"], known: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
-    """Fills where `known` is 0 with a smooth continuation of what is known; 0.5 where nothing at all is.
+    """Fills unknown samples with a smooth continuation of the known ones; 0.5 where nothing at all is known.
+
+    Args:
+      image: values in any unit.
+      known: 1 where a sample is known, 0 where it is not, or a share; per channel.
 
     Source: Gortler et al., The Lumigraph, 1996, section 3.4 (push-pull).
     """

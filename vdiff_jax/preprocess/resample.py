@@ -1,11 +1,11 @@
-"""Changes of size by good filters."""
+"""Changes of size by the bicubic filter."""
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 _EDGE = 4
-"""Samples by which an edge is continued, so that a filter finds some beyond it."""
+"""Samples that are repeated beyond each edge before filtering."""
 
 
 def reduce(image: Float[Array, "*b h w c"], factor: int) -> Float[Array, "*b h2 w2 c"]:
@@ -15,7 +15,7 @@ def reduce(image: Float[Array, "*b h w c"], factor: int) -> Float[Array, "*b h2 
 
 
 def enlarge(image: Float[Array, "*b h w c"], factor: int) -> Float[Array, "*b h2 w2 c"]:
-    """The bicubic enlargement by a whole factor."""
+    """The bicubic enlargement (Keys, a = -0.5) by a whole factor."""
     *batch, height, width, channels = image.shape
     return jax.image.resize(image, (*batch, height * factor, width * factor, channels), "cubic")
 
@@ -27,13 +27,13 @@ def resample(
     scale: tuple[float, float] | None = None,
     shift: tuple[float, float] = (0.0, 0.0),
 ) -> Float[Array, "*b h2 w2"]:
-    """A plane on another grid, by the antialiased bicubic filter.
+    """A plane on another grid, by the antialiased bicubic filter; edges are repeated outside.
 
     Args:
-      plane: what to resample; it goes on beyond its edges as it is there.
+      plane: what to resample.
       size: height and width of the new grid.
-      scale: new samples for one old one, (y, x); the ratio of the sizes by default.
-      shift: where the old grid's corner lies in the new one, in new samples (y, x).
+      scale: new samples for one old one, (y, x); by default the ratio of the sizes.
+      shift: the corner of the old grid in the new one, in new samples, (y, x).
     """
     *batch, height, width = plane.shape
     scale = scale or (size[0] / height, size[1] / width)

@@ -1,4 +1,4 @@
-"""Spatial windows: bands of rows, each with a halo, so that a large frame takes no more memory than a band does."""
+"""Spatial windows: bands of rows with a halo, so that a large frame takes no more memory than one band."""
 
 from typing import TypeVar
 
@@ -11,18 +11,22 @@ Tree = TypeVar("Tree")
 
 
 def first_row(index: Int[Array, ""], rows: int, halo: int, height: int) -> tuple[Array, Array]:
-    """Where window number `index` begins, and where the rows begin that are its own.
+    """The first row of window number `index`, and the first of the rows that are its own.
 
-    Windows of `rows + 2 * halo` rows lie inside the frame; the last one's own rows overlap those before.
+    Windows have `rows + 2 * halo` rows and lie inside the frame. The last one's own rows overlap the previous ones.
     """
     own = jnp.minimum(index * rows, height - rows)
     return jnp.clip(own - halo, 0, height - rows - 2 * halo), own
 
 
 def cut(tree: Tree, start: Int[Array, ""], rows: int, height: int) -> Tree:
-    """Rows of each leaf `*b h w c`; start, rows and height are those of a leaf as high as `height`.
+    """A band of rows of each leaf `*b h w c`.
 
-    Leaves on coarser grids are cut where they cover the same rows, which must begin and end between theirs.
+    Args:
+      tree: leaves of the frame's height, or on coarser grids that divide it.
+      start: the band's first row in the frame; a multiple of the coarsest grid's step.
+      rows: the band's height in rows of the frame; likewise a multiple.
+      height: the frame's height.
     """
 
     def cut_leaf(leaf: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from vdiff_jax.stitching.source import RGB
+from vdiff_jax.stream.dis import MEDIUM, make_dis
 
 SIZE = (64, 36)  # width and height of the pictures by which frames are compared
 _LONGEST = 300  # frames that an overlap of two takes may last
@@ -132,7 +133,7 @@ def bridge(first: RGB, second: RGB, count: int) -> list[RGB]:
 
     Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, 2016, by OpenCV.
     """
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = make_dis(MEDIUM)
     greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second)]
     there, back = flow.calc(greys[0], greys[1], None), flow.calc(greys[1], greys[0], None)
     there, back = _trusted(there, back), _trusted(back, there)

@@ -1,32 +1,33 @@
-"""How far a video codec left a clip from what it was: expected from the quantisers, or estimated from the frames."""
+"""The error that a video codec left in a clip: expected from its quantisers, or estimated from the decoded frames."""
 
 import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax.media.quantisers import scale_of
+from vdiff_jax.preprocess.dct import dct_matrix
 
 MIDDLE = {"h264": 32.0, "hevc": 32.0, "vp9": 128.0, "mpeg2video": 4.0}
-"""The middle of each scale's usual range; MPEG-2's in doublings."""
+"""The quantiser in the middle of each codec's practical range; MPEG-2's as log2."""
 
 # log2 of the error of Y', Cb and Cr in 8-bit levels at the middle, and its slope. Measured by
-# scripts/measure_coding.py; the frames' own errors lie around it by a factor of 1.5 (luma) to 2 (chroma).
+# scripts/measure_coding.py; single frames' errors differ from it by a factor of 1.5 (luma) to 2 (chroma).
 ERROR = {
     "h264": ((2.03, 0.96, 0.76), (0.098, 0.056, 0.054)),
     "hevc": ((1.64, 0.79, 0.65), (0.105, 0.056, 0.045)),
     "vp9": ((1.30, 0.42, 0.21), (0.0152, 0.0108, 0.0117)),
     "mpeg2video": ((1.89, 0.94, 0.76), (0.546, 0.223, 0.205)),
 }
-# Of `features`, and a constant: log2 of luma's error; from the same script.
+# The weights of `features`, and a constant, in log2 of luma's error; from the same script.
 FEATURES = (-0.04, 0.537, -0.228, -0.196, 1.179, 0.121, 0.86, -1.365)
-# What the last two features are where there is one frame alone: their means.
-_USUAL_CHANGES = [4.19, 0.6]
+# The last two features of a single frame: their means over the same clips.
+_MEAN_CHANGES = [4.19, 0.6]
 
 
 def expected_error(codec: str, quantisers: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 3"]:
-    """The error of Y', Cb and Cr (standard deviation, in levels) that frames coded with these quantisers usually have.
+    """The expected error of Y', Cb and Cr (standard deviation, in levels) of frames coded with these quantisers.
 
     Raises:
-      KeyError: a codec whose quantisers can't be read.
+      KeyError: a codec whose quantisers cannot be read.
     """
     scale = scale_of(codec)
     middle, slope = (np.array(row) for row in ERROR[scale])
@@ -34,18 +35,18 @@ def expected_error(codec: str, quantisers: Float[np.ndarray, " n"]) -> Float[np.
 
 
 def typical(codec: str) -> float:
-    """The quantiser in the middle of a codec's scale."""
+    """The quantiser in the middle of a codec's practical range."""
     scale = scale_of(codec)
     return 2 ** MIDDLE[scale] if scale == "mpeg2video" else MIDDLE[scale]
 
 
 def heights(scale: str, quantisers: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Quantisers from the middle of their scale; MPEG-2's in doublings, as the others' are."""
+    """Quantisers minus the middle of their scale; MPEG-2's as log2, for the others' scales are logarithmic already."""
     return (np.log2(np.maximum(quantisers, 1)) if scale == "mpeg2video" else quantisers) - MIDDLE[scale]
 
 
 def estimated_error(luma: Float[np.ndarray, "t h w"]) -> float:
-    """Luma's error estimated from decoded frames alone, in levels: within a factor of 2 for three clips of four.
+    """Luma's error in levels, estimated from decoded frames alone; within a factor of 2 on three clips of four.
 
     Args:
       luma: in [0, 1], at least 32 pixels a side.
@@ -54,25 +55,28 @@ def estimated_error(luma: Float[np.ndarray, "t h w"]) -> float:
 
 
 def features(luma: Float[np.ndarray, "t h w"]) -> list[float]:
-    """What coding leaves its traces in.
+    """Measures of a decoded clip that tell how coarsely it was coded; energies and steps as log2 of 8-bit levels.
 
-    The energy that the middle one of the 8×8 blocks has in four bands of its cosine transform, which coding empties
-    from the highest on; how much larger steps are on a grid of 4 pixels; how much changes from frame to frame, and the
-    share of pixels where nothing does. Energies and steps are logarithms to base 2 of 8-bit levels.
+    Four: the energy of the median 8×8 block in four bands of its DCT, of which coding empties the highest first. One:
+    how much larger steps are on a grid of 4 pixels than elsewhere. Two: the energy of the change from frame to frame,
+    and the share of pixels that do not change.
+
+    Args:
+      luma: in [0, 1], at least 8 pixels a side.
     """
     x = luma.astype(np.float32) * 255
     height, width = (side // 8 * 8 for side in x.shape[1:])
     blocks = x[:, :height, :width].reshape(len(x), height // 8, 8, width // 8, 8).transpose(0, 1, 3, 2, 4)
-    energy = np.square(_COSINES @ blocks.reshape(-1, 8, 8) @ _COSINES.T)
+    energy = np.square(_DCT @ blocks.reshape(-1, 8, 8) @ _DCT.T)
     bands = [np.median(energy[:, low & high].mean(axis=1)) for low, high in _BANDS]
     steps = [np.abs(np.diff(x, axis=axis)) for axis in (2, 1)]
     changes = np.abs(np.diff(x, axis=0))
-    moved = [_log(np.square(changes).mean()), float(np.mean(changes < 0.5))] if len(x) > 1 else _USUAL_CHANGES
+    moved = [_log(np.square(changes).mean()), float(np.mean(changes < 0.5))] if len(x) > 1 else _MEAN_CHANGES
     return [*map(_log, bands), _on_grid(steps, 4), *moved]
 
 
 def _on_grid(steps: list[np.ndarray], period: int) -> float:
-    """Steps at the grid's strongest phase against all others, in both directions."""
+    """How much larger steps are at the grid's strongest phase than at the others, as log2, over both directions."""
     ratios = []
     for axis, step in zip((2, 1), steps):
         line = step.mean(axis=(0, 3 - axis))
@@ -85,11 +89,6 @@ def _log(value: float | np.floating) -> float:
     return float(np.log2(value + 0.02))
 
 
-_FREQUENCY = np.arange(8)
-_SUM = np.add.outer(_FREQUENCY, _FREQUENCY)
-_BANDS = [(low <= _SUM, high >= _SUM) for low, high in ((1, 1), (2, 2), (3, 4), (10, 14))]
-# The orthonormal DCT-II: row k is the k-th cosine.
-_COSINES = (
-    np.sqrt(np.where(_FREQUENCY == 0, 1, 2) / 8)[:, None]
-    * np.cos(np.pi * (_FREQUENCY[None] + 0.5) * _FREQUENCY[:, None] / 8)
-).astype(np.float32)
+_ORDER = np.add.outer(np.arange(8), np.arange(8))
+_BANDS = [(low <= _ORDER, high >= _ORDER) for low, high in ((1, 1), (2, 2), (3, 4), (10, 14))]
+_DCT = dct_matrix(8)

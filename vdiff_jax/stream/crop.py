@@ -1,4 +1,4 @@
-"""The part of a video's frames in which its holes lie: nothing else changes, so that the network need see no more."""
+"""A crop around a video's holes: inpainting changes nothing else, so the network runs on the crop alone."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,13 +11,19 @@ from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.stream.samples import bounding_box, plane_groups
 
-_WORTH = 0.75
-"""The largest share of the picture that is taken for a part of it."""
+_LARGEST_SHARE = 0.75
+"""A crop with a larger share of the picture than this is not worth making."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Crop:
-    """Rows and columns of the pictures, from multiples of the network's cell on."""
+    """Rows and columns of a video's pictures.
+
+    Attributes:
+      rows, columns: start at a multiple of `multiple`, and end at one or at the picture's edge.
+      pixels: what the frames' planes mean.
+      multiple: of which the network needs a picture's height and width to be.
+    """
 
     rows: slice
     columns: slice
@@ -28,13 +34,13 @@ class Crop:
     def around(
         cls, holes: Bool[np.ndarray, "h w"] | None, pixels: PixelFormat, *, margin: int, multiple: int
     ) -> "Crop | None":
-        """The part that holds all holes and so many pixels around them; `None` for all, or nearly all, of the picture.
+        """The crop around all holes; `None` where it would be nearly the whole picture, or holes are unknown or none.
 
         Args:
-          holes: where any frame has one; `None` if that isn't known.
-          pixels: the frames' format.
-          margin: pixels that a hole's samples depend on.
-          multiple: of which the network takes a picture's height and width.
+          holes: True where any frame has a hole; `None` if unknown.
+          pixels: what the frames' planes mean.
+          margin: pixels around holes that the result in them depends on.
+          multiple: of which the network needs a picture's height and width to be.
         """
         box = None if holes is None else bounding_box(holes, margin + multiple)
         if holes is None or box is None:
@@ -43,48 +49,48 @@ class Crop:
             slice(side.start // multiple * multiple, min(-(-side.stop // multiple) * multiple, length))
             for side, length in zip(box, holes.shape)
         ]
-        part = cls(*sides, pixels, multiple)
-        return None if np.prod(part.size) > _WORTH * holes.size else part
+        crop = cls(*sides, pixels, multiple)
+        return None if np.prod(crop.size) > _LARGEST_SHARE * holes.size else crop
 
     @property
     def size(self) -> tuple[int, int]:
-        """Its height and width."""
+        """The crop's height and width."""
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
     def cut(self, chunk: Chunk) -> Chunk:
-        """The chunk's arrays without what lies around; its frames stay whole."""
-        # Motion is known on the padded picture, to a multiple beyond its edge.
+        """The chunk with its arrays cropped; its frames stay whole."""
+        # The velocity field covers the padded picture, which may end beyond the picture's edge.
         grid = [
             slice(side.start // VELOCITY_GRID, -(-side.stop // self.multiple) * self.multiple // VELOCITY_GRID)
             for side in (self.rows, self.columns)
         ]
         return dataclasses.replace(
             chunk,
-            planes=tuple(plane[:, *place] for plane, place in zip(chunk.planes, self._of_planes(len(chunk.planes)))),
-            error=None if chunk.error is None else chunk.error[:, *self._places((1, 1))],
+            planes=tuple(plane[:, *place] for plane, place in zip(chunk.planes, self._in_planes(len(chunk.planes)))),
+            error=None if chunk.error is None else chunk.error[:, *self._at_scale((1, 1))],
             velocity=chunk.velocity[:, *grid],
         )
 
-    def paste(self, frames: Sequence[Frame], parts: Sequence[Frame]) -> list[Frame]:
-        """Whole frames with these parts in their place."""
-        return [self._pasted(frame, part) for frame, part in zip(frames, parts, strict=True)]
+    def paste(self, frames: Sequence[Frame], crops: Sequence[Frame]) -> list[Frame]:
+        """Whole frames with these crops in their place."""
+        return [self._pasted(frame, crop) for frame, crop in zip(frames, crops, strict=True)]
 
-    def _pasted(self, frame: Frame, part: Frame) -> Frame:
+    def _pasted(self, frame: Frame, crop: Frame) -> Frame:
         planes = tuple(plane.copy() for plane in frame.planes)
-        for plane, new, place in zip(planes, part.planes, self._of_planes(len(planes))):
+        for plane, new, place in zip(planes, crop.planes, self._in_planes(len(planes))):
             plane[place] = new
         return dataclasses.replace(frame, planes=planes)
 
-    def _of_planes(self, count: int) -> list[tuple[slice, slice]]:
-        """Its place in each plane."""
-        places = [self._places((1, 1))] * count
+    def _in_planes(self, count: int) -> list[tuple[slice, slice]]:
+        """The crop's rows and columns in each plane."""
+        places = [self._at_scale((1, 1))] * count
         for scale, numbers in plane_groups(self.pixels):
             for number in numbers:
-                places[number] = self._places(scale)
+                places[number] = self._at_scale(scale)
         return places
 
-    def _places(self, scale: tuple[int, int]) -> tuple[slice, slice]:
-        """Its place in a picture of which a sample stands for so many pixels, y and x."""
+    def _at_scale(self, scale: tuple[int, int]) -> tuple[slice, slice]:
+        """The crop's rows and columns in a plane whose samples stand for `scale` pixels, (y, x)."""
         down, across = (
             slice(side.start // step, -(-side.stop // step)) for side, step in zip((self.rows, self.columns), scale)
         )

@@ -1,4 +1,4 @@
-"""How noisy a clip is: the standard deviation of its noise, measured blind from the frames themselves."""
+"""Blind noise estimation: the standard deviation of a clip's noise, from its frames alone."""
 
 import math
 
@@ -10,22 +10,22 @@ from jaxtyping import Float
 from vdiff_jax.errors import ClipError
 
 _BLOCK = 16  # pixels a side of the blocks whose variances are compared
-_PATCH = 4  # pixels a side of the patches whose mean says how much of the noise was clipped away
+_PATCH = 4  # pixels a side of the patches whose means tell how much of the noise was clipped
 _SECOND_DIFFERENCE = np.array([1.0, -2.0, 1.0], np.float32)
-_QUANTUM = 0.25 / 255  # frames that differ by less than an 8-bit step anywhere are the same frame
+_QUANTUM = 0.25 / 255  # frames that differ by less than this everywhere are the same frame
 
 _vector_erf = np.vectorize(math.erf, otypes=[float])
 
 
 def estimate_sigma(clip: Float[np.ndarray | jax.Array, "..."], *, pairs: int = 6) -> float:
-    """The standard deviation of a clip's noise, one figure over its channels (root mean square).
+    """The standard deviation of a clip's noise, one figure for all channels (root mean square).
 
-    Meant for RGB or luma alone, where clipping at 0 and 1 can be undone; a Y'CbCr clip's noise differs from channel to
-    channel: see `estimate_sigma_channels`.
+    For RGB or luma, where clipping at 0 and 1 can be undone. The channels of a Y'CbCr clip differ in noise: use
+    `estimate_sigma_channels` for them.
 
     Args:
       clip: noisy frames `t h w c` in [0, 1], at least 8 pixels a side.
-      pairs: at most this many pairs of neighbouring frames, spread evenly over the clip, are looked at.
+      pairs: at most this many pairs of neighbouring frames are used, evenly distributed over the clip.
 
     Returns:
       Sigma in the unit of the clip (8-bit sigma / 255), before clipping.
@@ -39,15 +39,15 @@ def estimate_sigma(clip: Float[np.ndarray | jax.Array, "..."], *, pairs: int = 6
 def estimate_sigma_channels(clip: Float[np.ndarray | jax.Array, "..."], *, pairs: int = 6) -> Float[np.ndarray, " c"]:
     """The standard deviation of each channel's noise, for noise that is white in space and time.
 
-    The difference of neighbouring frames takes out what stands still, the second difference in x and y what is smooth
-    (Immerkær 1996), and of the variances of what is left in 16×16 blocks those count that noise alone explains: the
-    largest set of lowest ones whose mean is no larger than its median, which is how Chen, Zhu and Heng (ICCV 2015)
-    part noise from texture among eigenvalues. Noise that was clipped at 0 and 1 is scaled back by the variance that
-    clipping leaves at the block's brightness, as Foi (2009) does.
+    The difference of neighbouring frames removes what stands still, and its second difference in x and y removes what
+    is smooth (Immerkær 1996). Of the residual's variances in 16×16 blocks the lowest ones count, which noise alone
+    explains: the largest set whose mean is no larger than its median. Chen, Zhu and Heng (ICCV 2015) separate noise
+    from texture so among eigenvalues. Noise that was clipped at 0 and 1 is corrected by the variance that clipping
+    leaves at the block's brightness (Foi 2009).
 
     Args:
       clip: noisy frames `t h w c` in [0, 1], at least 8 pixels a side; a single frame is measured in space alone.
-      pairs: at most this many pairs of neighbouring frames, spread evenly over the clip, are looked at.
+      pairs: at most this many pairs of neighbouring frames are used, evenly distributed over the clip.
 
     Returns:
       Sigma of each channel, in the unit of the clip, before clipping.
@@ -58,9 +58,7 @@ def estimate_sigma_channels(clip: Float[np.ndarray | jax.Array, "..."], *, pairs
     if clip.ndim != 4 or clip.shape[0] < 1:
         raise ClipError(f"noise is estimated from a clip t h w c with at least one frame, not from shape {clip.shape}")
     if min(clip.shape[1:3]) < 8:
-        raise ClipError(
-            f"frames of {clip.shape[2]}×{clip.shape[1]} pixels are too small for a noise estimate: give sigma"
-        )
+        raise ClipError(f"frames of {clip.shape[2]}×{clip.shape[1]} pixels are too small to estimate noise: pass sigma")
     block = min(_BLOCK, (min(clip.shape[1:3]) - 2) // _PATCH * _PATCH)
     measured = [_block_statistics(*frames, block=block) for frames in _chosen_frames(clip, pairs)]
     variances = np.concatenate([variance for variance, _ in measured])
@@ -68,8 +66,8 @@ def estimate_sigma_channels(clip: Float[np.ndarray | jax.Array, "..."], *, pairs
     return np.array([_sigma(variances[:, c], patch_means[..., c], block=block) for c in range(clip.shape[-1])])
 
 
-def _chosen_frames(clip, pairs: int) -> list[tuple[np.ndarray, np.ndarray | None]]:
-    """Pairs (frame, next frame) spread over the clip; where the next shows the same picture, (frame, None)."""
+def _chosen_frames(clip: np.ndarray | jax.Array, pairs: int) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    """Pairs (frame, next frame) from all over the clip; (frame, None) where the next shows the same picture."""
     count = len(clip)
     starts = np.unique(np.linspace(0, max(count - 2, 0), min(pairs, max(count // 2, 1))).astype(int))
     chosen = []
@@ -82,7 +80,7 @@ def _chosen_frames(clip, pairs: int) -> list[tuple[np.ndarray, np.ndarray | None
 
 
 def _block_statistics(frame: np.ndarray, following: np.ndarray | None, *, block: int) -> tuple[np.ndarray, np.ndarray]:
-    """Each block's noise variance `n c`, were it noise alone, and the means of its patches `n patches c`."""
+    """Each block's variance `n c`, scaled as if it were all noise, and the means of its patches `n patches c`."""
     if following is None:
         residual, mean, gain = frame, frame, 36.0
     else:
@@ -111,7 +109,7 @@ def _sigma(variances: np.ndarray, patch_means: np.ndarray, *, block: int, rounds
     for _ in range(rounds):
         if sigma < 1e-4:
             return float(sigma)
-        # Blocks nearer to black or white than clipped noise can lie (0.4 sigma) hold none: letterbox, blown-out sky.
+        # Clipped noise has a mean of at least 0.4 sigma. Blocks nearer to black or white have none: letterbox, sky.
         noisy = (block_means > 0.25 * sigma) & (block_means < 1 - 0.25 * sigma)
         if not noisy.any():
             return float(sigma)
@@ -121,10 +119,10 @@ def _sigma(variances: np.ndarray, patch_means: np.ndarray, *, block: int, rounds
 
 
 def _noise_variance(variances: np.ndarray, freedom: float) -> float:
-    """The variance of noise in blocks some of which hold texture too.
+    """The variance of noise, from the variances of blocks some of which have texture too.
 
-    A variance estimated with many degrees of freedom is chi-squared distributed, its cube root all but normal (Wilson
-    and Hilferty 1931) and so symmetric: mean equals median, unless texture adds a tail.
+    The variance of noise in a block is chi-squared distributed. Its cube root is nearly normal (Wilson and Hilferty
+    1931), so its mean equals its median unless texture adds a tail.
     """
     roots = np.sort(np.cbrt(variances))
     index = np.arange(len(roots))

@@ -1,4 +1,4 @@
-"""What reference pictures say of a video's chroma, and whether they are of its frames at all."""
+"""Reference pictures for colorize: their chroma in a video's matrix, and whether they match their frames."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,38 +11,44 @@ from vdiff_jax.errors import ReferencePictureError
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.stream.analysis import AnalysedFrame
-from vdiff_jax.stream.samples import luma_of
+from vdiff_jax.stream.samples import luma_of, peak_sample
 
-_ALIKE = 0.5
-"""The least correlation of a reference's luma with its frame's."""
+_LEAST_CORRELATION = 0.5
+"""The lowest correlation of a reference's luma with that of the frame it shows."""
 _FLAT = 4 / 255
-"""A frame of less contrast is like any other."""
+"""Frames with less contrast than this are not compared: they look like any other."""
 _GREY = 2.5 / 255
-"""Chroma that is less off neutral, on average, is no colour."""
+"""Chroma nearer to neutral than this, on average, counts as grey."""
 
 Pictures = Mapping[int, Float[np.ndarray, "h w 4"]]
+"""R'G'B' and opacity in [0, 1], by the number of the frame that a picture shows."""
 
 
 def attach_references(
-    prepared: Iterable[AnalysedFrame], pictures: Pictures, pixels: PixelFormat, *, force: bool = False
+    frames: Iterable[AnalysedFrame], pictures: Pictures, pixels: PixelFormat, *, force: bool = False
 ) -> Iterator[AnalysedFrame]:
-    """The frames with what the pictures (R'G'B' and opacity, by the frame's number) say of their chroma.
+    """The frames with the chroma of their reference pictures in `colours`.
+
+    Args:
+      frames: a video's frames in order, counted from 0.
+      pictures: the references.
+      pixels: what the frames' planes mean.
+      force: skip the check that a picture shows its frame.
 
     Raises:
-      ReferencePictureError: a picture that doesn't show its frame (not asked with `force`), or of a frame that never
-        came.
+      ReferencePictureError: a picture does not show its frame, or there is no such frame.
     """
     count, nothing = 0, None
-    for item in prepared:
+    for item in frames:
         if nothing is None:
             nothing = np.broadcast_to(np.float32(0), (*item.frame.planes[0].shape, 3))
         picture = pictures.get(count)
         if picture is None:
             yield dataclasses.replace(item, colours=nothing)
         else:
-            if not force and not _shows(picture, luma_of(item.frame, pixels)):
+            if not force and not _matches(picture, luma_of(item.frame, pixels)):
                 raise ReferencePictureError(
-                    f"the reference for frame {count} doesn't show it, but another shot perhaps: "
+                    f"the reference for frame {count} doesn't show it; it may be of another shot: "
                     "name its frame as N:PICTURE, or pass --force"
                 )
             yield dataclasses.replace(item, colours=colours_of(picture, pixels))
@@ -53,7 +59,7 @@ def attach_references(
 
 
 def colours_of(picture: Float[np.ndarray, "h w 4"], pixels: PixelFormat) -> Float[np.ndarray, "h w 3"]:
-    """Cb and Cr in levels in the video's matrix, and 1 where the picture is opaque."""
+    """Cb and Cr of a picture in the video's matrix, in levels, and 1 where it is opaque (0 elsewhere)."""
     matrix = from_rgb(pixels.matrix if pixels.kind == "yuv" else "bt601")
     known = (picture[..., 3:] > 0.5).astype(np.float32)
     return np.concatenate([(picture[..., :3] @ matrix[1:].T + 0.5) * known, known], axis=-1)
@@ -61,26 +67,26 @@ def colours_of(picture: Float[np.ndarray, "h w 4"], pixels: PixelFormat) -> Floa
 
 def has_colours(frames: Iterable[Frame], pixels: PixelFormat) -> bool:
     """Whether any of the frames is more than grey."""
-    return any(_colourfulness(frame, pixels) > _GREY for frame in frames)
+    return any(_mean_chroma(frame, pixels) > _GREY for frame in frames)
 
 
-def _colourfulness(frame: Frame, pixels: PixelFormat) -> float:
-    """How far chroma is off neutral, in levels, on average."""
+def _mean_chroma(frame: Frame, pixels: PixelFormat) -> float:
+    """The mean distance of chroma from neutral, in levels."""
     if pixels.kind == "gray":
         return 0.0
     planes = [np.asarray(plane, np.float32) for plane in frame.planes[:3]]
-    peak = 1.0 if np.issubdtype(frame.planes[0].dtype, np.floating) else float(pixels.peak)
+    peak = peak_sample(frame.planes[0], pixels)
     if pixels.kind == "rgb":
         return float(np.ptp(np.stack(planes), axis=0).mean() / peak) / 2
     neutral = 1 << (pixels.bits - 1)
     return float(np.mean([np.abs(plane - neutral).mean() for plane in planes[1:]]) / peak)
 
 
-def _shows(picture: Float[np.ndarray, "h w 4"], luma: Float[np.ndarray, "h w"]) -> bool:
-    """Whether a picture's structure is that of a frame, whatever was done to its brightness."""
+def _matches(picture: Float[np.ndarray, "h w 4"], luma: Float[np.ndarray, "h w"]) -> bool:
+    """Whether a picture has the structure of a frame; their brightness may differ."""
     opaque = picture[..., 3] > 0.5
     theirs = cv2.resize(picture[..., :3] @ from_rgb("bt601")[0], (64, 36), interpolation=cv2.INTER_AREA)
     ours = cv2.resize(luma, (64, 36), interpolation=cv2.INTER_AREA)
     if not opaque.all() or min(theirs.std(), ours.std()) < _FLAT:
         return True
-    return float(np.corrcoef(theirs.ravel(), ours.ravel())[0, 1]) > _ALIKE
+    return float(np.corrcoef(theirs.ravel(), ours.ravel())[0, 1]) > _LEAST_CORRELATION

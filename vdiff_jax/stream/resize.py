@@ -1,4 +1,4 @@
-"""Another size for a video's planes, on the host."""
+"""Resizes a video's planes on the host, in one thread."""
 
 import functools
 
@@ -13,7 +13,13 @@ Shape = tuple[int, int]
 
 
 def resized_planes(planes: tuple[np.ndarray, ...], pixels: PixelFormat, shape: Shape) -> tuple[np.ndarray, ...]:
-    """Planes in another size, by the antialiased bicubic filter; chroma stays where it lies on luma."""
+    """Planes in another size, by the antialiased bicubic filter; chroma keeps its siting on luma.
+
+    Args:
+      planes: integers as `pixels` says.
+      pixels: what they mean.
+      shape: the new height and width of luma.
+    """
     if planes[0].shape == shape:
         return planes
     ratios = [new / old for new, old in zip(shape, planes[0].shape)]
@@ -21,7 +27,7 @@ def resized_planes(planes: tuple[np.ndarray, ...], pixels: PixelFormat, shape: S
     for index, (plane, size) in enumerate(zip(planes, pixels.plane_shapes(shape[1], shape[0]))):
         shifts = (0.0, 0.0)
         if pixels.kind == "yuv" and index in (1, 2):
-            # Where chroma's corner lies on luma, before and after.
+            # The offset of chroma's corner from luma's changes with the size.
             corner = zip(chroma_shift(pixels), ratios, chroma_scale(pixels))
             shifts = tuple(s * (r - 1) / c for s, r, c in corner)
         samples = plane.astype(np.float32)
@@ -34,7 +40,13 @@ def resized_planes(planes: tuple[np.ndarray, ...], pixels: PixelFormat, shape: S
 def along_rows(
     plane: Float[np.ndarray, "old w"], places: Int[np.ndarray, "new k"], weights: Float[np.ndarray, "new k"]
 ) -> Float[np.ndarray, "new w"]:
-    """Rows that are sums of others: tap by tap, which needs no threads, as a matmul's do."""
+    """Weighted sums of rows, tap by tap: a matrix product would start threads.
+
+    Args:
+      plane: the rows.
+      places: the rows that each new one is a sum of.
+      weights: their weights.
+    """
     taps = zip(places.T, weights.T)
     return functools.reduce(np.add, (plane[place] * weight[:, None] for place, weight in taps))
 
@@ -43,15 +55,15 @@ def along_rows(
 def cubic(
     old: int, new: int, ratio: float, shift: float
 ) -> tuple[Int[np.ndarray, "new k"], Float[np.ndarray, "new k"]]:
-    """The antialiased bicubic filter (Keys, a = -0.5) along one axis, which goes on beyond its ends as it is there.
+    """The antialiased bicubic filter (Keys, a = -0.5) along one axis; the ends are repeated outside.
 
     Args:
-      old, new: how many samples there are, and are made.
+      old, new: the number of samples before and after.
       ratio: new samples for an old one.
       shift: where the old grid begins in the new one, in new samples.
 
     Returns:
-      Which samples each of the new ones is made of, and how much it takes of each.
+      The old samples that each new one is a sum of, and their weights.
     """
     wide = max(1.0, 1 / ratio)
     reach = int(np.ceil(2 * wide))

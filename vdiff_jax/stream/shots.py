@@ -1,4 +1,4 @@
-"""Where one shot ends and the next begins: hard cuts, found frame by frame on small luma thumbnails."""
+"""Finds hard cuts frame by frame, on small luma thumbnails."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,8 +10,8 @@ from jaxtyping import Float
 from vdiff_jax.errors import ClipError
 
 THUMBNAIL_SHAPE = (18, 32)
-_BLOCKS = (3, 4)  # a thumbnail is matched in 3 × 4 blocks of 6 × 8 samples
-_REACH = 3  # samples that a block is searched around its place: a tenth of the picture's width
+_BLOCKS = (3, 4)  # thumbnails are matched in 3 × 4 blocks of 6 × 8 samples
+_REACH = 3  # samples: blocks are searched so far around their place, a tenth of the picture's width
 _CUT = 0.23  # a change this large is a cut
 _LONE_CUT = 0.15  # so is a smaller one that stands out from what happens on its two sides
 _CONTRAST = 3.0  # by this factor
@@ -19,7 +19,7 @@ _SUSTAINED = 1.3  # changes within this factor before, across and after are fast
 
 
 def thumbnail(luma: Float[np.ndarray | jax.Array, "..."]) -> Float[np.ndarray, "18 32"]:
-    """A frame's luma `h w` in [0, 1] averaged down to the size shots are told apart at; noise averages out.
+    """A frame's luma `h w` in [0, 1] averaged down to the size that cuts are found on; noise averages out.
 
     Raises:
       ClipError: the array is no plane of luma.
@@ -31,7 +31,7 @@ def thumbnail(luma: Float[np.ndarray | jax.Array, "..."]) -> Float[np.ndarray, "
 
 
 def shot_starts(thumbnails: Iterable[Float[np.ndarray, "18 32"]]) -> Iterator[bool]:
-    """For each frame, whether it is the first of its shot; one frame behind the thumbnails, as `ShotDetector` is."""
+    """Whether each frame is the first of its shot; one frame behind the thumbnails, as `ShotDetector` is."""
     detector = ShotDetector()
     for picture in thumbnails:
         verdict = detector.push(picture)
@@ -49,12 +49,12 @@ class ShotDetector:
     it: a flash of one frame passes two of the three. Sustained fast motion has changes as large on either side.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._recent: list[np.ndarray] = []  # up to two frames before the one judged next, itself, the one after
-        self._judged = 0  # its index among them
+        self._judged = 0  # the index among them of the one judged next
 
     def push(self, picture: Float[np.ndarray, "..."]) -> bool | None:
-        """Takes the next frame's thumbnail; says whether the frame before starts a shot, None if there is none.
+        """Takes the next frame's thumbnail. Returns whether the frame before it starts a shot; `None` if it has none.
 
         Raises:
           ClipError: not a thumbnail of luma.
@@ -65,9 +65,9 @@ class ShotDetector:
         return self._judge() if len(self._recent) > self._judged + 1 else None
 
     def finish(self) -> bool | None:
-        """Says whether the last frame starts a shot, None if there were no frames; the detector is then as new."""
+        """Whether the last frame starts a shot, `None` without frames. The detector then starts afresh."""
         verdict = self._judge() if self._recent else None
-        self.__init__()
+        self._recent, self._judged = [], 0
         return verdict
 
     def _judge(self) -> bool:
@@ -97,9 +97,9 @@ def _starts_shot(before: list[np.ndarray], after: list[np.ndarray]) -> bool:
 
 
 def change(first: Float[np.ndarray, "18 32"], second: Float[np.ndarray, "18 32"]) -> float:
-    """How different two frames are, from 0 to about 1: the geometric mean of what changed in brightness and structure.
+    """How different two frames are, from 0 to about 1: the geometric mean of their changes in brightness and structure.
 
-    Brightness: the mean absolute difference about its median, which takes a flicker out. Structure: the share of the
+    Brightness: the mean absolute difference about its median, so flicker does not count. Structure: the share of the
     blocks' variance that no displacement within reach explains. Noise changes the first little, motion the second.
     """
     difference = second - first

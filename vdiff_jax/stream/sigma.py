@@ -1,4 +1,4 @@
-"""Measures a video's noise and its coding error before anything is repaired."""
+"""Measures a video's noise and its coding error, which the plan of a repair starts from."""
 
 from typing import NamedTuple
 
@@ -13,17 +13,21 @@ from vdiff_jax.stream.compression_error import estimated_error, expected_error
 from vdiff_jax.stream.noise import estimate_sigma, estimate_sigma_channels
 
 CHROMA = 0.5
-"""Its error beside luma's, as far as the frames can tell."""
-
-
-_LOOKED_AT = 8
-
-
+"""The error of chroma as a share of luma's, where it is estimated from the frames."""
+_FRAMES = 8
+"""Frames that the coding error is estimated from."""
 _SMALLEST = 32
+"""Pixels: the coding error of smaller frames cannot be estimated."""
 
 
 class Coding(NamedTuple):
-    """What coding did: the mean error of Y', Cb and Cr in levels, and the codec whose quantisers tell it, if any."""
+    """The error that coding left.
+
+    Attributes:
+      sigma: the mean error of Y', Cb and Cr in levels.
+      codec: the codec whose quantisers tell the error of each frame; `None` if it was estimated from the frames.
+      why: how it was found, for people.
+    """
 
     sigma: Float[np.ndarray, "3"]
     codec: str | None
@@ -31,26 +35,33 @@ class Coding(NamedTuple):
 
 
 def measure_coding(frames: list[Frame], pixels: PixelFormat, codec: str) -> Coding:
-    """From the stream's quantisers where it tells them, else from the frames."""
+    """The coding error of a video, from the stream's quantisers if it carries them, else from the decoded frames.
+
+    Args:
+      frames: some of its first frames.
+      pixels: what their planes mean.
+      codec: its codec, as FFmpeg calls it.
+    """
     quantisers = np.array([frame.quantiser for frame in frames], np.float32)
-    told = quantisers[np.isfinite(quantisers)]
-    if len(told) and scale_of(codec) is not None:
-        sigma = np.sqrt(np.mean(expected_error(codec, told) ** 2, axis=0))
+    known = quantisers[np.isfinite(quantisers)]
+    if len(known) and scale_of(codec) is not None:
+        sigma = np.sqrt(np.mean(expected_error(codec, known) ** 2, axis=0))
         sigma = sigma if pixels.kind != "gray" else sigma * np.array([1, 0, 0], np.float32)
-        why = f"{codec}'s quantiser, {told.mean():.1f} by the stream, lets expect an error of {255 * sigma[0]:.1f}"
+        why = f"the mean {codec} quantiser is {known.mean():.1f}, so an error of {255 * sigma[0]:.1f} is expected"
         return Coding(sigma, codec, why)
-    brightest = [frame.planes[1 if pixels.kind == "rgb" else 0] for frame in frames[:_LOOKED_AT]]
+    brightest = [frame.planes[1 if pixels.kind == "rgb" else 0] for frame in frames[:_FRAMES]]
     luma = levels(np.stack(brightest), pixels, chroma=False)
     if min(luma.shape[1:]) < _SMALLEST:
-        return Coding(np.zeros(3, np.float32), None, "frames this small tell nothing of how they were coded")
+        why = f"frames smaller than {_SMALLEST} pixels do not show how they were coded"
+        return Coding(np.zeros(3, np.float32), None, why)
     error = estimated_error(luma)
     chroma = 0.0 if pixels.kind == "gray" else CHROMA
-    why = f"the stream tells no quantisers: an error of {255 * error:.1f} was estimated from the frames"
+    why = f"the stream carries no quantisers: the error was estimated from the frames as {255 * error:.1f}"
     return Coding(np.array([error, chroma * error, chroma * error], np.float32), None, why)
 
 
 def measure_sigma(frames: list[Frame], pixels: PixelFormat) -> Float[np.ndarray, "3"]:
-    """The standard deviation of the noise in Y', Cb and Cr, in levels."""
+    """The standard deviation of the noise in Y', Cb and Cr, in levels; zero where frames are too small to tell."""
     planes = [np.stack([f.planes[i] for f in frames]) for i in range(1 if pixels.kind == "gray" else 3)]
     if min(planes[0].shape[1:]) < 8:
         return np.zeros(3, np.float32)
@@ -67,7 +78,7 @@ def measure_sigma(frames: list[Frame], pixels: PixelFormat) -> Float[np.ndarray,
 
 
 def sigma_of_rgb(sigma: float, pixels: PixelFormat) -> Float[np.ndarray, "3"]:
-    """What white R'G'B' noise becomes in the planes; subsampled chroma averages it."""
+    """The standard deviation of Y', Cb and Cr, in levels, under white R'G'B' noise; subsampled chroma averages it."""
     if pixels.kind == "gray":
         return np.array([sigma, 0, 0], np.float32)
     matrix = "bt601" if pixels.kind == "rgb" else pixels.matrix
@@ -77,7 +88,7 @@ def sigma_of_rgb(sigma: float, pixels: PixelFormat) -> Float[np.ndarray, "3"]:
 
 
 def sigma_in_rgb(channels: Float[np.ndarray, "3"], pixels: PixelFormat) -> float:
-    """Luma's noise as that of white R'G'B' noise, in 8-bit units."""
+    """The standard deviation of white R'G'B' noise with this noise in luma, in 8-bit units; what `--sigma` means."""
     if pixels.kind == "gray":
         return float(channels[0]) * 255
     matrix = "bt601" if pixels.kind == "rgb" else pixels.matrix

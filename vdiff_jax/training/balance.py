@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from vdiff_jax.stream.dis import FAST, make_dis
+
 _PAIRS = 8
 """Pairs of frames of a shot whose motion is measured."""
 _SIDE = 128
@@ -83,7 +85,7 @@ def _motion(shot: UInt8[np.ndarray, "t h w 3"]) -> float:
         return 0.0
     reduction = max(1.0, max(shot.shape[1:3]) / _SIDE)
     size = tuple(max(16, round(side / reduction)) for side in shot.shape[2:0:-1])
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    flow = make_dis(FAST)
     lengths = []
     for index in np.unique(np.linspace(0, len(shot) - 2, min(len(shot) - 1, _PAIRS)).astype(int)):
         pair = [cv2.resize(frame[..., 1], size, interpolation=cv2.INTER_AREA) for frame in shot[index : index + 2]]
