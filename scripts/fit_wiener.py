@@ -26,9 +26,11 @@ from vdiff_jax.corruption.coding import STORED, planes_of_rgb
 from vdiff_jax.media.recode import recode
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.wiener import OPERATORS, REFERENCE_ERROR, WienerModel, spans
-from vdiff_jax.restoration.pipeline import repair_frames
+from vdiff_jax.restoration.arrays import repair_frames
+from vdiff_jax.restoration.footage import Footage
 from vdiff_jax.restoration.plan import make_plan
 from vdiff_jax.runtime.caches import use_compilation_cache
+from vdiff_jax.tasks.request import Request
 
 SIZE = [640, 360]
 CODINGS = [("h264", crf) for crf in ("24", "28", "33", "38")] + [("hevc", crf) for crf in ("26", "32", "38")]
@@ -125,8 +127,8 @@ def stored(clip: np.ndarray) -> list[Frame]:
 
 def measured(task: str, clip: Damaged, name: str) -> Measured:
     """Restores a clip, and measures what is left."""
-    plan = make_plan(task, clip.given, clip.pixels, masked=False, weights=name, **clip.options)
-    restored = list(repair_frames(clip.given, itertools.repeat(None), clip.pixels, plan))
+    plan = make_plan(task, Request(frames=clip.given, pixels=clip.pixels, weights=name, **clip.options))
+    restored = list(repair_frames(Footage(clip.given, itertools.repeat(None), clip.pixels), plan))
     pairs = [zip(one.planes, other.planes) for one, other in zip(restored, clip.source)]
     left = np.sqrt(np.mean([[np.mean((a - b.astype(np.float32)) ** 2) for a, b in pair] for pair in pairs], axis=0))
     found = moments(Piece(clip.source, clip.given, slice(None)), restored, clip.pixels, left)

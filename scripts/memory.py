@@ -20,7 +20,7 @@ from vdiff_jax.preprocess.colour import noise_in_ycbcr
 from vdiff_jax.preprocess.planes import clip_of_planes
 from vdiff_jax.stream.flow import FlowFrame
 from vdiff_jax.stream.velocity import velocity
-from vdiff_jax.tasks.denoise import observe
+from vdiff_jax.tasks.same_size import observe
 
 SIGMA = 25 / 255
 FRAMES = 40

@@ -18,7 +18,8 @@ from benchmarking.arguments import new_parser
 from benchmarking.scenes import read_frames, read_scene, write_frames
 
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.restoration.pipeline import AUTO, repair
+from vdiff_jax.restoration.options import AUTO
+from vdiff_jax.restoration.pipeline import repair
 from vdiff_jax.stream.film import frames_and_damage
 
 DUST, SCRATCHES, FLICKER, GRAIN = 15, 2, 0.04, 6.0

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from vdiff_jax.runtime import xla
 
 if TYPE_CHECKING:
+    from vdiff_jax.api import repair
     from vdiff_jax.choosing import choose
     from vdiff_jax.comparison import compare
     from vdiff_jax.compression import compress, decompress
-    from vdiff_jax.restoration.arrays import repair
     from vdiff_jax.stitching.stitch import stitch
 
 xla.set_flags()
@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "choose": "vdiff_jax.choosing",
     "compare": "vdiff_jax.comparison",
-    "repair": "vdiff_jax.restoration.arrays",
+    "repair": "vdiff_jax.api",
     "stitch": "vdiff_jax.stitching",
     "compress": "vdiff_jax.compression",
     "decompress": "vdiff_jax.compression",

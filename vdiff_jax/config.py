@@ -10,9 +10,9 @@ from typing import Any
 
 import dacite
 
+from vdiff_jax import tasks
 from vdiff_jax.errors import ConfigError
 from vdiff_jax.nn.network import SIZES
-from vdiff_jax.tasks import TASKS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -229,7 +229,8 @@ def _broken_rules(config: Config) -> Iterator[str]:
         f"train.unroll must divide data.frames ({data.frames}), not {train.unroll}": train.unroll >= 1
         and data.frames % train.unroll == 0,
         f"train.size must be one of {', '.join(SIZES)}, not {train.size}": train.size in SIZES,
-        f"train.tasks must be some of {', '.join(TASKS)}, not {', '.join(train.tasks)}": set(train.tasks) <= set(TASKS),
+        f"train.tasks must be some of {', '.join(tasks.trained())}, not {', '.join(train.tasks)}": set(train.tasks)
+        <= set(tasks.trained()),
         f"train.loss must be one of {', '.join(_LOSSES)}, not {train.loss}": train.loss in _LOSSES,
         f"train.optimiser must be muon or adam, not {train.optimiser}": train.optimiser in ("muon", "adam"),
         f"train.learning_rate must be positive, not {train.learning_rate}": train.learning_rate > 0,

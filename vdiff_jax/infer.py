@@ -45,14 +45,13 @@ _REPAIR = (
     *("task", "mask", "grow", "sigma", "fps", "slow", "scale", "size", "reference", "force", "deinterlace"),
     *("weights", "codec", "start", "stop"),
 )
-"""The options that `pipeline.repair` takes under the same name."""
+"""The options that `repair_path` takes under the same name."""
 
 
 def _repair(options: argparse.Namespace) -> int:
     use_compilation_cache()
     from vdiff_jax import media, sample
-    from vdiff_jax.compression import decompress
-    from vdiff_jax.restoration.pipeline import repair
+    from vdiff_jax.api import repair_path
 
     if options.input is None:
         options.input = str(sample.NOISY)
@@ -63,10 +62,7 @@ def _repair(options: argparse.Namespace) -> int:
 
     def one(source: str | Path, target: str | Path) -> dict:
         with progress_bar(options, str(source)) as progress:
-            if _asks_nothing(options) and media.read_attachment(source) is not None:
-                given = {name: keywords[name] for name in ("codec", "options")}
-                return decompress(source, target, progress=progress, **given)
-            return repair(source, target, progress=progress, **keywords)
+            return repair_path(source, target, progress=progress, **keywords)
 
     videos = media.list_videos(options.input)
     if videos is None:
@@ -93,12 +89,6 @@ def _stitch(options: argparse.Namespace) -> int:
         plan = stitched.report["plan"]
         print(f"{plan['layout']}: {plan['why']}", file=sys.stderr)
     return _finish(options, stitched.report)
-
-
-def _asks_nothing(options: argparse.Namespace) -> bool:
-    """Whether a video is to be repaired as it needs it, so that a compressed one is decompressed."""
-    asked = (name for name in _REPAIR if name not in ("task", "weights", "codec"))
-    return options.task == "auto" and not any(getattr(options, name) for name in asked)
 
 
 def _compress(options: argparse.Namespace) -> int:

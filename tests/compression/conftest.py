@@ -14,7 +14,7 @@ from vdiff_jax.compression.source import open_original
 from vdiff_jax.compression.track import Wanted
 from vdiff_jax.compression.track_encoder import Encoder
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.runtime.stopwatch import Clock
+from vdiff_jax.runtime.stopwatch import Stopwatch
 
 COUNT, HEIGHT, WIDTH = 14, 66, 98
 PTS = [512 * n + (7 if n % 5 == 3 else 0) for n in range(COUNT)]
@@ -60,7 +60,7 @@ def encoder_of(
     wanted = Wanted(codec=codec, preset=None, adapt="none", weights=weights, filling=filling, **aims)
     with contextlib.ExitStack() as stack:
         stored = check_source(original.info, codec, None)
-        yield Encoder(original, stored, wanted, folder / "out.mkv", Clock(), lambda count: None, stack)
+        yield Encoder(original, stored, wanted, folder / "out.mkv", Stopwatch(), lambda count: None, stack)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Colours from references: before and after, in their own shot only, and what they may not be."""
 
-import contextlib
 import itertools
 
 import cv2
@@ -9,9 +8,11 @@ import pytest
 
 from vdiff_jax.errors import ReferencePictureError
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.restoration.pipeline import repair_frames, restored_frames, restorer_for
+from vdiff_jax.restoration.arrays import repair_frames
+from vdiff_jax.restoration.footage import Footage
+from vdiff_jax.restoration.pipeline import restored_frames, restorer_for
 from vdiff_jax.restoration.plan import make_plan
-from vdiff_jax.runtime.stopwatch import Clock
+from vdiff_jax.tasks.request import Request
 
 GREY = PixelFormat(kind="gray", full_range=True)
 SHOT = 10
@@ -37,10 +38,9 @@ def coloured(film, references, **keywords):
     """The film's luma coloured, `t h w 3`, and the report."""
     luma = np.rint(film @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
     frames = [Frame((plane,), n) for n, plane in enumerate(luma)]
-    plan = make_plan("colorize", frames, GREY, masked=False, sigma=None, weights="", references=references, **keywords)
-    with contextlib.ExitStack() as stack:
-        restorer = restorer_for(plan)
-        restored = list(restored_frames(restorer, frames, itertools.repeat(None), GREY, plan, Clock(), stack))
+    plan = make_plan("colorize", Request(frames=frames, pixels=GREY, references=references, **keywords))
+    restorer = restorer_for(plan)
+    restored = list(restored_frames(Footage(frames, itertools.repeat(None), GREY), plan, restorer))
     assert [frame.pts for frame in restored] == list(range(len(film)))
     return np.stack([np.stack(frame.planes, axis=-1) for frame in restored]), restorer.report()
 
@@ -68,8 +68,8 @@ def test_luma_stays_and_only_chroma_comes(film):
     neutral = np.full((31, 40), 128, np.uint8)
     frames = [Frame((plane, neutral, neutral), n) for n, plane in enumerate(luma)]
     references = {0: reference(film, 0)[:62, :79]}
-    plan = make_plan("colorize", frames, pixels, masked=False, sigma=None, weights="", references=references)
-    restored = list(repair_frames(frames, itertools.repeat(None), pixels, plan))
+    plan = make_plan("colorize", Request(frames=frames, pixels=pixels, references=references))
+    restored = list(repair_frames(Footage(frames, itertools.repeat(None), pixels), plan))
     for before, after in zip(frames, restored, strict=True):
         np.testing.assert_array_equal(before.planes[0], after.planes[0])
         assert after.planes[1].shape == (31, 40)

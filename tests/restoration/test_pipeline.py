@@ -2,6 +2,7 @@
 
 import json
 import logging
+from fractions import Fraction
 
 import av
 import imageio.v3 as iio
@@ -16,7 +17,9 @@ from vdiff_jax.nn.network import SIZES
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.wiener import OPERATORS
 from vdiff_jax.restoration import pipeline
+from vdiff_jax.restoration.output import output_info
 from vdiff_jax.restoration.plan import make_plan
+from vdiff_jax.tasks.request import Request
 from vdiff_jax.training.step import build
 
 
@@ -77,11 +80,10 @@ def test_odd_sizes_keep_the_shape_of_the_picture(tmp_path, untrained, caplog):
 
 def test_interlaced_lines_are_not_enlarged_without_a_word(caplog):
     pixels = PixelFormat(kind="gray")
-    plan = make_plan(
-        "superres", [Frame((np.zeros((8, 8), np.uint8),), 0)], pixels, masked=False, sigma=0, weights="", scale=2
-    )
+    frames = [Frame((np.zeros((8, 8), np.uint8),), 0)]
+    plan = make_plan("superres", Request(frames=frames, pixels=pixels, sigma=0, scale=2))
     with caplog.at_level(logging.WARNING):
-        pipeline._shown(VideoInfo(width=8, height=8, pixels=pixels, interlaced=True), plan)
+        output_info(VideoInfo(width=8, height=8, pixels=pixels, interlaced=True), plan, Fraction(0))
     assert "--deinterlace" in caplog.text
 
 

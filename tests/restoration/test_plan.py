@@ -8,6 +8,7 @@ import pytest
 from vdiff_jax.errors import OptionError
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration.plan import make_plan
+from vdiff_jax.tasks.request import Request
 
 PIXELS = PixelFormat(kind="yuv", subsampling=(2, 2))
 
@@ -18,7 +19,7 @@ def frames(height=24, width=32, chroma=128):
 
 
 def plan(task, given=None, **keywords):
-    return make_plan(task, given or frames(), PIXELS, **{"masked": False, "sigma": 0, "weights": "base", **keywords})
+    return make_plan(task, Request(frames=given or frames(), pixels=PIXELS, **{"sigma": 0, **keywords}))
 
 
 @pytest.mark.parametrize(
@@ -54,9 +55,9 @@ def test_the_smallest_factor_that_reaches_the_size(wanted, factor, target):
         ("superres", {"size": (200_000, 300_000)}, "GB of memory"),
         ("superres", {"scale": 2, "masked": True}, "holes"),
         ("superres", {"scale": 2, "sigma": 300}, "300"),
-        ("denoise", {"scale": 2}, "superres's"),
+        ("denoise", {"scale": 2}, "option of superres"),
         ("colorize", {}, "--reference"),
-        ("denoise", {"references": {0: np.ones((24, 32, 4), np.float32)}}, "colorize's"),
+        ("denoise", {"references": {0: np.ones((24, 32, 4), np.float32)}}, "option of colorize"),
     ],
 )
 def test_what_is_not_offered_is_refused(task, wanted, says):
@@ -80,8 +81,8 @@ def test_a_coloured_video_is_coloured_only_by_force():
 def test_noise_that_is_given_is_that_of_each_plane():
     rgb = PixelFormat(kind="rgb", full_range=True)
     given = [Frame((np.full((24, 32), 90, np.uint8),) * 3, n) for n in range(2)]
-    wanted = {"masked": False, "sigma": 25, "weights": "base"}
-    np.testing.assert_allclose(make_plan("denoise", given, rgb, **wanted).sigma_of_planes(rgb), 25 / 255, rtol=1e-4)
+    of_rgb = make_plan("denoise", Request(frames=given, pixels=rgb, sigma=25))
+    np.testing.assert_allclose(of_rgb.sigma_of_planes(rgb), 25 / 255, rtol=1e-4)
     yuv = plan("denoise", sigma=25)
     np.testing.assert_array_equal(yuv.sigma_of_planes(PIXELS), yuv.sigma)
     assert yuv.sigma[0] < 20 / 255

@@ -3,12 +3,20 @@
 import numpy as np
 import pytest
 
+from vdiff_jax import weights
 from vdiff_jax.errors import OptionError
+from vdiff_jax.nn.network import SIZES
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration.plan import make_plan
+from vdiff_jax.tasks.plan import Plan
+from vdiff_jax.tasks.request import Request
+from vdiff_jax.training.step import build
 
 GRAY = PixelFormat(kind="gray", full_range=True)
-OPTIONS = {"masked": False, "sigma": None, "weights": "base"}
+
+
+def plan_of(task, frames, **wanted) -> Plan:
+    return make_plan(task, Request(frames=frames, pixels=GRAY, **wanted))
 
 
 def frames(count=4, size=(64, 96), noise=0.0, quantiser=None):
@@ -20,7 +28,7 @@ def frames(count=4, size=(64, 96), noise=0.0, quantiser=None):
 
 
 def test_each_frames_error_is_its_quantisers():
-    plan = make_plan("deblock", frames(quantiser=36.0), GRAY, codec="h264", **OPTIONS)
+    plan = plan_of("deblock", frames(quantiser=36.0), codec="h264")
     assert plan.tasks == ("deblock",)
     assert "36.0" in plan.why
     sigma = plan.sigma_of(np.array([30.0, 40.0, np.nan], np.float32))
@@ -30,49 +38,50 @@ def test_each_frames_error_is_its_quantisers():
 
 
 def test_quantisers_that_cannot_be_read_are_estimated_and_that_is_said():
-    plan = make_plan("deblock", frames(noise=6), GRAY, codec="av1", **OPTIONS)
+    plan = plan_of("deblock", frames(noise=6), codec="av1")
     assert "carries no quantisers" in plan.why
     assert "estimated from the frames" in plan.why
     assert plan.codec is None
 
 
 def test_auto_deblocks_what_is_visibly_compressed_alone():
-    learned = {**OPTIONS, "codec": "h264", "deblocks": True}
-    assert make_plan("auto", frames(quantiser=40.0), GRAY, **learned).tasks == ("deblock",)
-    fine = make_plan("auto", frames(quantiser=16.0), GRAY, **learned)
+    assert plan_of("auto", frames(quantiser=40.0), codec="h264").tasks == ("deblock",)
+    fine = plan_of("auto", frames(quantiser=16.0), codec="h264")
     assert fine.tasks == ()
     assert "clean enough to be left as it is" in fine.why
-    assert make_plan("auto", frames(noise=20, quantiser=33.0), GRAY, **learned).tasks == ("denoise",)
+    assert plan_of("auto", frames(noise=20, quantiser=33.0), codec="h264").tasks == ("denoise",)
 
 
-def test_auto_leaves_compressed_video_to_weights_that_learned_it():
-    assert make_plan("auto", frames(quantiser=40.0), GRAY, codec="h264", **OPTIONS).tasks == ()
+def test_auto_deblocks_only_with_weights_that_were_trained_for_it(tmp_path):
+    untrained = tmp_path / "tiny.safetensors"
+    weights.save(untrained, SIZES["tiny"], build(SIZES["tiny"])[1], {})
+    assert plan_of("auto", frames(quantiser=40.0), codec="h264", weights=str(untrained)).tasks == ()
 
 
 def test_a_stream_coded_finely_is_left_as_it_is():
-    plan = make_plan("deblock", frames(quantiser=8.0), GRAY, codec="h264", **OPTIONS)
+    plan = plan_of("deblock", frames(quantiser=8.0), codec="h264")
     assert plan.tasks == ()
     assert "clean enough" in plan.why
 
 
 @pytest.mark.parametrize("size", [(6, 9), (20, 40)])
 def test_frames_too_small_to_measure_are_left_as_they_are(size):
-    plan = make_plan("deblock", frames(size=size), GRAY, **OPTIONS)
+    plan = plan_of("deblock", frames(size=size))
     assert plan.tasks == ()
     assert "small" in plan.why
 
 
 def test_one_frame_is_enough():
-    assert make_plan("denoise", frames(count=1, noise=20), GRAY, **OPTIONS).tasks == ("denoise",)
+    assert plan_of("denoise", frames(count=1, noise=20)).tasks == ("denoise",)
 
 
 @pytest.mark.parametrize("sigma", [-1, 256, float("nan")])
 def test_sigma_out_of_range_is_refused(sigma):
     with pytest.raises(OptionError, match="out of range"):
-        make_plan("deblock", frames(), GRAY, **{**OPTIONS, "sigma": sigma})
+        plan_of("deblock", frames(), sigma=sigma)
 
 
 def test_more_than_the_weights_know_is_clamped(caplog):
-    plan = make_plan("denoise", frames(), GRAY, **{**OPTIONS, "sigma": 200})
+    plan = plan_of("denoise", frames(), sigma=200)
     assert plan.sigma_rgb == pytest.approx(55)
-    assert "more than the weights know" in caplog.text
+    assert "above the weights' range" in caplog.text

@@ -7,13 +7,14 @@ import optax
 import pytest
 from flax import nnx
 
+from vdiff_jax import tasks
 from vdiff_jax.corruption.noise import quantise
 from vdiff_jax.diffusion.rollout import rollout
 from vdiff_jax.diffusion.step import INPUTS, start
 from vdiff_jax.nn.network import Network, NetworkConfig
 from vdiff_jax.preprocess.colour import rgb_to_ycbcr
 from vdiff_jax.preprocess.resample import enlarge, reduce
-from vdiff_jax.tasks import TASKS, superres
+from vdiff_jax.tasks import superres
 from vdiff_jax.tasks.projection import project
 
 CONFIG = NetworkConfig(widths=(8, 8), encoder=(0, 0), decoder=(0, 1), reach=(1, 1))
@@ -53,13 +54,13 @@ def overfitted(observation, truth):
 
 
 def corrupted(name, clip, seed=5):
-    task = TASKS[name]
+    task = tasks.find(name)
     if task.corrupt is None:
         return task.corrupt_on_host(np.random.default_rng(seed), np.asarray(clip))
     return task.corrupt(jax.random.key(seed), clip)
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", tasks.trained())
 def test_network_overfits(name, clip):
     observation = corrupted(name, clip)
     first, last = overfitted(observation, rgb_to_ycbcr(clip))
@@ -70,7 +71,7 @@ def test_denoise_tells_the_noise_it_added():
     """White, a sensor's, correlated and film's, for each brightness by itself where it is told so."""
     steps = jnp.repeat(jnp.array([0.25, 0.5, 0.75]), 32).reshape(1, 1, 96, 1)
     flat = jnp.broadcast_to(steps, (4, 64, 96, 3))
-    corrupt = jax.jit(TASKS["denoise"].corrupt)
+    corrupt = jax.jit(tasks.find("denoise").corrupt)
     told_apart = 0
     for seed in range(24):
         observation = corrupt(jax.random.key(seed), flat)
@@ -85,7 +86,7 @@ def test_denoise_tells_the_noise_it_added():
 def test_noise_under_a_codec_is_told_as_the_error_that_is_left(clip):
     large = jnp.repeat(jnp.repeat(clip, 4, 1), 4, 2)
     for seed in range(3):
-        observation = TASKS["denoise"].corrupt_on_host(np.random.default_rng(seed), np.asarray(large))
+        observation = tasks.find("denoise").corrupt_on_host(np.random.default_rng(seed), np.asarray(large))
         left = np.sqrt(np.mean(np.square(observation.values - rgb_to_ycbcr(large)), axis=(0, 1, 2)))
         np.testing.assert_allclose(observation.sigma[0, 0, 0], left, rtol=0.4)
 
@@ -94,7 +95,7 @@ def test_deblock_tells_an_error_that_grows_with_the_one_left(clip):
     large = jnp.repeat(jnp.repeat(clip, 4, 1), 4, 2)
     left, told = [], []
     for seed in range(24):
-        observation = TASKS["deblock"].corrupt_on_host(np.random.default_rng(seed), np.asarray(large))
+        observation = tasks.find("deblock").corrupt_on_host(np.random.default_rng(seed), np.asarray(large))
         left.append(np.abs(observation.values - rgb_to_ycbcr(large))[..., 0].mean())
         told.append(observation.sigma[..., 0].mean())
     assert np.corrcoef(np.log(left), np.log(told))[0, 1] > 0.4
@@ -104,7 +105,7 @@ def test_superres_sees_half_of_the_size_through_a_codec(clip):
     large = jnp.repeat(jnp.repeat(clip, 8, 1), 8, 2)
     truth, left, told = rgb_to_ycbcr(large), [], []
     for seed in range(16):
-        observation = TASKS["superres"].corrupt_on_host(np.random.default_rng(seed), np.asarray(large))
+        observation = tasks.find("superres").corrupt_on_host(np.random.default_rng(seed), np.asarray(large))
         assert observation.values.shape == truth.shape
         np.testing.assert_array_equal(observation.reduction, 1)
         left.append(np.sqrt(np.square(observation.values - truth)[..., 0].mean()))
@@ -115,7 +116,7 @@ def test_superres_sees_half_of_the_size_through_a_codec(clip):
 
 def test_inpaint_knows_nothing_in_holes(clip):
     for seed in range(6):
-        observation = TASKS["inpaint"].corrupt(jax.random.key(seed), clip)
+        observation = tasks.find("inpaint").corrupt(jax.random.key(seed), clip)
         assert set(np.unique(observation.known)) <= {0.0, 1.0}
         assert (observation.values[observation.known == 0] == 0).all()
 
@@ -142,7 +143,7 @@ def test_noisy_or_subsampled_samples_are_not_projected_onto(clip):
 
 def test_superres_tells_its_two_factors_and_two_sets_apart(clip):
     large = jax.image.resize(clip, (4, 48, 48, 3), "linear")
-    corrupt = jax.jit(TASKS["superres"].corrupt)
+    corrupt = jax.jit(tasks.find("superres").corrupt)
     seen = set()
     for seed in range(40):
         observation = corrupt(jax.random.key(seed), large)
@@ -157,27 +158,15 @@ def test_superres_tells_its_two_factors_and_two_sets_apart(clip):
     assert seen == {(2, True), (2, False), (4, True), (4, False), (1, True)}
 
 
-def test_colorize_knows_luma_and_the_chroma_of_one_frame_or_two(clip):
-    corrupt, seen = jax.jit(TASKS["colorize"].corrupt), set()
-    for seed in range(24):
-        known = np.asarray(corrupt(jax.random.key(seed), clip).known)
-        assert (known[..., 0] == 1).all()
-        assert (known[..., 1:].max(axis=(1, 2, 3)) == known[..., 1:].min(axis=(1, 2, 3))).all()
-        seen.add(tuple(np.flatnonzero(known[:, 0, 0, 1])))
-    assert (0,) in seen
-    assert any(len(frames) == 1 and frames != (0,) for frames in seen)
-    assert {len(frames) for frames in seen} == {1, 2}
-
-
 def test_interpolate_knows_every_second_frame(clip):
-    known = TASKS["interpolate"].corrupt(jax.random.key(0), clip).known
+    known = tasks.find("interpolate").corrupt(jax.random.key(0), clip).known
     np.testing.assert_array_equal(known.max(axis=(1, 2, 3)), [1, 0, 1, 0])
 
 
 def test_interpolate_is_told_nothing_of_the_noise_that_some_clips_have(clip):
     truth, noisy = rgb_to_ycbcr(quantise(clip)), 0
     for seed in range(12):
-        observation = TASKS["interpolate"].corrupt(jax.random.key(seed), clip)
+        observation = tasks.find("interpolate").corrupt(jax.random.key(seed), clip)
         off = np.asarray(observation.known * (observation.values - truth))
         assert float(observation.sigma.max()) == 0
         assert np.abs(off).max() < 5 * 5 / 255
@@ -188,7 +177,7 @@ def test_interpolate_is_told_nothing_of_the_noise_that_some_clips_have(clip):
 def test_inpaint_is_told_the_error_of_what_was_brought_under_a_mask(clip):
     brought = 0
     for seed in range(12):
-        observation = TASKS["inpaint"].corrupt(jax.random.key(seed), clip)
+        observation = tasks.find("inpaint").corrupt(jax.random.key(seed), clip)
         guessed = (observation.sigma > observation.sigma.min()) & (observation.known == 1)
         if guessed.any():
             brought += 1

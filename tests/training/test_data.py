@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax.config import Data
-from vdiff_jax.tasks import TASKS
+from vdiff_jax.tasks import deblock
 from vdiff_jax.tasks.deblock import MARGIN
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.data import Examples, batches
@@ -46,13 +46,13 @@ def test_coded_examples_are_the_same_each_time_and_stored_as_420(split):
 
 
 def test_a_codec_sees_more_than_the_example(split, monkeypatch):
-    task, seen = TASKS["deblock"], []
+    task, seen = deblock.TASK, []
 
     def corrupt(rng, clip):
         seen.append((clip, task.corrupt_on_host(rng, clip)))
         return seen[-1][1]
 
-    monkeypatch.setitem(TASKS, "deblock", dataclasses.replace(task, corrupt_on_host=corrupt))
+    monkeypatch.setattr(deblock, "TASK", dataclasses.replace(task, corrupt_on_host=corrupt))
     observation, _ = Examples(split, DATA, {"deblock": 1.0}, seed=3)(4)
     clip, whole = seen[0]
     assert clip.shape == (3, 32 + 2 * MARGIN, 32 + 2 * MARGIN, 3)

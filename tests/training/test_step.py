@@ -9,11 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vdiff_jax import config, sharding, weights
+from vdiff_jax import config, sharding, tasks, weights
 from vdiff_jax.config import Data, Train
 from vdiff_jax.errors import DivergedError
 from vdiff_jax.nn.network import SIZES
-from vdiff_jax.tasks import TASKS
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.data import Examples, shapes, stack
 from vdiff_jax.training.loop import Run
@@ -63,9 +62,9 @@ def test_bfloat16_is_near_and_leaves_parameters_alone(noisy, at_once):
 
 
 def test_a_batch_of_all_tasks_stacks_and_one_of_each_is_as_foretold():
-    several = batch(dict.fromkeys(TASKS, 1.0), size=12)
+    several = batch(dict.fromkeys(tasks.trained(), 1.0), size=12)
     assert several.observation.reduction.shape == (12, 2, 3)
-    for name in TASKS:
+    for name in tasks.trained():
         made = batch({name: 1.0}, size=1)
         foretold = shapes(DATA)
         assert jax.tree.map(lambda leaf: leaf.shape[1:], made) == jax.tree.map(lambda leaf: leaf.shape, foretold)
@@ -78,10 +77,10 @@ def test_superres_trains_with_its_projection():
 
 def test_a_configuration_for_each_task_and_those_of_the_weights_for_all():
     found = {path.stem: set(config.load(path).train.tasks) for path in Path("configs").glob("*.toml")}
-    assert found["fast"] == set(TASKS)
-    # Two have weights of their own, and colorize takes none.
-    assert found["base"] == set(TASKS) - {"superres", "deblock", "colorize"}
-    assert all(found[name] == {name} for name in TASKS)
+    assert found["fast"] == set(tasks.trained())
+    # Superres and deblock have weights of their own at this size.
+    assert found["base"] == set(tasks.trained()) - {"superres", "deblock"}
+    assert all(found[name] == {name} for name in tasks.trained())
 
 
 def test_a_run_may_begin_from_weights(tmp_path):

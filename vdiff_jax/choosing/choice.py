@@ -17,13 +17,13 @@ from vdiff_jax.choosing.contenders import Tried, contend
 from vdiff_jax.choosing.trial import FRAMES, Trial, make_trial
 from vdiff_jax.errors import InputError, OptionError
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.restoration.plan import make_plan
+from vdiff_jax.restoration.plan import LOSSLESS, make_plan
 from vdiff_jax.stream.flow import FlowFrame, MotionMeter
 from vdiff_jax.stream.references import has_colours
 from vdiff_jax.stream.samples import luma_of
 from vdiff_jax.stream.sigma import measure_coding, measure_sigma, sigma_in_rgb
 from vdiff_jax.tasks.plan import Plan
-from vdiff_jax.tasks.same_size import LOSSLESS
+from vdiff_jax.tasks.request import Request
 
 ALIKE, _PART = 0.2, 0.25
 """A difference in dB that nobody sees, and at most this part of the best one's gain: of those that near the best, the
@@ -49,9 +49,7 @@ def choose(source: str | Path) -> dict[str, Any]:
         raise InputError("stdin can be read only once: choose wants a file")
     with media.open_reader(source) as reader:
         info, frames = reader.info, list(itertools.islice(reader, FRAMES))
-    plan = make_plan(
-        "auto", frames, info.pixels, masked=False, sigma=None, weights="base", codec=info.codec, deblocks=True
-    )
+    plan = make_plan("auto", Request(frames=frames, pixels=info.pixels, codec=info.codec))
     report: dict[str, Any] = {"input": str(source), "measures": measures(info, frames), "machine": machine()}
     report |= {"task": plan.tasks[0] if plan.tasks else None, "why": plan.why, "trial": None, "tried": []}
     report |= {"choice": None}

@@ -4,6 +4,8 @@ import argparse
 from fractions import Fraction
 from pathlib import Path
 
+from vdiff_jax import tasks
+
 
 def parser() -> argparse.ArgumentParser:
     """Reads them; `command` is the name of the one that is asked for."""
@@ -14,8 +16,7 @@ def parser() -> argparse.ArgumentParser:
     repair = commands.add_parser("repair", help="denoise, deblock, fill, enlarge, colour: make a video look as it did")
     repair.add_argument("input", nargs="?", help="a video, pictures, a folder of videos, or - ; the sample if left out")
     repair.add_argument("-o", "--output", required=True, help="a video, a folder/ of PNGs, or -")
-    tasks = ("auto", "denoise", "deblock", "inpaint", "interpolate", "superres", "colorize")
-    repair.add_argument("--task", default="auto", choices=tasks)
+    repair.add_argument("--task", default="auto", choices=("auto", *tasks.NAMES))
     repair.add_argument(
         "--mask", help="what to fill is white: a picture, a video, a folder with one a frame; auto: old film's damage"
     )

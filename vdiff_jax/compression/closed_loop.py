@@ -64,7 +64,7 @@ class Rehearsal:
 
     def _restored(self, piece: Piece, params: nnx.State | None) -> list[Frame]:
         restorer = self._ready().anew(params)
-        restored = [frame for chunk in self.cut(piece, restorer.frames) for frame in restorer(chunk)]
+        restored = list(restorer.restore(self.cut(piece, restorer.frames)))
         self._restorer = restorer
         return restored
 

@@ -21,13 +21,14 @@ from vdiff_jax.compression.resolution import in_shape, resized
 from vdiff_jax.compression.weight_update import apply
 from vdiff_jax.errors import AttachmentError, WeightsError
 from vdiff_jax.media.quantisers import scale_of
-from vdiff_jax.media.threads import Prefetch
+from vdiff_jax.media.threads import prefetched
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.wiener import OPERATORS, STEP, WienerFilter, wiener_step
 from vdiff_jax.preprocess.planes import sample_range
-from vdiff_jax.restoration.pipeline import restored_frames
+from vdiff_jax.restoration.footage import Footage
+from vdiff_jax.restoration.pipeline import report, restored_frames
 from vdiff_jax.restoration.restorer import Restorer
-from vdiff_jax.runtime.stopwatch import Clock
+from vdiff_jax.runtime.stopwatch import Stopwatch
 from vdiff_jax.stream.compression_error import expected_error, typical
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.same_size import SameSize
@@ -138,7 +139,7 @@ def decompress(
     Raises:
       VdiffError: one of its kinds, for anything wrong with the input, the weights or the output.
     """
-    clock = Clock()
+    clock = Stopwatch()
     if target is not None:
         media.check_target(target, [source])
     with contextlib.ExitStack() as stack:
@@ -157,7 +158,8 @@ def decompress(
             given = weights if weights is not None and identity(weights) == recipe.filling.digest else None
             filling = Filling(weights_of(recipe.filling, given), info.pixels, recipe.size)
             count = len(recipe.stamps.steps)
-            frames = filling(frames, Form(recipe.shape, halved=True).frames(range(count), count), clock, stack)
+            frames = filling(frames, Form(recipe.shape, halved=True).frames(range(count), count), clock)
+            frames = stack.enter_context(contextlib.closing(frames))
             restorers.append(filling.restorer)
         count = 0
         for frame in restamped(frames, recipe.stamps):
@@ -167,7 +169,7 @@ def decompress(
             progress(count)
     if isinstance(keep, Pictures):
         return np.stack(keep.pictures)
-    return clock.report(count, info.width, info.height, plan, *restorers)
+    return report(clock, count, info, plan, *restorers)
 
 
 def decoded(
@@ -175,7 +177,7 @@ def decoded(
     plan: Decoding,
     info: media.VideoInfo,
     frames: Iterator[Frame],
-    clock: Clock,
+    clock: Stopwatch,
     stack: contextlib.ExitStack,
     weights: str | Path | None,
 ) -> tuple[Iterator[Frame], list[Restorer]]:
@@ -188,11 +190,9 @@ def decoded(
         network, masks = weights_of(recipe.network, weights), itertools.repeat(None)
         network = network._replace(params=apply(network.params, recipe.network.update))
         restorers.append(Restorer(network, plan.job, plan.sigma_of))
-        restored = restored_frames(restorers[0], restored, masks, info.pixels, plan, clock, stack)
-        # The network goes on with the next chunk while this one's frames are spread.
-        ahead = Prefetch(iter(restored), restorers[0].frames)
-        stack.callback(ahead.close)
-        restored = iter(ahead)
+        restored = restored_frames(Footage(restored, masks, info.pixels), plan, restorers[0], clock)
+        # The network goes on with the next chunk during the Wiener step.
+        restored = stack.enter_context(contextlib.closing(prefetched(restored, restorers[0].frames)))
     plain = (seen.popleft() for _ in itertools.count())
     return wiener_step(plain, restored, info.pixels, spread_of(recipe.diffusion, info.pixels)), restorers
 

@@ -21,7 +21,7 @@ from vdiff_jax.compression.track_choice import choose
 from vdiff_jax.compression.track_encoder import Encoder
 from vdiff_jax.errors import MissingError, OptionError, OutputError
 from vdiff_jax.media.target import PendingFile
-from vdiff_jax.runtime.stopwatch import Clock
+from vdiff_jax.runtime.stopwatch import Stopwatch
 from vdiff_jax.weights import Weights, for_task, load, shipped, trained_tasks
 
 
@@ -60,7 +60,7 @@ def compress(
     Raises:
       VdiffError: one of its kinds, for anything wrong with the input, the options or the output.
     """
-    clock = Clock()
+    clock = Stopwatch()
     _check(target, source, crf, bitrate, target_vmaf, adapt)
     crf = None if crf is None else float(crf)
     chosen = choose_codec(codec, preset, crf)
@@ -114,7 +114,7 @@ def _check(target, source, crf, bitrate, vmaf, adapt) -> None:
         raise OptionError(f"a VMAF of {vmaf:g} can't be aimed at: pass one above 0 and below 100, such as 93")
 
 
-def _made(encoder: Encoder, network: Weights, clock: Clock) -> Aimed:
+def _made(encoder: Encoder, network: Weights, clock: Stopwatch) -> Aimed:
     """The track of the quality or the rate that was asked for, or a smaller one that is better."""
     track = encoder.track()
     try:
@@ -147,7 +147,7 @@ def _why(encoder: Encoder, aimed: Aimed) -> str:
     return f"{' and '.join(less)}, better in as many bytes; {why}"
 
 
-def _report(clock: Clock, encoder: Encoder, aimed: Aimed, size: int) -> dict[str, Any]:
+def _report(clock: Stopwatch, encoder: Encoder, aimed: Aimed, size: int) -> dict[str, Any]:
     wanted, info = encoder.wanted, encoder.original.info
     track, decision = aimed.track, aimed.decision
     made = decision.made
@@ -155,7 +155,7 @@ def _report(clock: Clock, encoder: Encoder, aimed: Aimed, size: int) -> dict[str
     tasks = [("enlarge", smaller), ("deblock", made.network), ("spread", made.diffusion)]
     tasks += [("interpolate", decision.recipe.filling)]
     return {
-        **clock.measures(len(track.times), info.width, info.height),
+        **clock.report(len(track.times), info.width, info.height),
         "codec": wanted.codec.name,
         "encoder": wanted.codec.encoder,
         **wanted.options(track.crf),

@@ -1,6 +1,5 @@
 """Samples of a source beside what tracks make of them."""
 
-import contextlib
 import dataclasses
 import functools
 import tempfile
@@ -16,7 +15,7 @@ from vdiff_jax.compression.samples import Piece, cut, windows
 from vdiff_jax.compression.source import Original, converted
 from vdiff_jax.compression.track import Track, Wanted
 from vdiff_jax.pixels import Frame
-from vdiff_jax.runtime.stopwatch import Clock
+from vdiff_jax.runtime.stopwatch import Stopwatch
 from vdiff_jax.weights import load
 
 
@@ -79,8 +78,7 @@ class Excerpts:
         ]
 
     def _filled(self, frames: list[Frame], numbers: list[int]) -> list[Frame]:
-        with contextlib.ExitStack() as stack:
-            return list(self._filling(frames, [n - numbers[0] for n in numbers], Clock(), stack))
+        return list(self._filling(frames, [n - numbers[0] for n in numbers], Stopwatch()))
 
     @functools.cached_property
     def _filling(self) -> Filling:

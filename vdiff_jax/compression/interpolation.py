@@ -1,6 +1,5 @@
 """The frames that a track of every second one leaves out, which the network interpolates."""
 
-import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator
@@ -9,9 +8,9 @@ from fractions import Fraction
 import numpy as np
 
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.restoration.pipeline import diffused
+from vdiff_jax.restoration.pipeline import diffuse
 from vdiff_jax.restoration.restorer import Restorer
-from vdiff_jax.runtime.stopwatch import Clock
+from vdiff_jax.runtime.stopwatch import Stopwatch
 from vdiff_jax.stream.analysis import analyse
 from vdiff_jax.stream.retiming import retime
 from vdiff_jax.tasks.same_size import SameSize
@@ -31,17 +30,15 @@ class Filling:
         self._pixels = pixels
         self.restorer = Restorer(network, SameSize(pixels, size), lambda quantisers: np.zeros((len(quantisers), 3)))
 
-    def __call__(
-        self, frames: Iterable[Frame], numbers: Iterable[int], clock: Clock, stack: contextlib.ExitStack
-    ) -> Iterator[Frame]:
+    def __call__(self, frames: Iterable[Frame], numbers: Iterable[int], clock: Stopwatch) -> Iterator[Frame]:
         """All frames from the first number to the last; those that are there come through as they are.
 
         Args:
           frames: those that are there.
           numbers: theirs, which rise.
-          clock, stack: as the pipeline takes them.
+          clock: measures the stages.
         """
         self.restorer = self.restorer.anew()
         numbered = (dataclasses.replace(frame, pts=number) for frame, number in zip(frames, numbers))
         prepared = analyse(numbered, itertools.repeat(None), self._pixels, self.restorer.multiple)
-        return diffused(retime(prepared, Fraction(1)), self.restorer, clock, stack)
+        return diffuse(retime(prepared, Fraction(1)), self.restorer, clock)

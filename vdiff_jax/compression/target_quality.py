@@ -20,7 +20,7 @@ from vdiff_jax.compression.track_choice import Choice
 from vdiff_jax.compression.track_encoder import Encoder
 from vdiff_jax.errors import OptionError
 from vdiff_jax.media import Vmaf
-from vdiff_jax.runtime.stopwatch import Clock
+from vdiff_jax.runtime.stopwatch import Stopwatch
 from vdiff_jax.weights import Weights
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Aimed(NamedTuple):
         return self.choice.track
 
 
-def reach(encoder: Encoder, network: Weights, clock: Clock, vmaf: Vmaf) -> Aimed:
+def reach(encoder: Encoder, network: Weights, clock: Stopwatch, vmaf: Vmaf) -> Aimed:
     """The track of fewest bytes that is expected to reach the VMAF that was asked for.
 
     Raises:

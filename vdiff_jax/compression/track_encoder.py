@@ -15,7 +15,7 @@ from vdiff_jax.compression.source import Original, stamps_of
 from vdiff_jax.compression.track import Track, Wanted
 from vdiff_jax.errors import OptionError
 from vdiff_jax.pixels import Frame
-from vdiff_jax.runtime.stopwatch import Clock
+from vdiff_jax.runtime.stopwatch import Stopwatch
 
 _CLOSE = (0.94, 1.01)
 """A rate within these shares of the one asked for is taken."""
@@ -27,7 +27,14 @@ class Encoder:
     """Encodes tracks of one source."""
 
     def __init__(
-        self, original: Original, stored: media.VideoInfo, wanted: Wanted, target: Path, clock: Clock, progress, stack
+        self,
+        original: Original,
+        stored: media.VideoInfo,
+        wanted: Wanted,
+        target: Path,
+        clock: Stopwatch,
+        progress,
+        stack,
     ):
         self.original, self.stored, self.wanted = original, stored, wanted
         self.lead = media.audio_lead(original.path, original.info)

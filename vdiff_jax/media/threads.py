@@ -3,7 +3,7 @@
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -34,6 +34,9 @@ class Prefetch(Generic[T]):
                     return
         except BaseException as error:
             self._error = error
+        finally:
+            if isinstance(self._items, Generator):
+                self._items.close()  # in the thread that ran it
         self._put(_END)
 
     def _put(self, item: object) -> bool:
@@ -64,6 +67,15 @@ class Prefetch(Generic[T]):
             except queue.Empty:
                 continue
         self._thread.join()
+
+
+def prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
+    """The items, computed in a thread of its own at most `depth` ahead; the thread ends with this iterator."""
+    ahead = Prefetch(iter(items), depth)
+    try:
+        yield from ahead
+    finally:
+        ahead.close()
 
 
 class WriteQueue(Generic[T]):

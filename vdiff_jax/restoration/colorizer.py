@@ -37,8 +37,8 @@ class Coloured:
     carried: TrackedColours
 
 
-class TwoWays:
-    """Colours chunk by chunk, in both directions where there is a reference ahead.
+class Colorizer:
+    """Colours a video from references, in both directions of time where a reference lies ahead.
 
     Args:
       job: how colorize takes the video.
@@ -48,10 +48,8 @@ class TwoWays:
 
     frames, multiple = _CHUNK, 2 * VELOCITY_GRID
     """Of a chunk; and what frames are padded to."""
-    compile_seconds = 0.0
 
     def __init__(self, job: Colouring, references: Iterable[int], *, force: bool = False):
-        self.wiener_model = None
         self._job, self._references, self._force = job, sorted(references), force
         self._planes = jax.jit(coloured_planes, static_argnums=0)
         self._trail = ColourTracker()
@@ -61,8 +59,14 @@ class TwoWays:
         self._trust: list[float] = []
         self._starts: list[int] = []
 
-    def __call__(self, chunk: Chunk) -> list[Frame]:
-        """The frames that are finished."""
+    def restore(self, chunks: Iterable[Chunk]) -> Iterator[Frame]:
+        """The coloured frames, in order; the chunks come in order too."""
+        for chunk in chunks:
+            yield from self._coloured(chunk)
+        yield from self._release(0)
+
+    def _coloured(self, chunk: Chunk) -> list[Frame]:
+        """The frames that are finished once this chunk is known."""
         done: list[Frame] = []
         if chunk.starts_shot:
             done += self._release(0)
@@ -82,10 +86,6 @@ class TwoWays:
             self._read += 1
             done += self._release(self._worth_holding(one))
         return done
-
-    def finish(self) -> list[Frame]:
-        """The last frames."""
-        return self._release(0)
 
     def report(self) -> dict[str, Any]:
         """Each frame's mean trust, and the frame whose colours would help most."""

@@ -1,76 +1,58 @@
-"""Decides what a video needs: which tasks, with which sigma, and why."""
+"""Decides what a video needs: which task, with which expected error, and why."""
 
-import logging
-from fractions import Fraction
-
-from vdiff_jax.errors import MaskError, OptionError
-from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.stream.references import Pictures
-from vdiff_jax.tasks.colorize import _plan_colorize
-from vdiff_jax.tasks.interpolate import _plan_interpolate
+from vdiff_jax import tasks
+from vdiff_jax.errors import OptionError
+from vdiff_jax.stream.sigma import Coding, measure_coding
+from vdiff_jax.tasks import deblock, denoise
 from vdiff_jax.tasks.plan import Plan
-from vdiff_jax.tasks.same_size import _plan_same_size
-from vdiff_jax.tasks.superres import _plan_superres
+from vdiff_jax.tasks.request import Request
+from vdiff_jax.tasks.same_size import given_or_measured_sigma, plan_of
+from vdiff_jax.weights import for_task, trained_tasks
 
-log = logging.getLogger(__name__)
+VISIBLE = 3 / 255
+"""Luma's error from which a video counts as visibly compressed."""
+LOSSLESS = frozenset({"", "ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "png", "gif", "qtrle", "magicyuv"})
+"""Codecs that leave no error; "" stands for pictures and arrays."""
 
-TASKS = ("auto", "denoise", "deblock", "inpaint", "interpolate", "superres", "colorize")
 
-
-def make_plan(
-    task: str,
-    frames: list[Frame],
-    pixels: PixelFormat,
-    *,
-    masked: bool,
-    sigma: float | int | None,
-    weights: str,
-    scale: Fraction | float | int | None = None,
-    size: tuple[int, int] | None = None,
-    references: Pictures | None = None,
-    force: bool = False,
-    codec: str = "",
-    deblocks: bool = False,
-) -> Plan:
+def make_plan(task: str, request: Request) -> Plan:
     """The plan for a video.
 
     Args:
       task: "auto" or a task.
-      frames: some of its first frames, that noise is measured on.
-      pixels: what their planes mean.
-      masked: a mask is given.
-      sigma: the noise in 8-bit units as far as the caller knows it.
-      weights: the name of the weights; the plan takes the set that was tuned for its one task, where there is one.
-      scale: how many times larger superres is to make it.
-      size: the height and width superres is to give it, instead.
-      references: pictures of coloured frames, by the frame's number, for colorize.
-      force: takes references and a coloured video as they are.
-      codec: FFmpeg's name of what the frames were coded with; "" for pictures and arrays.
-      deblocks: the weights were trained for it, so that "auto" may.
+      request: what was asked for, and what is known of the video.
 
     Raises:
-      OptionError: an unknown task, a sigma outside 0 to 255, a scale or size that isn't offered, colorize without
-        references or of a coloured video.
+      OptionError: an unknown task, a sigma outside 0 to 255, an option that another task takes; or what the task's own
+        `plan` raises.
       MaskError: inpaint without a mask.
     """
-    if task not in TASKS:
-        raise OptionError(f"unknown task {task}: take one of {', '.join(TASKS)}")
-    if task == "inpaint" and not masked:
-        raise MaskError(
-            "inpaint needs to know what to repair: pass --mask with a picture or a video that is white there"
-        )
-    if sigma is not None and not 0 <= sigma <= 255:
-        raise OptionError(f"sigma {sigma} is out of range: it is in 8-bit units, 0 to 255")
-    if task == "superres":
-        return _plan_superres(frames, pixels, masked=masked, sigma=sigma, weights=weights, scale=scale, size=size)
-    if scale is not None or size is not None:
-        raise OptionError("a scale and a size are superres's: pass --task superres with them")
-    if task == "colorize":
-        return _plan_colorize(frames, pixels, references=references, force=force)
-    if references:
-        raise OptionError("references are colorize's: pass --task colorize with them")
-    if task == "interpolate":
-        return _plan_interpolate(frames, pixels, weights=weights)
-    return _plan_same_size(
-        task, frames, pixels, masked=masked, sigma=sigma, weights=weights, codec=codec, deblocks=deblocks
-    )
+    if task != "auto" and task not in tasks.NAMES:
+        raise OptionError(f"unknown task {task}: take one of {', '.join(('auto', *tasks.NAMES))}")
+    if request.sigma is not None and not 0 <= request.sigma <= 255:
+        raise OptionError(f"sigma {request.sigma} is out of range: it is in 8-bit units, 0 to 255")
+    for name in tasks.NAMES:
+        for option in sorted(tasks.find(name).options):
+            if name != task and getattr(request, option) is not None:
+                raise OptionError(f"{option} is an option of {name}: pass --task {name} with it")
+    return plan_automatically(request) if task == "auto" else tasks.find(task).plan(request)
+
+
+def plan_automatically(request: Request) -> Plan:
+    """Deblock where a lossy codec left a visible error above the noise, else denoise; nothing where both are small."""
+    sigma, why = given_or_measured_sigma(request)
+    if request.sigma is not None:
+        return plan_of(request, "denoise", sigma, why, finish=denoise.FINISH)
+    coding = _visible_coding(request, float(sigma[0]))
+    if coding is not None:
+        codec, finish = coding.codec, deblock.FINISH
+        return plan_of(request, "deblock", coding.sigma, coding.why, codec=codec, finish=finish, sceptical=True)
+    return plan_of(request, "denoise", sigma, why, finish=denoise.FINISH, sceptical=True)
+
+
+def _visible_coding(request: Request, noise: float) -> Coding | None:
+    """The coding error, where it is visible, larger than the noise, and the weights can take it away."""
+    if request.codec in LOSSLESS or "deblock" not in trained_tasks(for_task(request.weights, "deblock")):
+        return None
+    coding = measure_coding(request.frames, request.pixels, request.codec)
+    return None if coding.sigma[0] < max(VISIBLE, noise) else coding

@@ -1,9 +1,9 @@
-"""A network ready to restore one video: compiled once for its size, the state carried from chunk to chunk."""
+"""A network that restores one video: compiled once for its size, with a state that goes from chunk to chunk."""
 
 import copy
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -32,7 +32,7 @@ _PIXELS_A_WINDOW = 4_000_000
 
 
 class Restorer:
-    """Restores one video chunk by chunk.
+    """Restores one video with a network, chunk by chunk.
 
     Args:
       network: trained weights.
@@ -47,7 +47,6 @@ class Restorer:
         sigma_of: Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, "n 3"]],
     ):
         self._definition, self._params, _ = network
-        self.wiener_model = network.wiener_model
         self._job, self._sigma_of = job, sigma_of
         self._config = network.config
         self.multiple = self._config.multiple
@@ -58,8 +57,23 @@ class Restorer:
         self._compiled = None
         self.compile_seconds = 0.0
 
-    def __call__(self, chunk: Chunk) -> list[Frame]:
-        """The restored frames of a chunk that are to be shown; chunks come in order."""
+    def restore(self, chunks: Iterable[Chunk]) -> Iterator[Frame]:
+        """The restored frames that are to be shown, in order; the chunks come in order too."""
+        for chunk in chunks:
+            yield from self._restored(chunk)
+
+    def report(self) -> dict[str, Any]:
+        """How long it took to compile, as part of the job's report."""
+        return {"compile_seconds": round(self.compile_seconds, 3)}
+
+    def anew(self, params: nnx.State | None = None) -> "Restorer":
+        """A restorer at its first frame that shares what is compiled; with other parameters, if any are given."""
+        other = copy.copy(self)
+        other._params = self._params if params is None else params
+        other._carry, other.compile_seconds = self._start(), 0.0
+        return other
+
+    def _restored(self, chunk: Chunk) -> list[Frame]:
         given = Given(
             planes=chunk.planes,
             valid=chunk.valid,
@@ -78,21 +92,6 @@ class Restorer:
             for n, frame in enumerate(chunk.frames)
             if frame is not None
         ]
-
-    def finish(self) -> list[Frame]:
-        """The last frames: none is ever held back."""
-        return []
-
-    def report(self) -> dict[str, Any]:
-        """What the report says of this."""
-        return {}
-
-    def anew(self, params: nnx.State | None = None) -> "Restorer":
-        """The same, compiled if this one is, before its first frame; with other parameters, if any are given."""
-        other = copy.copy(self)
-        other._params = self._params if params is None else params
-        other._carry, other.compile_seconds = self._start(), 0.0
-        return other
 
     def _warmed_up(self, given: Given, count: int) -> Given:
         """Goes backward through up to `count` frames after a shot's first, which then has a past as the others do.

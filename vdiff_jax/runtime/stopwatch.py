@@ -1,29 +1,42 @@
 """How long the stages of a job took, for its report."""
 
 import contextlib
-import resource
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from vdiff_jax.runtime.peak_memory import peak_memory_bytes
 
-class Clock:
-    """How long each stage took, and when the frames came."""
+
+class Stopwatch:
+    """Measures the stages of a job, which may run in several threads.
+
+    A stage that begins within another of the same thread counts alone: its time is not part of the outer one's.
+
+    Attributes:
+      seconds: how long each stage took so far.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._begun = time.monotonic()
+        self._thread = threading.local()
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        """Counts the time within the `with` block to a stage."""
+        outer, self._thread.inner = getattr(self._thread, "inner", 0.0), 0.0
         begun = time.monotonic()
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begun
+            taken = time.monotonic() - begun
+            self.seconds[name] = self.seconds.get(name, 0.0) + taken - self._thread.inner
+            self._thread.inner = outer + taken
 
     def timed(self, name: str, items: Iterable) -> Iterator:
-        """The items, the time waited for each counted to a stage."""
+        """The items; the time until each one comes counts to a stage."""
         iterator = iter(items)
         end = object()
         while True:
@@ -33,16 +46,14 @@ class Clock:
                 return
             yield item
 
-    def report(self, count: int, width: int, height: int, plan: Any, *restorers: Any) -> dict[str, Any]:
-        """The report as JSON."""
-        report = self.measures(count, width, height, sum((each.compile_seconds for each in restorers), 0.0))
-        report["plan"] = plan.report()
-        for restorer in restorers:
-            report |= restorer.report()
-        return report
+    def report(self, count: int, width: int, height: int, compiling: float = 0.0) -> dict[str, Any]:
+        """What was done in which time, as JSON; stages in different threads overlap.
 
-    def measures(self, count: int, width: int, height: int, compiling: float = 0.0) -> dict[str, Any]:
-        """How much was done in which time; stages overlap, for they run in threads."""
+        Args:
+          count: frames that came out.
+          width, height: of these frames.
+          compiling: seconds of compilation, which the speed leaves out, as it does the stage "load".
+        """
         total = time.monotonic() - self._begun
         working = total - compiling - self.seconds.get("load", 0.0)
         return {
@@ -52,5 +63,5 @@ class Clock:
             "seconds": {**{k: round(v, 3) for k, v in self.seconds.items()}, "total": round(total, 3)},
             "compile_seconds": round(compiling, 3),
             "frames_per_second": round(count / max(working, 1e-9), 3),
-            "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "peak_memory_bytes": peak_memory_bytes(),
         }

@@ -43,9 +43,9 @@ def fill(network: Weights, moments: Iterable[tuple[RGB, Bool[np.ndarray, "h w"]]
         while True:
             yield masks.pop(0)
 
-    for chunk in cut_into_chunks(analyse(frames(), holes(), _PIXELS, restorer.multiple), restorer.frames):
-        for frame in restorer(chunk):
-            yield np.stack(frame.planes, axis=-1)
+    prepared = analyse(frames(), holes(), _PIXELS, restorer.multiple)
+    for frame in restorer.restore(cut_into_chunks(prepared, restorer.frames)):
+        yield np.stack(frame.planes, axis=-1)
 
 
 def bridge(network: Weights, first: RGB, second: RGB, count: int) -> list[RGB]:
@@ -56,7 +56,7 @@ def bridge(network: Weights, first: RGB, second: RGB, count: int) -> list[RGB]:
     # Two clips are two shots; between these two frames the one is to become the other.
     one_shot = (dataclasses.replace(item, starts_shot=item.frame.pts == 0) for item in prepared)
     cut = cut_into_chunks(retime(one_shot, Fraction(1, count + 1)), restorer.frames)
-    return [np.stack(frame.planes, axis=-1) for chunk in cut for frame in restorer(chunk)][1:-1]
+    return [np.stack(frame.planes, axis=-1) for frame in restorer.restore(cut)][1:-1]
 
 
 def _frame(picture: RGB, pts: int) -> Frame:

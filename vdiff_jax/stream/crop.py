@@ -1,7 +1,6 @@
 """A crop around a video's holes: inpainting changes nothing else, so the network runs on the crop alone."""
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool
@@ -71,11 +70,8 @@ class Crop:
             velocity=chunk.velocity[:, *grid],
         )
 
-    def paste(self, frames: Sequence[Frame], crops: Sequence[Frame]) -> list[Frame]:
-        """Whole frames with these crops in their place."""
-        return [self._pasted(frame, crop) for frame, crop in zip(frames, crops, strict=True)]
-
-    def _pasted(self, frame: Frame, crop: Frame) -> Frame:
+    def paste(self, frame: Frame, crop: Frame) -> Frame:
+        """The whole frame with this crop in its place."""
         planes = tuple(plane.copy() for plane in frame.planes)
         for plane, new, place in zip(planes, crop.planes, self._in_planes(len(planes))):
             plane[place] = new

@@ -1,8 +1,22 @@
-"""The table of tasks."""
+"""The table of tasks: each is the module of its name, and is imported when it is asked for.
 
-from vdiff_jax.tasks import colorize, deblock, denoise, inpaint, interpolate, superres
-from vdiff_jax.tasks.task import Task
+This module imports neither JAX nor NumPy, so that the command line can read the names at once.
+"""
 
-TASKS: dict[str, Task] = {
-    module.TASK.name: module.TASK for module in (denoise, deblock, inpaint, superres, interpolate, colorize)
-}
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vdiff_jax.tasks.task import Task
+
+NAMES = ("denoise", "deblock", "inpaint", "interpolate", "superres", "colorize")
+
+
+def find(name: str) -> "Task":
+    """The task of that name, one of `NAMES`."""
+    return importlib.import_module(f"{__name__}.{name}").TASK
+
+
+def trained() -> list[str]:
+    """The tasks that a network is trained for."""
+    return [name for name in NAMES if find(name).trained]

@@ -1,4 +1,4 @@
-"""Deblock: everything is known, with the error that a video codec left."""
+"""Deblock: every sample is known, with the error that a video codec left."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,24 +8,39 @@ from vdiff_jax.corruption.coding import coded, rgb_to_stored
 from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.observation import Observation
 from vdiff_jax.stream.compression_error import expected_error
-from vdiff_jax.tasks import denoise
+from vdiff_jax.stream.sigma import measure_coding
+from vdiff_jax.tasks.finish import wiener
+from vdiff_jax.tasks.plan import Plan
+from vdiff_jax.tasks.request import Request
+from vdiff_jax.tasks.same_size import given_or_measured_sigma, observe, plan_of
 from vdiff_jax.tasks.task import Task
 
 MEASURED, ESTIMATED = 0.35, 0.25
-"""The shares of clips whose encoder has told the error that it left, and of those whose quantisers are not told."""
+"""The share of clips whose true mean error is known, and of those with only an estimate for the whole clip.
+
+The others have the error that each frame's quantiser predicts."""
 REDUCED, SIZES = 0.2, (4 / 5, 2 / 3, 1 / 2)
-"""The share of clips that were coded in a smaller size, as compressed files may be, and those sizes."""
+"""The share of clips that were coded in a smaller size, as `compress` may do, and those sizes."""
 
 MARGIN = 32
-"""Pixels around an example that are coded with it: a picture that things do not leave as soon as they moved."""
+"""Pixels around an example that are coded with it, so that objects do not leave the coded picture at once."""
+FINISH = (wiener,)
+
+
+def plan(request: Request) -> Plan:
+    """Takes away the coding error that the stream's quantisers predict, or that is estimated from the frames."""
+    if request.sigma is not None:
+        return plan_of(request, "deblock", *given_or_measured_sigma(request), finish=FINISH)
+    coding = measure_coding(request.frames, request.pixels, request.codec)
+    return plan_of(request, "deblock", coding.sigma, coding.why, codec=coding.codec, finish=FINISH, sceptical=True)
 
 
 def corrupt(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Observation:
-    """A video codec at any quality, and each frame's error as it is told of a file.
+    """A clip after a video codec at any quality; the observation's sigma is each frame's expected error.
 
-    It is what the frame's quantiser lets expect; or this in proportion, so that its mean is the true one, as a
-    compressed file says, always of one coded in a smaller size; or one figure for all frames, as far off as an estimate
-    from the frames is.
+    Sigma is one of three: what the frame's quantiser predicts; this, scaled so that its mean is the true error, as a
+    compressed file says it (always for a clip coded in a smaller size); or one figure for all frames, as far off as an
+    estimate from the frames is.
     """
     reduced = rng.random() < REDUCED
     video = coded(rng, clip, share=rng.choice(SIZES) if reduced else 1.0)
@@ -38,7 +53,7 @@ def corrupt(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Obs
         error = error * true / error.mean(axis=0)
     elif way < MEASURED + ESTIMATED:
         error = np.broadcast_to(error.mean(axis=0) * np.exp(rng.normal(0, 0.3)), error.shape)
-    return denoise.observe(jnp.asarray(video.clip), jnp.asarray(error, jnp.float32))
+    return observe(jnp.asarray(video.clip), jnp.asarray(error, jnp.float32))
 
 
-TASK = Task(name="deblock", corrupt_on_host=corrupt, share_on_host=1.0, margin=MARGIN)
+TASK = Task(name="deblock", plan=plan, corrupt_on_host=corrupt, share_on_host=1.0, margin=MARGIN)

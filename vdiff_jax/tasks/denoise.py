@@ -1,6 +1,4 @@
-"""Denoise: everything is known, with an error."""
-
-import dataclasses
+"""Denoise: every sample is known, with an expected error."""
 
 import jax
 import jax.numpy as jnp
@@ -12,37 +10,33 @@ from vdiff_jax.corruption.noise import camera_sigma, coloured, grain_sigma, quan
 from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.colour import from_rgb, noise_in_ycbcr, rgb_to_ycbcr
 from vdiff_jax.preprocess.grids import average, repeat
+from vdiff_jax.tasks.finish import deflicker, wiener
+from vdiff_jax.tasks.plan import Plan
+from vdiff_jax.tasks.request import Request
+from vdiff_jax.tasks.same_size import STRONGEST, given_or_measured_sigma, observe, plan_of
 from vdiff_jax.tasks.task import Task
 
-STRONGEST = 55 / 255
-"""The strongest noise that is trained for."""
 KINDS = (0.7, 0.1, 0.1, 0.1)
-"""The shares of white, a sensor's, correlated noise and film's grain."""
+"""The shares of white noise, camera noise, correlated noise and film grain."""
 CODED = 0.1
-"""The share of the clips whose noise went through a codec."""
+"""The share of clips whose noise went through a codec."""
 
 
-def observe(
-    clip: Float[Array, "t h w 3"], sigma: Float[Array, "*t 3"], *, known: Float[Array, "t h w 1"] | None = None
-) -> Observation:
-    """A Y'CbCr clip whose three channels have noise of `sigma`, of all frames or each; known where `known` is 1."""
-    known = jnp.ones((*clip.shape[:-1], 1)) if known is None else known
-    known = jnp.broadcast_to(known, clip.shape)
-    return Observation(
-        values=clip * known,
-        known=known,
-        sigma=jnp.broadcast_to(sigma.reshape(-1, 1, 1, 3), clip.shape),
-        time=jnp.arange(clip.shape[0], dtype=jnp.float32),
-    )
+FINISH = (deflicker, wiener)
+
+
+def plan(request: Request) -> Plan:
+    """Takes away the noise that was given or is measured; fills the holes of a mask as well."""
+    return plan_of(request, "denoise", *given_or_measured_sigma(request), finish=FINISH)
 
 
 def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
     """Noise of sigma 0 to 55, weak more often than strong, mostly white.
 
-    Three times out of four it is clipped and rounded to 8 bits as in a file. Of noise that depends on
-    brightness sigma is told for each place or, half the time, as one figure.
+    Three times out of four it is clipped and rounded to 8 bits as in a file. The observation says the sigma of noise
+    that depends on brightness for each sample or, half the time, as one figure for the clip.
     """
-    sigma_key, noise_key, store_key, told_key, kind_key, place_key = jax.random.split(key, 6)
+    sigma_key, noise_key, store_key, estimate_key, kind_key, place_key = jax.random.split(key, 6)
     sigma = STRONGEST * jax.random.uniform(sigma_key) ** 1.5
     kind = jax.random.choice(kind_key, len(KINDS), p=jnp.array(KINDS))
     noise, expected = jax.lax.switch(kind, [_white, _camera, _correlated, _grain], noise_key, clip, sigma)
@@ -50,14 +44,13 @@ def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
     noisy = jnp.where(jax.random.bernoulli(store_key, 0.75), quantise(noisy), noisy)
     everywhere = jnp.sqrt(jnp.mean(expected**2, axis=(0, 1, 2), keepdims=True))
     expected = jnp.where(jax.random.bernoulli(place_key), expected, everywhere)
-    # What is told of sigma is a little off, as an estimate is.
-    told = expected * jnp.exp(0.05 * jax.random.normal(told_key))
-    observation = observe(rgb_to_ycbcr(noisy), jnp.zeros(3))
-    return dataclasses.replace(observation, sigma=told)
+    # The sigma in the observation is a little off, as an estimate is.
+    estimated = expected * jnp.exp(0.05 * jax.random.normal(estimate_key))
+    return observe(rgb_to_ycbcr(noisy), estimated)
 
 
 def corrupt_by_codec(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Observation:
-    """Noise of sigma 0 to 40 under a codec, which keeps some of it; what is told is about the error that is left."""
+    """Noise of sigma 0 to 40 under a video codec; the observation's sigma is about the error that is left."""
     noisy = clip + rng.uniform(0, 40 / 255) * rng.standard_normal(clip.shape, np.float32)
     decoded = coded(rng, np.clip(noisy, 0, 1)).clip
     error = np.sqrt(np.mean((decoded - rgb_to_stored(clip)) ** 2, axis=(0, 1, 2)))
@@ -83,7 +76,7 @@ def _correlated(key, clip, sigma):
 
 
 def _grain(key, clip, sigma):
-    """The same in all three colours, so that chroma has none."""
+    """Film grain: the same in all three colours, so that chroma has none."""
     width_key, key = jax.random.split(key)
     noise = coloured(key, (*clip.shape[:3], 1), jax.random.uniform(width_key, minval=0.4, maxval=1.2))
     luma = rgb_to_ycbcr(clip)[..., :1]
@@ -93,8 +86,8 @@ def _grain(key, clip, sigma):
 
 
 def _around(clip: Float[Array, "t h w c"]) -> Float[Array, "t h w c"]:
-    """The brightness around a pixel, which noise leaves as it is."""
+    """The mean brightness around a pixel, in which noise cancels out."""
     return repeat(average(clip, 4), 4)
 
 
-TASK = Task(name="denoise", corrupt=corrupt, corrupt_on_host=corrupt_by_codec, share_on_host=CODED)
+TASK = Task(name="denoise", plan=plan, corrupt=corrupt, corrupt_on_host=corrupt_by_codec, share_on_host=CODED)

@@ -1,4 +1,4 @@
-"""Inpaint: everything outside the mask is known, exactly or with an error."""
+"""Inpaint: every sample outside the mask is known, exactly or with an expected error."""
 
 import dataclasses
 
@@ -8,31 +8,45 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from vdiff_jax.corruption import holes
 from vdiff_jax.corruption.noise import gaussian, quantise
+from vdiff_jax.errors import MaskError
 from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.colour import noise_in_ycbcr, rgb_to_ycbcr
 from vdiff_jax.preprocess.grids import average, repeat
-from vdiff_jax.tasks import denoise
+from vdiff_jax.tasks.denoise import FINISH
+from vdiff_jax.tasks.plan import NO_ERROR, Plan
+from vdiff_jax.tasks.request import Request
+from vdiff_jax.tasks.same_size import given_or_measured_sigma, observe, plan_of
 from vdiff_jax.tasks.task import Task
 
-BROUGHT = 0.5
-"""The share of clips under whose mask stands what other frames were taken to show there."""
+PROPAGATED = 0.5
+"""The share of clips whose holes are already filled by propagation from other frames."""
 _WRONG = 0.2
-"""The share of those that show something else."""
+"""The share of those whose propagated samples show something else."""
 _ERRORS = (0.003, 0.2)
-"""The errors that are told of what was brought, in levels."""
+"""The range of the expected error of propagated samples, in [0, 1]."""
 
 
-def observe(clip: Float[Array, "t h w 3"], mask: Float[Array, "t h w 1"], sigma: Float[Array, "3"]) -> Observation:
-    """A Y'CbCr clip of which nothing is known where `mask` is 1; elsewhere it has noise of `sigma`, often 0."""
-    return denoise.observe(clip, sigma, known=1 - mask)
+def plan(request: Request) -> Plan:
+    """Fills the holes of a mask; denoises the rest only where a sigma was given.
+
+    Raises:
+      MaskError: there is no mask.
+    """
+    if not request.masked:
+        raise MaskError(
+            "inpaint needs to know what to repair: pass --mask with a picture or a video that is white there"
+        )
+    if request.sigma is not None:
+        return plan_of(request, "denoise", *given_or_measured_sigma(request), finish=FINISH)
+    return plan_of(request, "denoise", NO_ERROR, "nothing but the holes is to change")
 
 
 def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
     """A still logo, a moving figure, scratches, dirt or drop-outs; one time in three under noise.
 
-    Half the time something was brought under the mask, and the error to expect of it is told.
+    Half the time the holes are filled by propagation, and the observation says the expected error of the fill.
     """
-    kind_key, mask_key, share_key, sigma_key, noisy_key, noise_key, brought_key, way_key = jax.random.split(key, 8)
+    kind_key, mask_key, share_key, sigma_key, noisy_key, noise_key, propagated_key, way_key = jax.random.split(key, 8)
     shape = clip.shape[:3]
     share = jax.random.uniform(share_key, minval=0.05, maxval=0.5)
     makers = [
@@ -45,23 +59,23 @@ def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
     mask = jax.lax.switch(jax.random.randint(kind_key, (), 0, len(makers)), makers, mask_key)
     sigma = 30 / 255 * jax.random.uniform(sigma_key) * jax.random.bernoulli(noisy_key, 0.33)
     noisy = rgb_to_ycbcr(quantise(jax.lax.cond(sigma > 0, lambda: gaussian(noise_key, clip, sigma), lambda: clip)))
-    observation = observe(noisy, mask, sigma * noise_in_ycbcr(1.0))
+    observation = observe(noisy, sigma * noise_in_ycbcr(1.0), known=1 - mask)
     return jax.lax.cond(
-        jax.random.bernoulli(way_key, BROUGHT),
-        lambda: _brought(brought_key, observation, rgb_to_ycbcr(clip), noisy, mask),
+        jax.random.bernoulli(way_key, PROPAGATED),
+        lambda: _propagated(propagated_key, observation, rgb_to_ycbcr(clip), noisy, mask),
         lambda: observation,
     )
 
 
-def _brought(key: PRNGKeyArray, observation: Observation, truth: Array, noisy: Array, mask: Array) -> Observation:
-    """Under the mask the clip as it stands 0.3 to 2 pixels away, or far away; the error told is about the true one."""
-    far_key, length_key, angle_key, told_key = jax.random.split(key, 4)
+def _propagated(key: PRNGKeyArray, observation: Observation, truth: Array, noisy: Array, mask: Array) -> Observation:
+    """Fills the mask with the clip shifted by 0.3 to 2 pixels, or more; the expected error is about the true one."""
+    far_key, length_key, angle_key, error_key = jax.random.split(key, 4)
     far = jax.random.bernoulli(far_key, _WRONG)
     length = jnp.where(far, 16.0, 1.0) * jax.random.uniform(length_key, minval=0.3, maxval=2.0)
     angle = jax.random.uniform(angle_key, maxval=2 * jnp.pi)
     guess = _moved(_moved(noisy, length * jnp.cos(angle), 1), length * jnp.sin(angle), 2)
     error = jnp.sqrt(repeat(average((guess - truth) ** 2, 8), 8))
-    error = error * jnp.exp(0.5 * jax.random.normal(told_key, (truth.shape[0], 1, 1, 1)))
+    error = error * jnp.exp(0.5 * jax.random.normal(error_key, (truth.shape[0], 1, 1, 1)))
     return dataclasses.replace(
         observation,
         values=observation.values + mask * guess,
@@ -71,9 +85,9 @@ def _brought(key: PRNGKeyArray, observation: Observation, truth: Array, noisy: A
 
 
 def _moved(clip: Float[Array, "t h w c"], by: Array, axis: int) -> Float[Array, "t h w c"]:
-    """The clip moved along an axis by a fraction of its pixels, around its edges."""
+    """The clip shifted along an axis by a fractional number of pixels; it wraps around at the edges."""
     whole = jnp.floor(by).astype(int)
     return jnp.roll(clip, whole, axis) + (by - whole) * (jnp.roll(clip, whole + 1, axis) - jnp.roll(clip, whole, axis))
 
 
-TASK = Task(name="inpaint", corrupt=corrupt)
+TASK = Task(name="inpaint", plan=plan, corrupt=corrupt)

@@ -1,45 +1,71 @@
-"""Interpolate: the frames that exist are known, nothing of the ones between."""
+"""Interpolate: the frames that exist are known, nothing of the frames between them."""
+
+from fractions import Fraction
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from vdiff_jax.corruption.noise import coloured, quantise
+from vdiff_jax.errors import OptionError
 from vdiff_jax.observation import Observation
-from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.colour import rgb_to_ycbcr
-from vdiff_jax.tasks import denoise
 from vdiff_jax.tasks.plan import Plan
-from vdiff_jax.tasks.same_size import SameSize
+from vdiff_jax.tasks.request import Request
+from vdiff_jax.tasks.same_size import SameSize, observe
 from vdiff_jax.tasks.task import Task
 from vdiff_jax.weights import for_task
 
 _NOISY = 0.6
-"""The share of clips whose frames have noise that nothing is told of, as most footage has."""
+"""The share of training clips with noise that the observation does not mention, as most footage has."""
 _STRONGEST = 5 / 255
 
 
-def observe(clip: Float[Array, "t h w 3"], exists: Bool[np.ndarray, " t"]) -> Observation:
-    """A Y'CbCr clip of which only the frames that exist are known."""
-    known = jnp.broadcast_to(jnp.asarray(exists, jnp.float32).reshape(-1, 1, 1, 1), (*clip.shape[:-1], 1))
-    return denoise.observe(clip, jnp.zeros(3), known=known)
+def plan(request: Request) -> Plan:
+    """Makes frames at other times; the frames that exist stay as they are.
+
+    Raises:
+      OptionError: neither a rate nor a slowness, both, or one that makes no frames.
+    """
+    rate, seconds = _rate(request)
+    return Plan(
+        tasks=("interpolate",),
+        weights=for_task(request.weights, "interpolate"),
+        why="frames at other times were asked for; those that exist stay as they are",
+        job=SameSize(request.pixels, request.shape),
+        grow=request.grow,
+        interval=seconds / request.time_base,
+        rate=rate,
+    )
+
+
+def _rate(request: Request) -> tuple[Fraction, Fraction]:
+    """Frames per second that come out, and the seconds of the input between two of them."""
+    if (request.fps is None) == (request.slow is None):
+        raise OptionError("interpolate needs either --fps, the rate to reach, or --slow, how many times slower to play")
+    if request.slow is not None:
+        if request.slow <= 1:
+            raise OptionError(
+                f"slow {float(request.slow):g} is out of range: it is how many times slower to play, above 1"
+            )
+        return request.rate, 1 / (request.rate * Fraction(request.slow).limit_denominator(1001))
+    rate = Fraction(request.fps).limit_denominator(1001)
+    if not request.rate <= rate <= 1000:
+        raise OptionError(
+            f"fps {float(request.fps):g} is out of range: from the video's {float(request.rate):.6g} to 1000"
+        )
+    return rate, 1 / rate
 
 
 def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
-    """Every second frame is left out; of noise, the mean of two neighbours has less than each."""
+    """Leaves out every second frame. Some clips have noise, which the mean of two neighbours halves."""
     noise_key, width_key, sigma_key, noisy_key = jax.random.split(key, 4)
     sigma = _STRONGEST * jax.random.uniform(sigma_key) * jax.random.bernoulli(noisy_key, _NOISY)
     noise = coloured(noise_key, clip.shape, jax.random.uniform(width_key, minval=0.3, maxval=1.0))
     noisy = rgb_to_ycbcr(quantise(clip + sigma * noise))
-    return observe(noisy, np.arange(clip.shape[0]) % 2 == 0)
+    exists = (np.arange(clip.shape[0]) % 2 == 0).astype(np.float32).reshape(-1, 1, 1, 1)
+    return observe(noisy, jnp.zeros(3), known=jnp.asarray(exists))
 
 
-TASK = Task(name="interpolate", corrupt=corrupt)
-
-
-def _plan_interpolate(frames: list[Frame], pixels: PixelFormat, *, weights: str) -> Plan:
-    why = "frames at other times were asked for; those that exist stay as they are"
-    job = SameSize(pixels, frames[0].planes[0].shape)
-    tuned = for_task(weights, "interpolate")
-    return Plan(tasks=("interpolate",), weights=tuned, sigma=np.zeros(3, np.float32), sigma_rgb=0.0, why=why, job=job)
+TASK = Task(name="interpolate", plan=plan, options=frozenset({"fps", "slow"}), corrupt=corrupt)

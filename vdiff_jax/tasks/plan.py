@@ -1,15 +1,21 @@
 """The plan for one video: which tasks, with which expected error and weights, and why."""
 
 import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from vdiff_jax.pixels import PixelFormat
+from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.stream.compression_error import expected_error
+from vdiff_jax.stream.crop import Crop
 from vdiff_jax.stream.references import Pictures
-from vdiff_jax.tasks.video import Job
+from vdiff_jax.tasks.video import Conversion
+
+NO_ERROR = np.zeros(3, np.float32)
+NO_ERROR.flags.writeable = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,42 +23,57 @@ class Plan:
     """What will be done to a video.
 
     Attributes:
-      tasks: the tasks, in the table's words; none where the video is left as it is.
-      weights: the name of the weights; "" where the network has no part.
-      sigma: the expected error of Y', Cb and Cr, in levels; its mean where it differs from frame to frame.
-      sigma_rgb: the same as one figure, that of white R'G'B' noise, in 8-bit units.
-      why: a sentence for people.
-      job: how the tasks take the video.
-      references: pictures, R'G'B' and opacity, that give some frames their colours, by the frame's number; `None` where
-        nothing is to be coloured.
-      force: the references are taken as they are.
-      codec: whose quantisers tell each frame's error; None where `sigma` is that of all.
+      tasks: the names of the tasks; none where the video is left as it is.
+      weights: the name of the weights; "" where the task needs no network.
+      why: the reason, in a sentence for people.
+      job: what the tasks make of the pixel format and size; for the network, how planes are read and written.
+      sigma: the expected error of Y', Cb and Cr, in [0, 1]; the mean where it differs from frame to frame.
+      sigma_rgb: the same as the sigma of white R'G'B' noise, in 8-bit units.
+      codec: the codec whose quantisers say each frame's expected error; `None` where `sigma` holds for all frames.
+      finish: the steps that follow the network, in order.
+      grow: pixels around the masks that are filled too, fading out.
+      holes_only: samples that no mask covers come out as they came in.
+      crop: the part of the frames that the network sees, where only holes change; `None` for whole frames.
+      interval: time between two frames that come out, in units of the frames' pts; `None` to keep the frames' times.
+      rate: frames per second that come out; `None` for the input's.
+      references: coloured pictures (R'G'B' and opacity) by frame number; `None` where nothing is coloured.
+      force: colorize skips its checks.
     """
 
     tasks: tuple[str, ...]
     weights: str
-    sigma: Float[np.ndarray, "3"]
-    sigma_rgb: float
     why: str
-    job: Job
+    job: Conversion
+    sigma: Float[np.ndarray, "3"] = dataclasses.field(default_factory=lambda: NO_ERROR)
+    sigma_rgb: float = 0.0
+    codec: str | None = None
+    finish: "tuple[Step, ...]" = ()
+    grow: int = 0
+    holes_only: bool = False
+    crop: Crop | None = None
+    interval: Fraction | None = None
+    rate: Fraction | None = None
     references: Pictures | None = None
     force: bool = False
-    codec: str | None = None
 
     def sigma_of(self, quantisers: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 3"]:
-        """Each frame's expected error; its quantiser is NaN where the stream doesn't tell."""
+        """Each frame's expected error, in [0, 1].
+
+        Args:
+          quantisers: of the frames, NaN where the stream does not say.
+        """
         everywhere = np.broadcast_to(self.sigma, (len(quantisers), 3)).astype(np.float32)
         if self.codec is None:
             return everywhere
-        told = np.isfinite(quantisers)[:, None] & (self.sigma > 0)  # a grey video has no chroma
-        return np.where(told, expected_error(self.codec, np.nan_to_num(quantisers)), everywhere)
+        known = np.isfinite(quantisers)[:, None] & (self.sigma > 0)  # a grey video has no chroma
+        return np.where(known, expected_error(self.codec, np.nan_to_num(quantisers)), everywhere)
 
     def sigma_of_planes(self, pixels: PixelFormat) -> Float[np.ndarray, "3"]:
-        """The expected error of each plane, in levels: R', G' and B' each have as much as makes luma's."""
+        """The expected error of each plane, in [0, 1]; R', G' and B' each have the one that gives luma its own."""
         return np.full(3, self.sigma_rgb / 255, np.float32) if pixels.kind == "rgb" else self.sigma
 
     def report(self) -> dict[str, Any]:
-        """As JSON."""
+        """The plan as JSON."""
         return {
             "tasks": list(self.tasks),
             "weights": self.weights,
@@ -60,3 +81,7 @@ class Plan:
             "sigma_ycbcr": [round(float(s) * 255, 2) for s in self.sigma],
             "why": self.why,
         }
+
+
+Step = Callable[[Iterable[Frame], Plan], Iterator[Frame]]
+"""A step that follows the network: restored frames in, finished frames out, in the same order."""

@@ -1,4 +1,4 @@
-"""Tasks whose result has the size of the input: denoise, deblock, inpaint, interpolate."""
+"""What the tasks share whose result has the size of the input: denoise, deblock, inpaint, interpolate."""
 
 import dataclasses
 import logging
@@ -8,21 +8,55 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from vdiff_jax.observation import Observation
-from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.postprocess.planes import changed_planes
 from vdiff_jax.preprocess.planes import Planes, clip_of_planes, known_of_mask, sigma_of_error
-from vdiff_jax.stream.sigma import measure_coding, measure_sigma, sigma_in_rgb, sigma_of_rgb
-from vdiff_jax.tasks.denoise import STRONGEST
-from vdiff_jax.tasks.plan import Plan
+from vdiff_jax.stream.sigma import measure_sigma, sigma_in_rgb, sigma_of_rgb
+from vdiff_jax.tasks.finish import wiener
+from vdiff_jax.tasks.plan import NO_ERROR, Plan, Step
+from vdiff_jax.tasks.request import Request
 from vdiff_jax.tasks.video import Given, everywhere, like
 from vdiff_jax.weights import for_task
 
 log = logging.getLogger(__name__)
 
+STRONGEST = 55 / 255
+"""The strongest noise that the network is trained for."""
+CLEAN = 1.5 / 255
+"""A measured error below this is left alone: it cannot be told from fine texture."""
+
+
+def observe(
+    clip: Float[Array, "t h w 3"],
+    sigma: Float[Array, "*s 3"],
+    *,
+    known: Float[Array, "t h w _"] | None = None,
+    time: Float[Array, " t"] | None = None,
+) -> Observation:
+    """What is known of a clip whose samples have an expected error. Training and serving both build on it.
+
+    Args:
+      clip: Y'CbCr in [0, 1].
+      sigma: the expected error: of the whole clip (`3`), of each frame (`t 3`) or of each sample (`t h w 3`).
+      known: 1 where a sample was measured, 0 where it is unknown; everything by default.
+      time: of the frames, in frame intervals; 0, 1, 2, ... by default.
+    """
+    known = jnp.broadcast_to(jnp.ones(()) if known is None else known, clip.shape)
+    sigma = sigma if sigma.ndim == 4 else sigma.reshape(-1, 1, 1, 3)
+    return Observation(
+        values=clip * known,
+        known=known,
+        sigma=jnp.broadcast_to(sigma, clip.shape),
+        time=jnp.arange(clip.shape[0], dtype=jnp.float32) if time is None else time,
+    )
+
 
 @dataclasses.dataclass(frozen=True)
 class SameSize:
-    """Every sample is known with the same error, or in a hole: what changes is added to the planes."""
+    """A video whose samples are known with an expected error, or hidden by a mask.
+
+    Only what the network changed is added to the planes, so that an unchanged sample stays the very same.
+    """
 
     pixels: PixelFormat
     size: tuple[int, int]
@@ -38,7 +72,7 @@ class SameSize:
         if given.error is not None:
             known = known * known_of_mask(jnp.isinf(given.error), self.pixels, multiple)
             sigma = jnp.sqrt(sigma**2 + sigma_of_error(given.error, self.pixels, multiple) ** 2)
-        return Observation(values=clip * known, known=known, sigma=sigma, time=given.time)
+        return observe(clip, sigma, known=known, time=given.time)
 
     def planes(self, given: Given, result: Float[Array, "n hp wp 3"]) -> Planes:
         planes = tuple(plane[:-1] for plane in given.planes)
@@ -47,63 +81,57 @@ class SameSize:
         return changed_planes(planes, result[:, :height, :width] - clip, self.pixels)
 
 
-CLEAN = 1.5 / 255
-"""Noise below this is left alone unless sigma is given: it can't be told from fine texture."""
-
-
-VISIBLE = 3 / 255
-"""Luma's error from which a video counts as visibly compressed."""
-
-
-LOSSLESS = frozenset({"", "ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "png", "gif", "qtrle", "magicyuv"})
-"""Codecs that leave no error; "" is pictures and arrays."""
-
-
-def _plan_same_size(
-    task: str,
-    frames: list[Frame],
-    pixels: PixelFormat,
+def plan_of(
+    request: Request,
+    cleaning: str,
+    sigma: Float[np.ndarray, "3"],
+    why: str,
     *,
-    masked: bool,
-    sigma: float | int | None,
-    weights: str,
-    codec: str,
-    deblocks: bool,
+    codec: str | None = None,
+    finish: tuple[Step, ...] = (),
+    sceptical: bool = False,
 ) -> Plan:
-    holes = ("inpaint",) if masked else ()
-    reason = "a mask says what to fill" if masked else ""
-    coding, cleaning = None, "denoise"
-    if sigma is not None:
-        channels, why = sigma_of_rgb(sigma / 255, pixels), f"sigma {sigma:g} was given"
-        cleaning = "deblock" if task == "deblock" else cleaning
-    elif task == "inpaint":
-        channels, why = np.zeros(3, np.float32), "nothing but the holes is to change"
-    elif task == "deblock":
-        coding = measure_coding(frames, pixels, codec)
-    else:
-        channels = measure_sigma(frames, pixels)
-        why = f"sigma {sigma_in_rgb(channels, pixels):.1f} was measured"
-        if task == "auto" and deblocks and codec not in LOSSLESS:
-            coding = measure_coding(frames, pixels, codec)
-            if coding.sigma[0] < max(VISIBLE, channels[0]):
-                coding = None
-    if coding is not None:
-        channels, why, cleaning = coding.sigma, coding.why, "deblock"
-    if sigma_in_rgb(channels, pixels) > STRONGEST * 255:
-        log.warning(
-            "sigma %.0f is more than the weights know: taken as %.0f", sigma_in_rgb(channels, pixels), STRONGEST * 255
-        )
-        channels = channels * (STRONGEST * 255 / sigma_in_rgb(channels, pixels))
-    if sigma is None and task in ("auto", "deblock") and sigma_in_rgb(channels, pixels) < CLEAN * 255:
-        why, channels = f"{why}: clean enough to be left as it is", np.zeros(3, np.float32)
-    why = "; ".join(part for part in (reason, why) if part)
-    tasks = holes + ((cleaning,) if channels.max() > 0 else ())
+    """The plan that fills the holes of a mask, if there is one, and cleans the rest if it has an error.
+
+    Args:
+      request: what was asked for.
+      cleaning: "denoise" or "deblock".
+      sigma: the expected error of Y', Cb and Cr, in [0, 1]; 0 to leave alone what no mask covers.
+      why: the reason for this sigma.
+      codec: the codec whose quantisers say each frame's error, if one does.
+      finish: the steps that follow the network where cleaning is all there is to do.
+      sceptical: leaves alone what has an error below `CLEAN`.
+    """
+    pixels, holes = request.pixels, ("inpaint",) if request.masked else ()
+    strength = sigma_in_rgb(sigma, pixels)
+    if strength > STRONGEST * 255:
+        log.warning("sigma %.0f is above the weights' range: taken as %.0f", strength, STRONGEST * 255)
+        sigma = sigma * (STRONGEST * 255 / strength)
+    if sceptical and sigma_in_rgb(sigma, pixels) < CLEAN * 255:
+        why, sigma = f"{why}: clean enough to be left as it is", NO_ERROR
+    clean = sigma.max() == 0
+    tasks = holes + (() if clean else (cleaning,))
+    if request.masked:
+        why = "; ".join(part for part in ("a mask says what to fill", why) if part)
+        # The Wiener step's coefficients are fitted to frames without holes.
+        finish = tuple(step for step in finish if step is not wiener)
     return Plan(
         tasks=tasks,
-        weights=for_task(weights, cleaning) if tasks == (cleaning,) else weights,
-        sigma=channels,
-        sigma_rgb=sigma_in_rgb(channels, pixels),
+        weights=for_task(request.weights, tasks[0]) if len(tasks) == 1 else request.weights,
         why=why,
-        job=SameSize(pixels, frames[0].planes[0].shape),
-        codec=coding.codec if coding is not None and channels.max() > 0 else None,
+        job=SameSize(pixels, request.shape),
+        sigma=sigma,
+        sigma_rgb=sigma_in_rgb(sigma, pixels),
+        codec=None if clean else codec,
+        finish=() if clean else finish,
+        grow=request.grow,
+        holes_only=tasks == ("inpaint",),
     )
+
+
+def given_or_measured_sigma(request: Request) -> tuple[Float[np.ndarray, "3"], str]:
+    """The noise of Y', Cb and Cr, in [0, 1], and where the figure comes from."""
+    if request.sigma is not None:
+        return sigma_of_rgb(request.sigma / 255, request.pixels), f"sigma {request.sigma:g} was given"
+    sigma = measure_sigma(request.frames, request.pixels)
+    return sigma, f"sigma {sigma_in_rgb(sigma, request.pixels):.1f} was measured"

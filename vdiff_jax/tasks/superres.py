@@ -1,4 +1,4 @@
-"""Super-resolve: a small video is what was measured; its enlargement is known with an error."""
+"""Super-resolution: the small video was measured; its enlargement is known with an expected error."""
 
 import dataclasses
 import logging
@@ -14,17 +14,19 @@ from vdiff_jax.corruption.coding import coded, rgb_to_stored
 from vdiff_jax.corruption.noise import gaussian, quantise
 from vdiff_jax.errors import OptionError
 from vdiff_jax.observation import Observation
-from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.postprocess.planes import planes_of_clip
 from vdiff_jax.preprocess.colour import noise_in_ycbcr, rgb_to_ycbcr
 from vdiff_jax.preprocess.grids import average
 from vdiff_jax.preprocess.planes import Planes, chroma_scale, chroma_shift, clip_of_planes, levels, pad
 from vdiff_jax.preprocess.resample import enlarge, reduce, resample
 from vdiff_jax.runtime.device_memory import check_memory
-from vdiff_jax.stream.sigma import measure_sigma, sigma_in_rgb, sigma_of_rgb
-from vdiff_jax.tasks import denoise
-from vdiff_jax.tasks.plan import Plan
+from vdiff_jax.stream.sigma import sigma_in_rgb
+from vdiff_jax.tasks.plan import NO_ERROR, Plan
 from vdiff_jax.tasks.projection import FACTORS
+from vdiff_jax.tasks.request import Request
+from vdiff_jax.tasks.same_size import given_or_measured_sigma
+from vdiff_jax.tasks.same_size import observe as known_with_error
 from vdiff_jax.tasks.task import Task
 from vdiff_jax.tasks.video import Given, everywhere
 from vdiff_jax.weights import for_task
@@ -36,22 +38,33 @@ ERROR = {2: 0.03, 4: 0.05}
 CODED = 0.1
 """The share of examples that went through a video codec at half their size."""
 _REAL = 0.2
-"""The share of examples that are real footage: of unknown blur, with noise and codec blocks."""
+"""The share of examples that are like real footage: with unknown blur, noise and codec blocks."""
+NOISY = 3.0 / 255
+"""Noise below this is taken for the fine texture of a clean reduction: small pictures have much of it."""
 
 
-def observe(enlarged: Float[Array, "t h w 3"], factor: int, sigma: Float[Array, "3"], *, whole: bool) -> Observation:
+def observe(
+    enlarged: Float[Array, "t h w 3"],
+    factor: int,
+    sigma: Float[Array, "3"],
+    *,
+    whole: bool,
+    known: Float[Array, "t h w 3"] | None = None,
+    time: Float[Array, " t"] | None = None,
+) -> Observation:
     """What is known of a Y'CbCr clip that was `factor` times smaller.
 
     Args:
       enlarged: the small clip's bicubic enlargement.
       factor: 2 or 4.
-      sigma: the small clip's own error; without one, luma is known to be the antialiased bicubic reduction.
-      whole: so is chroma (it isn't where it was stored smaller than luma).
+      sigma: the small clip's own expected error; where it is 0, luma is exactly the antialiased bicubic reduction.
+      whole: so is chroma (it is not where it was stored smaller than luma).
+      known, time: as in `same_size.observe`.
     """
     clean = jnp.max(sigma) == 0
     channels = jnp.array([True, whole, whole])
     reduction = jnp.where(clean & channels, float(factor), 1.0)
-    observation = denoise.observe(enlarged, jnp.sqrt(ERROR[factor] ** 2 + sigma**2))
+    observation = known_with_error(enlarged, jnp.sqrt(ERROR[factor] ** 2 + sigma**2), known=known, time=time)
     return dataclasses.replace(observation, reduction=jnp.broadcast_to(reduction.reshape(1, 3), (enlarged.shape[0], 3)))
 
 
@@ -85,9 +98,8 @@ class Enlargement:
         if not self._whole:
             chroma = [pad(self._chroma(plane)[..., None], multiple) for plane in given.planes[1:3]]
             clip = jnp.concatenate([clip[..., :1], *chroma], axis=-1)
-        observation = observe(clip, self.scale, given.sigma[0], whole=self._whole)
         known = everywhere(given, clip)
-        return dataclasses.replace(observation, values=clip * known, known=known, time=given.time)
+        return observe(clip, self.scale, given.sigma[0], whole=self._whole, known=known, time=given.time)
 
     def planes(self, given: Given, result: Float[Array, "n hp wp 3"]) -> Planes:
         height, width = self.network_size
@@ -112,15 +124,44 @@ class Enlargement:
         )
 
 
+def plan(request: Request) -> Plan:
+    """Makes a video larger, by a scale or to a size.
+
+    Raises:
+      OptionError: a mask, no scale or size or both, or one that is no enlargement or does not fit into memory.
+    """
+    if request.masked:
+        raise OptionError("superres fills no holes: repair them first with --task inpaint")
+    if (request.scale is None) == (request.size is None):
+        raise OptionError("superres needs either a scale, such as 2, or a size, such as 1920x1080")
+    pixels, small = request.pixels, request.shape
+    factor, target = _enlargement(small, request.size or _scaled(small, request.scale, pixels))
+    sigma, why = given_or_measured_sigma(request)
+    if request.sigma is None and sigma_in_rgb(sigma, pixels) < NOISY * 255:
+        why, sigma = f"{why}: taken for a clean reduction", NO_ERROR
+    job = Enlargement(pixels, small, factor, target)
+    check_memory(job.network_size, job.target)
+    if target[0] > small[0] * factor:
+        log.warning("%dx%d is more than %d times larger: the rest is interpolated", *target[::-1], factor)
+    return Plan(
+        tasks=("superres",),
+        weights=for_task(request.weights, "superres"),
+        why=f"{small[1]}x{small[0]} to {target[1]}x{target[0]} through {factor} times the size; {why}",
+        job=job,
+        sigma=sigma,
+        sigma_rgb=sigma_in_rgb(sigma, pixels),
+    )
+
+
 def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
-    """A reduction by 2 or by 4, rounded to 8 bits; a part of them through what real footage goes through."""
+    """A reduction by 2 or by 4, rounded to 8 bits; some clips also get blur, noise and blocks, as real footage has."""
     factor_key, small_key = jax.random.split(key)
     makers = [lambda k, c, n=n: _reduced(k, c, n) for n in FACTORS]
     return jax.lax.switch(jax.random.randint(factor_key, (), 0, len(makers)), makers, small_key, clip)
 
 
 def corrupt_by_codec(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Observation:
-    """A reduction by 2 through a video codec at any quality, as a compressed file keeps it; its error is told.
+    """A reduction by 2 after a video codec at any quality, as in a compressed file; sigma is its true error.
 
     Height and width are multiples of 4.
     """
@@ -155,10 +196,9 @@ def _reduced(key: PRNGKeyArray, clip: Float[Array, "t h w 3"], factor: int) -> O
 
 
 def _real_footage(key: PRNGKeyArray, clip: Float[Array, "t h w 3"], factor: int) -> tuple[Array, Array]:
-    """A small Y'CbCr clip seen through an unknown lens, with noise, coded in blocks; and the error that is told of it.
+    """A small Y'CbCr clip with unknown blur, noise and codec blocks; and its expected error.
 
-    The blur is between none and a Gaussian of 0.6 small pixels; noise and quantiser are told as denoise and deblock
-    tell them.
+    The blur is between none and a Gaussian of 0.6 small pixels. Sigma holds noise and quantisation, not the blur.
     """
     blur_key, sigma_key, noise_key, step_key = jax.random.split(key, 4)
     blurred = _blur(clip, factor * jax.random.uniform(blur_key, maxval=0.6))
@@ -185,60 +225,8 @@ def _blur(clip: Float[Array, "t h w c"], sigma: Array) -> Float[Array, "t h w c"
     return clip
 
 
-# How chroma was stored is the small clip's matter, and `corrupt` sees to it.
-TASK = Task(
-    name="superres",
-    corrupt=corrupt,
-    corrupt_on_host=corrupt_by_codec,
-    share_on_host=CODED,
-    stored=lambda observation, truth: (observation, truth),
-)
-
-
-NOISY = 3.0 / 255
-"""Noise from which a small video is no clean reduction: small pictures are all fine texture."""
-
-
-def _plan_superres(
-    frames: list[Frame],
-    pixels: PixelFormat,
-    *,
-    masked: bool,
-    sigma: float | int | None,
-    weights: str,
-    scale: Fraction | float | int | None,
-    size: tuple[int, int] | None,
-) -> Plan:
-    if masked:
-        raise OptionError("superres fills no holes: repair them first with --task inpaint")
-    if (scale is None) == (size is None):
-        raise OptionError("superres needs either a scale, such as 2, or a size, such as 1920x1080")
-    small = frames[0].planes[0].shape
-    factor, target = _enlargement(small, size or _scaled(small, scale, pixels))
-    if sigma is not None:
-        channels, why = sigma_of_rgb(sigma / 255, pixels), f"sigma {sigma:g} was given"
-    else:
-        channels = measure_sigma(frames, pixels)
-        why = f"sigma {sigma_in_rgb(channels, pixels):.1f} was measured"
-        if sigma_in_rgb(channels, pixels) < NOISY * 255:
-            why, channels = f"{why}: taken for a clean reduction", np.zeros(3, np.float32)
-    why = f"{small[1]}x{small[0]} to {target[1]}x{target[0]} through {factor} times the size; {why}"
-    job = Enlargement(pixels, small, factor, target)
-    check_memory(job.network_size, job.target)
-    if target[0] > small[0] * factor:
-        log.warning("%dx%d is more than %d times larger: the rest is interpolated", *target[::-1], factor)
-    return Plan(
-        tasks=("superres",),
-        weights=for_task(weights, "superres"),
-        sigma=channels,
-        sigma_rgb=sigma_in_rgb(channels, pixels),
-        why=why,
-        job=job,
-    )
-
-
 def _scaled(small: tuple[int, int], scale: Fraction | float | int, pixels: PixelFormat) -> tuple[int, int]:
-    """Height and width, so many times larger: whole, and as subsampled chroma would have them."""
+    """Height and width, `scale` times larger, rounded to what subsampled chroma needs."""
     if not 1 < scale < np.inf:
         raise OptionError(f"scale {float(scale):g} isn't offered: it is how many times larger, above 1")
     if scale == int(scale):
@@ -248,10 +236,22 @@ def _scaled(small: tuple[int, int], scale: Fraction | float | int, pixels: Pixel
 
 
 def _enlargement(small: tuple[int, int], size: tuple[int, int]) -> tuple[int, tuple[int, int]]:
-    """By how much the network enlarges, and the height and width that come out."""
+    """The factor by which the network enlarges, and the height and width that come out."""
     times = max(new / old for new, old in zip(size, small))
     if min(new / old for new, old in zip(size, small)) < 1 or times == 1:
         raise OptionError(
             f"the size {size[1]}x{size[0]} is no enlargement of {small[1]}x{small[0]}: superres only makes larger"
         )
     return next((factor for factor in FACTORS if factor >= times), FACTORS[-1]), size
+
+
+TASK = Task(
+    name="superres",
+    plan=plan,
+    options=frozenset({"scale", "size"}),
+    corrupt=corrupt,
+    corrupt_on_host=corrupt_by_codec,
+    share_on_host=CODED,
+    # `corrupt` itself stores the small clip's chroma as 4:2:0.
+    stored=lambda observation, truth: (observation, truth),
+)

@@ -1,4 +1,4 @@
-"""What a task is to the core: how its observation is made from a clean clip."""
+"""What a task is: how it is planned, and how its training examples are made from clean clips."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,6 +8,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from vdiff_jax.corruption.storage import subsampled, subsampled_observation
 from vdiff_jax.observation import Observation
+from vdiff_jax.tasks.plan import Plan
+from vdiff_jax.tasks.request import Request
 
 Clip = Float[Array, "t h w 3"]
 Stored = tuple[Observation, Clip]
@@ -16,26 +18,35 @@ CorruptOnHost = Callable[[np.random.Generator, Float[np.ndarray, "t h w 3"]], Ob
 
 
 def as_420(observation: Observation, truth: Clip) -> Stored:
-    """An observation, and the clip that it is of, as they are where chroma is stored as 4:2:0."""
+    """An observation and its truth as they are where chroma is stored as 4:2:0."""
     return subsampled_observation(observation), subsampled(truth)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Task:
-    """One job of the network.
+    """One job, by its name on the command line.
 
     Attributes:
       name: as on the command line.
-      corrupt: makes the observation that trains the task from a clean R'G'B' clip in [0, 1]; pure, to be compiled.
-      corrupt_on_host: the same through a video codec, so that chroma is 4:2:0 already; not to be compiled.
-      share_on_host: the share of the examples that go that way, 0 to 1.
+      plan: decides for one video: which expected error, which weights, which finishing steps, and why.
+      options: the fields of a request that this task alone takes.
+      corrupt: makes the observation that trains the task from a clean R'G'B' clip in [0, 1]; pure and compiled.
+      corrupt_on_host: the same through a video codec, so that chroma is 4:2:0 already; not compiled.
+      share_on_host: the share of the examples that are made by `corrupt_on_host`, 0 to 1.
       margin: pixels on each side of an example that the codec sees too, and that are cut off after it.
-      stored: what becomes of an observation and its truth (Y'CbCr) where chroma is stored as 4:2:0.
+      stored: makes the observation and its truth (Y'CbCr) what they are where chroma is stored as 4:2:0.
     """
 
     name: str
+    plan: Callable[[Request], Plan]
+    options: frozenset[str] = frozenset()
     corrupt: Corrupt | None = None
     corrupt_on_host: CorruptOnHost | None = None
     share_on_host: float = 0.0
     margin: int = 0
     stored: Callable[[Observation, Clip], Stored] = as_420
+
+    @property
+    def trained(self) -> bool:
+        """A network is trained for it."""
+        return self.corrupt is not None or self.corrupt_on_host is not None

@@ -36,17 +36,32 @@ class Given:
 
 
 @runtime_checkable
-class Job(Protocol):
-    """A task of the network on videos of one format and size; all of it static, so that it can be compiled once."""
+class Conversion(Protocol):
+    """What a task makes of videos of one pixel format and size.
 
-    size: tuple[int, int]
-    """The video's height and width."""
-    scale: int
-    """How many times larger than the video's frames those are that the network sees."""
+    Attributes:
+      pixels: the video's pixel format.
+      size: the video's height and width.
+      scale: how many times larger than the video's frames those are that the restorer works on.
+    """
+
+    @property
+    def pixels(self) -> PixelFormat: ...
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+    @property
+    def scale(self) -> int: ...
 
     def written(self) -> tuple[PixelFormat, tuple[int, int]]:
-        """Format and (height, width) of the frames that come out."""
+        """Pixel format and (height, width) of the frames that come out."""
         ...
+
+
+@runtime_checkable
+class Job(Conversion, Protocol):
+    """A conversion by the network; all of it is static, so that it is compiled once."""
 
     def observe(self, given: Given, multiple: int) -> Observation:
         """What is known of the n + 1 frames, padded to a multiple; the velocity is left out."""

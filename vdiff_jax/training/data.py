@@ -15,13 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
+from vdiff_jax import tasks as table
 from vdiff_jax.config import Data
 from vdiff_jax.corruption.storage import subsampled
 from vdiff_jax.observation import VELOCITY_GRID, Observation
 from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.stream.flow import FlowFrame
 from vdiff_jax.stream.velocity import velocity
-from vdiff_jax.tasks import TASKS
 from vdiff_jax.tasks.task import Corrupt
 from vdiff_jax.training import balance
 from vdiff_jax.training.cache import Split
@@ -55,8 +55,9 @@ class Examples:
         self._photos, self._shots = split.photos, long or split.videos
         self._names = list(tasks)
         self._shares = np.array(list(tasks.values())) / sum(tasks.values())
-        self._corrupt = {name: _compiled(_keyed(TASKS[name].corrupt)) for name in tasks if TASKS[name].corrupt}
-        self._stored = {name: _compiled(TASKS[name].stored) for name in tasks}
+        self._tasks = {name: table.find(name) for name in tasks}
+        self._corrupt = {name: _compiled(_keyed(task.corrupt)) for name, task in self._tasks.items() if task.corrupt}
+        self._stored = {name: _compiled(task.stored) for name, task in self._tasks.items()}
         of_photos = {name: n for name, n in data.balance.items() if name in ("brightness", "texture")}
         still = [balance.measure(photo[None]) if of_photos else {} for photo in split.photos]
         self._photo_weights = balance.weights(still, of_photos)
@@ -69,7 +70,7 @@ class Examples:
     def __call__(self, index: int) -> Example:
         draw = self.draw(index)
         rng = np.random.default_rng([self._seed, index])
-        task = TASKS[self._names[draw.task]]
+        task = self._tasks[self._names[draw.task]]
         on_host = task.corrupt_on_host if rng.random() < task.share_on_host else None
         margin = task.margin if on_host else 0
         clip = np.asarray(self._clean(rng, draw, self._data.patch + 2 * margin), np.float32) / 255

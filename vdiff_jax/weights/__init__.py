@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Iterator
@@ -64,13 +65,19 @@ def load(weights: str | Path) -> Weights:
     Raises:
       WeightsError: no such file, damaged, or of another architecture.
     """
+    return _read(str(weights), _find(weights).stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)
+def _read(weights: str, modified: int) -> Weights:
+    """The weights of a file that was last modified at this time."""
     with _opened(weights) as (file, about):
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     config = NetworkConfig(
         **{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(about["network"]).items()}
     )
     definition, params = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=INPUTS, rngs=nnx.Rngs(0))))
-    return Weights(definition, _filled(params, tensors, str(weights)), about)
+    return Weights(definition, _filled(params, tensors, weights), about)
 
 
 def identity(weights: str | Path) -> bytes:

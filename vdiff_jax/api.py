@@ -1,0 +1,84 @@
+"""`vdiff_jax.repair`: the same for clips in memory, for files and for the command line."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vdiff_jax import media
+from vdiff_jax.compression import decompress
+from vdiff_jax.errors import ClipError
+from vdiff_jax.restoration.arrays import Reference, repair_clip
+from vdiff_jax.restoration.options import Options
+from vdiff_jax.restoration.pipeline import repair as repair_video
+from vdiff_jax.tasks.request import Number
+
+
+def repair(
+    clip: np.ndarray | str | Path,
+    output: str | Path | None = None,
+    *,
+    task: str = "auto",
+    mask: np.ndarray | str | Path | None = None,
+    grow: int = 0,
+    sigma: float | int | None = None,
+    slow: Number | None = None,
+    scale: Number | None = None,
+    size: tuple[int, int] | None = None,
+    reference: Reference | Sequence[str | Path] = (),
+    force: bool = False,
+    weights: str = "base",
+    **options: Any,
+) -> np.ndarray | dict[str, Any]:
+    """Repairs a clip in memory, or a video from path to path.
+
+    Args:
+      clip: `t h w c` R'G'B' or grey (c = 3 or 1), uint8, or float in [0, 1] (noise may reach beyond; the result is not
+        rounded); or a path, with `output`. A file that `compress` wrote is decompressed, unless more is asked for.
+      output: where to write, if `clip` is a path.
+      task: "auto", "denoise", "deblock", "inpaint", "interpolate", "superres" or "colorize".
+      mask: True where the clip is to be filled, `h w` or `t h w`; a path, if `clip` is one.
+      grow: pixels around the mask that are filled too, fading out.
+      sigma: the noise's standard deviation in 8-bit units; measured if left out.
+      slow: how many times slower interpolate makes the clip: 2 makes one frame between any two (2 t - 1 in all).
+      scale: how many times larger superres makes the clip, such as 2, 4 or 1.5.
+      size: the width and height that superres gives it instead.
+      reference: coloured frames for colorize by frame number: `h w 3`, or `h w 4` whose last channel is 1 where it is
+        coloured; one alone is frame 0's. For paths, their names, `N:picture` for frame N.
+      force: colorize skips its checks that the references match and that the clip is grey.
+      weights: "base", "fast" or a file.
+      **options: for paths, more fields of `restoration.options.Options`, and `progress`, a function that is called with
+        the number of frames that are done.
+
+    Returns:
+      The repaired clip, of the input's dtype and shape (but for superres, interpolate and colorize); for paths, the
+      report.
+
+    Raises:
+      ClipError: an array that is no clip.
+      VdiffError: one of its other kinds, for anything wrong with the input, the options or the output.
+    """
+    common = {"task": task, "mask": mask, "grow": grow, "sigma": sigma, "slow": slow, "scale": scale, "size": size}
+    common |= {"reference": reference, "force": force, "weights": weights}
+    if isinstance(clip, str | Path):
+        if output is None:
+            raise ClipError("a path to repair needs a path to write to: pass output")
+        return repair_path(clip, output, **common, **options)
+    if output is not None or options:
+        raise ClipError(f"a clip in memory takes no {'output' if output is not None else ', '.join(options)}")
+    return repair_clip(np.asarray(clip), **common)
+
+
+def repair_path(
+    source: str | Path, target: str | Path, *, progress: Callable[[int], Any] = lambda frames: None, **options: Any
+) -> dict[str, Any]:
+    """Repairs a video from path to path; one that `compress` wrote is decompressed, unless more is asked for.
+
+    Args:
+      source, target, progress, options: as `restoration.pipeline.repair` takes them.
+    """
+    asked = Options(**options)
+    if asked.as_needed and media.read_attachment(source) is not None:
+        return decompress(source, target, progress=progress, codec=asked.codec, options=asked.options)
+    return repair_video(source, target, progress=progress, **options)

@@ -1,0 +1,73 @@
+"""What a user can ask of `repair`."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from vdiff_jax.errors import OptionError
+from vdiff_jax.tasks.request import Number
+
+AUTO = "auto"
+"""The mask option that finds old film's damage and evens its flicker."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of `repair` for files, as the command line and the library take them.
+
+    Attributes:
+      task: "auto" or a task.
+      mask: white where the video is to be filled: a picture, a video or a folder with one picture a frame; "auto" finds
+        old film's damage.
+      grow: pixels around the mask that are filled too, fading out.
+      sigma: the noise in 8-bit units; measured if left out.
+      fps: the rate that interpolate makes.
+      slow: how many times slower interpolate makes the video play instead.
+      scale: how many times larger superres makes the video.
+      size: the width and height, as shown, that superres gives it instead.
+      deinterlace: makes whole pictures of interlaced lines first.
+      reference: coloured pictures for colorize, `N:picture` for frame N.
+      force: colorize skips its checks that the references match and that the video is grey.
+      weights: a name or a file; of a name, the set that was tuned for the task is taken, where there is one.
+      codec, options: the encoder's name and its own options.
+      start, stop: seconds; only this part is repaired.
+
+    Raises:
+      OptionError: a growth below 0, or without a mask.
+    """
+
+    task: str = "auto"
+    mask: str | Path | None = None
+    grow: int = 0
+    sigma: float | int | None = None
+    fps: Number | None = None
+    slow: Number | None = None
+    scale: Number | None = None
+    size: tuple[int, int] | None = None
+    deinterlace: bool = False
+    reference: Sequence[str | Path] = ()
+    force: bool = False
+    weights: str = "base"
+    codec: str | None = None
+    options: dict[str, str] | None = None
+    start: float | None = None
+    stop: float | None = None
+
+    def __post_init__(self) -> None:
+        check_growth(self.grow, masked=self.mask is not None)
+
+    @property
+    def as_needed(self) -> bool:
+        """The video is to be repaired as it needs it: nothing but weights and encoder were chosen."""
+        free = {"weights", "codec", "options"}
+        return all(
+            getattr(self, field.name) == field.default for field in dataclasses.fields(self) if field.name not in free
+        )
+
+
+def check_growth(grow: int, *, masked: bool) -> None:
+    """Raises OptionError for a growth below 0, or without a mask."""
+    if grow < 0:
+        raise OptionError(f"grow {grow} is out of range: it is pixels around the mask, 0 or more")
+    if grow and not masked:
+        raise OptionError("there is no mask to grow: pass --mask with --grow")

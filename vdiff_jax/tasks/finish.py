@@ -1,0 +1,34 @@
+"""The steps that may follow the network: a task names those that its results need."""
+
+import contextlib
+import itertools
+from collections.abc import Iterable, Iterator
+
+from vdiff_jax.media.threads import prefetched
+from vdiff_jax.pixels import Frame
+from vdiff_jax.postprocess.deflicker import deflicker as deflicker_frames
+from vdiff_jax.postprocess.wiener import wiener_step
+from vdiff_jax.tasks.plan import Plan
+from vdiff_jax.weights import load
+
+_AHEAD = 8
+"""Frames that the network may be ahead of the Wiener step."""
+
+
+def deflicker(frames: Iterable[Frame], plan: Plan) -> Iterator[Frame]:
+    """Takes the flicker out of what stands still."""
+    pixels = plan.job.pixels
+    return deflicker_frames(frames, pixels, plan.sigma_of_planes(pixels))
+
+
+def wiener(frames: Iterable[Frame], plan: Plan) -> Iterator[Frame]:
+    """The Wiener step in space and time, where the weights have coefficients for it.
+
+    The network restores the next frames in a thread meanwhile.
+    """
+    model, pixels = load(plan.weights).wiener_model, plan.job.pixels
+    if model is None:
+        yield from frames
+        return
+    with contextlib.closing(prefetched(frames, _AHEAD)) as ahead:
+        yield from wiener_step(*itertools.tee(ahead), pixels, model.filter_for(plan.sigma_of_planes(pixels), pixels))
