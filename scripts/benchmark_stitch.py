@@ -1,10 +1,11 @@
-"""Measures stitching against known truth and OpenCV's Stitcher: geometry, light, time, pictures, speed.
+"""Measures stitching against ground truth and OpenCV's Stitcher: geometry, offsets, gains, PSNR, speed and memory.
 
     python scripts/benchmark_stitch.py --dev DEV_CLIPS --sets STITCH_SETS --out RESULTS [--frames 40]
 
-DEV_CLIPS holds wide clips from which rigs of two cameras are cut with a known homography, gain and offset; STITCH_SETS
-holds folders of overlapping pictures and bled3cam_{left,mid,right}.mp4. RESULTS gets stitch.json and a PNG of each.
-`--only` names some: clips, sets, random, moving, carried, filling, bridging, bled3cam, memory.
+Rigs with known homographies, gains and offsets are cut from the wide clips in DEV_CLIPS. STITCH_SETS has folders of
+overlapping pictures, and bled3cam_{left,mid,right}.mp4. The results go to RESULTS/stitch.json, with a PNG of each
+panorama. `--only` chooses some of: the clips' and sets' names, random, moving, carried, filling, bridging, bled3cam,
+memory.
 """
 
 import argparse
@@ -19,21 +20,21 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from benchmarking.panoramas import opencv, psnr, psnr_to
-from benchmarking.rigs import SIZE, corner_error, draw, first_frames, judged, shoot, two_poses
+from benchmarking.panoramas import opencv_stitcher, psnr, psnr_to_wide
+from benchmarking.rigs import SIZE, calibration_errors, corner_error, first_frames, random_rig, shoot, two_poses
 
 from vdiff_jax import media, weights
 from vdiff_jax.errors import VdiffError
 from vdiff_jax.stitching import joins, learned
-from vdiff_jax.stitching.calibrate_rig import survey
-from vdiff_jax.stitching.panorama import Options, Panorama
-from vdiff_jax.stitching.source import FileSource, frame_for, open_sources, output_info
-from vdiff_jax.stitching.stabilise import motion
+from vdiff_jax.stitching.calibrate_rig import calibrate_rig
+from vdiff_jax.stitching.panorama import Panorama, PanoramaOptions
+from vdiff_jax.stitching.source import FileSource, open_sources, output_frame, output_info
+from vdiff_jax.stitching.stabilise import frame_motion
 from vdiff_jax.stitching.stitch import stitch
 
 CLIPS = ("cutl.mp4", "vtest.avi", "bedroom.mp4", "highway_frames", "cockatoo.mp4")
 GAIN = np.array([0.85, 0.90, 0.95])
-LAG = 7  # frames by which the second camera starts later
+LAG = 7  # frames: how much later the second camera starts
 
 
 def main() -> None:
@@ -48,39 +49,39 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     results: dict = {"rigs": {}, "sets": {}}
 
-    def wanted(name: str) -> bool:
+    def chosen(name: str) -> bool:
         return options.only is None or name in options.only
 
-    def keep(place: dict, name: str, value) -> None:
-        place[name] = value
+    def add(group: dict, name: str, value) -> None:
+        group[name] = value
         print(name, json.dumps(value), flush=True)
 
     if options.dev:
-        for name in filter(wanted, CLIPS):
-            keep(results["rigs"], name, rig(options.dev / name, options.frames, options.out))
-        if wanted("random"):
-            keep(results, "random", drawn(options.dev, options.rigs))
+        for name in filter(chosen, CLIPS):
+            add(results["rigs"], name, measure_rig(options.dev / name, options.frames, options.out))
+        if chosen("random"):
+            add(results, "random", measure_random_rigs(options.dev, options.rigs))
         for name, measure in (("moving", moving), ("carried", carried), ("filling", filling), ("bridging", bridging)):
-            if wanted(name):
-                keep(results, name, {clip: measure(options.dev / clip, options.frames) for clip in CLIPS[:4]})
+            if chosen(name):
+                add(results, name, {clip: measure(options.dev / clip, options.frames) for clip in CLIPS[:4]})
     if options.sets:
-        for folder in sorted(path for path in options.sets.iterdir() if path.is_dir() and wanted(path.name)):
-            keep(results["sets"], folder.name, pictures(folder, options.out))
+        for folder in sorted(path for path in options.sets.iterdir() if path.is_dir() and chosen(path.name)):
+            add(results["sets"], folder.name, stitch_pictures(folder, options.out))
         for name, measure in (("bled3cam", bled), ("memory", memory)):
-            if wanted(name):
-                keep(results, name, measure(options.sets, options.out))
+            if chosen(name):
+                add(results, name, measure(options.sets, options.out))
     (options.out / "stitch.json").write_text(json.dumps(results, indent=1) + "\n")
 
 
-def rig(path: Path, count: int, out: Path) -> dict:
-    """Two cameras of 640×360 cut from a wide clip."""
+def measure_rig(path: Path, count: int, out: Path) -> dict:
+    """Stitches two cameras of 640×360 that are cut from a wide clip."""
     wide, rate = first_frames(path, count + LAG)
     poses = two_poses(wide[0].shape[1], wide[0].shape[0])
     lag = min(LAG, len(wide) - 12)
     first = [shoot(frame, poses[0], np.ones(3)) for frame in wide[: len(wide) - lag]]
     second = [shoot(frame, poses[1], GAIN) for frame in wide[lag:]]
     begun = time.perf_counter()
-    made = Panorama(open_sources([np.stack(first), np.stack(second)], [rate] * 2), Options())
+    made = Panorama(open_sources([np.stack(first), np.stack(second)], [rate] * 2), PanoramaOptions())
     prepared = time.perf_counter() - begun
     frames = list(made.frames())
     calibration, report = made.calibration, made.report
@@ -99,24 +100,24 @@ def rig(path: Path, count: int, out: Path) -> dict:
     last = min(len(frames), len(wide) - start) - 1
     shown = [0, last // 2, min(last, len(first) - start - 1)]
     truths = [wide[start + index] for index in shown]
-    result["psnr"] = round(float(np.mean([psnr_to(frames[i], t) for i, t in zip(shown, truths)])), 2)
+    result["psnr"] = round(float(np.mean([psnr_to_wide(frames[i], t) for i, t in zip(shown, truths)])), 2)
     pairs = [(first[start + index], second[index]) for index in range(min(len(frames), len(first) - start))]
-    result["opencv"] = opencv(pairs, shown, truths, truth)
+    result["opencv"] = opencv_stitcher(pairs, shown, truths)
     cv2.imwrite(str(out / f"rig_{path.stem}.png"), frames[len(frames) // 2][..., ::-1])
     return result
 
 
-def drawn(folder: Path, count: int) -> dict:
-    """Rigs of two to four cameras drawn at random over the clips; one that can't be stitched has its error."""
+def measure_random_rigs(folder: Path, count: int) -> dict:
+    """Calibrates random rigs of two to four cameras; returns the median, 90th percentile and maximum of the errors."""
     rigs = []
     for seed in range(count):
         name = CLIPS[seed % len(CLIPS)]
         wide, rate = first_frames(folder / name, 36)
-        made = draw(wide, seed)
-        entry = {"clip": name, **made.said}
+        rig = random_rig(wide, seed)
+        entry = {"clip": name, **rig.description}
         try:
-            found = survey(open_sources(made.clips, [rate] * len(made.clips)))[0]
-            entry |= judged(made, found, rate)
+            found = calibrate_rig(open_sources(rig.clips, [rate] * len(rig.clips)))[0]
+            entry |= calibration_errors(rig, found, rate)
         except VdiffError as error:
             entry["failed"] = str(error)
         print(json.dumps(entry), flush=True)
@@ -130,13 +131,13 @@ def drawn(folder: Path, count: int) -> dict:
 
 
 def moving(path: Path, count: int) -> dict:
-    """The second of the two cameras pans against the first one by 1.2 pixels a frame."""
+    """Stitches two cameras, of which the second pans against the first by 1.2 pixels a frame."""
     wide, rate = first_frames(path, count)
     still, start = two_poses(wide[0].shape[1], wide[0].shape[0])
     poses = [np.array([[1, 0, -1.2 * n], [0, 1, 0.3 * n], [0, 0, 1]]) @ start for n in range(len(wide))]
     clips = [np.stack([shoot(frame, still, np.ones(3)) for frame in wide])]
     clips.append(np.stack([shoot(frame, pose, GAIN) for frame, pose in zip(wide, poses)]))
-    made = Panorama(open_sources(clips, [rate] * 2), Options())
+    made = Panorama(open_sources(clips, [rate] * 2), PanoramaOptions())
     frames = sum(1 for _ in made.frames())
     errors = [
         corner_error(np.linalg.solve(*found), np.linalg.solve(still, poses[min(len(poses) - 1, round(moment * rate))]))
@@ -151,43 +152,43 @@ def moving(path: Path, count: int) -> dict:
 
 
 def carried(path: Path, count: int) -> dict:
-    """Both cameras shake together, by some pixels a frame: how unevenly the picture goes, in the cameras and after."""
+    """Stabilises two cameras that shake together; returns the shake of a camera and of the panorama."""
     wide, rate = first_frames(path, count)
     rng = np.random.default_rng(1)
-    shake = cv2.GaussianBlur(rng.normal(0, 1, (len(wide), 2)), (1, 3), 0) * [9, 7]
-    moved = [np.array([[1, 0, x], [0, 1, y], [0, 0, 1]]) for x, y in shake]
+    path = cv2.GaussianBlur(rng.normal(0, 1, (len(wide), 2)), (1, 3), 0) * [9, 7]
+    moved = [np.array([[1, 0, x], [0, 1, y], [0, 0, 1]]) for x, y in path]
     poses = two_poses(wide[0].shape[1], wide[0].shape[0])
     clips = [
         np.stack([shoot(frame, by @ pose, gain) for frame, by in zip(wide, moved)])
         for pose, gain in zip(poses, (np.ones(3), GAIN))
     ]
-    made = Panorama(open_sources(clips, [rate] * 2), Options(crop=True, steady=True))
+    made = Panorama(open_sources(clips, [rate] * 2), PanoramaOptions(crop=True, steady=True))
     frames = list(made.frames())
     found = [np.linalg.solve(*each) for each in made.calibration.homographies]
     errors = [corner_error(each, np.linalg.solve(*poses)) for each in found]
     return {
-        "shake_px": {name: round(_unevenness(clip), 2) for name, clip in (("camera", clips[0]), ("panorama", frames))},
+        "shake_px": {name: round(_shake(clip), 2) for name, clip in (("camera", clips[0]), ("panorama", frames))},
         "corner_error_px": [round(float(each), 4) for each in (np.median(errors), max(errors))],
         "compose_frames_per_second": round(made.report["frames_per_second"], 2),
     }
 
 
-def _unevenness(frames: Sequence[np.ndarray]) -> float:
+def _shake(frames: Sequence[np.ndarray]) -> float:
     """The mean change of the picture's velocity from frame to frame, pixels."""
     greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
-    steps = [motion(one, other, 1.0)[:2, 2] for one, other in itertools.pairwise(greys)]
+    steps = [frame_motion(one, other, 1.0)[:2, 2] for one, other in itertools.pairwise(greys)]
     return float(np.linalg.norm(np.diff(steps, axis=0), axis=1).mean())
 
 
 def filling(path: Path, count: int) -> dict:
-    """What no camera saw of the wide view, filled by diffusion and by the network: PSNR in the first, last frame."""
+    """Fills unseen pixels by diffusion and by the network; returns their PSNR in the first and the last frame."""
     wide, rate = first_frames(path, count)
     poses = two_poses(wide[0].shape[1], wide[0].shape[0])
     clips = [np.stack([shoot(frame, pose, np.ones(3)) for frame in wide]) for pose in poses]
     result = {}
-    for name, chosen in (("black", None), ("diffusion", None), ("network", "base")):
+    for name, network in (("black", None), ("diffusion", None), ("network", "base")):
         begun = time.perf_counter()
-        made = stitch(clips, layout="panorama", rates=[rate] * 2, fill=name != "black", weights=chosen)
+        made = stitch(clips, layout="panorama", rates=[rate] * 2, fill=name != "black", weights=network)
         if name == "black":
             across = np.array(made.report["inputs"][0]["homography"]) @ np.linalg.inv(poses[0])
             size = made.clip.shape[2:0:-1]
@@ -201,11 +202,11 @@ def filling(path: Path, count: int) -> dict:
 
 
 def bridging(path: Path, count: int) -> dict:
-    """Three frames left out and put back by optical flow, by the network and by fading: their PSNR, seconds a frame."""
+    """Predicts three left-out frames by optical flow, network and cross-fade; returns PSNR and seconds a frame."""
     frames = [cv2.resize(frame, SIZE, interpolation=cv2.INTER_AREA) for frame in first_frames(path, count)[0][:21]]
     network = functools.partial(learned.bridge, weights.load("base"))
     result = {}
-    for name, bridge in (("flow", joins.bridge), ("network", network), ("fade", fade)):
+    for name, bridge in (("flow", joins.flow_bridge), ("network", network), ("cross-fade", cross_fade)):
         begun, scores = time.perf_counter(), []
         for start in range(0, len(frames) - 4, 8):
             made = bridge(frames[start], frames[start + 4], 3)
@@ -215,14 +216,14 @@ def bridging(path: Path, count: int) -> dict:
     return result
 
 
-def fade(first: np.ndarray, second: np.ndarray, count: int) -> list[np.ndarray]:
-    """Frames that dissolve from one into the other."""
+def cross_fade(first: np.ndarray, second: np.ndarray, count: int) -> list[np.ndarray]:
+    """Returns frames that dissolve from one into the other."""
     shares = np.arange(1, count + 1) / (count + 1)
     return [cv2.addWeighted(first, 1 - share, second, share, 0) for share in shares]
 
 
 def memory(sets: Path, out: Path) -> dict:
-    """The command line's peak memory in MB for 100 to 3,000 frames of two cameras (played to and fro)."""
+    """Returns the command's peak memory in MiB for 100 to 3,000 frames of two cameras, played forward and backward."""
     result = {}
     for count in (100, 300, 1000, 3000):
         paths = []
@@ -233,17 +234,17 @@ def memory(sets: Path, out: Path) -> dict:
             paths.append(str(out / f"memory_{name}.mp4"))
             with media.open_writer(paths[-1], info, options={"preset": "ultrafast"}) as writer:
                 for index, frame in enumerate(itertools.islice(itertools.cycle(frames + frames[::-1]), count)):
-                    writer.write(frame_for(frame, info, index))
+                    writer.write(output_frame(frame, info, index))
         report = out / "memory.json"
         command = [sys.executable, "-m", "vdiff_jax.infer", "stitch", *paths, "-o", str(out / "memory.mp4")]
         subprocess.run([*command, "--layout", "panorama", "--report", str(report)], check=True)
-        said = json.loads(report.read_text())
-        result[said["frames"]] = round(said["peak_memory_bytes"] / 2**20, 1)
+        written = json.loads(report.read_text())
+        result[written["frames"]] = round(written["peak_memory_bytes"] / 2**20, 1)
     return result
 
 
-def pictures(folder: Path, out: Path) -> dict:
-    """A set of overlapping pictures."""
+def stitch_pictures(folder: Path, out: Path) -> dict:
+    """Stitches a set of overlapping pictures."""
     paths = sorted(path for path in folder.iterdir() if media.is_picture(path))
     try:
         made = stitch([str(path) for path in paths], layout="panorama")
@@ -262,7 +263,10 @@ def pictures(folder: Path, out: Path) -> dict:
 
 
 def bled(sets: Path, out: Path) -> dict:
-    """Three views of a 360° video with known yaw and gain (Fabio Casati, CC-BY 3.0); a strip of the walker as PNG."""
+    """Stitches three views of a 360° video with known yaw and gain (Fabio Casati, CC-BY 3.0).
+
+    The PNG shows six moments, in which a person walks across the seams.
+    """
     paths = [str(sets / f"bled3cam_{name}.mp4") for name in ("left", "mid", "right")]
     made = stitch(paths, layout="panorama")
     strip = np.vstack([made.clip[index] for index in (0, 68, 74, 78, 82, 89)])

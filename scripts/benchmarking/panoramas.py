@@ -1,4 +1,4 @@
-"""How near a panorama comes to the wide view, and OpenCV's Stitcher on the same frames."""
+"""The PSNR of a panorama against the wide view it was cut from, and OpenCV's Stitcher on the same frames."""
 
 import time
 
@@ -7,12 +7,15 @@ import numpy as np
 
 
 def psnr(one: np.ndarray, other: np.ndarray) -> float:
-    """In dB, of 8-bit samples."""
+    """Returns the PSNR of 8-bit samples in dB."""
     return float(10 * np.log10(255**2 / np.mean((one.astype(np.float64) - other) ** 2)))
 
 
-def psnr_to(panorama: np.ndarray, wide: np.ndarray) -> float:
-    """Against the wide view, brought onto the panorama by its own best homography and gains, for every method alike."""
+def psnr_to_wide(panorama: np.ndarray, wide: np.ndarray) -> float:
+    """Returns the PSNR against the wide view, after fitting that to the panorama by a homography and gains.
+
+    The fit is the same for every method, so no method gains by its own choice of canvas.
+    """
     sift = cv2.SIFT_create(4000, enable_precise_upscale=True)
     points, words = sift.detectAndCompute(cv2.cvtColor(panorama, cv2.COLOR_RGB2GRAY), None)
     others, theirs = sift.detectAndCompute(cv2.cvtColor(wide, cv2.COLOR_RGB2GRAY), None)
@@ -23,7 +26,7 @@ def psnr_to(panorama: np.ndarray, wide: np.ndarray) -> float:
     size = panorama.shape[1::-1]
     known = cv2.warpPerspective(np.ones(wide.shape[:2], np.uint8), across, size, flags=cv2.INTER_NEAREST) > 0
     where = cv2.erode((known & (panorama.max(axis=-1) > 0)).astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
-    # Refined until the pictures themselves agree: the evaluation must not be what limits the figure.
+    # The homography is refined on the pictures themselves, so that its error does not limit the PSNR.
     grey, target = (cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (wide, panorama))
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-7)
     across = (across / across[2, 2]).astype(np.float32)
@@ -33,8 +36,17 @@ def psnr_to(panorama: np.ndarray, wide: np.ndarray) -> float:
     return psnr(panorama[where], truth[where] * gain)
 
 
-def opencv(pairs: list, shown: list[int], truths: list[np.ndarray], truth: np.ndarray) -> dict:
-    """OpenCV's Stitcher on the same frames, in both of its modes: everything per frame, and composing alone."""
+def opencv_stitcher(pairs: list, shown: list[int], truths: list[np.ndarray]) -> dict:
+    """Runs OpenCV's Stitcher in both of its modes, anew on each frame, and measures the speed of composing alone.
+
+    Args:
+      pairs: the two cameras' frames at each moment.
+      shown: the moments to compare.
+      truths: the wide view at these moments.
+
+    Returns:
+      For each mode: `psnr`, how many frames `failed`, the `canvas_sizes`, and `compose_frames_per_second`.
+    """
     result = {}
     for name, mode in (("panorama", cv2.Stitcher_PANORAMA), ("scans", cv2.Stitcher_SCANS)):
         stitcher, scores, sizes, failed = cv2.Stitcher.create(mode), [], set(), 0
@@ -45,7 +57,7 @@ def opencv(pairs: list, shown: list[int], truths: list[np.ndarray], truth: np.nd
                 continue
             sizes.add(picture.shape[:2])
             try:
-                scores.append(psnr_to(np.ascontiguousarray(picture[..., ::-1]), truths[shown.index(index)]))
+                scores.append(psnr_to_wide(np.ascontiguousarray(picture[..., ::-1]), truths[shown.index(index)]))
             except cv2.error:
                 failed += 1
         result[name] = {"psnr": round(float(np.mean(scores)), 2) if scores else None, "failed": failed}

@@ -1,4 +1,4 @@
-"""Cameras cut from a wide clip, so that geometry, light and time are known."""
+"""Cameras cut from a wide clip, so that their homographies, gains and offsets are known."""
 
 import dataclasses
 import itertools
@@ -17,37 +17,37 @@ _LARGEST_LAG = 8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Drawn:
-    """A rig drawn at random.
+class RandomRig:
+    """A rig with random geometry, gains, noise and offsets.
 
     Attributes:
       clips: each camera's frames, t h w 3.
       poses: camera pixels → pixels of the wide clip.
-      gains: n 3, by which each camera multiplies what it sees.
-      lags: frames of the wide clip by which each camera starts later than the first one.
-      said: what it is, for a table.
+      gains: n 3, the factors by which each camera multiplies R, G, B.
+      lags: how many frames later than the first each camera starts.
+      description: the number and size of the cameras, their overlap, noise, and how many are turned.
     """
 
     clips: list[np.ndarray]
     poses: list[np.ndarray]
     gains: np.ndarray
     lags: np.ndarray
-    said: dict
+    description: dict
 
 
 def first_frames(path: Path, count: int) -> tuple[list[np.ndarray], float]:
-    """A clip's first frames, and its rate."""
+    """Returns a clip's first frames and its rate."""
     source = FileSource(path, path.name)
     return [frame for _, frame in itertools.islice(source.frames(), count)], source.rate
 
 
-def draw(wide: list[np.ndarray], seed: int) -> Drawn:
-    """Two to four cameras in a row, 15 to 45 % in common, of any light, noise and start; some stand on their side."""
+def random_rig(wide: list[np.ndarray], seed: int) -> RandomRig:
+    """Returns two to four cameras in a row that share 15 to 45 % of their views; some are turned by 90 degrees."""
     rng = np.random.default_rng(seed)
     height, width = wide[0].shape[:2]
     count, size = int(rng.choice([2, 2, 3, 4])), _SIZES[rng.integers(len(_SIZES))]
     overlap = rng.uniform(0.15, 0.45)
-    # The row with its rolls stays within the wide picture.
+    # The row of cameras stays within the wide picture, even with their rolls.
     view = min(0.94 * width / (count - (count - 1) * overlap), 0.8 * height * size[0] / size[1])
     scale = view / size[0]
     noise = float(rng.choice([0, 0, 3, 6, 10]))
@@ -67,27 +67,27 @@ def draw(wide: list[np.ndarray], seed: int) -> Drawn:
             pose = pose @ np.array([[0, -1, size[0] - 1], [1, 0, 0], [0, 0, 1.0]])
         clips.append(clip)
         poses.append(pose)
-    said = {"cameras": count, "size": list(size), "overlap": round(float(overlap), 2), "noise": noise}
-    said["turned"] = sum(clip.shape[1] > clip.shape[2] for clip in clips)
-    return Drawn(clips=clips, poses=poses, gains=gains, lags=starts - starts[0], said=said)
+    description = {"cameras": count, "size": list(size), "overlap": round(float(overlap), 2), "noise": noise}
+    description["turned"] = sum(clip.shape[1] > clip.shape[2] for clip in clips)
+    return RandomRig(clips=clips, poses=poses, gains=gains, lags=starts - starts[0], description=description)
 
 
-def judged(made: Drawn, found: Calibration, rate: float) -> dict:
-    """What a calibration says against what `draw` knows: the worst pair's, and the worst camera's, errors.
+def calibration_errors(rig: RandomRig, found: Calibration, rate: float) -> dict:
+    """Returns the largest errors of a calibration over all pairs and over all cameras.
 
     The error of a pair is measured in its first camera's pixels, that of a camera on the reference's plane.
     """
 
     def error(first: int, second: int) -> float:
         across = np.linalg.solve(found.homographies[0, first], found.homographies[0, second])
-        return corner_error(across, np.linalg.solve(made.poses[first], made.poses[second]), found.sizes[second])
+        return corner_error(across, np.linalg.solve(rig.poses[first], rig.poses[second]), found.sizes[second])
 
-    others = [camera for camera in range(len(made.clips)) if camera != found.reference]
+    others = [camera for camera in range(len(rig.clips)) if camera != found.reference]
     return {
         "corner_error_px": round(max(error(*pair["inputs"]) for pair in found.pairs), 4),
         "corner_error_on_canvas_px": round(max(error(found.reference, camera) for camera in others), 4),
-        "offset_error_frames": round(float(np.abs(found.offsets * rate - made.lags).max()), 3),
-        "gain_error": round(float(np.abs(found.gains * made.gains / made.gains[0] - 1).max()), 4),
+        "offset_error_frames": round(float(np.abs(found.offsets * rate - rig.lags).max()), 3),
+        "gain_error": round(float(np.abs(found.gains * rig.gains / rig.gains[0] - 1).max()), 4),
         "moving_rig": len(found.times) > 1,
     }
 
@@ -95,7 +95,7 @@ def judged(made: Drawn, found: Calibration, rate: float) -> dict:
 def posed(
     x: float, y: float, size: tuple[int, int], *, roll: float = 0.0, zoom: float = 1.0, tilt: float = 0.0
 ) -> np.ndarray:
-    """Camera pixels → wide pixels: the middle lands on (x, y), turned by `roll` degrees, with some perspective."""
+    """Returns a homography camera → wide pixels: the middle at (x, y), a roll in degrees, a zoom and a perspective."""
     angle = np.deg2rad(roll)
     turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     middle = np.array([[1, 0, -(size[0] - 1) / 2], [0, 1, -(size[1] - 1) / 2], [0, 0, 1]])
@@ -104,7 +104,7 @@ def posed(
 
 
 def two_poses(width: int, height: int) -> list[np.ndarray]:
-    """Two cameras, each seeing about 58 % of the width with slight perspective and roll."""
+    """Returns two cameras that each see about 58 % of the width, with slight perspective and roll."""
     scale = min(0.6 * width / SIZE[0], 0.9 * height / SIZE[1])
     reach = 0.5 * scale * SIZE[0]
     return [
@@ -114,7 +114,7 @@ def two_poses(width: int, height: int) -> list[np.ndarray]:
 
 
 def shoot(frame: np.ndarray, pose: np.ndarray, gain: np.ndarray, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """What the camera records: area-averaged where the wide clip is finer."""
+    """Returns what the camera records of a frame, averaged over the area of each of its pixels."""
     fine = 3
     shift = np.array([[1 / fine, 0, (1 / fine - 1) / 2], [0, 1 / fine, (1 / fine - 1) / 2], [0, 0, 1]])
     large = (size[0] * fine, size[1] * fine)
@@ -124,6 +124,6 @@ def shoot(frame: np.ndarray, pose: np.ndarray, gain: np.ndarray, size: tuple[int
 
 
 def corner_error(found: np.ndarray, truth: np.ndarray, size: tuple[int, int] = SIZE) -> float:
-    """Median over the second picture's corners, in the first's pixels."""
+    """Returns the median error of the second camera's corners, in the first camera's pixels."""
     frame = corners(*size)
     return float(np.median(np.linalg.norm(project(found, frame) - project(truth, frame), axis=1)))

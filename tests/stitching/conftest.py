@@ -1,4 +1,4 @@
-"""Rigs cut from a synthetic wide scene, so that geometry, gains and offsets are known."""
+"""Rigs of two cameras cut from a synthetic wide scene, so that geometry, gains and offsets are known."""
 
 import dataclasses
 
@@ -8,17 +8,19 @@ import pytest
 
 WIDE, HIGH = 520, 260
 SIZE = (300, 216)
+RATE = 20.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Rig:
-    """Cameras (t h w 3 each), what they saw, and where: homographies camera → wide pixels."""
+    """Cameras (t h w 3 each), the wide scene they were cut from, and their homographies camera → wide pixels."""
 
     clips: list
     wide: np.ndarray
     homographies: list
 
     def across(self, first: int, second: int) -> np.ndarray:
+        """The homography second camera → first camera."""
         return np.linalg.solve(self.homographies[first], self.homographies[second])
 
 
@@ -44,7 +46,7 @@ def scene(count: int = 24, movers: bool = True) -> np.ndarray:
 
 
 def pose(x: float, y: float, *, turn: float = 0.0, scale: float = 1.0, tilt: float = 0.0) -> np.ndarray:
-    """Camera pixels → wide pixels: the camera's middle lands on (x, y)."""
+    """The homography camera → wide pixels of a camera whose middle is at (x, y)."""
     width, height = SIZE
     angle = np.deg2rad(turn)
     middle = np.array([[1, 0, -(width - 1) / 2], [0, 1, -(height - 1) / 2], [0, 0, 1.0]])
@@ -57,7 +59,7 @@ def pose(x: float, y: float, *, turn: float = 0.0, scale: float = 1.0, tilt: flo
 
 
 def shoot(frames: np.ndarray, homography: np.ndarray, gain=1.0) -> np.ndarray:
-    """What a camera of this pose and exposure records."""
+    """What a camera with this homography and gain records."""
     inverse = np.linalg.inv(homography)
     seen = [cv2.warpPerspective(frame, inverse, SIZE, flags=cv2.INTER_CUBIC, borderMode=1) for frame in frames]
     return np.rint(np.clip(np.stack(seen) * np.asarray(gain), 0, 255)).astype(np.uint8)
@@ -68,7 +70,7 @@ LEFT, RIGHT = pose(165, 130, turn=1.0), pose(345, 132, turn=-1.5, scale=0.98, ti
 
 @pytest.fixture(scope="session")
 def cameras():
-    """The two poses, and the function that records from one."""
+    """The homographies of both cameras, and the function that records from one."""
     return LEFT, RIGHT, shoot
 
 
@@ -79,6 +81,58 @@ def wide() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def rig(wide) -> Rig:
-    """Two cameras; the second one darker and bluish, started four frames later."""
+    """Two cameras; the second one is darker and bluish, and starts four frames later."""
     clips = [shoot(wide[:20], LEFT), shoot(wide[4:], RIGHT, (0.8, 0.85, 0.95))]
     return Rig(clips=clips, wide=wide, homographies=[LEFT, RIGHT])
+
+
+@pytest.fixture(scope="session")
+def estimated(rig):
+    """The rig's geometry, estimated from three frames of each camera; gains and offsets are not."""
+    from vdiff_jax.stitching.camera_estimation import estimate_cameras
+
+    return estimate_cameras([list(clip[::7]) for clip in rig.clips], ["input 1", "input 2"])
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory):
+    """The file in which `stitched` saves its calibration."""
+    return tmp_path_factory.mktemp("rig") / "rig.json"
+
+
+@pytest.fixture(scope="session")
+def stitched(rig, saved):
+    """The rig's panorama, with nothing known beforehand."""
+    from vdiff_jax.stitching.stitch import stitch
+
+    return stitch(rig.clips, layout="panorama", rates=[RATE, RATE], calibration=saved)
+
+
+@pytest.fixture
+def known(stitched, saved):
+    """The rig's calibration file, for tests of what comes after calibration."""
+    return saved
+
+
+@pytest.fixture(scope="session")
+def rotated_rig():
+    """Makes the calibration of cameras of 320 × 240 that look side by side, each rolled by some degrees."""
+    from scipy.spatial.transform import Rotation
+
+    from vdiff_jax.stitching.bundle_adjustment import camera_matrix
+    from vdiff_jax.stitching.calibration import Calibration
+
+    def make(rolls, *, reference, yaw=25.0) -> Calibration:
+        count, size, focal = len(rolls), (320, 240), 260.0
+        turns = [
+            Rotation.from_euler("yz", [yaw * (n - (count - 1) / 2), roll], degrees=True).as_matrix()
+            for n, roll in enumerate(rolls)
+        ]
+        inner = camera_matrix(focal, size)
+        homographies = np.stack([inner @ turns[reference].T @ turn @ np.linalg.inv(inner) for turn in turns])
+        return Calibration(
+            sizes=(size,) * count, reference=reference, homographies=homographies[None], times=np.zeros(1),
+            focal=focal, turning=True, offsets=np.zeros(count), gains=np.ones((count, 3)), rms=0.0, pairs=(),
+        )  # fmt: skip
+
+    return make

@@ -3,14 +3,12 @@ import numpy as np
 import pytest
 
 from vdiff_jax import weights
-from vdiff_jax.errors import WeightsError
 from vdiff_jax.stitching import learned
-from vdiff_jax.stitching.stitch import stitch
 
 
 @pytest.fixture(scope="module")
 def network():
-    return weights.load("base")
+    return weights.load("fast")
 
 
 def _picture(height, width):
@@ -18,8 +16,8 @@ def _picture(height, width):
     return cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
 
 
-def test_the_network_fills_what_was_not_seen_from_what_was(network):
-    """A wide picture slides past a gap: other frames saw what is there, later ones or earlier ones."""
+def test_the_network_fills_unseen_pixels_from_other_frames(network):
+    """A wide picture slides past a gap, so earlier or later frames show what it hides."""
     wide = _picture(44, 90)
     clip = np.stack([wide[:, 2 * n : 2 * n + 60] for n in range(6)])
     seen = np.ones((6, 44, 60), bool)
@@ -35,7 +33,7 @@ def test_the_network_fills_what_was_not_seen_from_what_was(network):
     assert max(errors[0], errors[-1]) < 0.8 * blind
 
 
-def test_the_network_moves_what_moves_across_a_bridge(network):
+def test_the_network_moves_moving_things_across_a_bridge(network):
     wide = _picture(44, 90)
     first, second = wide[:, :64], wide[:, 6:70]
     between = learned.bridge(network, first, second, 2)
@@ -43,8 +41,3 @@ def test_the_network_moves_what_moves_across_a_bridge(network):
         truth, inner = wide[:, share : share + 64], (slice(8, -8), slice(8, -8))
         faded = first.astype(float) * (1 - share / 6) + second * (share / 6)
         assert np.abs(frame.astype(int) - truth)[inner].mean() < 0.6 * np.abs(faded - truth)[inner].mean()
-
-
-def test_weights_that_are_not_there_are_named_first(wide):
-    with pytest.raises(WeightsError, match="nothing"):
-        stitch([wide[:2], wide[2:4]], weights="nothing", fill=True)

@@ -3,14 +3,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from vdiff_jax.stitching import calibration, report
+from vdiff_jax.stitching import report
 
 
 def _mesh():
     return np.stack(np.meshgrid(np.arange(9) * 60.0, np.arange(7) * 60.0), axis=-1)
 
 
-def test_distortion_counts_bends_and_swollen_cells_only():
+def test_distortion_counts_only_bends_and_swollen_cells():
     mesh = _mesh()
     turned = mesh @ np.array([[0.8, 0.6], [-0.6, 0.8]])
     assert report.distortion(mesh) == pytest.approx(0, abs=1e-9)
@@ -22,7 +22,7 @@ def test_distortion_counts_bends_and_swollen_cells_only():
     assert report.distortion(mesh * [3, 1]) == pytest.approx(60)
 
 
-def test_stability_weighs_steps_to_three_frames_on_both_sides():
+def test_stability_weights_distances_to_three_frames_on_both_sides():
     still = np.tile(_mesh(), (12, 2, 1, 1, 1))
     assert report.stability(still) == 0
     pan = still + np.arange(12).reshape(-1, 1, 1, 1, 1) * [2.0, 0.0]
@@ -31,15 +31,13 @@ def test_stability_weighs_steps_to_three_frames_on_both_sides():
     assert report.stability(pan + np.random.default_rng(0).normal(0, 1, pan.shape)) > report.stability(pan) + 3
 
 
-def test_advice_names_the_pair_and_what_is_wrong_with_it(rig):
-    names = ["input 1", "input 2"]
-    found = calibration.calibrate([list(clip[:1]) for clip in rig.clips], names)
+def test_advice_names_the_pair_and_its_fault(estimated):
     good = [{"inputs": [1, 2], "psnr": 40.0, "ssim": 0.98}]
-    assert report.advice(found, good) == []
-    (said,) = report.advice(found, [{**good[0], "ssim": 0.5}])
-    assert "inputs 1 and 2" in said
-    assert "parallax" in said
-    thin = dataclasses.replace(found, pairs=({**found.pairs[0], "overlap": 0.1, "matches": 30},))
-    said = report.advice(thin, good)
-    assert "10%" in said[0]
-    assert "30 matches" in said[1]
+    assert report.advice(estimated, good) == []
+    (sentence,) = report.advice(estimated, [{**good[0], "ssim": 0.5}])
+    assert "inputs 1 and 2" in sentence
+    assert "parallax" in sentence
+    thin = dataclasses.replace(estimated, pairs=({**estimated.pairs[0], "overlap": 0.1, "matches": 30},))
+    sentences = report.advice(thin, good)
+    assert "10%" in sentences[0]
+    assert "30 matches" in sentences[1]

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax.stitching.features import Features
-from vdiff_jax.stitching.source import ArraySource, Follower
-from vdiff_jax.stitching.synchronise import best_shift, find_offset
+from vdiff_jax.stitching.synchronise import find_offset, offset_from_features
 
 
 def _signal(times):
@@ -24,8 +23,8 @@ def test_the_offset_is_found_within_a_tenth_of_a_frame(rate, other, offset):
 
 
 @pytest.mark.parametrize("seed", [0, 2, 4])
-def test_what_changes_slowly_does_not_blur_when_it_was(seed):
-    """Most of what changes is slow, and seen a little differently by each camera; something quick is in both."""
+def test_slow_changes_do_not_blur_the_offset(seed):
+    """Most changes are slow and differ a little between the cameras; a quick one is common to both."""
     rng = np.random.default_rng(seed)
     times, offset, cells = np.arange(28) / 25, rng.uniform(-0.2, 0.2), 12
     shared = 20 * rng.normal(size=(2, cells))
@@ -40,24 +39,15 @@ def test_what_changes_slowly_does_not_blur_when_it_was(seed):
     assert found.seconds == pytest.approx(offset, abs=0.15 / 25)
 
 
-def test_nothing_in_common_is_not_believed():
+def test_unrelated_signals_have_no_offset():
     rng = np.random.default_rng(0)
     times = np.arange(100) / 25
     found = find_offset(rng.normal(size=(100, 30)), times, rng.normal(size=(100, 30)), times)
     assert not found.found
 
 
-def test_the_nearest_frame_is_shown_whatever_the_rate():
-    clip = np.arange(20, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
-    follower = Follower(ArraySource(clip, "clip", 20.0), 0.5)
-    assert follower.at(0.4) is None
-    shown = [int(follower.at(0.5 + n / 30)[0, 0, 0]) for n in range(30)]
-    assert shown == [int(np.floor(n * 20 / 30 + 0.5)) for n in range(30)]
-    assert follower.at(0.5 + 25 / 20) is None
-
-
 @pytest.mark.parametrize("lag", [-3, 0, 5])
-def test_cameras_that_turn_together_share_one_geometry_only_at_the_same_moments(lag):
+def test_cameras_that_turn_together_share_one_homography_only_at_equal_moments(lag):
     rng = np.random.default_rng(0)
     things, words = rng.uniform([100, 0], [200, 200], (80, 2)), np.abs(rng.normal(size=(80, 128)))
     words = (words / np.linalg.norm(words, axis=1, keepdims=True)).astype(np.float32)
@@ -68,6 +58,6 @@ def test_cameras_that_turn_together_share_one_geometry_only_at_the_same_moments(
             (0.1 * n, Features(points=things + where + shake[10 + start + n], descriptors=words)) for n in range(20)
         ]
 
-    found = best_shift(moments(0, [0, 0]), moments(lag, [-90, 4]), step=0.1)
+    found = offset_from_features(moments(0, [0, 0]), moments(lag, [-90, 4]), step=0.1)
     assert found.found
     assert found.seconds == pytest.approx(0.1 * lag, abs=1e-6)

@@ -1,4 +1,4 @@
-"""Multigrid: solves a Poisson equation on an image by V-cycles over a pyramid of grids."""
+"""Solves the screened Poisson equation on an image by multigrid V-cycles."""
 
 import jax
 import jax.numpy as jnp
@@ -6,20 +6,20 @@ import numpy as np
 from jaxtyping import Array, Float
 
 
-def solve(
+def solve_poisson(
     weight: Float[Array, "h w 1"], source: Float[Array, "h w c"], *, cycles: int = 4, sweeps: int = 3
 ) -> Float[Array, "h w c"]:
-    """Solves weight · u - Δu = source with no flux across the border, by multigrid V-cycles.
+    """Returns the solution u of weight · u - Δu = source, with no flux across the border.
 
-    Sizes are rounded up to multiples of a power of two; the cells added belong to the domain and know nothing.
+    To interpolate data d by a membrane, the steady state of diffusion, pass weight w > 0 and source w · d where d is
+    known, and 0 for both elsewhere. The weight must be positive somewhere.
 
-    With weight and source 0 where nothing is known, weight w and source w · d where u should be near d, this is the
-    membrane that diffusion comes to rest at; it needs a positive weight somewhere.
+    The image is padded to multiples of a power of two; the added cells have weight and source 0.
 
     Args:
-      weight: how firmly each cell holds to source / weight, ≥ 0.
-      source: the right-hand side; channels are solved side by side.
-      cycles: V-cycles; each leaves about a fifth of the error.
+      weight: ≥ 0; a larger weight keeps u closer to source / weight.
+      source: the right-hand side; each channel is solved on its own.
+      cycles: the number of V-cycles; each leaves about a fifth of the error.
       sweeps: red-black Gauss-Seidel sweeps after each coarser level (a sawtooth cycle).
 
     Source: Briggs, Henson and McCormick, A Multigrid Tutorial, 2000, chapters 3 and 5.
@@ -28,10 +28,10 @@ def solve(
     levels = max(0, min(height, width).bit_length() - 3)
     block = 2**levels
     pad = ((0, 0), (0, -height % block), (0, -width % block))
-    # Rows of one channel are what the processor reads fastest.
+    # Planar channels: a processor reads the contiguous rows of one channel fastest.
     planes = jnp.pad(jnp.moveaxis(source, -1, 0), pad)
     weights = [jnp.pad(jnp.moveaxis(weight, -1, 0), pad)]
-    # Cells twice as wide make Δ four times as large in the coarse cells' unit.
+    # In units of cells twice as wide, Δ is four times as large.
     for _ in range(levels):
         weights.append(4 * _halve(weights[-1]))
     grids = [_Grid(each) for each in weights]
@@ -40,7 +40,7 @@ def solve(
 
 
 class _Grid:
-    """One level: the weights, the diagonal of the operator, the red cells of the chequerboard."""
+    """One level: the weights, the diagonal of the operator, and the red cells of the chequerboard."""
 
     def __init__(self, weight: Array):
         self.weight = weight
@@ -54,26 +54,29 @@ class _Grid:
 
 
 def _cycle(guess: Array, grids: list[_Grid], source: Array, sweeps: int) -> Array:
+    """One V-cycle: solves for the residual on the coarser grids, adds the result and smooths."""
     grid = grids[0]
     if len(grids) == 1:
         return _smooth(guess, grid, source, 24)
-    left = source - grid.diagonal * guess + grid.neighbours(guess)
-    coarse = 4 * _halve(left)
+    residual = source - grid.diagonal * guess + grid.neighbours(guess)
+    coarse = 4 * _halve(residual)
     guess = guess + _double(_cycle(jnp.zeros_like(coarse), grids[1:], coarse, sweeps))
     return _smooth(guess, grid, source, sweeps)
 
 
 def _smooth(guess: Array, grid: _Grid, source: Array, sweeps: int) -> Array:
+    """Red-black Gauss-Seidel sweeps."""
     share = 1 / grid.diagonal
 
     def half(step: Array, guess: Array) -> Array:
         return jnp.where(grid.red ^ (step % 2 > 0), (source + grid.neighbours(guess)) * share, guess)
 
-    # A loop, not an unrolled chain: XLA would fuse the stencils and compute each one many times over.
+    # A loop: XLA would fuse an unrolled chain of stencils and compute each of them many times over.
     return jax.lax.fori_loop(0, 2 * sweeps, half, guess)
 
 
 def _halve(image: Array) -> Array:
+    """The mean of each 2 × 2 cells."""
     return 0.25 * (image[..., ::2, ::2] + image[..., 1::2, ::2] + image[..., ::2, 1::2] + image[..., 1::2, 1::2])
 
 

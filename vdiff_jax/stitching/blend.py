@@ -1,4 +1,4 @@
-"""Diffusion of the difference across the seam: a multigrid solver of the screened Poisson equation, in pure JAX."""
+"""Blends the cameras by diffusion: corrections that remove steps at seams, and the filling of unseen pixels."""
 
 import functools
 
@@ -8,91 +8,105 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from vdiff_jax.diffusion.multigrid import solve
+from vdiff_jax.diffusion.multigrid import solve_poisson
 
-_AGREED = 16 / 255  # a difference of this size between cameras is as likely a thing seen by one of them as exposure
-_DATA = 0.5  # weight of a trusted difference against the membrane's smoothness
+_TRUSTED = 16 / 255  # larger differences are probably not exposure, but a thing that only one camera sees
+_DATA_WEIGHT = 0.5  # of a trusted difference, relative to the smoothness of the correction
+
+State = tuple[Float[Array, "n h w 3"], Float[Array, "n h w 1"]]
+"""Running averages over time: of the trusted differences, and of the trust in them."""
+
+
+def initial_state(shape: tuple[int, int, int, int]) -> State:
+    """Returns the state before the first call of `seam_corrections`, for pictures of shape n h w 3."""
+    return jnp.zeros(shape), jnp.zeros((*shape[:3], 1))
 
 
 @functools.partial(jax.jit, static_argnames=("reach",))
-def corrections(
+def seam_corrections(
     pictures: Float[Array, "n h w 3"],
     seen: Bool[Array, "n h w"],
     labels: Int[Array, "h w"],
-    memory: tuple[Float[Array, "n h w 3"], Float[Array, "n h w 1"]],
+    state: State,
     rate: Float[Array, ""],
     *,
     reach: float,
-) -> tuple[Float[Array, "n h w 3"], tuple[Float[Array, "n h w 3"], Float[Array, "n h w 1"]]]:
-    """What to add to each camera's picture so that no step is left at the seams.
+) -> tuple[Float[Array, "n h w 3"], State]:
+    """Returns what to add to each camera's picture so that no step remains at the seams.
 
-    Each camera's difference from the mean of those that see the place is averaged over time, trusted where it is
-    small (a large one is something only one camera sees, and must not bleed), and spread as a membrane; then the jumps
-    across the seams are spread as Poisson blending does, fading over `reach` cells so that the rest stays as it is.
+    Each camera's difference from the mean of all cameras that see a cell is averaged over time. Only small differences
+    are trusted: a large one is a thing that only one camera sees, which must not bleed. The trusted differences are
+    interpolated by a membrane. Then the remaining jumps across the seams are diffused as in Poisson blending, with a
+    screening that lets the correction fade over `reach` cells.
 
     Args:
       pictures: the cameras on the reduced canvas, gains applied, [0, 1].
-      seen: what each camera sees.
-      labels: which camera each cell is taken from; -1 for none.
-      memory: what the last call returned, zeros at first.
-      rate: the share of this moment in the average over time, 0 to 1.
-      reach: cells over which a correction fades to 1/e.
+      seen: the cells that each camera sees.
+      labels: the camera that each cell is taken from; -1 for none.
+      state: the running averages that the last call returned; `initial_state` at first.
+      rate: the weight of this moment in the running averages, 0 to 1.
+      reach: the distance in cells over which a correction fades to 1/e.
 
     Returns:
-      The correction for each camera, valid in its own cells and next to them, and the memory.
+      The correction for each camera, valid in its own cells and next to them, and the new state.
 
     Source: Pérez et al., Poisson Image Editing, 2003; Agarwala, Efficient Gradient-Domain Compositing Using
-    Quadtrees, 2007, which solves for the correction instead of the picture; Bhat et al., 2008, for the screening.
+    Quadtrees, 2007, which solves for the correction instead of the picture; Bhat et al., 2008 (screening).
     """
     weight = seen[..., None].astype(pictures.dtype)
     count = weight.sum(axis=0, keepdims=True)
     mean = (pictures * weight).sum(axis=0, keepdims=True) / jnp.maximum(count, 1.0)
     difference = (pictures - mean) * weight
     shared = (count > 1) * weight
-    trust = shared / (1 + (jnp.abs(difference).max(axis=-1, keepdims=True) / _AGREED) ** 4)
-    total = (1 - rate) * memory[0] + rate * trust * difference
-    trusted = (1 - rate) * memory[1] + rate * trust
-    spread = jax.vmap(lambda known, value: solve(known, value, cycles=3))(
-        _DATA * trusted + 1e-4, _DATA * total
-    )  # fmt: skip
-    common = solve(jnp.full((*labels.shape, 1), reach**-2), _jumps(spread, labels), cycles=3)
-    own = jnp.take_along_axis(spread, jnp.maximum(labels, 0)[None, ..., None], axis=0)
-    # Also where a camera sees nothing: its correction is enlarged, and must not change abruptly at its edge.
+    trust = shared / (1 + (jnp.abs(difference).max(axis=-1, keepdims=True) / _TRUSTED) ** 4)
+    total = (1 - rate) * state[0] + rate * trust * difference
+    trusted = (1 - rate) * state[1] + rate * trust
+    solve_each = jax.vmap(lambda weight, source: solve_poisson(weight, source, cycles=3))
+    membranes = solve_each(_DATA_WEIGHT * trusted + 1e-4, _DATA_WEIGHT * total)
+    common = solve_poisson(jnp.full((*labels.shape, 1), reach**-2), _jump_divergence(membranes, labels), cycles=3)
+    own = jnp.take_along_axis(membranes, jnp.maximum(labels, 0)[None, ..., None], axis=0)
+    # This holds outside the cameras' views too: corrections are enlarged later and must not jump at a view's edge.
     elsewhere = (labels[None] != jnp.arange(len(pictures))[:, None, None]) & (labels[None] >= 0)
-    return common[None] + elsewhere[..., None] * (own - spread), (total, trusted)
+    return common[None] + elsewhere[..., None] * (own - membranes), (total, trusted)
 
 
-def _jumps(spread: Array, labels: Array) -> Array:
+def _jump_divergence(membranes: Array, labels: Array) -> Array:
     """Minus the divergence of the jumps that the correction must make between cells of different cameras."""
-    source = jnp.zeros(spread.shape[1:])
+    source = jnp.zeros(membranes.shape[1:])
     for axis in (0, 1):
         ahead = jnp.roll(labels, -1, axis)
         last = jnp.arange(labels.shape[axis]) == labels.shape[axis] - 1
         last = last[:, None] if axis == 0 else last[None]
         crossing = (labels != ahead) & (labels >= 0) & (ahead >= 0) & ~last
-        both = _between(spread, labels, ahead) + _between(jnp.roll(spread, -1, axis + 1), labels, ahead)
+        both = _difference(membranes, labels, ahead) + _difference(jnp.roll(membranes, -1, axis + 1), labels, ahead)
         value = jnp.where(crossing[..., None], 0.5 * both, 0.0)
-        # Here the correction must rise by `value` from this cell to the next one.
+        # The correction must rise by `value` from this cell to the next one.
         source = source - value + jnp.roll(value, 1, axis)
     return source
 
 
-def _between(spread: Array, labels: Array, ahead: Array) -> Array:
-    """By how much the camera of `labels` is brighter than that of `ahead`, cell by cell."""
-    here = jnp.take_along_axis(spread, jnp.maximum(labels, 0)[None, ..., None], axis=0)[0]
-    there = jnp.take_along_axis(spread, jnp.maximum(ahead, 0)[None, ..., None], axis=0)[0]
+def _difference(membranes: Array, labels: Array, ahead: Array) -> Array:
+    """How much brighter the camera of `labels` is than that of `ahead`, cell by cell."""
+    here = jnp.take_along_axis(membranes, jnp.maximum(labels, 0)[None, ..., None], axis=0)[0]
+    there = jnp.take_along_axis(membranes, jnp.maximum(ahead, 0)[None, ..., None], axis=0)[0]
     return here - there
 
 
 @functools.partial(jax.jit, static_argnames=("cycles",))
 def _membrane(weight: Float[Array, "h w 1"], source: Float[Array, "h w c"], cycles: int) -> Float[Array, "h w c"]:
-    return solve(weight, source, cycles=cycles)
+    return solve_poisson(weight, source, cycles=cycles)
 
 
-def diffuse(clip: Float[np.ndarray, "t h w c"], mask: Float[np.ndarray, "t h w 1"]) -> Float[np.ndarray, "t h w c"]:
-    """Fills what no camera saw (`mask` = 1) with the membrane spanned by its surroundings (homogeneous diffusion).
+def fill_by_diffusion(
+    clip: Float[np.ndarray, "t h w c"], mask: Float[np.ndarray, "t h w 1"]
+) -> Float[np.ndarray, "t h w c"]:
+    """Fills the pixels where `mask` is 1 with a membrane between their surroundings (homogeneous diffusion).
 
-    The membrane is smooth, so it is solved on at most 128 × 256 cells and enlarged.
+    A membrane is smooth, so it is computed on at most 128 × 256 cells and enlarged.
+
+    Args:
+      clip: frames in [0, 1].
+      mask: 1 where no camera sees the pixel.
     """
     height, width = clip.shape[1:3]
     step = max(1, -(-height // 128), -(-width // 256))
@@ -103,7 +117,7 @@ def diffuse(clip: Float[np.ndarray, "t h w c"], mask: Float[np.ndarray, "t h w 1
         known, seen = np.pad(1 - gap, extra), np.pad(frame * (1 - gap), extra)
         weight = cv2.resize(known, grid[::-1], interpolation=cv2.INTER_AREA)[..., None]
         source = cv2.resize(seen, grid[::-1], interpolation=cv2.INTER_AREA)
-        spread = np.asarray(_membrane(weight, source, 8))
-        large = cv2.resize(spread, (grid[1] * step, grid[0] * step), interpolation=cv2.INTER_LINEAR)
+        membrane = np.asarray(_membrane(weight, source, 8))
+        large = cv2.resize(membrane, (grid[1] * step, grid[0] * step), interpolation=cv2.INTER_LINEAR)
         result[index] = np.where(gap > 0, large[:height, :width], frame)
     return result.clip(0, 1)

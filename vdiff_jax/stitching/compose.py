@@ -1,35 +1,37 @@
-"""One frame of the panorama: warp, match, choose the camera of each place, diffuse what is left at the seams."""
+"""Composes one frame of the panorama: apply gains, choose seams, warp, diffuse the remaining differences."""
 
 import cv2
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from vdiff_jax.postprocess import exposure
 from vdiff_jax.stitching import blend, seam
 from vdiff_jax.stitching.calibration import Calibration
-from vdiff_jax.stitching.low_resolution import Reduction
+from vdiff_jax.stitching.canvas import Canvas
 from vdiff_jax.stitching.mosaic import Mosaic
-from vdiff_jax.stitching.projection import Canvas, cover, view
+from vdiff_jax.stitching.reduced_canvas import ReducedCanvas
+from vdiff_jax.stitching.source import RGB
+from vdiff_jax.stitching.warper import coverage, warp_camera
 
-_CELLS = 30_000  # of the grid on which seams are chosen: finer ones take longer and follow noise
-_RETRY = 3  # frames until a seam that can't avoid a mover is tried again
-_RENEW = 10  # frames after which a moving rig's seams are chosen anew
-_UNSEEN = 4.0  # code value of the 99th percentile under which a camera has gone black
+_CELLS = 30_000  # of the reduced canvas: seams on a finer one take longer to find and follow noise
+_RETRY_FRAMES = 3  # frames until a seam that could not avoid motion is tried again
+_RENEW_FRAMES = 10  # frames after which the seams of a moving rig are chosen again
+_BLACK = 4.0  # code values: below this 99th percentile a frame counts as black
 
 
 class Composer:
-    """Makes panoramas of one frame of each camera; what it keeps from frame to frame does not grow.
+    """Composes panoramas from one frame of each camera; its memory use does not grow with the number of frames.
 
     Attributes:
+      step: the width of the reduced canvas's cells in pixels.
       labels: the camera of each cell of the reduced canvas, -1 for none.
-      present: which cameras were there in the last frame.
-      seam_changes: how often the seams moved to avoid something.
-      blocked: frames in which something moving lay across a seam all the same.
+      present: which cameras had a frame at the last moment.
+      seam_changes: how often the seams moved to avoid motion.
+      blocked: in how many frames something moving still lay across a seam.
     """
 
-    def __init__(self, calibration: Calibration, canvas: Canvas, samples: list[list[np.ndarray]]):
-        """Args: samples: frames of each camera at the same moments, from which still and moving places are told."""
+    def __init__(self, calibration: Calibration, canvas: Canvas, samples: list[list[RGB]]):
+        """Measures each camera's background and motion in `samples[camera][moment]`, and chooses the first seams."""
         self._calibration, self._canvas = calibration, canvas
         self.step = max(2, int(np.ceil((canvas.width * canvas.height / _CELLS) ** 0.5)))
         gained = [not np.allclose(gain, 1.0, atol=1e-3) for gain in calibration.gains]
@@ -38,110 +40,125 @@ class Composer:
             for gain, each, differs in zip(calibration.gains, samples, gained)
         ]
         matched = [(pair["inputs"][0], pair["inputs"][1]) for pair in calibration.pairs]
-        self._joining = seam.order(len(calibration.sizes), calibration.reference, matched)
+        self._joining = seam.joining_order(len(calibration.sizes), calibration.reference, matched)
         self.seam_changes, self.blocked, self._wait = 0, 0, 0
-        self._still = len(calibration.homographies) == 1
-        self._aim(calibration.homographies[0])
+        self._one_geometry = len(calibration.homographies) == 1
+        self._update_warps(calibration.homographies[0])
         self.present: tuple[bool, ...] = (True,) * len(calibration.sizes)
-        self._learn(samples)
-        self._memory = None
-        self._place(self._background, self._traffic if self._still else np.zeros(self._grid, bool))
+        self._measure_background(samples)
+        self._blend_state: blend.State | None = None
+        moving = self._motion_share if self._one_geometry else np.zeros(self._grid, bool)
+        self._place_seams(self._background, moving)
 
-    def _aim(self, homographies: Float[np.ndarray, "n 3 3"]) -> None:
-        """Computes where each camera lands, in full and on the reduced canvas."""
+    def _update_warps(self, homographies: Float[np.ndarray, "n 3 3"]) -> None:
+        """Computes each camera's warp onto the canvas and onto the reduced canvas."""
         sizes = self._calibration.sizes
-        self._views = [view(self._canvas, each, size) for each, size in zip(homographies, sizes)]
-        self._seen = cover(self._canvas, self._views)
-        self._reduction = Reduction(self._canvas, homographies, sizes, self.step, self._tables)
-        self._grid, self._seen_small = self._reduction.grid, self._reduction.seen
-        self._shared = self._seen_small.sum(axis=0) > 1
+        self._warps = [warp_camera(self._canvas, each, size) for each, size in zip(homographies, sizes)]
+        self._seen = coverage(self._canvas, self._warps)
+        self._reduced = ReducedCanvas(self._canvas, homographies, sizes, self.step, self._tables)
+        self._grid = self._reduced.grid
+        self._overlap = self._reduced.seen.sum(axis=0) > 1
 
-    def _learn(self, samples: list[list[np.ndarray]]) -> None:
-        """The still background of each camera, how much each place flickers, and how often things pass there."""
+    def _measure_background(self, samples: list[list[RGB]]) -> None:
+        """Measures each camera's background, the deviation that counts as motion, and how often each cell moves."""
         moments = min(len(each) for each in samples)
-        pictures = np.stack([self._reduction([each[moment] for each in samples]) for moment in range(moments)])
+        pictures = np.stack([self._reduced([each[moment] for each in samples]) for moment in range(moments)])
         self._background = np.median(pictures, axis=0)
-        away = _largest(np.abs(pictures - self._background))
-        self._noticed = 12 + 6 * np.median(away, axis=0)
-        self._traffic = np.mean([self._moving(picture) for picture in pictures], axis=0)
+        deviation = _largest_channel(np.abs(pictures - self._background))
+        self._motion_threshold = 12 + 6 * np.median(deviation, axis=0)
+        self._motion_share = np.mean([self._moving(picture) for picture in pictures], axis=0)
 
-    def __call__(
-        self, frames: list[UInt8[np.ndarray, "_h _w 3"] | None], time: float = 0.0
-    ) -> UInt8[np.ndarray, "h w 3"]:
-        """Composes one moment; None, or black, stands for a camera that is missing."""
+    def compile(self, frames: list[RGB]) -> None:
+        """Composes one moment so that XLA compiles; it does not count in `blocked`."""
+        self(frames)
+        self.blocked = 0
+
+    def __call__(self, frames: list[RGB | None], time: float = 0.0) -> UInt8[np.ndarray, "h w 3"]:
+        """Composes one moment.
+
+        Args:
+          frames: one frame of each camera; None or a black frame counts as missing.
+          time: seconds on the first input's clock.
+        """
         frames = [None if frame is None or _black(frame) else frame for frame in frames]
-        if not self._still:
-            self._aim(self._calibration.at(time))
-        pictures = self._reduction(frames)
+        if not self._one_geometry:
+            self._update_warps(self._calibration.at(time))
+        pictures = self._reduced(frames)
         present = tuple(frame is not None for frame in frames)
         changed, self.present = present != self.present, present
-        if not self._still:
-            self._carry_on(pictures, changed)
+        if not self._one_geometry:
+            self._keep_seams(pictures, changed)
         else:
             moving = self._moving(pictures)
             if changed:
-                self._place(pictures, moving)
+                self._place_seams(pictures, moving)
             else:
-                self._avoid(pictures, moving)
-                self._age(pictures, moving)
-        extra = self._correct(pictures)  # begins now, and goes on while the cameras are warped
-        return self._mosaic(frames, self._tables, extra, 2 * self.step)
+                self._avoid_motion(pictures, moving)
+                self._update_background(pictures, moving)
+        correction = self._correction(pictures)  # JAX computes it in the background, while OpenCV warps the cameras
+        return self._mosaic(frames, self._tables, correction, 2 * self.step)
 
-    def joined(self, frames: list[UInt8[np.ndarray, "_h _w 3"] | None]) -> UInt8[np.ndarray, "h w 3"]:
-        """The cameras put together along the seams as they are, nothing diffused."""
+    def without_blending(self, frames: list[RGB | None]) -> UInt8[np.ndarray, "h w 3"]:
+        """Returns the frames joined along the present seams, without diffusion."""
         return self._mosaic(frames, self._tables, None, 2 * self.step)
 
     def covered(self) -> Bool[np.ndarray, "h w"]:
-        """The pixels that a camera which is there sees."""
+        """Returns the pixels that the cameras of the last moment see."""
         return self._seen[list(self.present)].any(axis=0) if any(self.present) else np.zeros(self._seen.shape[1:], bool)
 
     def _moving(self, pictures: Float[np.ndarray, "n h w 3"]) -> Bool[np.ndarray, "h w"]:
-        """Where a camera that is there shows something that its background does not, in what several see."""
-        away = _largest(np.abs(pictures - self._background)) > self._noticed
-        there = pictures.reshape(len(pictures), -1).any(axis=1)[:, None, None]
-        found = (away & self._seen_small & there).any(axis=0) & self._shared
-        opened = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+        """The cells of the overlaps in which some camera differs from its background."""
+        differs = _largest_channel(np.abs(pictures - self._background)) > self._motion_threshold
+        present = pictures.reshape(len(pictures), -1).any(axis=1)[:, None, None]
+        moving = (differs & self._reduced.seen & present).any(axis=0) & self._overlap
+        opened = cv2.morphologyEx(moving.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
         return cv2.dilate(opened, np.ones((3, 3), np.uint8)) > 0
 
-    def _place(self, pictures: np.ndarray, moving: np.ndarray, before: Int[np.ndarray, "h w"] | None = None) -> None:
-        seen = self._seen_small & np.array(self.present)[:, None, None]
-        self._use(seam.place(pictures, seen, moving, self._joining, before))
+    def _seen_now(self) -> Bool[np.ndarray, "n h w"]:
+        """The cells that each camera sees, none for cameras that are missing."""
+        return self._reduced.seen & np.array(self.present)[:, None, None]
 
-    def _carry_on(self, pictures: np.ndarray, changed: bool) -> None:
-        """A moving rig's seams: taken along from frame to frame, and chosen anew, reluctantly, every few frames."""
+    def _place_seams(
+        self, pictures: np.ndarray, moving: np.ndarray, before: Int[np.ndarray, "h w"] | None = None
+    ) -> None:
+        self._use(seam.place_seams(pictures, self._seen_now(), moving, self._joining, before))
+
+    def _keep_seams(self, pictures: np.ndarray, changed: bool) -> None:
+        """Keeps a moving rig's seams from frame to frame and chooses them again every ten frames."""
         self._wait = 0 if changed else self._wait - 1
         if self._wait <= 0:
-            self._wait = _RENEW
-            self._place(pictures, np.zeros(self._grid, bool), None if changed else self.labels)
+            self._wait = _RENEW_FRAMES
+            self._place_seams(pictures, np.zeros(self._grid, bool), None if changed else self.labels)
             return
-        seen = self._seen_small & np.array(self.present)[:, None, None]
+        seen = self._seen_now()
         kept = np.take_along_axis(seen, np.maximum(self.labels, 0)[None], axis=0)[0] & (self.labels >= 0)
         self._use(np.where(kept, self.labels, np.where(seen.any(axis=0), seen.argmax(axis=0), -1)))
 
-    def _avoid(self, pictures: np.ndarray, moving: np.ndarray) -> None:
-        """Moves the seam when something has come across it and a better way is found."""
-        hits = seam.crossing(self.labels, moving)
+    def _avoid_motion(self, pictures: np.ndarray, moving: np.ndarray) -> None:
+        """Moves the seams if something moves across them and new seams cross at most half as many moving cells."""
+        crossed = seam.cells_crossed(self.labels, moving)
         self._wait = max(0, self._wait - 1)
-        if hits == 0 or self._wait:
-            self.blocked += hits > 0
+        if crossed == 0 or self._wait:
+            self.blocked += crossed > 0
             return
-        seen = self._seen_small & np.array(self.present)[:, None, None]
-        labels = seam.place(pictures, seen, moving + 0.2 * self._traffic, self._joining, self.labels)
-        left = seam.crossing(labels, moving)
-        self._wait = 0 if left == 0 else _RETRY
-        if left <= 0.5 * hits:
+        labels = seam.place_seams(
+            pictures, self._seen_now(), moving + 0.2 * self._motion_share, self._joining, self.labels
+        )
+        still_crossed = seam.cells_crossed(labels, moving)
+        self._wait = 0 if still_crossed == 0 else _RETRY_FRAMES
+        if still_crossed <= 0.5 * crossed:
             self._use(labels)
             self.seam_changes += 1
-        self.blocked += left > 0
+        self.blocked += still_crossed > 0
 
-    def _age(self, pictures: np.ndarray, moving: np.ndarray) -> None:
-        """Lets the background follow the light, slowly where something moves."""
+    def _update_background(self, pictures: np.ndarray, moving: np.ndarray) -> None:
+        """Lets the background follow changes of light, more slowly where something moves."""
         present = np.array(self.present)[:, None, None, None]
         rate = np.where(moving, 0.005, 0.03)[None, ..., None] * present
         self._background += rate.astype(np.float32) * (pictures - self._background)
 
     def _use(self, labels: Int[np.ndarray, "h w"]) -> None:
-        """Turns cells into shares of pixels: 1 inside, a short ramp across the seam."""
+        """Turns the cells' cameras into shares of pixels: 1 inside, a short ramp across each seam."""
         self.labels = labels
         height, width = self._seen.shape[1:]
         size = (self._grid[1] * self.step, self._grid[0] * self.step)
@@ -152,29 +169,31 @@ class Composer:
                 shares[index] = (soft[:height, :width] + 1e-4) * seen
         total = shares.sum(axis=0)
         shares = np.where(shares > 0.01 * total, shares, 0) / np.maximum(total, 1e-9)
-        self._mosaic = Mosaic(self._views, shares / np.maximum(shares.sum(axis=0), 1e-9))
+        self._mosaic = Mosaic(self._warps, shares / np.maximum(shares.sum(axis=0), 1e-9))
 
-    def _correct(self, pictures: Float[np.ndarray, "n h w 3"]) -> Float[Array, "n h2 w2 3"] | None:
-        """The diffused difference in code values, on cells twice as wide as the seam's; computed in the background."""
+    def _correction(self, pictures: Float[np.ndarray, "n h w 3"]) -> Float[Array, "n h2 w2 3"] | None:
+        """The diffused differences in code values, on cells twice as wide as the seams'; computed asynchronously."""
         if sum(self.present) < 2:
             return None
-        seen = self._seen_small & np.array(self.present)[:, None, None]
+        seen = self._seen_now()
         whole = seen[:, ::2, ::2] & seen[:, 1::2, ::2] & seen[:, ::2, 1::2] & seen[:, 1::2, 1::2]
         size = (self._grid[1] // 2, self._grid[0] // 2)
         coarse = np.stack([cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in pictures])
         labels = self.labels[::2, ::2]
-        rate, memory = np.float32(0.1), self._memory
-        if memory is None:
-            rate, memory = np.float32(1.0), (jnp.zeros(coarse.shape), jnp.zeros((*coarse.shape[:3], 1)))
+        rate, state = np.float32(0.1), self._blend_state
+        if state is None:
+            rate, state = np.float32(1.0), blend.initial_state(coarse.shape)
         reach = max(4.0, 0.3 * min(labels.shape))
-        extra, self._memory = blend.corrections(coarse / np.float32(255), whole, labels, memory, rate, reach=reach)
-        return 255 * extra
+        correction, self._blend_state = blend.seam_corrections(
+            coarse / np.float32(255), whole, labels, state, rate, reach=reach
+        )
+        return 255 * correction
 
 
-def _largest(pictures: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n"]:
-    """The largest channel; NumPy's own `max` is ten times slower along so short an axis."""
+def _largest_channel(pictures: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n"]:
+    """The largest of three channels, ten times as fast as NumPy's `max` along so short an axis."""
     return np.maximum(np.maximum(pictures[..., 0], pictures[..., 1]), pictures[..., 2])
 
 
-def _black(frame: UInt8[np.ndarray, "h w 3"]) -> bool:
-    return bool(np.percentile(frame[::8, ::8], 99) < _UNSEEN)
+def _black(frame: RGB) -> bool:
+    return bool(np.percentile(frame[::8, ::8], 99) < _BLACK)

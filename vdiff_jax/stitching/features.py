@@ -1,4 +1,4 @@
-"""Where two cameras see the same thing: SIFT features, and the homography that explains their matches (MAGSAC)."""
+"""Features and their matches: SIFT in each frame, and the homography of two cameras by MAGSAC."""
 
 import dataclasses
 
@@ -6,16 +6,21 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-_PIXELS = 1_500_000  # larger pictures are reduced for detection: SIFT's time grows with the area, its accuracy does not
+_PIXELS = 1_500_000  # larger pictures are reduced first: SIFT's time grows with the area, its accuracy does not
 _FEATURES = 3000
 _RATIO = 0.8  # Lowe's ratio test
-_EAGER_PIXELS = 250_000  # pictures smaller than that are doubled for a second look
+_DOUBLED_PIXELS = 250_000  # with `sensitive`, pictures smaller than this are enlarged to double size
 _THRESHOLD = 2.0  # MAGSAC's largest inlier error, pixels
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Features:
-    """SIFT features of one frame: where (x, y in pixels, pixel centres at integers) and what (RootSIFT)."""
+    """SIFT features of one frame.
+
+    Attributes:
+      points: x and y in pixels, pixel centres at integers.
+      descriptors: RootSIFT, of unit length.
+    """
 
     points: Float[np.ndarray, "n 2"]
     descriptors: Float[np.ndarray, "n 128"]
@@ -23,7 +28,16 @@ class Features:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Matches:
-    """Points of camera `first` and of camera `second` that show the same thing, and the homography first to second."""
+    """Matching points of two cameras.
+
+    Attributes:
+      first: number of the first camera, from 0.
+      second: number of the second camera.
+      points: x and y in the first camera, pixels.
+      others: x and y of the same things in the second camera.
+      homography: first camera → second camera.
+      candidates: the number of matches before MAGSAC removed outliers.
+    """
 
     first: int
     second: int
@@ -33,32 +47,32 @@ class Matches:
     candidates: int
 
 
-def unknown(first: int, second: int) -> Matches:
-    """A pair of which only the pictures can tell."""
+def without_matches(first: int, second: int) -> Matches:
+    """Returns a pair with no points, for `refine_matches` to find some by comparing the pictures."""
     none = np.zeros((0, 2))
     return Matches(first=first, second=second, points=none, others=none, homography=np.eye(3), candidates=0)
 
 
-def detect(frame: UInt8[np.ndarray, "h w 3"], *, eager: bool = False) -> Features:
-    """SIFT features of an RGB frame, at most 3,000.
+def detect(frame: UInt8[np.ndarray, "h w 3"], *, sensitive: bool = False) -> Features:
+    """Detects at most 3,000 SIFT features in an RGB frame.
 
     Args:
       frame: the picture.
-      eager: take weak and small features too, as for a thin overlap; only for pictures without much noise.
+      sensitive: also accept weak and small features, as a thin overlap needs; only for pictures with little noise.
 
     Source: Lowe, Distinctive Image Features from Scale-Invariant Keypoints, 2004; Arandjelović and Zisserman, Three
     things everyone should know to improve object retrieval, 2012 (RootSIFT).
     """
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     scale = min(1.0, (_PIXELS / grey.size) ** 0.5)
-    if eager and grey.size < _EAGER_PIXELS:
+    if sensitive and grey.size < _DOUBLED_PIXELS:
         scale = 2.0
     if scale != 1:
-        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=way)
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=interpolation)
+    contrast = 0.01 if sensitive else 0.02
     # Without precise upscaling OpenCV's doubled first octave shifts every point by a quarter of a pixel.
-    least = 0.01 if eager else 0.02
-    sift = cv2.SIFT_create(nfeatures=_FEATURES, contrastThreshold=least, enable_precise_upscale=True)
+    sift = cv2.SIFT_create(nfeatures=_FEATURES, contrastThreshold=contrast, enable_precise_upscale=True)
     keypoints, descriptors = sift.detectAndCompute(grey, None)
     if not keypoints:
         return Features(points=np.zeros((0, 2)), descriptors=np.zeros((0, 128), np.float32))
@@ -69,7 +83,7 @@ def detect(frame: UInt8[np.ndarray, "h w 3"], *, eager: bool = False) -> Feature
 
 
 def match(first: Features, second: Features) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, "n 2"]]:
-    """The points of each that are each other's nearest by descriptor and pass Lowe's ratio test."""
+    """Returns the points whose descriptors are each other's nearest neighbours and pass Lowe's ratio test."""
     if min(len(first.points), len(second.points)) < 2:
         return np.zeros((0, 2)), np.zeros((0, 2))
     similarity = first.descriptors @ second.descriptors.T
@@ -86,17 +100,18 @@ def match(first: Features, second: Features) -> tuple[Float[np.ndarray, "n 2"], 
 
 
 def match_pair(index: tuple[int, int], pairs: list[tuple[Features, Features]]) -> Matches | None:
-    """The matches of two cameras over several frames that one homography explains; None when there is none.
+    """Returns the matches of two cameras over several frames that fit one homography; None if too few fit.
 
     Args:
       index: the numbers of the two cameras.
       pairs: their features at the same moments.
 
-    Source: Barath et al., MAGSAC++, 2020, by OpenCV; the test of chance is Brown and Lowe's (2007, section 3.2).
+    Source: Barath et al., MAGSAC++, 2020, as in OpenCV. The number of inliers that must be exceeded follows Brown and
+    Lowe, 2007, section 3.2.
     """
-    found = [match(first, second) for first, second in pairs]
-    points = np.concatenate([points for points, _ in found])
-    others = np.concatenate([others for _, others in found])
+    candidates = [match(first, second) for first, second in pairs]
+    points = np.concatenate([points for points, _ in candidates])
+    others = np.concatenate([others for _, others in candidates])
     if len(points) < 12:
         return None
     homography, inlier = cv2.findHomography(
@@ -105,9 +120,9 @@ def match_pair(index: tuple[int, int], pairs: list[tuple[Features, Features]]) -
     if homography is None:
         return None
     kept = inlier[:, 0] > 0
-    # A still camera repeats its features in every frame: what counts is how many agree per frame.
+    # A still camera repeats its features in every frame, so inliers are counted per frame.
     by_chance = 8 + 0.3 * len(points) / len(pairs)
-    if kept.sum() / len(pairs) < by_chance and not _consistent(found, homography):
+    if kept.sum() / len(pairs) < by_chance and not _many_places_agree(candidates, homography):
         return None
     if not plausible(homography, points[kept]):
         return None
@@ -117,17 +132,17 @@ def match_pair(index: tuple[int, int], pairs: list[tuple[Features, Features]]) -
     )  # fmt: skip
 
 
-def _consistent(found: list, homography: np.ndarray) -> bool:
-    """Whether enough places agree even where moving things make most candidates wrong."""
-    points = np.concatenate([points for points, _ in found])
-    others = np.concatenate([others for _, others in found])
+def _many_places_agree(candidates: list, homography: np.ndarray) -> bool:
+    """Whether at least 16 distinct places fit the homography, though moving things make most candidates wrong."""
+    points = np.concatenate([points for points, _ in candidates])
+    others = np.concatenate([others for _, others in candidates])
     close = np.linalg.norm(project(homography, points) - others, axis=1) < 1.0
     places = np.unique((points[close] // 8).astype(int), axis=0)
     return len(places) >= 16 and bool(close.mean() > 0.1)
 
 
 def plausible(homography: Float[np.ndarray, "3 3"], points: Float[np.ndarray, "n 2"]) -> bool:
-    """Whether a homography neither mirrors nor folds the picture, nor changes its scale more than six-fold there."""
+    """Whether a homography neither mirrors nor folds the picture, nor changes its scale at the points over six-fold."""
     depth = points @ homography[2, :2] + homography[2, 2]
     area = np.linalg.det(homography) / depth**3
     return bool(
@@ -136,12 +151,12 @@ def plausible(homography: Float[np.ndarray, "3 3"], points: Float[np.ndarray, "n
 
 
 def project(homography: Float[np.ndarray, "3 3"], points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
-    """Points moved by a homography."""
+    """Applies a homography to points."""
     moved = points @ homography[:, :2].T + homography[:, 2]
     return moved[:, :2] / moved[:, 2:]
 
 
 def corners(width: int, height: int) -> Float[np.ndarray, "4 2"]:
-    """The centres of a picture's corner pixels, clockwise from the top left."""
+    """Returns the centres of a picture's corner pixels, clockwise from the top left."""
     right, bottom = width - 1.0, height - 1.0
     return np.array([[0.0, 0.0], [right, 0.0], [right, bottom], [0.0, bottom]])

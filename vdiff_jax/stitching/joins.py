@@ -1,4 +1,4 @@
-"""Where one clip goes on from another: overlapping takes found, colours matched, gaps bridged."""
+"""Joins two clips: finds takes of the same moment, matches colours, size and rate, bridges gaps."""
 
 import dataclasses
 from collections import deque
@@ -8,26 +8,26 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from vdiff_jax.stitching.source import RGB
+from vdiff_jax.stitching.source import LUMA, RGB
 from vdiff_jax.stream.dis import MEDIUM, make_dis
 
-SIZE = (64, 36)  # width and height of the pictures by which frames are compared
-_LONGEST = 300  # frames that an overlap of two takes may last
-_SHORTEST = 4
-_SAME = 0.15  # mean distance of normalised pictures under which two frames show the same moment
-_STRONGEST = 0.2  # log gain up to which different scenes are matched
+_SIZE = (64, 36)  # width and height of the small frames that are compared
+_LONGEST_OVERLAP = 300  # frames
+_SHORTEST_OVERLAP = 4  # frames
+_SAME_MOMENT = 0.15  # frames whose normalised distance is smaller, in the mean, show the same moments
+_LARGEST_LOG_GAIN = 0.2  # between different scenes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Join:
-    """How clip b follows clip a.
+    """How one clip follows another.
 
     Attributes:
-      drop: frames of a's end that are left out.
-      skip: frames of b's beginning that are left out.
-      overlap: frames that both takes show, 0 for different ones.
-      gain: by which b's R, G, B are multiplied to match a.
-      distance: of the overlap's frames, 0 for equal ones; None without an overlap.
+      drop: how many frames at the end of the first clip are left out.
+      skip: how many frames at the beginning of the second clip are left out.
+      overlap: how many frames both takes show; 0 for different scenes.
+      gain: the factors for the second clip's R, G, B that match it to the first.
+      distance: the mean distance of the overlap's frames, 0 for equal ones; None without an overlap.
     """
 
     drop: int
@@ -39,45 +39,45 @@ class Join:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ends:
-    """A clip's first and last frames, small, and how many it has."""
+    """A clip's first and last 300 frames, reduced to 64 × 36, and the number of all its frames."""
 
     head: UInt8[np.ndarray, "n h w 3"]
     tail: UInt8[np.ndarray, "m h w 3"]
     count: int
 
 
-def ends(frames: Iterable[RGB]) -> Ends:
-    """Reads a clip once and keeps its ends, reduced to 64 × 36."""
+def read_ends(frames: Iterable[RGB]) -> Ends:
+    """Reads a clip once and returns its ends."""
     head: list[np.ndarray] = []
-    tail: deque[np.ndarray] = deque(maxlen=_LONGEST)
+    tail: deque[np.ndarray] = deque(maxlen=_LONGEST_OVERLAP)
     count = 0
     for frame in frames:
-        small = cv2.resize(frame, SIZE, interpolation=cv2.INTER_AREA)
-        if len(head) < _LONGEST:
+        small = cv2.resize(frame, _SIZE, interpolation=cv2.INTER_AREA)
+        if len(head) < _LONGEST_OVERLAP:
             head.append(small)
         tail.append(small)
         count += 1
     return Ends(head=np.stack(head), tail=np.stack(tail), count=count)
 
 
-def join(first: Ends, second: Ends) -> Join:
-    """Finds whether the end of one take and the beginning of another show the same moments, and where they agree best.
+def find_join(first: Ends, second: Ends) -> Join:
+    """Finds whether the end of one clip and the beginning of another show the same moments, and where to join them.
 
-    The two may differ in exposure: pictures are compared less their mean and over their spread.
+    Frames are normalised to mean 0 and norm 1 before they are compared, so the clips may differ in exposure.
     """
     distances = _distances(first.tail, second.head)
     rows, columns = distances.shape
     best: tuple[float, int] | None = None
-    for length in range(_SHORTEST, min(rows, columns) + 1):
-        # The last `length` frames of the first take against the first `length` of the second.
+    for length in range(_SHORTEST_OVERLAP, min(rows, columns) + 1):
+        # The last `length` frames of the first clip against the first `length` of the second.
         along = distances[np.arange(rows - length, rows), np.arange(length)]
-        if along.mean() < _SAME and (best is None or along.mean() < best[0] - 1e-9):
+        if along.mean() < _SAME_MOMENT and (best is None or along.mean() < best[0] - 1e-9):
             best = (float(along.mean()), length)
     if best is None or not _stands_out(distances, best[1]):
         return Join(drop=0, skip=0, overlap=0, gain=_scene_gain(first.tail[-1], second.head[0]), distance=None)
     length = best[1]
     along = distances[np.arange(rows - length, rows), np.arange(length)]
-    # Where they agree; of places that agree as well, the middle.
+    # The frame at which they agree best; of frames that agree equally, the middle one.
     centre = np.abs(np.arange(length) - (length - 1) / 2) / length
     at = int((along + 0.02 * centre).argmin())
     gain = _gain(first.tail[rows - length :], second.head[:length])
@@ -85,31 +85,32 @@ def join(first: Ends, second: Ends) -> Join:
 
 
 def _distances(first: np.ndarray, second: np.ndarray) -> Float[np.ndarray, "n m"]:
-    """The distance of every frame of one to every frame of the other, normalised: 0 equal, √2 unrelated."""
+    """The distance of each frame of one to each frame of the other: 0 for equal ones, √2 for unrelated ones."""
     one, other = _normalised(first), _normalised(second)
     return np.sqrt(np.maximum(2 - 2 * one @ other.T, 0))
 
 
 def _normalised(frames: np.ndarray) -> Float[np.ndarray, "n d"]:
-    grey = frames.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    """Luma of each frame with mean 0 and norm 1."""
+    grey = frames.astype(np.float64) @ LUMA
     flat = grey.reshape(len(grey), -1)
     flat = flat - flat.mean(axis=1, keepdims=True)
     return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
 
 
 def _stands_out(distances: Float[np.ndarray, "n m"], length: int) -> bool:
-    """Whether this alignment beats its neighbours: two takes of a still scene overlap nowhere in particular."""
+    """Whether this length fits better than neighbouring ones; takes of a still scene fit equally at all lengths."""
     rows = distances.shape[0]
     here = distances[np.arange(rows - length, rows), np.arange(length)].mean()
     others = []
     for other in (length - 3, length + 3):
-        if _SHORTEST <= other <= min(distances.shape):
+        if _SHORTEST_OVERLAP <= other <= min(distances.shape):
             others.append(distances[np.arange(rows - other, rows), np.arange(other)].mean())
     return not others or bool(here < 0.9 * min(others))
 
 
 def _gain(first: np.ndarray, second: np.ndarray) -> Float[np.ndarray, " 3"]:
-    """The median ratio of the same moments' samples, clipped ones apart."""
+    """The median ratio of samples at the same moments; clipped samples do not count."""
     one, other = first.reshape(-1, 3).astype(float), second.reshape(-1, 3).astype(float)
     result = np.ones(3)
     for channel in range(3):
@@ -120,23 +121,23 @@ def _gain(first: np.ndarray, second: np.ndarray) -> Float[np.ndarray, " 3"]:
 
 
 def _scene_gain(last: np.ndarray, first: np.ndarray) -> Float[np.ndarray, " 3"]:
-    """A careful match of two scenes: half of the difference of their mean levels, up to 20 %."""
+    """Half of the difference between two scenes' mean levels, at most a factor of exp(0.2)."""
     one = np.log(np.maximum(last.reshape(-1, 3).mean(axis=0), 4.0))
     other = np.log(np.maximum(first.reshape(-1, 3).mean(axis=0), 4.0))
-    return np.exp(np.clip(0.5 * (one - other), -_STRONGEST, _STRONGEST))
+    return np.exp(np.clip(0.5 * (one - other), -_LARGEST_LOG_GAIN, _LARGEST_LOG_GAIN))
 
 
-def bridge(first: RGB, second: RGB, count: int) -> list[RGB]:
-    """`count` frames between two: each is moved along the optical flow towards the other while one fades into it.
+def flow_bridge(first: RGB, second: RGB, count: int) -> list[RGB]:
+    """Returns `count` frames between two: both are warped along the optical flow and cross-faded.
 
-    Where the flow back and forth disagrees nothing is moved, so that unlike scenes dissolve plainly.
+    Where forward and backward flow disagree, nothing is warped, so that different scenes simply dissolve.
 
-    Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, 2016, by OpenCV.
+    Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, 2016, as in OpenCV.
     """
     flow = make_dis(MEDIUM)
     greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second)]
     there, back = flow.calc(greys[0], greys[1], None), flow.calc(greys[1], greys[0], None)
-    there, back = _trusted(there, back), _trusted(back, there)
+    there, back = _consistent_flow(there, back), _consistent_flow(back, there)
     rows, columns = np.indices(greys[0].shape, np.float32)
     result = []
     for index in range(1, count + 1):
@@ -149,15 +150,16 @@ def bridge(first: RGB, second: RGB, count: int) -> list[RGB]:
     return result
 
 
-def _trusted(motion: np.ndarray, back: np.ndarray) -> Float[np.ndarray, "h w 2"]:
+def _consistent_flow(motion: np.ndarray, back: np.ndarray) -> Float[np.ndarray, "h w 2"]:
+    """The flow, fading to 0 where it and the backward flow disagree by 2 pixels or more."""
     rows, columns = np.indices(motion.shape[:2], np.float32)
     returned = cv2.remap(back, columns + motion[..., 0], rows + motion[..., 1], cv2.INTER_LINEAR)
     good = (np.linalg.norm(motion + returned, axis=-1) < 2.0).astype(np.float32)
     return motion * cv2.GaussianBlur(good, (0, 0), 3)[..., None]
 
 
-def fitted(frame: RGB, size: tuple[int, int]) -> RGB:
-    """A frame at (width, height): scaled to fit, black beside or above where its shape differs."""
+def fit_to_size(frame: RGB, size: tuple[int, int]) -> RGB:
+    """Scales a frame to fit into (width, height), with black bars where its aspect ratio differs."""
     height, width = frame.shape[:2]
     if (width, height) == size:
         return frame
@@ -170,8 +172,14 @@ def fitted(frame: RGB, size: tuple[int, int]) -> RGB:
     return result
 
 
-def at_rate(frames: Iterator[tuple[float, RGB]], rate: float, last: float) -> Iterator[RGB]:
-    """Frames at another rate: each moment shows the nearest one; `last` is how long the last frame lasts, seconds."""
+def resample(frames: Iterator[tuple[float, RGB]], rate: float, last: float) -> Iterator[RGB]:
+    """Yields the nearest frame for each time at another rate.
+
+    Args:
+      frames: (seconds, frame), in order.
+      rate: frames per second of the result.
+      last: how long the last frame is shown, in seconds.
+    """
     now = next(frames, None)
     index = 0
     for later in frames:
@@ -184,9 +192,9 @@ def at_rate(frames: Iterator[tuple[float, RGB]], rate: float, last: float) -> It
         index += 1
 
 
-def matched(frames: Sequence[RGB] | Iterator[RGB], gain: Float[np.ndarray, " 3"]) -> Iterator[RGB]:
-    """Frames with their channels multiplied."""
+def apply_gain(frames: Sequence[RGB] | Iterator[RGB], gain: Float[np.ndarray, " 3"]) -> Iterator[RGB]:
+    """Yields the frames with R, G, B multiplied by `gain`."""
     table = np.rint(np.clip(np.arange(256)[None, :, None] * gain, 0, 255)).astype(np.uint8)
-    plain = np.allclose(gain, 1.0, atol=2e-3)
+    unchanged = np.allclose(gain, 1.0, atol=2e-3)
     for frame in frames:
-        yield frame if plain else cv2.LUT(frame, table)
+        yield frame if unchanged else cv2.LUT(frame, table)

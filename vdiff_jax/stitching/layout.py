@@ -1,47 +1,54 @@
-"""Panorama or film: what the inputs themselves say, and why."""
+"""Chooses between panorama and sequence, and says why."""
 
 import functools
 from collections.abc import Sequence
 
 from vdiff_jax.errors import OptionError, StitchError
 from vdiff_jax.stitching import joins
-from vdiff_jax.stitching.panorama import Options, Panorama
-from vdiff_jax.stitching.sequence import Film, Interpolate
+from vdiff_jax.stitching.panorama import Panorama, PanoramaOptions
+from vdiff_jax.stitching.sequence import ClipSequence, Interpolate
 from vdiff_jax.stitching.source import Source
 
 LAYOUTS = ("auto", "panorama", "sequence")
 
 
-def lay_out(
+def choose_layout(
     sources: Sequence[Source],
     layout: str,
-    options: Options,
+    options: PanoramaOptions,
     *,
     bridge: int = 0,
-    interpolate: Interpolate = joins.bridge,
-) -> tuple[Panorama | Film, str]:
-    """Prepares the panorama or the film, and says why it is one.
+    interpolate: Interpolate = joins.flow_bridge,
+) -> tuple[Panorama | ClipSequence, str]:
+    """Prepares a panorama or a sequence, and returns it with the reason for the choice.
 
-    `auto` takes the panorama if the cameras' views overlap, differ, and fit together at the same moments; a film if
-    not, with the reason that the panorama gave.
+    "auto" makes a panorama if the views overlap, differ, and fit together at the same moments. Otherwise it makes a
+    sequence, and the reason is the panorama's error.
+
+    Args:
+      sources: the inputs.
+      layout: "auto", "panorama" or "sequence".
+      options: for a panorama; a sequence uses only `debug`.
+      bridge: how many frames a sequence inserts between clips that do not overlap.
+      interpolate: makes these frames.
 
     Raises:
       OptionError: an unknown layout.
-      StitchError: the inputs don't make what was asked for.
+      StitchError: the inputs do not fit the layout.
     """
     if layout not in LAYOUTS:
         raise OptionError(f"layout {layout}: pass auto, panorama or sequence")
-    film = functools.partial(Film, sources, bridge=bridge, interpolate=interpolate, debug=options.debug)
+    sequence = functools.partial(ClipSequence, sources, bridge=bridge, interpolate=interpolate, debug=options.debug)
     if layout == "panorama":
         return Panorama(sources, options), "asked for"
     if layout == "sequence":
-        return film(), "asked for"
+        return sequence(), "asked for"
     if len(sources) < 2:
-        raise StitchError(f"{len(sources)} input{'s' * (len(sources) != 1)}: stitch takes two or more")
+        raise StitchError(f"{len(sources)} input{'s' * (len(sources) != 1)}: pass two or more to stitch")
     try:
         panorama = Panorama(sources, options)
     except StitchError as error:
-        return film(), f"no panorama: {error}"
+        return sequence(), f"no panorama: {error}"
     shares = ", ".join(
         f"{pair['inputs'][0]} and {pair['inputs'][1]} {pair['overlap']:.0%}" for pair in panorama.report["pairs"]
     )

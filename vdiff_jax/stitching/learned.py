@@ -1,4 +1,4 @@
-"""The network where no camera looked and between clips: the same rollout that repairs video, over what is known."""
+"""Fills unseen pixels and bridges clips with the network, by the rollout that repairs video."""
 
 import dataclasses
 import itertools
@@ -21,11 +21,11 @@ _PIXELS = PixelFormat(kind="rgb", full_range=True)
 
 
 def fill(network: Weights, moments: Iterable[tuple[RGB, Bool[np.ndarray, "h w"]]]) -> Iterator[RGB]:
-    """Frames whose unseen pixels the network has filled; what it saw in one frame it remembers in the next.
+    """Yields the frames with unseen pixels filled by the network; it remembers from frame to frame what it has seen.
 
     Args:
       network: trained weights.
-      moments: frames, and what of each was seen.
+      moments: each frame with the pixels that some camera sees.
     """
     moments = iter(moments)
     first = next(moments, None)
@@ -49,19 +49,21 @@ def fill(network: Weights, moments: Iterable[tuple[RGB, Bool[np.ndarray, "h w"]]
 
 
 def bridge(network: Weights, first: RGB, second: RGB, count: int) -> list[RGB]:
-    """`count` frames between two, of which the network knows nothing but the two and how far away they are."""
+    """Returns `count` frames between two, predicted by the network from these two and the distance in time."""
     restorer = Restorer(network, SameSize(_PIXELS, first.shape[:2]), _no_error)
     ends = [_frame(first, 0), _frame(second, 1)]
     prepared = analyse(ends, itertools.repeat(None), _PIXELS, restorer.multiple)
-    # Two clips are two shots; between these two frames the one is to become the other.
+    # Shot detection would see a cut between the two frames; here they must belong to one shot.
     one_shot = (dataclasses.replace(item, starts_shot=item.frame.pts == 0) for item in prepared)
     cut = cut_into_chunks(retime(one_shot, Fraction(1, count + 1)), restorer.frames)
     return [np.stack(frame.planes, axis=-1) for frame in restorer.restore(cut)][1:-1]
 
 
 def _frame(picture: RGB, pts: int) -> Frame:
+    """A picture as the RGB frame that the restorer takes."""
     return Frame(planes=tuple(np.moveaxis(picture, -1, 0)), pts=pts)
 
 
 def _no_error(quantisers: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 3"]:
+    """The expected error of the known pixels: none."""
     return np.zeros((len(quantisers), 3), np.float32)

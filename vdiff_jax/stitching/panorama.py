@@ -1,4 +1,4 @@
-"""Several cameras to one panorama: calibrate once, compose every moment, fill or cut what no camera saw."""
+"""Makes a panorama of several cameras: calibrate once, compose every moment, fill or crop unseen pixels."""
 
 import dataclasses
 import itertools
@@ -8,38 +8,39 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from vdiff_jax.errors import OptionError, StitchError
-from vdiff_jax.stitching import calibration as rig
-from vdiff_jax.stitching import projection, report
-from vdiff_jax.stitching.calibrate_rig import duration, samples, survey
-from vdiff_jax.stitching.calibration import Calibration
+from vdiff_jax.stitching import report
+from vdiff_jax.stitching.calibrate_rig import calibrate_rig, sample_frames
+from vdiff_jax.stitching.calibration import Calibration, check_fits, load_calibration
+from vdiff_jax.stitching.canvas import plan_canvas
 from vdiff_jax.stitching.compose import Composer
-from vdiff_jax.stitching.debug_pictures import Stages
-from vdiff_jax.stitching.source import RGB, Follower, Source
+from vdiff_jax.stitching.debug_pictures import DebugPictures
+from vdiff_jax.stitching.source import RGB, NearestFrames, Source, duration
+from vdiff_jax.stitching.warper import always_covered, largest_rectangle
 
 logger = logging.getLogger(__name__)
-Moment = tuple[RGB, Bool[np.ndarray, "h w"]]
-"""A frame, and what of it a camera saw."""
-Fill = Callable[[Iterator[Moment]], Iterator[RGB]]
-"""Gives the frames of all moments in order, with what no camera saw filled."""
+CoveredFrame = tuple[RGB, Bool[np.ndarray, "h w"]]
+"""A frame of the panorama, and the pixels that some camera sees."""
+Fill = Callable[[Iterator[CoveredFrame]], Iterator[RGB]]
+"""Yields all frames in order, with the unseen pixels filled."""
 FillClip = Callable[[Float[np.ndarray, "t h w 3"], Float[np.ndarray, "t h w 1"]], Float[np.ndarray, "t h w 3"]]
 """Fills a clip in [0, 1] where a mask is 1."""
 _CHUNK = 8  # frames that are filled together
-_TAIL = 0.1  # of the length: a shorter stretch in which a camera has ended already is left out
+_SHORT_TAIL = 0.1  # of the length: the end is cut off if a camera is missing there for less than this
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
-    """What a panorama is to be.
+class PanoramaOptions:
+    """How to make a panorama.
 
     Attributes:
       projection: "auto", "planar" or "cylindrical".
-      crop: cut to the largest rectangle that is always seen.
-      fill: fills what no camera saw; None leaves it black.
-      steady: take out the shake of cameras that are carried together, even if they keep their places.
-      calibration: a file to reuse, or to write if it doesn't exist yet.
+      crop: cut to the largest rectangle that some camera sees at every moment.
+      fill: fills unseen pixels; None leaves them black.
+      steady: remove the shake of a rig that is carried as a whole.
+      calibration: a JSON file, read if it exists and written if not.
       debug: a folder for pictures of each stage.
     """
 
@@ -52,57 +53,71 @@ class Options:
 
 
 class Panorama:
-    """A rig that is calibrated and whose frames come out one by one; `report` is complete after the last one."""
+    """A calibrated rig whose panorama is composed frame by frame; `report` is complete after the last frame.
 
-    def __init__(self, sources: Sequence[Source], options: Options):
-        check(sources, options)
+    Attributes:
+      calibration: the rig.
+      canvas: the surface that is drawn on.
+      box: left, top, right, bottom of the part of the canvas that is shown.
+      size: (width, height) of the frames.
+      rate: frames per second, the first input's.
+      report: what was found and done.
+    """
+
+    def __init__(self, sources: Sequence[Source], options: PanoramaOptions):
+        """Calibrates the rig and compiles.
+
+        Raises:
+          StitchError: the inputs do not make a panorama.
+          OptionError: an unknown projection.
+        """
+        check_options(sources, options)
         begun = time.perf_counter()
         self._sources, self._options = sources, options
-        self.calibration, times, views = _calibrated(sources, options)
-        self.canvas = projection.plan(self.calibration, kind=options.projection)
+        self.calibration, times, views = _calibration(sources, options)
+        self.canvas = plan_canvas(self.calibration, kind=options.projection)
         calibrated = time.perf_counter()
         self._composer = Composer(self.calibration, self.canvas, views)
-        self._composer([view[0] for view in views])  # compiles
-        self._composer.blocked = 0
+        self._composer.compile([view[0] for view in views])
         self.box = (0, 0, self.canvas.width, self.canvas.height)
         if options.crop:
-            self.box = projection.inside(projection.always_covered(self.canvas, self.calibration))
+            self.box = largest_rectangle(always_covered(self.canvas, self.calibration))
         self.rate = sources[0].rate
         self.size = (self.box[2] - self.box[0], self.box[3] - self.box[1])
-        self._views = views
+        metrics = report.measure_quality(self.calibration, self.canvas, times, views)
         self.report = {
-            **describe(self.calibration, self.canvas),
-            "metrics": report.measure(self.calibration, self.canvas, times, views),
-            "advice": [],
+            **report.describe(self.calibration, self.canvas),
+            "metrics": metrics,
+            "advice": report.advice(self.calibration, metrics["alignment"]),
             "seconds": {"calibrate": calibrated - begun},
             "compile_seconds": time.perf_counter() - calibrated,
         }
-        self.report["advice"] = report.advice(self.calibration, self.report["metrics"]["alignment"])
         for sentence in self.report["advice"]:
             logger.warning("%s", sentence)
-        self._stages = None if options.debug is None else Stages(options.debug)
-        if self._stages is not None:
-            self._stages.panorama(self.calibration, self.canvas, views)
+        self._debug = None if options.debug is None else DebugPictures(options.debug)
+        if self._debug is not None:
+            self._debug.panorama(self.calibration, self.canvas, views)
 
     def frames(self) -> Iterator[RGB]:
-        """The panorama's frames in order, RGB."""
+        """Yields the panorama's frames in order, RGB."""
         fill = self._options.fill
-        pictures = (picture for picture, _ in self._moments()) if fill is None else fill(self._moments())
+        pictures = (picture for picture, _ in self._composed()) if fill is None else fill(self._composed())
         left, top, right, bottom = self.box
         for index, picture in enumerate(pictures):
             frame = np.ascontiguousarray(picture[top:bottom, left:right])
-            if self._stages is not None and index == 0:
-                self._stages.write("6_result", frame)
+            if self._debug is not None and index == 0:
+                self._debug.write("6_result", frame)
             yield frame
 
-    def _moments(self) -> Iterator[Moment]:
+    def _composed(self) -> Iterator[CoveredFrame]:
+        """The whole canvas at every moment, and the pixels that some camera sees."""
         offsets = self.calibration.offsets
-        followers = [Follower(source, float(offset)) for source, offset in zip(self._sources, offsets)]
+        readers = [NearestFrames(source, float(offset)) for source, offset in zip(self._sources, offsets)]
         start, end = timeline(self._sources, offsets)
-        count, seconds, missing = 0, 0.0, np.zeros(len(followers), int)
+        count, seconds, missing = 0, 0.0, np.zeros(len(readers), int)
         while start + count / self.rate < end:
             now = start + count / self.rate
-            frames = [follower.at(now) for follower in followers]
+            frames = [reader.at(now) for reader in readers]
             if all(frame is None for frame in frames):
                 break
             begun = time.perf_counter()
@@ -111,11 +126,11 @@ class Panorama:
             missing += ~np.array(self._composer.present)
             yield picture, self._composer.covered()
             count += 1
-        self._finish(count, seconds, missing)
+        self._complete_report(count, seconds, missing)
 
-    def _finish(self, count: int, seconds: float, missing: np.ndarray) -> None:
+    def _complete_report(self, count: int, seconds: float, missing: Int[np.ndarray, " n"]) -> None:
         if count == 0:
-            raise StitchError("the inputs have no frames at the same time")
+            raise StitchError("the inputs have no frames at the same time: pass recordings that overlap in time")
         self.report["seconds"]["compose"] = seconds
         self.report |= {
             "frames": count, "width": self.size[0], "height": self.size[1],
@@ -126,73 +141,49 @@ class Panorama:
             entry["missing_frames"] = int(frames)
 
 
-def check(sources: Sequence[Source], options: Options) -> None:
-    """Raises StitchError for too few or too many inputs, OptionError for an unknown projection."""
+def check_options(sources: Sequence[Source], options: PanoramaOptions) -> None:
+    """Raises StitchError unless there are two to eight inputs, and OptionError for an unknown projection."""
     if not 2 <= len(sources) <= 8:
-        raise StitchError(f"{len(sources)} input{'s' * (len(sources) != 1)}: a panorama takes two to eight")
+        raise StitchError(f"{len(sources)} input{'s' * (len(sources) != 1)}: pass two to eight for a panorama")
     if options.projection not in ("auto", "planar", "cylindrical"):
         raise OptionError(f"projection {options.projection}: pass auto, planar or cylindrical")
 
 
 def timeline(sources: Sequence[Source], offsets: Float[np.ndarray, " n"]) -> tuple[float, float]:
-    """From when all have started until the last one ends, less a tail that is short or due to the offsets alone."""
+    """Returns the first and last second of the panorama on the common clock.
+
+    It begins when all sources have started. It ends with the longest source, or with the shortest one if they differ
+    by less than a tenth of the common length or by no more than the offsets.
+    """
     ends = [offset + duration(source) for source, offset in zip(sources, offsets)]
     start = float(offsets.max())
     interval = 1 / min(source.rate for source in sources)
-    short = max(_TAIL * (min(ends) - start), float(np.ptp(offsets)) + 1.5 * interval)
+    short = max(_SHORT_TAIL * (min(ends) - start), float(np.ptp(offsets)) + 1.5 * interval)
     last = min(ends) if max(ends) - min(ends) <= short else max(ends)
     return start - 1e-6, last - 0.25 / sources[0].rate
 
 
-def describe(calibration: Calibration, canvas: projection.Canvas) -> dict:
-    """The report's part about geometry, time and light; inputs are counted from 1 as on the command line."""
-    inputs = []
-    for index, gain in enumerate(calibration.gains):
-        path = [projection.to_canvas(canvas, frame[index]) for frame in calibration.homographies]
-        entry = {
-            "homography": path[0].tolist(),
-            "offset_seconds": round(float(calibration.offsets[index]), 5),
-            "gain": round(float(gain @ np.array([0.299, 0.587, 0.114])), 5),
-            "gain_rgb": [round(float(each), 5) for each in gain],
-        }
-        if len(path) > 1:
-            entry["segments"] = [
-                {"seconds": float(moment), "homography": each.tolist()} for moment, each in zip(calibration.times, path)
-            ]
-        inputs.append(entry)
-    pairs = [{**pair, "inputs": [each + 1 for each in pair["inputs"]]} for pair in calibration.pairs]
-    return {
-        "layout": "panorama",
-        "inputs": inputs,
-        "projection": {
-            "kind": canvas.kind, "canvas": [canvas.width, canvas.height], "focal": calibration.focal,
-            "reference": calibration.reference + 1, "origin": list(canvas.origin), "level": canvas.level.tolist(),
-            "cameras_turn_about_one_point": calibration.turning, "moving_rig": len(calibration.times) > 1,
-        },
-        "residual_pixels": calibration.rms,
-        **({} if calibration.shake is None else {"shake_pixels": dict(zip(("before", "after"), calibration.shake))}),
-        "pairs": pairs,
-    }  # fmt: skip
-
-
-def _calibrated(sources: Sequence[Source], options: Options) -> tuple[Calibration, np.ndarray, list[list[RGB]]]:
+def _calibration(
+    sources: Sequence[Source], options: PanoramaOptions
+) -> tuple[Calibration, Float[np.ndarray, " k"], list[list[RGB]]]:
+    """The calibration, from the file if it exists, and sample moments with each camera's frames."""
     path = options.calibration
     if path is None or not pathlib.Path(path).exists():
-        calibration, times, views = survey(sources, steadied=options.steady)
+        calibration, times, views = calibrate_rig(sources, stabilised=options.steady)
         if path is not None:
             calibration.save(path)
             if len(calibration.times) > 1:
-                logger.warning("%s: these cameras move, so that it serves these very recordings only", path)
+                logger.warning("%s: the cameras move, so this calibration fits only these recordings", path)
         return calibration, times, views
-    calibration = rig.load(path)
-    rig.check_fits(calibration, [source.size for source in sources])
-    return calibration, *samples(sources, calibration.offsets)
+    calibration = load_calibration(path)
+    check_fits(calibration, [source.size for source in sources])
+    return calibration, *sample_frames(sources, calibration.offsets)
 
 
-def in_chunks(function: FillClip) -> Fill:
-    """A fill that hands a function eight frames at a time and keeps every pixel that was seen."""
+def fill_in_chunks(function: FillClip) -> Fill:
+    """Returns a fill that passes eight frames at a time to a function and keeps all seen pixels unchanged."""
 
-    def fill(moments: Iterator[Moment]) -> Iterator[RGB]:
+    def fill(moments: Iterator[CoveredFrame]) -> Iterator[RGB]:
         while chunk := list(itertools.islice(moments, _CHUNK)):
             frames, seen = np.stack([frame for frame, _ in chunk]), np.stack([seen for _, seen in chunk])[..., None]
             if not seen.all():

@@ -1,4 +1,4 @@
-"""Cameras as streams of RGB frames with their times, from files or arrays, and the way back into a file."""
+"""Inputs as streams of RGB frames with time stamps, from files or arrays, and RGB frames back as video frames."""
 
 import dataclasses
 import os
@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from vdiff_jax.errors import ClipError, StitchError
 from vdiff_jax.media import ColourTags, Frame, PixelFormat, VideoInfo, open_reader
@@ -17,17 +17,19 @@ from vdiff_jax.media.video import turn
 from vdiff_jax.pixels import LUMA_WEIGHTS
 
 RGB = UInt8[np.ndarray, "_h _w 3"]
+LUMA = np.array([0.299, 0.587, 0.114])
+"""BT.601's weights of R, G, B, for comparing frames and for summing up a gain in one number."""
 
 
 @runtime_checkable
 class Source(Protocol):
-    """A camera, read from the start as often as asked.
+    """One input; each call of `frames` reads it from the start.
 
     Attributes:
-      name: what an error calls it.
-      size: (width, height) as shown.
+      name: the input's name in error messages.
+      size: (width, height) as displayed.
       rate: frames per second.
-      count: how many frames it has, as far as known beforehand.
+      count: the number of frames; None if it is unknown before reading.
     """
 
     name: str
@@ -36,7 +38,7 @@ class Source(Protocol):
     count: int | None
 
     def frames(self) -> Iterator[tuple[float, RGB]]:
-        """Each frame with its time in seconds since the first one."""
+        """Yields each frame with its time in seconds."""
         ...
 
 
@@ -48,17 +50,17 @@ class ArraySource:
         if clip.ndim != 4 or clip.shape[-1] != 3 or 0 in clip.shape:
             raise ClipError(f"{name} has shape {clip.shape}: pass t h w 3")
         if not (clip.dtype == np.uint8 or np.issubdtype(clip.dtype, np.floating)):
-            raise ClipError(f"{name} is of {clip.dtype}: pass uint8, or float in [0, 1]")
+            raise ClipError(f"{name} has dtype {clip.dtype}: pass uint8, or float in [0, 1]")
         self.name, self.rate, self._clip = name, float(rate), clip
         self.size, self.count = (clip.shape[2], clip.shape[1]), len(clip)
 
     def frames(self) -> Iterator[tuple[float, RGB]]:
         for index, frame in enumerate(self._clip):
-            yield index / self.rate, as_frame(frame, self.name)
+            yield index / self.rate, to_uint8(frame, self.name)
 
 
 class FileSource:
-    """A video file, a picture, a folder or glob of pictures."""
+    """A video file, a picture, or a folder or glob of pictures."""
 
     def __init__(self, path: str | os.PathLike, name: str):
         self.name, self.path = name, path
@@ -69,14 +71,24 @@ class FileSource:
     def frames(self) -> Iterator[tuple[float, RGB]]:
         with open_reader(self.path) as reader:
             for frame in reader:
-                rgb = turn(rgb_of(frame.planes, reader.info.pixels), reader.info.display_matrix)
+                rgb = turn(planes_to_rgb(frame.planes, reader.info.pixels), reader.info.display_matrix)
                 yield float(frame.pts * reader.info.time_base), np.ascontiguousarray(rgb)
 
 
 def open_sources(inputs: Sequence, rates: Sequence[float] | None = None) -> list[Source]:
-    """Opens inputs: paths, or arrays with their frames per second (25 where none are given)."""
+    """Opens the inputs.
+
+    Args:
+      inputs: paths, or clips t h w 3, uint8 or float in [0, 1].
+      rates: frames per second, one for each input; files keep their own, and the default for clips is 25.
+
+    Raises:
+      StitchError: the number of rates differs from the number of inputs.
+      ClipError: a clip has another shape or dtype.
+      VdiffError: a file cannot be read.
+    """
     if rates is not None and len(rates) != len(inputs):
-        raise StitchError(f"{len(rates)} rates for {len(inputs)} inputs: pass one each")
+        raise StitchError(f"{len(rates)} rates for {len(inputs)} inputs: pass one rate for each input")
     result: list[Source] = []
     for index, each in enumerate(inputs):
         if isinstance(each, str | os.PathLike):
@@ -86,23 +98,27 @@ def open_sources(inputs: Sequence, rates: Sequence[float] | None = None) -> list
     return result
 
 
-def as_frame(frame: np.ndarray, name: str = "the clip") -> RGB:
-    """A frame as uint8; float frames are in [0, 1]."""
+def to_uint8(frame: np.ndarray, name: str = "the clip") -> RGB:
+    """Returns a frame as uint8; float frames are in [0, 1].
+
+    Raises:
+      ClipError: a float frame has values that are not finite or lie outside [-0.01, 1.01].
+    """
     if frame.dtype == np.uint8:
         return np.ascontiguousarray(frame)
     if not np.isfinite(frame).all() or frame.min() < -0.01 or frame.max() > 1.01:
-        raise ClipError(f"{name} holds values outside [0, 1]: scale it, or pass uint8")
+        raise ClipError(f"{name} has values outside [0, 1]: scale it, or pass uint8")
     return np.rint(frame.clip(0, 1) * 255).astype(np.uint8)
 
 
-def rgb_of(planes: Sequence[np.ndarray], pixels: PixelFormat) -> RGB:
-    """A decoded frame as RGB; 8-bit Y'CbCr by fixed point, as exact as its rounding."""
+def planes_to_rgb(planes: Sequence[np.ndarray], pixels: PixelFormat) -> RGB:
+    """Converts a decoded frame to RGB; 8-bit Y'CbCr goes through OpenCV's integer arithmetic, which is faster."""
     if pixels.kind != "yuv" or pixels.bits != 8 or pixels.subsampling not in ((1, 1), (2, 1), (2, 2)):
         return np.rint(to_rgb(tuple(planes), pixels)[..., :3].clip(0, 1) * 255).astype(np.uint8)
     height, width = planes[0].shape
     across, down = pixels.subsampling
     centred = pixels.full_range
-    # Chroma's place between the luma samples, as media.colour has it.
+    # The position of chroma between the luma samples, as in media.colour.
     shift = ((1 / across - 1) / 2 if centred else 0.0, (1 / down - 1) / 2)
     place = np.array([[1 / across, 0, shift[0]], [0, 1 / down, shift[1]]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -111,10 +127,11 @@ def rgb_of(planes: Sequence[np.ndarray], pixels: PixelFormat) -> RGB:
         else cv2.warpAffine(plane, place, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
         for plane in planes[1:3]
     ]  # fmt: skip
-    return cv2.transform(cv2.merge([planes[0], *chroma]), _to_rgb(pixels))
+    return cv2.transform(cv2.merge([planes[0], *chroma]), _rgb_matrix(pixels))
 
 
-def _to_rgb(pixels: PixelFormat) -> np.ndarray:
+def _rgb_matrix(pixels: PixelFormat) -> Float[np.ndarray, "3 4"]:
+    """The affine map from Y'CbCr code values to RGB code values."""
     red, blue = LUMA_WEIGHTS[pixels.matrix]
     green = 1 - red - blue
     luma, chroma, black = (1.0, 1.0, 0.0) if pixels.full_range else (255 / 219, 255 / 224, 16.0)
@@ -123,11 +140,11 @@ def _to_rgb(pixels: PixelFormat) -> np.ndarray:
     return np.hstack([matrix, -matrix @ np.array([[black], [128], [128]])])
 
 
-def planes_of(frame: RGB, pixels: PixelFormat) -> tuple[np.ndarray, ...]:
-    """The inverse of `rgb_of`."""
+def rgb_to_planes(frame: RGB, pixels: PixelFormat) -> tuple[np.ndarray, ...]:
+    """Converts an RGB frame to planes for the encoder; the inverse of `planes_to_rgb`."""
     if pixels.kind != "yuv" or pixels.bits != 8 or pixels.subsampling != (2, 2) or pixels.alpha:
         return from_rgb(frame.astype(np.float32) / 255, pixels)
-    matrix = _to_rgb(pixels)
+    matrix = _rgb_matrix(pixels)
     inverse = np.linalg.inv(matrix[:, :3])
     luma, *chroma = cv2.split(cv2.transform(frame, np.hstack([inverse, -inverse @ matrix[:, 3:]])))
     taps = np.array([[0.5, 0.5]]) if pixels.full_range else np.array([[0.25, 0.5, 0.25]])
@@ -141,14 +158,15 @@ def planes_of(frame: RGB, pixels: PixelFormat) -> tuple[np.ndarray, ...]:
 
 
 def output_info(source: Source, size: tuple[int, int], rate: float) -> VideoInfo:
-    """What to open a writer with: a film of another size like the source."""
+    """Describes the output for a writer: like the source, but with another size (width, height) and rate."""
     exact = Fraction(rate).limit_denominator(1001)
-    info = getattr(source, "info", None)
-    if info is None:
+    if isinstance(source, FileSource):
+        info = source.info
+        if abs(float(info.rate) - rate) < 1e-6:
+            exact = info.rate
+    else:
         tags = ColourTags(primaries=1, transfer=1, matrix=1, range=1)
         info = VideoInfo(width=0, height=0, pixels=PixelFormat(kind="yuv", subsampling=(2, 2)), tags=tags)
-    elif abs(float(info.rate) - rate) < 1e-6:
-        exact = info.rate
     return dataclasses.replace(
         info, path=None, width=size[0], height=size[1], rate=exact, time_base=1 / exact, frames=None, duration=None,
         rotation=0, display_matrix=None, stop=None, codec="",
@@ -156,15 +174,16 @@ def output_info(source: Source, size: tuple[int, int], rate: float) -> VideoInfo
     )  # fmt: skip
 
 
-def frame_for(frame: RGB, info: VideoInfo, index: int) -> Frame:
-    """An RGB frame as the writer takes it."""
-    return Frame(planes=planes_of(frame, info.pixels), pts=index, duration=1)
+def output_frame(frame: RGB, info: VideoInfo, index: int) -> Frame:
+    """Converts RGB frame number `index` for the writer."""
+    return Frame(planes=rgb_to_planes(frame, info.pixels), pts=index, duration=1)
 
 
-class Follower:
-    """The frame of a source nearest to a time that only moves on; it holds two frames."""
+class NearestFrames:
+    """Looks up the frame of a source that is nearest to a time; times must ascend. It keeps two frames in memory."""
 
     def __init__(self, source: Source, offset: float):
+        """`offset` is the source's start in seconds on the common clock."""
         self._frames = source.frames()
         self._offset = offset
         self._interval = 1 / source.rate
@@ -172,7 +191,7 @@ class Follower:
         self._next = next(self._frames, None)
 
     def at(self, time: float) -> RGB | None:
-        """The frame shown nearest to `time` on the common clock; None before the first and after the last one."""
+        """Returns the frame nearest to `time`, seconds on the common clock; None before the first or after the last."""
         own = time - self._offset
         while self._next is not None and (self._now is None or abs(self._next[0] - own) <= abs(self._now[0] - own)):
             if self._now is None and self._next[0] > own + 0.75 * self._interval:
@@ -182,14 +201,14 @@ class Follower:
             return None
         return self._now[1]
 
-    @property
-    def ended(self) -> bool:
-        """Whether no frame is left after the one last given."""
-        return self._next is None
+
+def is_bright(frame: RGB) -> bool:
+    """Returns whether a frame has something to match; a camera that has dropped out shows black."""
+    return bool(np.percentile(frame[::4, ::4], 99) >= 24)
 
 
-def take(source: Source, times: Sequence[float]) -> list[RGB]:
-    """The frames nearest to ascending times in seconds; a shorter source gives fewer."""
-    follower = Follower(source, 0.0)
-    found = [follower.at(time) for time in times]
-    return [frame for frame in found if frame is not None]
+def duration(source: Source) -> float:
+    """Returns how many seconds a source lasts; infinity if that is unknown before reading."""
+    if source.count is None:
+        return float("inf")
+    return source.count / source.rate

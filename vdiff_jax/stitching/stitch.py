@@ -1,4 +1,4 @@
-"""Stitches files or clips: chooses the layout, composes the frames and writes them."""
+"""Stitches files or clips: opens the inputs, chooses the layout, makes the frames, writes them and reports."""
 
 import contextlib
 import dataclasses
@@ -17,16 +17,23 @@ import numpy as np
 from vdiff_jax.media import VideoInfo, check_target, loudness, open_writer
 from vdiff_jax.runtime.peak_memory import peak_memory_bytes
 from vdiff_jax.stitching import joins, learned
-from vdiff_jax.stitching.blend import diffuse
-from vdiff_jax.stitching.layout import lay_out
-from vdiff_jax.stitching.panorama import FillClip, Options, Panorama, in_chunks
-from vdiff_jax.stitching.sequence import Film, Interpolate
-from vdiff_jax.stitching.source import FileSource, Source, frame_for, open_sources, output_info
+from vdiff_jax.stitching.blend import fill_by_diffusion
+from vdiff_jax.stitching.layout import choose_layout
+from vdiff_jax.stitching.panorama import Fill, FillClip, Panorama, PanoramaOptions, fill_in_chunks
+from vdiff_jax.stitching.sequence import ClipSequence, Interpolate
+from vdiff_jax.stitching.source import RGB, FileSource, Source, open_sources, output_frame, output_info
+from vdiff_jax.weights import Weights
 from vdiff_jax.weights import load as load_weights
 
 
 class Stitched(NamedTuple):
-    """What `stitch` made: the clip (t h w 3, uint8, RGB; None where it went to a file), its rate, the report."""
+    """The result of `stitch`.
+
+    Attributes:
+      clip: t h w 3, uint8, RGB; None if the frames went to a file.
+      rate: frames per second.
+      report: what was found and done, as `--report` writes it.
+    """
 
     clip: np.ndarray | None
     rate: float
@@ -57,95 +64,113 @@ def stitch(
 
     Args:
       inputs: paths (videos, pictures, folders or globs of pictures), or clips t h w 3, uint8 or float in [0, 1].
-      output: where to write; None returns the frames, all in memory.
+      output: where to write; None returns all frames in memory.
       layout: "auto", "panorama" or "sequence".
-      rates: frames per second of clips that are arrays, 25 if left out.
-      calibration: a file that keeps the rig's geometry, offsets and gains; read if it is there, written if not.
+      rates: frames per second of clips that are arrays; the default is 25.
+      calibration: a JSON file with the rig's geometry, offsets and gains. It is read if it exists, else written.
       projection: "auto", "planar" or "cylindrical".
-      crop: cut the panorama to the largest rectangle that is always seen.
-      fill: fill what no camera saw: True by diffusion, or a function of a clip in [0, 1] and a mask, 1 where unseen.
-      steady: take the shake out of a panorama whose cameras are carried together. Of cameras that move against each
-        other it is always taken out; others keep one geometry unless this is asked for.
-      bridge: frames put between clips that don't overlap.
-      interpolate: makes them from the last frame, the first frame and their number, instead of what `weights` says.
-      weights: "base", or a file: its network fills and bridges; None leaves that to diffusion and optical flow.
-      codec: an encoder's name. options: for it.
+      crop: cut the panorama to the largest rectangle that some camera sees at every moment.
+      fill: fill the pixels that no camera sees: True by diffusion, or a function of a clip in [0, 1] and a mask that is
+        1 where no camera sees.
+      steady: remove the shake of a rig that is carried as a whole. The shake of cameras that move against each other is
+        always removed.
+      bridge: how many frames to insert between clips that do not overlap.
+      interpolate: makes these frames from the last frame, the first frame and their number. The default is optical
+        flow, or the network if `weights` are given.
+      weights: "base", "fast" or a file: the network then fills and bridges instead of diffusion and optical flow.
+      codec: the encoder's name.
+      options: options for the encoder.
       report: where to write the report as JSON.
       debug: a folder for pictures of each stage.
       progress: called with the number of frames written so far.
 
     Raises:
-      StitchError: the inputs can't be stitched; names the pair and the reason.
-      VdiffError: another of its kinds, for unreadable inputs, an unwritable output, or options that don't fit.
+      StitchError: the inputs cannot be stitched; the message names the pair and the reason.
+      VdiffError: an unreadable input, an output that cannot be written, or an option out of range.
     """
     begun = time.perf_counter()
     sources = open_sources(inputs, rates)
     network = None if weights is None else load_weights(weights)
-    filling = None
-    if fill:
-        classic = in_chunks(diffuse if fill is True else fill)
-        filling = classic if network is None or fill is not True else functools.partial(learned.fill, network)
-    if interpolate is None:
-        interpolate = joins.bridge if network is None else functools.partial(learned.bridge, network)
-    wanted = Options(
-        projection=projection, crop=crop, fill=filling, steady=steady, calibration=calibration, debug=debug
-    )
-    made, why = lay_out(sources, layout, wanted, bridge=bridge, interpolate=interpolate)
+    wanted = PanoramaOptions(
+        projection=projection, crop=crop, fill=_choose_fill(fill, network), steady=steady, calibration=calibration,
+        debug=debug,
+    )  # fmt: skip
+    interpolate = interpolate or _choose_interpolation(network)
+    product, why = choose_layout(sources, layout, wanted, bridge=bridge, interpolate=interpolate)
     prepared = time.perf_counter()
     clip = None
     if output is None:
-        clip = np.stack(list(_counted(made.frames(), progress)))
+        clip = np.stack(list(_counted(product.frames(), progress)))
     else:
-        _write(made, sources, output, codec, options, progress)
-    now = time.perf_counter()
-    made.report["frames_per_second"] = made.report["frames"] / max(now - prepared, 1e-9)
-    made.report["seconds"]["total"] = now - begun
-    made.report["peak_memory_bytes"] = peak_memory_bytes()
-    made.report["plan"] = {"layout": made.report["layout"], "why": why}
+        _write(product, sources, output, codec, options, progress)
+    _complete_report(product.report, why, begun, prepared)
     if report is not None:
-        Path(report).write_text(json.dumps(made.report, indent=1) + "\n")
-    return Stitched(clip, made.rate, made.report)
+        Path(report).write_text(json.dumps(product.report, indent=1) + "\n")
+    return Stitched(clip, product.rate, product.report)
 
 
-def _counted(frames: Iterator, progress: Callable[[int], None]) -> Iterator:
+def _choose_fill(fill: bool | FillClip, network: Weights | None) -> Fill | None:
+    """The function that fills unseen pixels: the caller's, the network's, or diffusion; None if none is wanted."""
+    if fill is False:
+        return None
+    if fill is not True:
+        return fill_in_chunks(fill)
+    return fill_in_chunks(fill_by_diffusion) if network is None else functools.partial(learned.fill, network)
+
+
+def _choose_interpolation(network: Weights | None) -> Interpolate:
+    return joins.flow_bridge if network is None else functools.partial(learned.bridge, network)
+
+
+def _counted(frames: Iterator[RGB], progress: Callable[[int], None]) -> Iterator[RGB]:
     for count, frame in enumerate(frames, 1):
         yield frame
         progress(count)
 
 
+def _complete_report(report: dict[str, Any], why: str, begun: float, prepared: float) -> None:
+    """Adds the speed since `prepared`, the time since `begun`, the peak memory and the reason for the layout."""
+    now = time.perf_counter()
+    report["frames_per_second"] = report["frames"] / max(now - prepared, 1e-9)
+    report["seconds"]["total"] = now - begun
+    report["peak_memory_bytes"] = peak_memory_bytes()
+    report["plan"] = {"layout": report["layout"], "why": why}
+
+
 def _write(
-    made: Panorama | Film,
+    product: Panorama | ClipSequence,
     sources: Sequence[Source],
     output: str | os.PathLike,
     codec: str | None,
     options: dict[str, str] | None,
     progress: Callable[[int], None],
 ) -> None:
+    """Writes the frames and the sound to a file."""
     paths = [os.fspath(source.path) for source in sources if isinstance(source, FileSource)]
     check_target(os.fspath(output), paths)
-    info = output_info(sources[0], made.size, made.rate)
+    info = output_info(sources[0], product.size, product.rate)
     with contextlib.ExitStack() as stack:
-        sound = _sound(made, sources, stack)
-        if isinstance(made, Panorama):
-            info = _later(info, float(made.calibration.offsets.max()))
+        sound = _sound(product, sources, stack)
+        if isinstance(product, Panorama):
+            info = _starting_later(info, float(product.calibration.offsets.max()))
         writer = stack.enter_context(open_writer(output, info, codec=codec, options=options, copy_from=sound))
-        for index, frame in enumerate(_counted(made.frames(), progress)):
-            writer.write(frame_for(frame, info, index))
+        for index, frame in enumerate(_counted(product.frames(), progress)):
+            writer.write(output_frame(frame, info, index))
 
 
-def _sound(made: Panorama | Film, sources: Sequence[Source], stack: contextlib.ExitStack) -> str | None:
-    """The file whose sound the output takes: the first camera's, or the clips' own one after another."""
-    if isinstance(made, Panorama):
+def _sound(product: Panorama | ClipSequence, sources: Sequence[Source], stack: contextlib.ExitStack) -> str | None:
+    """The file whose sound the output gets: the first camera's, or a temporary file with all clips' sound in turn."""
+    if isinstance(product, Panorama):
         return os.fspath(sources[0].path) if isinstance(sources[0], FileSource) else None
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="vdiff_jax_"))
     path = os.path.join(folder, "sound.mka")
     spans = [
         (os.fspath(source.path) if isinstance(source, FileSource) else None, start, stop, gap)
-        for source, start, stop, gap in made.spans()
+        for source, start, stop, gap in product.sound_spans()
     ]
     return path if loudness.write_soundtrack(path, spans) else None
 
 
-def _later(info: VideoInfo, seconds: float) -> VideoInfo:
-    """A film that begins some seconds into the first input."""
+def _starting_later(info: VideoInfo, seconds: float) -> VideoInfo:
+    """The description of a video that begins some seconds into the first input, so that its sound stays in step."""
     return dataclasses.replace(info, start=info.start + Fraction(seconds).limit_denominator(90_000))

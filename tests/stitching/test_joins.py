@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from vdiff_jax.stitching import joins
+
+
+@pytest.mark.parametrize(("old", "new", "count", "expected"), [(10, 20, 5, 10), (30, 20, 30, 20), (25, 25, 7, 7)])
+def test_a_change_of_rate_keeps_the_length(old, new, count, expected):
+    frames = ((n / old, np.full((2, 2, 3), n, np.uint8)) for n in range(count))
+    shown = [int(frame[0, 0, 0]) for frame in joins.resample(frames, float(new), 1 / old)]
+    assert len(shown) == expected
+    assert shown == sorted(shown)
+    assert all(abs(index / new - frame / old) <= 0.5 / min(old, new) + 0.5 / old for index, frame in enumerate(shown))
+
+
+def test_a_flow_bridge_moves_moving_things():
+    rng = np.random.default_rng(0)
+    picture = np.repeat(np.repeat(rng.integers(30, 220, (30, 40, 3)), 4, axis=0), 4, axis=1).astype(np.uint8)
+    first, second = picture[:, :140], picture[:, 8:148]
+    middle = joins.flow_bridge(np.ascontiguousarray(first), np.ascontiguousarray(second), 1)[0]
+    inner = (slice(16, -16), slice(24, -24))
+    moved = np.abs(middle[inner].astype(int) - picture[:, 4:144][inner]).mean()
+    faded = np.abs((first[inner].astype(int) + second[inner]) // 2 - picture[:, 4:144][inner]).mean()
+    assert moved < 0.4 * faded
+
+
+def test_a_still_scene_does_not_count_as_an_overlap(wide):
+    still = joins.read_ends(iter(wide[:1].repeat(8, 0)))
+    assert still.count == 8
+    assert joins.find_join(still, still).overlap == 0
+
+
+def test_a_frame_is_fitted_with_black_bars():
+    fitted = joins.fit_to_size(np.full((40, 20, 3), 200, np.uint8), (80, 40))
+    assert fitted.shape == (40, 80, 3)
+    assert (fitted[:, 30:50] == 200).all()
+    assert (fitted[:, :30] == 0).all()
+    assert (fitted[:, 50:] == 0).all()
