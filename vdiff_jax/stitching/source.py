@@ -55,6 +55,7 @@ class ArraySource:
         self.size, self.count = (clip.shape[2], clip.shape[1]), len(clip)
 
     def frames(self) -> Iterator[tuple[float, RGB]]:
+        """Yields each frame with its time in seconds."""
         for index, frame in enumerate(self._clip):
             yield index / self.rate, to_uint8(frame, self.name)
 
@@ -69,6 +70,7 @@ class FileSource:
         self.size, self.rate, self.count = self.info.displayed_size, float(self.info.rate), self.info.frames
 
     def frames(self) -> Iterator[tuple[float, RGB]]:
+        """Yields each frame, turned upright, with its time stamp in seconds."""
         with open_reader(self.path) as reader:
             for frame in reader:
                 rgb = turn(planes_to_rgb(frame.planes, reader.info.pixels), reader.info.display_matrix)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import UInt8
 
 from vdiff_jax.media import VideoInfo, check_target, loudness, open_writer
 from vdiff_jax.runtime.peak_memory import peak_memory_bytes
@@ -70,10 +71,8 @@ def stitch(
       calibration: a JSON file with the rig's geometry, offsets and gains. It is read if it exists, else written.
       projection: "auto", "planar" or "cylindrical".
       crop: cut the panorama to the largest rectangle that some camera sees at every moment.
-      fill: fill the pixels that no camera sees: True by diffusion, or a function of a clip in [0, 1] and a mask that is
-        1 where no camera sees.
-      steady: remove the shake of a rig that is carried as a whole. The shake of cameras that move against each other is
-        always removed.
+      fill: fill unseen pixels: True by diffusion, or a function of a clip in [0, 1] and a mask, 1 where unseen.
+      steady: remove the shake of a rig that is carried as a whole; that of other moving rigs is always removed.
       bridge: how many frames to insert between clips that do not overlap.
       interpolate: makes these frames from the last frame, the first frame and their number. The default is optical
         flow, or the network if `weights` are given.
@@ -98,20 +97,14 @@ def stitch(
     interpolate = interpolate or _choose_interpolation(network)
     product, why = choose_layout(sources, layout, wanted, bridge=bridge, interpolate=interpolate)
     prepared = time.perf_counter()
-    clip = None
-    if output is None:
-        clip = np.stack(list(_counted(product.frames(), progress)))
-    else:
-        _write(product, sources, output, codec, options, progress)
-    _complete_report(product.report, why, begun, prepared)
-    if report is not None:
-        Path(report).write_text(json.dumps(product.report, indent=1) + "\n")
+    clip = _write_or_collect(product, sources, output, codec, options, progress)
+    _finish_report(product.report, why, begun, prepared, report)
     return Stitched(clip, product.rate, product.report)
 
 
 def _choose_fill(fill: bool | FillClip, network: Weights | None) -> Fill | None:
     """The function that fills unseen pixels: the caller's, the network's, or diffusion; None if none is wanted."""
-    if fill is False:
+    if not fill:
         return None
     if fill is not True:
         return fill_in_chunks(fill)
@@ -128,24 +121,30 @@ def _counted(frames: Iterator[RGB], progress: Callable[[int], None]) -> Iterator
         progress(count)
 
 
-def _complete_report(report: dict[str, Any], why: str, begun: float, prepared: float) -> None:
-    """Adds the speed since `prepared`, the time since `begun`, the peak memory and the reason for the layout."""
+def _finish_report(
+    report: dict[str, Any], why: str, begun: float, prepared: float, path: str | os.PathLike | None
+) -> None:
+    """Adds speed, total time, peak memory and the reason for the layout; writes the report if a path is given."""
     now = time.perf_counter()
     report["frames_per_second"] = report["frames"] / max(now - prepared, 1e-9)
     report["seconds"]["total"] = now - begun
     report["peak_memory_bytes"] = peak_memory_bytes()
     report["plan"] = {"layout": report["layout"], "why": why}
+    if path is not None:
+        Path(path).write_text(json.dumps(report, indent=1) + "\n")
 
 
-def _write(
+def _write_or_collect(
     product: Panorama | ClipSequence,
     sources: Sequence[Source],
-    output: str | os.PathLike,
+    output: str | os.PathLike | None,
     codec: str | None,
     options: dict[str, str] | None,
     progress: Callable[[int], None],
-) -> None:
-    """Writes the frames and the sound to a file."""
+) -> UInt8[np.ndarray, "t h w 3"] | None:
+    """Writes the frames and the sound to a file; returns the frames if there is none."""
+    if output is None:
+        return np.stack(list(_counted(product.frames(), progress)))
     paths = [os.fspath(source.path) for source in sources if isinstance(source, FileSource)]
     check_target(os.fspath(output), paths)
     info = output_info(sources[0], product.size, product.rate)
@@ -156,6 +155,7 @@ def _write(
         writer = stack.enter_context(open_writer(output, info, codec=codec, options=options, copy_from=sound))
         for index, frame in enumerate(_counted(product.frames(), progress)):
             writer.write(output_frame(frame, info, index))
+    return None
 
 
 def _sound(product: Panorama | ClipSequence, sources: Sequence[Source], stack: contextlib.ExitStack) -> str | None:
