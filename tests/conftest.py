@@ -41,3 +41,26 @@ def _no_log_to_closed_streams():
     """Removes log handlers whose stream pytest has closed: the commands log to the stderr of the test that ran them."""
     handlers = logging.root.handlers
     handlers[:] = [handler for handler in handlers if not getattr(getattr(handler, "stream", None), "closed", False)]
+
+
+@pytest.fixture(scope="session")
+def sample_clips(tmp_path_factory):
+    """A folder with noisy.mkv, truth.mkv and mask.mkv: 160×96 pixels from 8 frames of the sample, without loss."""
+    import dataclasses
+    import itertools
+
+    from vdiff_jax import media, sample
+
+    folder = tmp_path_factory.mktemp("sample")
+    for name, source in (("noisy", sample.NOISY), ("truth", sample.TRUTH), ("mask", sample.MASK)):
+        with media.open_reader(source) as reader:
+            info = dataclasses.replace(reader.info, width=160, height=96)
+            shapes = info.pixels.plane_shapes(160, 96)
+            with media.open_writer(folder / f"{name}.mkv", info, codec="ffv1") as writer:
+                for frame in itertools.islice(reader, 8):
+                    planes = zip(frame.planes, shapes)
+                    cropped = tuple(
+                        plane[rows : 2 * rows, columns : 2 * columns].copy() for plane, (rows, columns) in planes
+                    )
+                    writer.write(dataclasses.replace(frame, planes=cropped))
+    return folder

@@ -1,8 +1,8 @@
 """The command line, run as a user runs it."""
 
-import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +12,9 @@ import av
 import numpy as np
 import pytest
 
-from vdiff_jax import infer, media, sample
-from vdiff_jax.cli import progress
+from vdiff_jax import infer, media, sample, weights
+from vdiff_jax.nn.network import SIZES
+from vdiff_jax.training.step import build
 
 
 def command(*arguments: object) -> list[str]:
@@ -26,16 +27,22 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess:
     )
 
 
-def shorten(source, target, *, seconds: float, **options) -> None:
-    """The beginning of a video, without loss."""
-    with media.open_reader(source, stop=seconds) as reader, media.open_writer(target, reader.info, **options) as writer:
-        for frame in reader:
-            writer.write(frame)
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A file of untrained weights of the smallest network."""
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    weights.save(path, SIZES["tiny"], build(SIZES["tiny"])[1], {})
+    return str(path)
 
 
 def frames(path) -> np.ndarray:
     with av.open(str(path)) as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]).astype(np.float32)
+
+
+def lumas(path) -> np.ndarray:
+    with media.open_reader(path) as reader:
+        return np.stack([frame.planes[0] for frame in reader])
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
@@ -48,16 +55,17 @@ COLORIZE = [str(sample.TRUTH), "-o", "{folder}/out.mp4", "--task", "colorize"]
 
 @pytest.fixture(scope="module")
 def repaired(tmp_path_factory):
+    """The results of the command in README, for 10 frames of the sample."""
     folder = tmp_path_factory.mktemp("repaired")
-    done = run("repair", "-o", folder / "repaired.mp4", "--report", folder / "report.json")
+    done = run("repair", "-o", folder / "repaired.mp4", "--report", folder / "report.json", "--to", "0.4")
     assert done.returncode == 0, done.stderr
     return folder
 
 
-def test_sample_comes_out_closer_to_its_truth(repaired):
+def test_the_sample_is_repaired(repaired):
     truth, noisy, result = (frames(p) for p in (sample.TRUTH, sample.NOISY, repaired / "repaired.mp4"))
-    assert result.shape == noisy.shape
-    assert psnr(result, truth) > psnr(noisy, truth) + 8
+    assert result.shape == (10, *noisy.shape[1:])
+    assert psnr(result, truth[:10]) > psnr(noisy[:10], truth[:10]) + 8
 
 
 def test_sound_and_time_stamps_are_kept(repaired):
@@ -67,33 +75,19 @@ def test_sound_and_time_stamps_are_kept(repaired):
             return [(float(p.pts * stream.time_base), bytes(p)) for p in container.demux(stream) if p.dts is not None]
 
     before, after = (packets(p, "audio") for p in (sample.NOISY, repaired / "repaired.mp4"))
-    assert [data for _, data in before] == [data for _, data in after]
-    times = [sorted(t for t, _ in packets(p, "video")) for p in (sample.NOISY, repaired / "repaired.mp4")]
+    assert len(after) > 10
+    assert [data for _, data in before[: len(after)]] == [data for _, data in after]
+    times = [sorted(t for t, _ in packets(p, "video"))[:10] for p in (sample.NOISY, repaired / "repaired.mp4")]
     np.testing.assert_allclose(*times, atol=1e-3)
 
 
-def test_report_says_what_was_done(repaired):
+def test_the_report_says_what_was_done(repaired):
     report = json.loads((repaired / "report.json").read_text())
-    assert (report["frames"], report["width"], report["height"]) == (60, 480, 270)
+    assert (report["frames"], report["width"], report["height"]) == (10, 480, 270)
     assert report["plan"]["tasks"] == ["inpaint", "denoise"]
     assert 10 < report["plan"]["sigma"] < 25
     assert report["frames_per_second"] > 0
     assert report["peak_memory_bytes"] > 0
-
-
-def test_help_answers_at_once():
-    best = []
-    for _ in range(3):
-        begun = time.monotonic()
-        assert run("repair", "--help").returncode == 0
-        best.append(time.monotonic() - begun)
-    assert (
-        "jax"
-        not in subprocess.run(
-            [sys.executable, "-c", "import sys, vdiff_jax.infer; print(*sys.modules)"], capture_output=True, text=True
-        ).stdout.split()
-    )
-    assert min(best) < 2
 
 
 @pytest.mark.parametrize(
@@ -127,7 +121,7 @@ def test_help_answers_at_once():
         ([*COLORIZE, "--force", "--reference", "600:{folder}/coloured.png"], "frame 600"),
     ],
 )
-def test_bad_input_is_one_named_line(tmp_path, capsys, arguments, says):
+def test_a_bad_input_is_an_error_of_one_line(tmp_path, capsys, arguments, says):
     import imageio.v3 as iio
 
     (tmp_path / "empty.mp4").touch()
@@ -138,7 +132,6 @@ def test_bad_input_is_one_named_line(tmp_path, capsys, arguments, says):
     for name, level in (("black", 0), ("white", 255), ("masks/0", 255), ("masks/1", 255)):
         iio.imwrite(tmp_path / f"{name}.png", np.full((270, 480), level, np.uint8))
     before = sorted(tmp_path.iterdir())
-    # The command and its sigma are given, so that nothing is measured before the error.
     code = infer.main(["repair", *(a.format(folder=tmp_path) for a in arguments)])
     error = capsys.readouterr().err.strip()
     assert code == 1
@@ -147,57 +140,49 @@ def test_bad_input_is_one_named_line(tmp_path, capsys, arguments, says):
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_wrong_usage_exits_with_2():
-    assert run("repair").returncode == 2
-
-
-def test_mask_alone_leaves_every_other_sample(tmp_path):
+def test_a_mask_alone_leaves_every_other_sample(tmp_path, sample_clips, tiny):
     import imageio.v3 as iio
 
-    mask = np.zeros((270, 480), np.uint8)
-    mask[100:140, 200:260] = 255
+    mask = np.zeros((96, 160), np.uint8)
+    mask[30:60, 50:90] = 255
     iio.imwrite(tmp_path / "mask.png", mask)
-    target = tmp_path / "out.mkv"
-    code = infer.main(
-        f"repair {sample.TRUTH} -o {target} --task inpaint --mask {tmp_path}/mask.png --codec ffv1 --to 0.3".split()
-    )
-    assert code == 0
-    with av.open(str(sample.TRUTH)) as a, av.open(str(target)) as b:
-        for before, after, _ in zip(a.decode(video=0), b.decode(video=0), range(3)):
-            x, y = (np.asarray(frame.to_ndarray()) for frame in (before, after))
-            luma_x, luma_y = x[:270].copy(), y[:270].copy()
-            assert (luma_x[100:140, 200:260] != luma_y[100:140, 200:260]).any()
-            luma_x[100:140, 200:260] = luma_y[100:140, 200:260] = 0
-            np.testing.assert_array_equal(luma_x, luma_y)
+    source, target = sample_clips / "truth.mkv", tmp_path / "out.mkv"
+    options = f"--task inpaint --mask {tmp_path}/mask.png --codec ffv1 --to 0.15 --weights {tiny}".split()
+    assert infer.main(["repair", str(source), "-o", str(target), *options]) == 0
+    for before, after in zip(lumas(source), lumas(target)):
+        changed = before != after
+        assert changed[30:60, 50:90].any()
+        changed[30:60, 50:90] = False
+        assert not changed.any()
 
 
-def test_interpolation_keeps_the_frames_that_exist(tmp_path):
-    target = tmp_path / "out.mkv"
-    rate = media.probe(sample.TRUTH).rate
-    code = infer.main(
-        f"repair {sample.TRUTH} -o {target} --task interpolate --fps {2 * rate} --codec ffv1 --to 0.3".split()
-    )
-    assert code == 0
-    with media.open_reader(sample.TRUTH, stop=0.3) as reader:
-        given = [frame.planes for frame in reader]
-    with media.open_reader(target) as reader:
-        assert reader.info.rate == 2 * rate
-        made = [frame.planes for frame in reader]
-    assert len(made) == 2 * len(given) - 1
-    for before, after in zip(given, made[::2]):
-        for one, other in zip(before, after, strict=True):
+def test_interpolation_keeps_the_frames_of_the_input(tmp_path, sample_clips):
+    source, target = sample_clips / "truth.mkv", tmp_path / "out.mkv"
+    rate = media.probe(source).rate
+    options = f"--task interpolate --fps {2 * rate} --codec ffv1".split()
+    assert infer.main(["repair", str(source), "-o", str(target), *options]) == 0
+    assert media.probe(target).rate == 2 * rate
+    with media.open_reader(source) as before, media.open_reader(target) as after:
+        given, result = ([frame.planes for frame in reader] for reader in (before, after))
+    assert len(result) == 2 * len(given) - 1
+    for planes, kept in zip(given, result[::2]):
+        for one, other in zip(planes, kept, strict=True):
             np.testing.assert_array_equal(one, other)
-    given, made = ([planes[0] for planes in video] for video in (given, made))
-    middle = np.stack(made[1::2]).astype(float)
-    apart = np.abs(np.stack(given[1:]).astype(float) - given[:-1]).mean()
-    assert np.abs(middle - given[:-1]).mean() < apart
-    assert np.abs(middle - given[1:]).mean() < apart
+    given, result = ([planes[0] for planes in video] for video in (given, result))
+    middle = np.stack(result[1::2]).astype(float)
+    distance = np.abs(np.stack(given[1:]).astype(float) - given[:-1]).mean()
+    assert np.abs(middle - given[:-1]).mean() < distance
+    assert np.abs(middle - given[1:]).mean() < distance
 
 
-def test_a_pipe_carries_a_video_in_and_out(tmp_path):
-    shorten(sample.NOISY, tmp_path / "in.y4m", seconds=0.3)
+def test_a_video_is_piped_in_and_out(tmp_path, repaired):
+    """The size and weights are those of `repaired`, whose compiled programs are used again."""
+    source, piped = media.open_reader(sample.NOISY, stop=0.2), tmp_path / "in.y4m"
+    with source, media.open_writer(piped, source.info) as writer:
+        for frame in source:
+            writer.write(frame)
     with (tmp_path / "in.y4m").open("rb") as pipe:
-        arguments = command("repair", "-", "-o", "-", "--mask", sample.MASK, "--weights", "fast")
+        arguments = command("repair", "-", "-o", "-", "--mask", sample.MASK)
         done = subprocess.run(arguments, stdin=pipe, capture_output=True, timeout=300)
     assert done.returncode == 0
     assert done.stderr == b""
@@ -206,53 +191,43 @@ def test_a_pipe_carries_a_video_in_and_out(tmp_path):
         assert (after.info.rate, after.info.pixels) == (before.info.rate, before.info.pixels)
     noisy, result = frames(tmp_path / "in.y4m"), frames(tmp_path / "out.y4m")
     truth = frames(sample.TRUTH)[: len(noisy)]
-    assert len(result) == len(noisy) > 4
+    assert len(result) == len(noisy) > 3
     assert psnr(result, truth) > psnr(noisy, truth) + 8
 
 
-def test_a_folder_of_videos_over_two_devices(tmp_path):
+@pytest.fixture
+def denoising(tiny):
+    """Options whose result does not depend on what is measured."""
+    return ["--task", "denoise", "--sigma", "20", "--weights", tiny, "--codec", "ffv1"]
+
+
+def test_a_folder_of_videos_is_spread_over_two_devices(tmp_path, sample_clips, denoising):
     (tmp_path / "in").mkdir()
-    shorten(sample.NOISY, tmp_path / "in" / "a.mkv", seconds=0.2, codec="ffv1")
-    shorten(sample.TRUTH, tmp_path / "in" / "b.mkv", seconds=0.2, codec="ffv1")
+    for name, clip in (("a", "noisy"), ("b", "truth")):
+        shutil.copy(sample_clips / f"{clip}.mkv", tmp_path / "in" / f"{name}.mkv")
     (tmp_path / "in" / "empty.mkv").touch()
-    options = ["--task", "denoise", "--sigma", "20", "--weights", "fast", "--codec", "ffv1"]
-    report = tmp_path / "report.json"
-    batch = run(
-        "repair", tmp_path / "in", "-o", tmp_path / "out", *options, "--report", report, JAX_NUM_CPU_DEVICES="2"
-    )
+    report, folders = tmp_path / "report.json", (tmp_path / "in", "-o", tmp_path / "out")
+    batch = run("repair", *folders, *denoising, "--report", report, JAX_NUM_CPU_DEVICES="2")
     assert batch.returncode == 1
     assert len(batch.stderr.splitlines()) == 1
     assert batch.stderr.startswith("error: empty.mkv: ")
-    told = json.loads(report.read_text())
-    assert told["files"].keys() == {"a.mkv", "b.mkv"}
-    assert told["failures"].keys() == {"empty.mkv"}
+    results = json.loads(report.read_text())
+    assert results["files"].keys() == {"a.mkv", "b.mkv"}
+    assert results["failures"].keys() == {"empty.mkv"}
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.mkv", "b.mkv"]
-    assert infer.main(["repair", str(tmp_path / "in" / "b.mkv"), "-o", str(tmp_path / "alone.mkv"), *options]) == 0
+    assert infer.main(["repair", str(tmp_path / "in" / "b.mkv"), "-o", str(tmp_path / "alone.mkv"), *denoising]) == 0
     np.testing.assert_array_equal(frames(tmp_path / "out" / "b.mkv"), frames(tmp_path / "alone.mkv"))
 
 
-def test_what_is_left_of_a_truncated_video_is_repaired(tmp_path, capfd):
-    shorten(sample.NOISY, tmp_path / "whole.mkv", seconds=1, codec="ffv1")
-    content = (tmp_path / "whole.mkv").read_bytes()
+def test_a_truncated_video_is_repaired_as_far_as_it_goes(tmp_path, sample_clips, denoising, capfd):
+    whole = sample_clips / "noisy.mkv"
+    content = whole.read_bytes()
     (tmp_path / "cut.mkv").write_bytes(content[: len(content) // 2])
     target = tmp_path / "out.mkv"
-    options = ["--task", "denoise", "--sigma", "20", "--weights", "fast", "--codec", "ffv1"]
-    assert infer.main(["repair", str(tmp_path / "cut.mkv"), "-o", str(target), *options]) == 0
-    whole, count = len(frames(tmp_path / "whole.mkv")), len(frames(target))
-    assert whole / 3 < count < whole * 2 / 3
-    assert f"{count} of about {whole} frames were read" in capfd.readouterr().err
-
-
-def test_an_interruption_that_was_swallowed_ends_with_the_next_frame():
-    try:
-        with progress.progress_bar(argparse.Namespace(quiet=True), "-") as count:
-            count(1)
-            with pytest.raises(KeyboardInterrupt):
-                progress.end_now()
-            with pytest.raises(KeyboardInterrupt):
-                count(2)
-    finally:
-        progress.asked_to_end.clear()
+    assert infer.main(["repair", str(tmp_path / "cut.mkv"), "-o", str(target), *denoising]) == 0
+    count = len(frames(target))
+    assert 2 < count < 6
+    assert f"{count} of about 8 frames were read" in capfd.readouterr().err
 
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path):

@@ -1,4 +1,7 @@
-"""Video diffusion in JAX: repair, stitch and compress video by spreading what is known to where it is not."""
+"""Repairs, stitches and compresses video with a diffusion network in JAX.
+
+The functions are imported on first use, because importing JAX takes a second and `--help` should not wait for it.
+"""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 xla.set_flags()
 
 __version__ = "0.1.0"
-_WHERE = {
+_MODULES = {
     "choose": "vdiff_jax.choosing",
     "compare": "vdiff_jax.comparison",
     "repair": "vdiff_jax.api",
@@ -27,7 +30,6 @@ __all__ = ["choose", "compare", "compress", "decompress", "repair", "stitch"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what is asked for when it is asked for: JAX takes a second, `--help` should not."""
-    if name not in _WHERE:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_WHERE[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)

@@ -1,73 +1,73 @@
-"""The tree of named errors: each says what is wrong, the value seen, and what to do, in one line."""
+"""The errors this package raises. Each message says in one line what is wrong, the value seen, and what to do."""
 
 
 class VdiffError(Exception):
-    """Base of every error this package raises on purpose; the command line prints it in one line and exits with 1."""
+    """The base of all errors of this package. The command line prints it in one line and exits with 1."""
 
 
 class InputError(VdiffError):
-    """The input can't be read: no such file, empty, not a video, no video stream, no frames, frames of mixed sizes."""
+    """The input can't be read: no such file, empty, not a video, no frames, pictures of mixed sizes."""
 
 
 class OutputError(VdiffError):
-    """The output can't be written: no such folder, not writable, same as the input, unknown ending or encoder."""
+    """The output can't be written: no such folder, no permission, same as the input, unknown ending or encoder."""
 
 
 class FormatError(VdiffError):
-    """The input is readable but holds a pixel format, size or property that is not supported."""
+    """The input can be read, but its pixel format, size or another property is not supported."""
 
 
 class MaskError(VdiffError):
-    """A mask whose size or length doesn't fit the video."""
+    """A mask can't be read, leaves nothing to repair from, or does not match the video's size or length."""
 
 
 class ReferencePictureError(VdiffError):
-    """A reference picture of another size, another shot or no such frame, without colours, or contradicting another."""
+    """A reference picture can't be read, has no colours, or does not match the video or another reference."""
 
 
 class ClipError(VdiffError):
-    """An array that is no clip: wrong rank, channels or dtype, NaN or infinite values, values out of range."""
+    """An array is not a clip: wrong rank, channels or dtype, NaN or infinite values, values out of range."""
 
 
 class OptionError(VdiffError):
-    """An option whose value is out of range or doesn't fit the others."""
+    """An option has a value out of range, or one that contradicts another option."""
 
 
 class ConfigError(VdiffError):
-    """A configuration file with an unknown key, a wrong type or a value out of range."""
+    """A configuration file has an unknown key, a wrong type or a value out of range."""
 
 
 class MissingError(VdiffError):
-    """Something optional is asked for that isn't installed; the message names what to install."""
+    """An optional dependency is not installed. The message names it."""
 
 
 class WeightsError(VdiffError):
-    """Weights that are missing, damaged, or of another architecture."""
+    """Weights are missing, damaged, or of another architecture."""
 
 
 class DataError(VdiffError):
-    """Training data that is missing or unreadable."""
+    """Training data is missing or can't be read."""
 
 
 class CheckpointError(VdiffError):
-    """A checkpoint that is missing, damaged, or belongs to another configuration."""
+    """A checkpoint is missing, damaged, or belongs to another configuration."""
 
 
 class ClusterError(VdiffError):
-    """The other processes of a training run can't be reached; the message names the address."""
+    """The other processes of a training run can't be reached. The message names the address."""
 
 
 class DivergedError(VdiffError):
-    """The loss or its gradient is no longer a number; the message names the step and the last good checkpoint."""
+    """The loss or its gradient is NaN or infinite. The message names the step and the last good checkpoint."""
 
 
 class StitchError(VdiffError):
-    """Inputs that can't be stitched; the message names the pair and the reason."""
+    """Inputs can't be stitched. The message names the pair and the reason."""
 
 
 class OverlapError(StitchError):
-    """Inputs of a panorama that share too little to be matched."""
+    """Inputs of a panorama overlap too little to be matched."""
 
 
 class AttachmentError(VdiffError):
-    """A compressed file's attachment that is damaged, or of a newer version."""
+    """A compressed file's attachment is damaged, or of a newer version."""

@@ -3,53 +3,61 @@
 import argparse
 import json
 import logging
-import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from vdiff_jax.cli.arguments import parser
-from vdiff_jax.cli.progress import asked_to_end, end_now, progress_bar
-from vdiff_jax.cli.report_text import advice, figures
+from vdiff_jax.cli.arguments import build_parser
+from vdiff_jax.cli.progress import progress_bar, stopping_on_signals
+from vdiff_jax.cli.report_text import choice_text, comparison_text
 from vdiff_jax.errors import VdiffError
 from vdiff_jax.runtime.caches import use_compilation_cache
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Reads the arguments, does what they say, and returns the exit code."""
-    options = parser().parse_args(arguments)
+    """Runs one command of the command line.
+
+    Args:
+      arguments: the command and its options; those of the process by default.
+
+    Returns:
+      The exit code: 0 done, 1 after a named error, 130 after Ctrl-C or SIGTERM. Wrong usage exits with 2.
+    """
+    options = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr, force=True)
     logging.getLogger("vdiff_jax").setLevel(_level(options))
     if not options.debug:
         warnings.simplefilter("ignore")
-    asked_to_end.clear()
-    for number in (signal.SIGINT, signal.SIGTERM):  # a job that is ended cleans up as Ctrl-C does
-        signal.signal(number, end_now)
-    try:
-        return _COMMANDS[options.command](options)
-    except VdiffError as error:
-        if options.debug:
-            raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    use_compilation_cache()
+    with stopping_on_signals():
+        try:
+            return _COMMANDS[options.command](options)
+        except VdiffError as error:
+            if options.debug:
+                raise
+            print(f"error: {_one_line(error)}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            return 130
 
 
 def _level(options: argparse.Namespace) -> int:
     return logging.ERROR if options.quiet else logging.DEBUG if options.debug else logging.WARNING
 
 
+def _one_line(error: VdiffError) -> str:
+    return " ".join(str(error).split())
+
+
 _REPAIR = (
     *("task", "mask", "grow", "sigma", "fps", "slow", "scale", "size", "reference", "force", "deinterlace"),
     *("weights", "codec", "start", "stop"),
 )
-"""The options that `repair_path` takes under the same name."""
+"""The options of the command line that `repair_path` takes under the same name."""
 
 
 def _repair(options: argparse.Namespace) -> int:
-    use_compilation_cache()
     from vdiff_jax import media, sample
     from vdiff_jax.api import repair_path
 
@@ -58,94 +66,95 @@ def _repair(options: argparse.Namespace) -> int:
         if options.task in ("auto", "inpaint"):
             options.mask = options.mask or str(sample.MASK)
     keywords = {name: getattr(options, name) for name in _REPAIR}
-    keywords["options"] = _encoder(options)
+    keywords["options"] = _encoder_options(options)
 
     def one(source: str | Path, target: str | Path) -> dict:
-        with progress_bar(options, str(source)) as progress:
+        with progress_bar(str(source), quiet=options.quiet) as progress:
             return repair_path(source, target, progress=progress, **keywords)
 
     videos = media.list_videos(options.input)
-    if videos is None:
-        return _finish(options, one(options.input, options.output))
-    return _batch(options, videos, one)
+    if videos is not None:
+        return _batch(options, videos, one)
+    _write_report(options, one(options.input, options.output))
+    return 0
 
 
 def _stitch(options: argparse.Namespace) -> int:
-    use_compilation_cache()
     from vdiff_jax.stitching.stitch import stitch
 
     names = ("layout", "calibration", "projection", "crop", "fill", "steady", "bridge", "weights", "codec")
     keywords = {name: getattr(options, name) for name in names}
-    with progress_bar(options, options.inputs[0]) as progress:
+    with progress_bar(options.inputs[0], quiet=options.quiet) as progress:
         stitched = stitch(
             options.inputs,
             options.output,
-            options=_encoder(options),
-            debug=_stages(options),
+            options=_encoder_options(options),
+            debug=_stages_folder(options),
             progress=progress,
             **keywords,
         )
     if options.layout == "auto" and not options.quiet:
         plan = stitched.report["plan"]
         print(f"{plan['layout']}: {plan['why']}", file=sys.stderr)
-    return _finish(options, stitched.report)
+    _write_report(options, stitched.report)
+    return 0
 
 
 def _compress(options: argparse.Namespace) -> int:
-    use_compilation_cache()
     from vdiff_jax.compression import compress
 
     names = ("codec", "crf", "bitrate", "target_vmaf", "preset", "adapt", "weights")
     keywords = {name: getattr(options, name) for name in names}
-    with progress_bar(options, options.input) as progress:
-        return _finish(options, compress(options.input, options.output, progress=progress, **keywords))
+    with progress_bar(options.input, quiet=options.quiet) as progress:
+        _write_report(options, compress(options.input, options.output, progress=progress, **keywords))
+    return 0
 
 
 def _decompress(options: argparse.Namespace) -> int:
-    use_compilation_cache()
     from vdiff_jax.compression import decompress
 
-    keywords = {"weights": options.weights, "codec": options.codec, "options": _encoder(options)}
-    with progress_bar(options, options.input) as progress:
-        return _finish(options, decompress(options.input, options.output, progress=progress, **keywords))
+    keywords = {"weights": options.weights, "codec": options.codec, "options": _encoder_options(options)}
+    with progress_bar(options.input, quiet=options.quiet) as progress:
+        _write_report(options, decompress(options.input, options.output, progress=progress, **keywords))
+    return 0
 
 
 def _choose(options: argparse.Namespace) -> int:
-    use_compilation_cache()
     from vdiff_jax.choosing import choose
 
     report = choose(options.input)
-    _print(options, report, advice)
-    return _finish(options, report)
+    _print_report(options, report, choice_text)
+    _write_report(options, report)
+    return 0
 
 
 def _compare(options: argparse.Namespace) -> int:
-    use_compilation_cache()
     from vdiff_jax.comparison import compare
 
     report = compare(options.reference, options.test, html=options.html)
-    _print(options, report, figures)
-    return _finish(options, report)
+    _print_report(options, report, comparison_text)
+    _write_report(options, report)
+    return 0
 
 
-def _print(options: argparse.Namespace, report: dict, words: Callable[[dict], Iterator[str]]) -> None:
-    print(json.dumps(report, indent=2) if options.json else "\n".join(words(report)))
+def _print_report(options: argparse.Namespace, report: dict, text: Callable[[dict], Iterator[str]]) -> None:
+    print(json.dumps(report, indent=2) if options.json else "\n".join(text(report)))
 
 
-def _stages(options: argparse.Namespace) -> str | None:
-    """With --debug, the folder beside the output that gets pictures of each stage."""
+def _stages_folder(options: argparse.Namespace) -> str | None:
+    """With --debug, the folder beside the output for pictures of each stage."""
     if not options.debug:
         return None
     return "stitch.stages" if options.output == "-" else options.output.rstrip("/") + ".stages"
 
 
-def _encoder(options: argparse.Namespace) -> dict[str, str] | None:
-    """The encoder's own options, if any were given."""
+def _encoder_options(options: argparse.Namespace) -> dict[str, str] | None:
+    """The options to pass to the encoder; None if none were given."""
     return {key: str(value) for key in ("crf", "preset") if (value := getattr(options, key)) is not None} or None
 
 
-def _batch(options: argparse.Namespace, videos: list[Path], one) -> int:
-    """A folder of videos to a folder of results, spread over the devices; failures are listed at the end."""
+def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path, Path], dict]) -> int:
+    """Repairs a folder of videos to a folder of results, spread over the devices. Failures are listed at the end."""
     from vdiff_jax.sharding import over_devices
 
     folder = Path(options.output)
@@ -158,20 +167,20 @@ def _batch(options: argparse.Namespace, videos: list[Path], one) -> int:
             return error
 
     results = dict(zip((video.name for video in videos), over_devices(attempt, videos)))
-    failures = {name: " ".join(str(e).split()) for name, e in results.items() if isinstance(e, VdiffError)}
+    failures = {name: _one_line(e) for name, e in results.items() if isinstance(e, VdiffError)}
     reports = {name: report for name, report in results.items() if name not in failures}
     for name, reason in failures.items():
         print(f"error: {name}: {reason}", file=sys.stderr)
-    _finish(options, {"files": reports, "failures": failures})
+    _write_report(options, {"files": reports, "failures": failures})
     return 1 if failures else 0
 
 
-def _finish(options: argparse.Namespace, report: dict) -> int:
+def _write_report(options: argparse.Namespace, report: dict) -> None:
+    """Writes the report, if --report names a file. The file does not exist before it is complete."""
     if options.report:
         partial = options.report.with_name(options.report.name + ".part")
         partial.write_text(json.dumps(report, indent=2) + "\n")
         partial.replace(options.report)
-    return 0
 
 
 _COMMANDS = {

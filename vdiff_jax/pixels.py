@@ -1,4 +1,4 @@
-"""Pixel formats and frames: the planes of a video as they are stored, never converted on the way in."""
+"""Pixel formats and frames: the planes of a video as they are stored."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,15 +18,15 @@ SUBSAMPLING_NAMES = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (1, 2): "440",
 
 @dataclass(frozen=True, kw_only=True)
 class PixelFormat:
-    """What the planes of a frame mean.
+    """The format of a frame's planes.
 
     Attributes:
         kind: `yuv` (planes Y, Cb, Cr), `rgb` (R, G, B) or `gray` (Y); alpha, if any, is the last plane.
-        bits: bits of a sample; above 8 the planes are uint16, low bits used.
-        subsampling: by how much chroma is smaller, (x, y): (2, 2) is 4:2:0.
-        full_range: samples span 0 to 2^bits - 1 instead of 16 to 235 (chroma 240), scaled to the depth.
-        matrix: between Y'CbCr and R'G'B'.
-        alpha: there is a plane of opacity.
+        bits: bits of a sample; above 8 they are the low bits of uint16.
+        subsampling: how many luma samples share a chroma sample, (x, y): (2, 2) is 4:2:0.
+        full_range: samples span 0 to 2^bits - 1 instead of 16 to 235 (chroma 240) times 2^(bits - 8).
+        matrix: the matrix between Y'CbCr and R'G'B'.
+        alpha: whether there is a plane of opacity.
     """
 
     kind: Literal["yuv", "rgb", "gray"]
@@ -38,7 +38,7 @@ class PixelFormat:
 
     @property
     def name(self) -> str:
-        """FFmpeg's name of planes of this kind: yuv420p, yuva444p10le, gbrp, gray12le, ..."""
+        """FFmpeg's name of the format: yuv420p, yuva444p10le, gbrp, gray12le, ..."""
         depth = "" if self.bits == 8 else f"{self.bits}le"
         if self.kind == "gray":
             return f"gray{depth}"
@@ -48,20 +48,21 @@ class PixelFormat:
 
     @property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
+        """The type of the planes' samples."""
         return np.uint8 if self.bits == 8 else np.uint16
 
     @property
     def peak(self) -> int:
-        """The largest sample."""
+        """The largest value of a sample."""
         return (1 << self.bits) - 1
 
     @property
     def channels(self) -> int:
-        """The number of planes, alpha included."""
+        """The number of planes, including alpha."""
         return (1 if self.kind == "gray" else 3) + self.alpha
 
     def plane_shapes(self, width: int, height: int) -> tuple[tuple[int, int], ...]:
-        """Each plane's (h, w): chroma is rounded up, alpha is as large as luma."""
+        """The (height, width) of each plane. Chroma's size is rounded up; alpha has luma's size."""
         x, y = self.subsampling
         chroma = (-(-height // y), -(-width // x))
         return tuple(chroma if self.kind == "yuv" and i in (1, 2) else (height, width) for i in range(self.channels))
@@ -72,10 +73,10 @@ class Frame:
     """One picture of a video.
 
     Attributes:
-        planes: h w each, uint8 or uint16; Y, Cb, Cr or R, G, B or Y; alpha last if there is any.
-        pts: when it is shown, in the video's time base; 0 is the start of the video (or of the part that is read).
-        duration: how long, in the same unit, where the file says it.
-        quantiser: how coarsely it was coded, on its codec's scale (see `media.quantisers`), where the stream says it.
+        planes: `h w` each, uint8 or uint16: Y, Cb, Cr or R, G, B or Y, then alpha if there is any.
+        pts: when it is shown, in the video's time base; 0 is the start of the video, or of the part that is read.
+        duration: how long it is shown, in the same unit; None if the file does not say.
+        quantiser: how coarsely it was coded, on its codec's scale (see `media.quantisers`); None if unknown.
     """
 
     planes: tuple[np.ndarray, ...]

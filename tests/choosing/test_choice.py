@@ -1,4 +1,4 @@
-"""What a video needs and what does it best here: found by a trial."""
+"""The choice of an algorithm, by trial clips (`choice`, `contenders` and `trial`)."""
 
 import json
 
@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 import vdiff_jax
-from vdiff_jax import infer, media, sample
-from vdiff_jax.choosing.choice import taken
-from vdiff_jax.choosing.contenders import Tried
+from vdiff_jax import infer, media
+from vdiff_jax.choosing.choice import pick
+from vdiff_jax.choosing.contenders import Result
 from vdiff_jax.errors import InputError
 
 
-def tried(name, psnr, seconds):
-    return Tried(name, f"run {name}", psnr, seconds)
+def result(name, psnr, seconds):
+    return Result(name, f"run {name}", psnr, seconds)
 
 
-def test_a_noisy_video_is_denoised_and_everything_tried_is_told(capsys):
-    assert infer.main(["choose", str(sample.NOISY), "--json"]) == 0
+def test_a_noisy_video_is_denoised_and_every_contender_is_reported(capsys, sample_clips):
+    assert infer.main(["choose", str(sample_clips / "noisy.mkv"), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["task"] == "denoise"
     assert 10 < report["measures"]["sigma"] < 25
@@ -30,12 +30,12 @@ def test_a_noisy_video_is_denoised_and_everything_tried_is_told(capsys):
     assert report["choice"]["command"] == chosen["command"]
 
 
-def test_a_coarsely_coded_video_is_deblocked(tmp_path):
+def test_a_coarsely_coded_video_is_deblocked(tmp_path, sample_clips):
     path = tmp_path / "coarse.mp4"
-    with media.open_reader(sample.TRUTH) as reader:
+    with media.open_reader(sample_clips / "truth.mkv") as reader:
         writer = media.open_writer(path, reader.info, codec="libx264", options={"qp": "40"})
         with writer:
-            for frame, _ in zip(reader, range(24)):
+            for frame in reader:
                 writer.write(frame)
     report = vdiff_jax.choose(path)
     assert report["task"] == "deblock"
@@ -56,28 +56,28 @@ def test_a_clean_video_is_left_alone(tmp_path):
     assert "left as it is" in report["why"]
 
 
-def test_the_best_is_taken_unless_a_faster_one_looks_alike():
-    best, near, far = tried("best", 34.0, 0.5), tried("near", 33.9, 0.1), tried("far", 33.0, 0.01)
-    assert taken([best, near, far], 30.0, 100, 25.0)[0] is near
-    assert taken([best, far], 30.0, 100, 25.0)[0] is best
-    # A tenth of a dB is much where that is most of what can be gained.
-    assert taken([best, near], 33.88, 100, 25.0)[0] is best
+def test_the_best_wins_unless_a_faster_one_is_nearly_equal():
+    best, near, far = result("best", 34.0, 0.5), result("near", 33.9, 0.1), result("far", 33.0, 0.01)
+    assert pick([best, near, far], 30.0, 100, 25.0)[0] is near
+    assert pick([best, far], 30.0, 100, 25.0)[0] is best
+    # Here a tenth of a dB is most of the gain.
+    assert pick([best, near], 33.88, 100, 25.0)[0] is best
 
 
-def test_nobody_waits_for_days():
-    slow, quick = tried("slow", 36.0, 10.0), tried("quick", 33.0, 0.05)
-    choice, why = taken([slow, quick], 30.0, 10_000, 25.0)
+def test_a_contender_that_takes_too_long_loses():
+    slow, quick = result("slow", 36.0, 10.0), result("quick", 33.0, 0.05)
+    choice, why = pick([slow, quick], 30.0, 10_000, 25.0)
     assert choice is quick
     assert "slow would take longer" in why
-    assert taken([slow], 30.0, 10_000, 25.0)[0] is slow
+    assert pick([slow], 30.0, 10_000, 25.0)[0] is slow
 
 
-def test_nothing_is_taken_that_gains_nothing():
-    choice, why = taken([tried("best", 29.9, 0.1)], 30.0, 100, 25.0)
+def test_a_contender_without_gain_is_not_chosen():
+    choice, why = pick([result("best", 29.9, 0.1)], 30.0, 100, 25.0)
     assert choice is None
-    assert "better" in why
+    assert "no contender improves" in why
 
 
-def test_stdin_is_refused():
+def test_stdin_is_an_error():
     with pytest.raises(InputError, match="only once"):
         vdiff_jax.choose("-")

@@ -1,4 +1,4 @@
-"""Synthetic clips, made with PyAV alone, whose planes and times are known."""
+"""Synthetic clips with known planes and times, made with PyAV alone."""
 
 from fractions import Fraction
 
@@ -10,7 +10,7 @@ SINE_RATE = 48000
 
 
 def random_frame(width, height, fmt, seed):
-    """An av.VideoFrame of noise, every sample within its depth."""
+    """An av.VideoFrame of noise. Every sample keeps to the format's bits."""
     frame = av.VideoFrame(width, height, fmt)
     noise = np.random.default_rng(seed)
     for index, plane in enumerate(frame.planes):
@@ -22,14 +22,14 @@ def random_frame(width, height, fmt, seed):
 
 
 def smooth_frame(width, height, fmt, t):
-    """A moving ramp: kind to lossy codecs."""
+    """A moving ramp, which lossy codecs hardly change."""
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     rgb = np.stack([(x + 4 * t) % 200 + 20, (y + 2 * t) % 200 + 20, (x + y) % 200 + 20], -1).astype(np.uint8)
     return av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format=fmt)
 
 
 def samples(frame):
-    """The planes of an av.VideoFrame, in its own order, without padding."""
+    """The planes of an av.VideoFrame, in its order, without padding."""
     planes = []
     for index, plane in enumerate(frame.planes):
         bits = max(c.bits for c in frame.format.components if c.plane == index)
@@ -40,7 +40,7 @@ def samples(frame):
 
 
 def sine(start, count):
-    """A stereo sound frame, pts in samples."""
+    """An av.AudioFrame of `count` stereo samples at 440 Hz; its pts counts samples."""
     t = np.arange(start, start + count) / SINE_RATE
     tone = np.sin(2 * np.pi * 440 * t).astype(np.float32) * 0.3
     frame = av.AudioFrame.from_ndarray(np.stack([tone, tone]), format="fltp", layout="stereo")
@@ -49,7 +49,7 @@ def sine(start, count):
 
 
 class Clip:
-    """A file and what was put into it."""
+    """A file, and the planes and times that were written to it."""
 
     def __init__(self, path, frames, pts, time_base):
         self.path = path
@@ -60,7 +60,7 @@ class Clip:
 
 @pytest.fixture
 def make_clip(tmp_path):
-    """Writes a clip; every property can be set."""
+    """Writes a clip whose properties can all be set."""
 
     def make(
         name="clip.mkv",
@@ -122,7 +122,7 @@ def make_clip(tmp_path):
 
 @pytest.fixture
 def decode():
-    """Decodes a file with PyAV alone: (frames' planes, times in seconds, stream properties)."""
+    """Decodes a file with PyAV alone: planes of the frames, times in seconds, (format, width, height, rotation)."""
 
     def run(path):
         with av.open(str(path)) as container:
@@ -138,7 +138,7 @@ def decode():
 
 @pytest.fixture
 def copy_through():
-    """Reads a file and writes it again with nothing done to it."""
+    """Reads a file and writes it again unchanged."""
     from vdiff_jax.media import open_reader, open_writer
 
     def run(source, target, *, start=None, stop=None, copy=True, **options):
@@ -149,3 +149,45 @@ def copy_through():
             return reader.info
 
     return run
+
+
+@pytest.fixture
+def write_clip():
+    """Writes frames to an output."""
+    from vdiff_jax.media import open_writer
+
+    def write(target, info, frames, **options):
+        with open_writer(target, info, **options) as writer:
+            for frame in frames:
+                writer.write(frame)
+
+    return write
+
+
+@pytest.fixture
+def noise_planes():
+    """Planes of noise in a pixel format."""
+
+    def make(pixels, width, height, seed=0):
+        noise = np.random.default_rng(seed)
+        shapes = pixels.plane_shapes(width, height)
+        return tuple(noise.integers(0, pixels.peak + 1, shape).astype(pixels.dtype) for shape in shapes)
+
+    return make
+
+
+@pytest.fixture
+def leftovers():
+    """The names of the files in a folder, sorted."""
+    return lambda folder: sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def streams():
+    """The codec of each type of stream in a file."""
+
+    def read(path):
+        with av.open(str(path)) as container:
+            return {stream.type: stream.codec_context.codec.canonical_name for stream in container.streams}
+
+    return read

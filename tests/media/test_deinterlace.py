@@ -1,4 +1,4 @@
-"""Interlaced fields become whole pictures, one a frame, at the times they had."""
+"""Deinterlacing makes one progressive picture of each frame, at the same time (`deinterlace`, `filters`)."""
 
 import av
 import numpy as np
@@ -26,12 +26,12 @@ def interlaced(tmp_path):
 
 
 def combing(frames) -> float:
-    """How much neighbouring lines differ against those two apart, where a whole picture's do not."""
+    """The mean difference between a line and the mean of its neighbours, which interlacing makes large."""
     luma = np.stack([frame.planes[0] for frame in frames]).astype(float)
     return float(np.abs(luma[:, 1:-1] - (luma[:, :-2] + luma[:, 2:]) / 2).mean())
 
 
-def test_fields_become_whole_pictures(interlaced):
+def test_fields_become_progressive_pictures(interlaced):
     with open_reader(interlaced) as reader:
         assert reader.info.interlaced
         woven = list(reader)

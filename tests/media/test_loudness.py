@@ -1,3 +1,5 @@
+"""The soundtrack of a film: equal loudness, silence where clips have no sound."""
+
 import av
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ def _read(path):
     return np.concatenate(blocks) / 32767
 
 
-def test_clips_of_different_loudness_become_alike_and_keep_their_places(tmp_path):
+def test_clips_get_the_same_loudness_and_keep_their_times(tmp_path):
     quiet, loud = _tone(tmp_path / "quiet.wav", 4, 0.05), _tone(tmp_path / "loud.wav", 4, 0.6)
     out = tmp_path / "film.mka"
     assert loudness.write_soundtrack(out, [(quiet, 0.0, 4.0, 0.0), (None, 0.0, 1.0, 0.0), (loud, 0.5, 4.0, 0.5)])

@@ -1,4 +1,4 @@
-"""Masks: half white and more is repaired; wrong sizes and lengths are named."""
+"""Masks: pixels that are at least half white are filled; wrong sizes and lengths are errors."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_a_still_mask(tmp_path, dtype, colour):
     assert np.array_equal(mask, truth)
 
 
-def test_what_is_transparent_is_not_white(tmp_path):
+def test_transparent_pixels_are_not_filled(tmp_path):
     picture = np.full((6, 8, 4), 255, np.uint8)
     picture[:, 4:, 3] = 0
     write_picture(tmp_path / "mask.png", picture)
@@ -37,7 +37,7 @@ def test_what_is_transparent_is_not_white(tmp_path):
     assert not mask[:, 4:].any()
 
 
-def test_a_folder_is_one_mask_a_frame(tmp_path):
+def test_a_folder_holds_one_mask_a_frame(tmp_path):
     for i in range(12):
         picture = np.zeros((6, 8), np.uint8)
         picture[:, : i % 8] = 255
@@ -51,7 +51,7 @@ def test_a_folder_is_one_mask_a_frame(tmp_path):
         assert int(next(iter(masks))[0].sum()) == 5
 
 
-def test_where_any_picture_of_a_mask_hides_something_is_known_beforehand(tmp_path):
+def test_the_union_of_a_moving_mask(tmp_path):
     for i in (1, 4, 2):
         picture = np.zeros((6, 8), np.uint8)
         picture[i, i:] = 255
@@ -65,8 +65,8 @@ def test_where_any_picture_of_a_mask_hides_something_is_known_beforehand(tmp_pat
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_a_video_is_one_mask_a_frame(make_clip, full):
-    """Half of the range of its luma, whichever that is."""
+def test_a_video_holds_one_mask_a_frame(make_clip, full):
+    """Half of luma's range counts as half white, in limited and in full range."""
     clip = make_clip(fmt="gray" if full else "yuv420p", count=3)
     low, high = (0, 255) if full else (16, 235)
     with read_mask(clip.path, probe(clip.path)) as masks, open_reader(clip.path) as reader:
@@ -74,10 +74,10 @@ def test_a_video_is_one_mask_a_frame(make_clip, full):
             assert np.abs(mask - (frame.planes[0] >= (low + high + 1) // 2).astype(int)).max() == 0
 
 
-def test_a_rotated_video_takes_the_mask_as_it_is_shown(tmp_path):
+def test_the_mask_of_a_rotated_video_is_given_as_shown(tmp_path):
     quarter = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
     shown = np.zeros((8, 6), np.uint8)
-    shown[0, 0] = 255  # the corner at the top left as shown is stored at the bottom left
+    shown[0, 0] = 255  # the top left corner as shown is the bottom left corner as stored
     write_picture(tmp_path / "mask.png", shown)
     mask = read_mask(tmp_path / "mask.png", info_of(matrix=quarter, rotation=90))
     assert np.argwhere(mask).tolist() == [[5, 0]]
@@ -88,12 +88,12 @@ def test_a_rotated_video_takes_the_mask_as_it_is_shown(tmp_path):
     assert np.argwhere(mask).tolist() == [[0, 7]]
 
 
-def test_wrong_masks_are_named(tmp_path):
+def test_wrong_masks_are_errors(tmp_path):
     write_picture(tmp_path / "mask.png", np.zeros((6, 9), np.uint8))
     with pytest.raises(MaskError, match=r"mask\.png is 9x6, the video 8x6"):
         read_mask(tmp_path / "mask.png", info_of())
     with pytest.raises(MaskError, match="no such file"):
         read_mask(tmp_path / "none.png", info_of())
     (tmp_path / "broken.png").write_bytes(b"x")
-    with pytest.raises(MaskError, match="damaged or no picture"):
+    with pytest.raises(MaskError, match="damaged or not a picture"):
         read_mask(tmp_path / "broken.png", info_of())

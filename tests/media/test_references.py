@@ -1,4 +1,4 @@
-"""Reference pictures: which frame each is of, and which ones are refused."""
+"""Reference pictures: the frame of each, and pictures that are errors."""
 
 import imageio.v3 as iio
 import numpy as np
@@ -23,7 +23,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_frames_are_named_before_a_colon(folder):
+def test_a_number_before_a_colon_is_the_frame(folder):
     pictures = read_references([f"{folder}/a.png", f"7:{folder}/b.png", f"9:{folder}/deep.png"], INFO)
     assert list(pictures) == [0, 7, 9]
     assert all(p.shape == (8, 12, 4) and p.dtype == np.float32 for p in pictures.values())
@@ -43,6 +43,6 @@ def test_frames_are_named_before_a_colon(folder):
         (["{0}/a.png", "0:{0}/b.png"], "two references"),
     ],
 )
-def test_what_does_not_fit_is_refused(folder, given, says):
+def test_references_that_do_not_match_are_errors(folder, given, says):
     with pytest.raises(ReferencePictureError, match=says):
         read_references([text.format(folder) for text in given], INFO)

@@ -1,4 +1,4 @@
-"""VMAF through an FFmpeg beside PyAV's."""
+"""VMAF, measured by a separate FFmpeg program."""
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ def frames(bits: int, sigma: float) -> list[Frame]:
 
 
 @pytest.mark.parametrize("bits", [8, 10])
-def test_the_same_is_best_and_more_blur_is_worse(bits):
+def test_equal_frames_score_best_and_more_blur_scores_worse(bits):
     pixels = PixelFormat(kind="yuv", subsampling=(2, 2), bits=bits)
     measure, truth = Vmaf(), frames(bits, 0.01)
     same, less, worst = (measure(frames(bits, sigma), truth, pixels) for sigma in (0.01, 0.7, 1.5))
@@ -31,20 +31,20 @@ def test_the_same_is_best_and_more_blur_is_worse(bits):
     assert same.mean() > less.mean() + 3 > worst.mean() + 6
 
 
-def test_each_frame_has_its_own():
+def test_each_frame_has_its_own_score():
     truth = frames(8, 0.01)
     shown = [*truth[:2], *frames(8, 1.5)[2:]]
     scores = Vmaf()(shown, truth, PIXELS)
     assert scores[:2].min() > scores[2:].max() + 5
 
 
-def test_without_libvmaf_what_to_install_is_named(monkeypatch):
+def test_without_libvmaf_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setattr(vmaf, "_candidates", lambda: iter(["/nowhere/ffmpeg", "true"]))
     with pytest.raises(MissingError, match=r"pip install 'vdiff_jax\[vmaf\]'"):
         Vmaf()
 
 
-def test_an_ffmpeg_that_has_it_is_found_behind_one_that_has_not(monkeypatch):
+def test_an_ffmpeg_with_libvmaf_is_found_after_one_without(monkeypatch):
     there = next(vmaf._candidates())
     monkeypatch.setattr(vmaf, "_candidates", lambda: iter(["true", there]))
     assert len(Vmaf()(frames(8, 1.0), frames(8, 0.01), PIXELS)) == 4

@@ -1,4 +1,4 @@
-"""What a step gives back is kept for the next one."""
+"""The memory that a step frees is kept for the next one."""
 
 import platform
 import subprocess
@@ -23,7 +23,7 @@ print(int(statistics.median(taken[3:])))
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="its allocator does not give so much back")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
 def test_a_step_takes_no_new_pages():
     run = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
-    assert int(run.stdout) < 1000  # of 4 kB; 32000 otherwise
+    assert int(run.stdout) < 1000  # pages of 4 kB; 32000 without the setting

@@ -1,4 +1,4 @@
-"""XLA's flags: which are set, and that they are set in time."""
+"""XLA's flags: which are set, and that they are set before JAX starts."""
 
 import os
 import subprocess
@@ -22,11 +22,11 @@ EIGEN = "--xla_cpu_experimental_ynn_fusion_type="
         ((0, 9, 0), "", f"{PATIENT} {EIGEN}"),
         ((0, 10, 2), "--xla_dump_to=/x", f"{PATIENT} {EIGEN} --xla_dump_to=/x"),
         ((0, 10, 2), f"{EIGEN}LIBRARY_FUSION_TYPE_DOT", f"{PATIENT} {EIGEN}LIBRARY_FUSION_TYPE_DOT"),
-        ((0, 10, 2), "flags.txt", "flags.txt"),  # XLA reads them from there
-        ((0, 11, 0), "--xla_dump_to=/x", "--xla_dump_to=/x"),  # may not know them, and would end the program
+        ((0, 10, 2), "flags.txt", "flags.txt"),  # a file, from which XLA reads the flags
+        ((0, 11, 0), "--xla_dump_to=/x", "--xla_dump_to=/x"),  # a newer version may not know them, and abort
     ],
 )
-def test_only_known_flags_that_the_caller_left_open_are_set(monkeypatch, version, given, flags):
+def test_known_flags_that_the_user_did_not_set_are_set(monkeypatch, version, given, flags):
     monkeypatch.setattr(xla, "__version_info__", version)
     monkeypatch.setenv("XLA_FLAGS", given)
     xla.set_flags()
@@ -35,7 +35,7 @@ def test_only_known_flags_that_the_caller_left_open_are_set(monkeypatch, version
     assert os.environ["XLA_FLAGS"] == flags
 
 
-def test_convolutions_stay_with_eigen():
+def test_convolutions_use_eigen():
     compiled = jax.jit(_correlate).lower(jnp.zeros((1, 32, 32, 32)), jnp.zeros((3, 3, 32, 32))).compile()
     assert "convolution" in compiled.as_text()
     assert "ynn" not in compiled.as_text()

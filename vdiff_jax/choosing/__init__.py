@@ -1,4 +1,4 @@
-"""Which algorithm fits a video and a machine: what the video needs, tried out on a part of it."""
+"""Chooses the algorithm that repairs a video best on this machine, by trying several on a part of it."""
 
 from vdiff_jax.choosing.choice import choose
 

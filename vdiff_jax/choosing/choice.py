@@ -1,4 +1,4 @@
-"""What a video needs, and which algorithm does it best on this machine: measured, not looked up."""
+"""Chooses the algorithm for a video: measures the video, runs the contenders on a trial clip, and compares them."""
 
 import itertools
 import os
@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from vdiff_jax import media
-from vdiff_jax.choosing.contenders import Tried, contend
+from vdiff_jax.choosing.contenders import Result, run_contenders
 from vdiff_jax.choosing.trial import FRAMES, Trial, make_trial
 from vdiff_jax.errors import InputError, OptionError
 from vdiff_jax.pixels import Frame, PixelFormat
@@ -25,28 +25,29 @@ from vdiff_jax.stream.sigma import measure_coding, measure_sigma, sigma_in_rgb
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.request import Request
 
-ALIKE, _PART = 0.2, 0.25
-"""A difference in dB that nobody sees, and at most this part of the best one's gain: of those that near the best, the
-fastest is taken."""
-PATIENCE = 30.0
-"""How many times a video's length it may take, and ten minutes in any case, before a faster one is taken."""
-_AT_LEAST = 600.0
+EQUAL_DB, EQUAL_SHARE = 0.2, 0.25
+"""Contenders within 0.2 dB of the best, or a quarter of its gain if that is less, count as equal; the fastest wins."""
+SLOWEST, _ALWAYS_ALLOWED = 30.0, 600.0
+"""A contender may take 30 times the video's duration, or 600 seconds if that is more."""
 
 
 def choose(source: str | Path) -> dict[str, Any]:
-    """Measures a video, and tries out on a part of it what would repair it.
+    """Measures a video, runs every contender on a trial clip made of its frames, and chooses one.
+
+    Args:
+      source: a file, or a folder or glob of pictures.
 
     Returns:
-      `measures` of the video; `machine`; `task`, and why; `trial`, what was tried on; `tried`, the contenders with PSNR
-      in dB, `gain` over the damaged video and seconds, the best first; `choice`, one's name, `command` and `why`. No
-      task, trial or choice where the video is clean or too small to be tried on.
+      A report of `measures` of the video, `machine`, `task`, `why` that task, `trial` (the trial clip), `tried` (the
+      contenders with PSNR in dB, `gain` over the damaged clip and seconds, the best first), `choice` (`name`,
+      `command` and `why`) and `seconds`. If the video is clean or too small, `trial` and `choice` are None.
 
     Raises:
-      InputError: no video.
+      InputError: the source can't be read as a video.
     """
     begun = time.monotonic()
     if str(source) == "-":
-        raise InputError("stdin can be read only once: choose wants a file")
+        raise InputError("stdin can be read only once, and choose reads twice: pass a file")
     with media.open_reader(source) as reader:
         info, frames = reader.info, list(itertools.islice(reader, FRAMES))
     plan = make_plan("auto", Request(frames=frames, pixels=info.pixels, codec=info.codec))
@@ -54,16 +55,16 @@ def choose(source: str | Path) -> dict[str, Any]:
     report |= {"task": plan.tasks[0] if plan.tasks else None, "why": plan.why, "trial": None, "tried": []}
     report |= {"choice": None}
     if plan.tasks:
-        report |= _chosen(info, frames, plan, str(source))
+        report |= _compared(info, frames, plan, str(source))
     report["seconds"] = round(time.monotonic() - begun, 3)
     return report
 
 
 def measures(info: media.VideoInfo, frames: list[Frame]) -> dict[str, Any]:
-    """What is known of a video, and what its first frames tell."""
+    """The properties of a video, and measurements of its first frames, for the report."""
     sigma = sigma_in_rgb(measure_sigma(frames, info.pixels), info.pixels)
     coding = None if info.codec in LOSSLESS else measure_coding(frames, info.pixels, info.codec)
-    told = [frame.quantiser for frame in frames if frame.quantiser is not None]
+    quantisers = [frame.quantiser for frame in frames if frame.quantiser is not None]
     return {
         "width": info.width,
         "height": info.height,
@@ -75,85 +76,86 @@ def measures(info: media.VideoInfo, frames: list[Frame]) -> dict[str, Any]:
         "coloured": has_colours(frames, info.pixels),
         "sigma": round(sigma, 2),
         "coding_error": None if coding is None else round(255 * float(coding.sigma[0]), 2),
-        "quantiser": round(float(np.mean(told)), 1) if told else None,
+        "quantiser": round(float(np.mean(quantisers)), 1) if quantisers else None,
         "motion": _motion(frames, info.pixels),
     }
 
 
 def machine() -> dict[str, Any]:
-    """What it would run on."""
+    """The device, the number of devices and of CPU cores, for the report."""
     devices = jax.local_devices()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {"device": devices[0].device_kind, "devices": len(devices), "cores": cores}
 
 
-def taken(tried: Sequence[Tried], before: float, frames: int | None, rate: float) -> tuple[Tried | None, str]:
-    """The contender that fits, and why; `None` where none gains anything.
+def pick(results: Sequence[Result], before: float, frames: int | None, rate: float) -> tuple[Result | None, str]:
+    """The contender to use, and why; None if no contender improves the clip.
 
     Args:
-      tried: the contenders, the best first.
-      before: the PSNR of what they were given.
-      frames: of the video, where that is known.
+      results: the contenders' results, the best first.
+      before: the PSNR in dB of the damaged clip.
+      frames: how many frames the video has; None if unknown.
       rate: frames a second.
     """
-    patience = max(_AT_LEAST, PATIENCE * (frames or 0) / rate)
-    gaining = [each for each in tried if each.psnr > before]
-    if not gaining:
-        return None, "nothing that was tried makes it better"
-    in_time = [each for each in gaining if each.seconds * (frames or 0) <= patience]
-    late = f"would take longer than {patience / 60:.0f} minutes"
+    limit = max(_ALWAYS_ALLOWED, SLOWEST * (frames or 0) / rate)
+    better = [result for result in results if result.psnr > before]
+    if not better:
+        return None, "no contender improves the trial clip"
+    in_time = [result for result in better if result.seconds * (frames or 0) <= limit]
+    too_slow = f"would take longer than {limit / 60:.0f} minutes"
     if not in_time:
-        return min(gaining, key=lambda each: each.seconds), f"the fastest: all {late}"
+        return min(better, key=lambda result: result.seconds), f"the fastest: all {too_slow}"
     best = in_time[0]
-    least = best.psnr - min(ALIKE, _PART * (best.psnr - before))
-    choice = min((each for each in in_time if each.psnr >= least), key=lambda each: each.seconds)
+    least = best.psnr - min(EQUAL_DB, EQUAL_SHARE * (best.psnr - before))
+    choice = min((result for result in in_time if result.psnr >= least), key=lambda result: result.seconds)
     why = "the best here" if choice is best else f"within {best.psnr - choice.psnr:.2f} dB of {best.name}, and faster"
-    return choice, why if best is gaining[0] else f"{why}; {gaining[0].name} {late}"
+    return choice, why if best is better[0] else f"{why}; {better[0].name} {too_slow}"
 
 
-def _chosen(info: media.VideoInfo, frames: list[Frame], plan: Plan, source: str) -> dict[str, Any]:
+def _compared(info: media.VideoInfo, frames: list[Frame], plan: Plan, source: str) -> dict[str, Any]:
+    """The report's entries about the trial: made, run and decided."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             trial = make_trial(frames, info.pixels, plan, Path(folder))
         except OptionError as error:
-            return {"why": f"{plan.why}; nothing was tried: {error}"}
-        with media.open_reader(trial.given) as reader:
+            return {"why": f"{plan.why}; no contender was tried: {error}"}
+        with media.open_reader(trial.damaged) as reader:
             before = trial.psnr(reader, reader.info.pixels)
-        tried = contend(trial, shlex.quote(source))
-    choice, why = taken(tried, before, info.frames, float(info.rate))
+        results = run_contenders(trial, shlex.quote(source))
+    choice, why = pick(results, before, info.frames, float(info.rate))
     return {
-        "trial": _described(trial, before),
-        "tried": [_figures(each, before, info.frames) for each in tried],
+        "trial": _trial_entry(trial, before),
+        "tried": [_result_entry(result, before, info.frames) for result in results],
         "choice": choice and {"name": choice.name, "command": choice.command, "why": why},
         **({} if choice else {"why": f"{plan.why}; {why}"}),
     }
 
 
-def _described(trial: Trial, before: float) -> dict[str, Any]:
+def _trial_entry(trial: Trial, before: float) -> dict[str, Any]:
     height, width = trial.size
     return {
         "frames": len(trial.truth),
         "width": width,
         "height": height,
-        "damage": trial.damage,
+        "damage": trial.description,
         "psnr": round(before, 2),
     }
 
 
-def _figures(tried: Tried, before: float, frames: int | None) -> dict[str, Any]:
-    whole = None if frames is None else round(tried.seconds * frames, 1)
+def _result_entry(result: Result, before: float, frames: int | None) -> dict[str, Any]:
+    whole = None if frames is None else round(result.seconds * frames, 1)
     return {
-        "name": tried.name,
-        "psnr": round(tried.psnr, 2),
-        "gain": round(tried.psnr - before, 2),
-        "seconds_per_frame": round(tried.seconds, 4),
+        "name": result.name,
+        "psnr": round(result.psnr, 2),
+        "gain": round(result.psnr - before, 2),
+        "seconds_per_frame": round(result.seconds, 4),
         "seconds": whole,
-        "command": tried.command,
+        "command": result.command,
     }
 
 
 def _motion(frames: Sequence[Frame], pixels: PixelFormat) -> float | None:
-    """The mean displacement between frames, in pixels."""
+    """The mean length of the optical flow between frames, in pixels; None for a single frame."""
     if len(frames) < 2:
         return None
     seen = [FlowFrame.from_luma(luma_of(frame, pixels), time=number) for number, frame in enumerate(frames)]

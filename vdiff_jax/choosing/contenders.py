@@ -1,4 +1,4 @@
-"""What may be chosen: this package's networks, and FFmpeg's filters."""
+"""The contenders: this package's networks and FFmpeg's filters, each run on a trial clip."""
 
 import time
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from vdiff_jax.restoration.pipeline import repair
 NETWORKS = ("base", "fast")
 
 
-class Tried(NamedTuple):
-    """How a contender did.
+class Result(NamedTuple):
+    """A contender's result.
 
     Attributes:
-      name: of the weights, or of the filter.
-      command: what does it.
-      psnr: in dB, on the trial.
-      seconds: for a frame of the video.
+      name: the name of the weights or of the filter.
+      command: the command line that runs it on the whole video.
+      psnr: in dB, on the trial clip.
+      seconds: the time for one frame of the video.
     """
 
     name: str
@@ -49,30 +49,31 @@ FILTERS: dict[str, dict[str, Callable[[Trial], FilterChain]]] = {
 }
 
 
-def contend(trial: Trial, source: str) -> list[Tried]:
-    """Every contender's result, the best first."""
-    tried = [_by_network(name, trial, source) for name in NETWORKS]
+def run_contenders(trial: Trial, source: str) -> list[Result]:
+    """Every contender's result on the trial clip, the best first; `source` is the video in their commands."""
+    results = [_run_network(name, trial, source) for name in NETWORKS]
     filters = FILTERS[trial.task].items()
-    tried += [_by_filter(name, row(trial), trial, source) for name, row in filters if has_filter(name)]
-    return sorted(tried, key=lambda each: -each.psnr)
+    results += [_run_filter(name, chain(trial), trial, source) for name, chain in filters if has_filter(name)]
+    return sorted(results, key=lambda result: -result.psnr)
 
 
-def _by_network(weights: str, trial: Trial, source: str) -> Tried:
-    """As a user would have it: from file to file, start and compilation apart."""
-    made = trial.given.with_name(f"{weights}.mkv")
+def _run_network(weights: str, trial: Trial, source: str) -> Result:
+    """Repairs the clip from file to file, as a user would. Start and compilation are not counted."""
+    repaired = trial.damaged.with_name(f"{weights}.mkv")
     sigma = trial.sigma if trial.task == "denoise" else None
-    report = repair(trial.given, made, task=trial.task, sigma=sigma, weights=weights, codec="ffv1")
-    with media.open_reader(made) as reader:
-        found = trial.psnr(reader, reader.info.pixels)
+    report = repair(trial.damaged, repaired, task=trial.task, sigma=sigma, weights=weights, codec="ffv1")
+    with media.open_reader(repaired) as reader:
+        psnr = trial.psnr(reader, reader.info.pixels)
     command = f"python -m vdiff_jax.infer repair {source} -o OUT --task {trial.task} --weights {weights}"
-    return Tried(weights, command, found, trial.share / report["frames_per_second"])
+    return Result(weights, command, psnr, trial.area_ratio / report["frames_per_second"])
 
 
-def _by_filter(name: str, row: FilterChain, trial: Trial, source: str) -> Tried:
-    with media.open_reader(trial.given) as reader:
-        given, pixels = list(reader), reader.info.pixels
+def _run_filter(name: str, chain: FilterChain, trial: Trial, source: str) -> Result:
+    with media.open_reader(trial.damaged) as reader:
+        frames, pixels = list(reader), reader.info.pixels
     begun = time.monotonic()
-    shown = apply_filters(given, pixels, row)
-    seconds = (time.monotonic() - begun) / len(shown)
-    graph = ",".join(f"{each}={options}" for each, options in row)
-    return Tried(name, f"ffmpeg -i {source} -vf {graph} OUT", trial.psnr(shown, pixels), trial.share * seconds)
+    repaired = apply_filters(frames, pixels, chain)
+    seconds = (time.monotonic() - begun) / len(repaired)
+    graph = ",".join(f"{each}={options}" for each, options in chain)
+    command = f"ffmpeg -i {source} -vf {graph} OUT"
+    return Result(name, command, trial.psnr(repaired, pixels), trial.area_ratio * seconds)

@@ -1,4 +1,4 @@
-"""A trial whose answer is known, made of a video's own frames: reduced until they are clean, and damaged as it is."""
+"""Makes a trial clip whose clean version is known: a video's own frames, reduced until clean, then damaged alike."""
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -18,74 +18,82 @@ from vdiff_jax.tasks.plan import Plan
 
 FRAMES = 24
 _LARGEST = (360, 640)
-"""Height and width of what is tried on; of larger frames the middle."""
-_REDUCTIONS, _WEAK = {4: 512, 2: 96}, 10.0
-"""How far frames are reduced, so that their own noise is lost in what is added, and the least side for it; the lesser
-also if the noise is weaker than this (in 8-bit units)."""
+"""The largest height and width of the clip. Larger frames are cropped to their middle."""
+_REDUCTIONS = {4: 512, 2: 96}
+"""The factors by which frames are reduced, so that their own noise is small beside the added damage, and the smallest
+side of a frame for each."""
+_WEAK = 10.0
+"""Noise below this sigma, in 8-bit units, is reduced by a factor of 2 only."""
 _RATE = Fraction(25)
 _QUANTISERS = np.arange(10, 52)
-"""H.264's."""
+"""The quantisers of H.264 that are considered."""
 
 
 class Trial(NamedTuple):
-    """A problem and its answer.
+    """A damaged clip and its clean version.
 
     Attributes:
-      task: what is to be done.
-      truth: the frames that should come out, R'G'B'.
-      given: a video of the damaged frames.
-      size: its height and width.
-      sigma: of the noise that was added, in 8-bit units of R'G'B'; 0 for deblock.
-      damage: what was done, in words.
-      share: pixels of the whole video's frames for each one of the trial's.
+      task: the task that repairs it.
+      clean: the clean frames, R'G'B' in [0, 1].
+      damaged: a video file of the damaged frames.
+      size: height and width.
+      sigma: standard deviation of the added noise, in 8-bit units of R'G'B'; 0 for deblock.
+      description: the damage in words.
+      area_ratio: the pixels of a frame of the whole video, divided by those of a frame of the clip.
     """
 
     task: str
-    truth: list[Float[np.ndarray, "h w 3"]]
-    given: Path
+    clean: list[Float[np.ndarray, "h w 3"]]
+    damaged: Path
     size: tuple[int, int]
     sigma: float
-    damage: str
-    share: float
+    description: str
+    area_ratio: float
 
-    def psnr(self, shown: Iterable[Frame], pixels: PixelFormat) -> float:
-        """The mean R'G'B' PSNR in dB of what was made of the damaged frames."""
-        made = (_rgb(frame, pixels) for frame in shown)
-        errors = [np.mean((frame - truth) ** 2) for frame, truth in zip(made, self.truth, strict=True)]
+    def psnr(self, frames: Iterable[Frame], pixels: PixelFormat) -> float:
+        """The mean R'G'B' PSNR of repaired frames in dB."""
+        pairs = zip((_rgb(frame, pixels) for frame in frames), self.clean, strict=True)
+        errors = [np.mean((frame - clean) ** 2) for frame, clean in pairs]
         return float(-10 * np.log10(np.maximum(errors, 1e-10)).mean())
 
 
 def make_trial(frames: Sequence[Frame], pixels: PixelFormat, plan: Plan, folder: Path) -> Trial:
-    """The trial for what a plan found, its video written to a folder.
+    """Makes the trial clip for a plan.
+
+    Args:
+      frames: the video's first frames, of which at most 24 are used.
+      pixels: their format.
+      plan: the one task that the video needs, and its sigma.
+      folder: where the damaged clip is written.
 
     Raises:
-      OptionError: frames too small to be tried on.
-      VdiffError: they can't be coded.
+      OptionError: the frames are too small to be reduced.
+      OutputError: the clip can't be encoded.
     """
     height, width = frames[0].planes[0].shape
     weak = plan.tasks != ("denoise",) or plan.sigma_rgb < _WEAK
     fitting = [f for f, least in _REDUCTIONS.items() if min(height, width) >= least and not (weak and f > 2)]
     if not fitting:
-        raise OptionError(f"frames of {width}x{height} are too small to be reduced and tried on")
+        raise OptionError(f"frames of {width}x{height} are too small for a trial: their sides must be at least 96")
     factor = fitting[0]
     size = tuple(min(most, side // factor) // 4 * 4 for side, most in zip((height, width), _LARGEST))
-    truth = [_reduced(frame, number, pixels, factor, size) for number, frame in enumerate(frames[:FRAMES])]
-    given, (task,) = folder / "given.mkv", plan.tasks
+    clean = [_reduced(frame, number, pixels, factor, size) for number, frame in enumerate(frames[:FRAMES])]
+    path, (task,) = folder / "damaged.mkv", plan.tasks
     if task == "denoise":
         rng = np.random.default_rng(0)
-        damaged = [_noisy(rng, frame, pixels, plan.sigma_of_planes(pixels)) for frame in truth]
-        codec, options, damage = "ffv1", None, f"noise of sigma {plan.sigma_rgb:.1f}"
+        damaged = [_noisy(rng, frame, pixels, plan.sigma_of_planes(pixels)) for frame in clean]
+        codec, options, description = "ffv1", None, f"noise of sigma {plan.sigma_rgb:.1f}"
     else:
-        quantiser = _nearest(float(plan.sigma[0]))
-        damaged, codec, damage = truth, "libx264", f"H.264 at quantiser {quantiser}"
+        quantiser = _nearest_quantiser(float(plan.sigma[0]))
+        damaged, codec, description = clean, "libx264", f"H.264 at quantiser {quantiser}"
         options = {"preset": "medium", "qp": str(quantiser)}
     info = media.VideoInfo(width=size[1], height=size[0], pixels=pixels, rate=_RATE, time_base=1 / _RATE)
-    with media.open_writer(given, info, codec=codec, options=options) as writer:
+    with media.open_writer(path, info, codec=codec, options=options) as writer:
         for frame in damaged:
             writer.write(frame)
     sigma = plan.sigma_rgb if task == "denoise" else 0.0
-    shown = [_rgb(frame, pixels) for frame in truth]
-    return Trial(task, shown, given, size, sigma, damage, height * width / (size[0] * size[1]))
+    area_ratio = height * width / (size[0] * size[1])
+    return Trial(task, [_rgb(frame, pixels) for frame in clean], path, size, sigma, description, area_ratio)
 
 
 def _rgb(frame: Frame, pixels: PixelFormat) -> Float[np.ndarray, "h w 3"]:
@@ -93,7 +101,7 @@ def _rgb(frame: Frame, pixels: PixelFormat) -> Float[np.ndarray, "h w 3"]:
 
 
 def _reduced(frame: Frame, number: int, pixels: PixelFormat, factor: int, size: tuple[int, int]) -> Frame:
-    """The frame, so many times smaller, and of that the middle."""
+    """The frame, `factor` times smaller, cropped to the middle of the given size."""
     height, width = (side // factor // 2 * 2 for side in frame.planes[0].shape)
     planes = resized_planes(frame.planes, pixels, (height, width))
     top, left = ((side - kept) // 4 * 2 for side, kept in zip((height, width), size))
@@ -106,7 +114,7 @@ def _reduced(frame: Frame, number: int, pixels: PixelFormat, factor: int, size: 
 
 
 def _noisy(rng: np.random.Generator, frame: Frame, pixels: PixelFormat, sigma: Float[np.ndarray, "3"]) -> Frame:
-    """The frame under white noise as strong as the video's in luma and in chroma."""
+    """The frame with white noise of a standard deviation for each plane, in [0, 1]."""
     planes = []
     for plane, level in zip(frame.planes, sigma):
         noisy = plane + rng.normal(0, level * pixels.peak, plane.shape)
@@ -114,7 +122,7 @@ def _noisy(rng: np.random.Generator, frame: Frame, pixels: PixelFormat, sigma: F
     return Frame((*planes, *frame.planes[len(planes) :]), frame.pts)
 
 
-def _nearest(error: float) -> int:
-    """The quantiser that lets expect such an error of luma."""
+def _nearest_quantiser(error: float) -> int:
+    """The quantiser of H.264 whose expected error of luma is nearest to `error`, in [0, 1]."""
     expected = expected_error("h264", _QUANTISERS.astype(np.float32))[:, 0]
     return int(_QUANTISERS[np.abs(np.log(expected / max(error, 1e-6))).argmin()])

@@ -1,1 +1,1 @@
-"""The command line: arguments, progress and the words of reports."""
+"""The command line's arguments, progress bar and text output."""

@@ -1,38 +1,59 @@
 """The progress bar, and how Ctrl-C and SIGTERM end a job."""
 
-import argparse
+import contextlib
+import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-asked_to_end = threading.Event()
+stop_requested = threading.Event()
+"""Set by Ctrl-C and SIGTERM. The progress bar checks it at every frame."""
 
 
-def end_now(*signalled: object) -> None:
-    """Ends as Ctrl-C does, with the next frame at the latest: JAX swallows what is raised in garbage collections."""
-    asked_to_end.set()
+def request_stop(*signal_arguments: object) -> None:
+    """Ends a job: raises KeyboardInterrupt here, and again at the next frame.
+
+    The second one is needed because JAX swallows exceptions that are raised during garbage collection.
+    """
+    stop_requested.set()
     raise KeyboardInterrupt
 
 
-class progress_bar:  # noqa: N801 a context manager read as a verb
-    """A bar with frames a second and the time left, on a terminal's stderr only."""
+@contextlib.contextmanager
+def stopping_on_signals() -> Iterator[None]:
+    """Makes Ctrl-C and SIGTERM call `request_stop` within the block; the former handlers are restored after it."""
+    stop_requested.clear()
+    former = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
-    def __init__(self, options: argparse.Namespace, name: str):
-        from tqdm import tqdm
 
-        from vdiff_jax import media
+@contextlib.contextmanager
+def progress_bar(name: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A progress bar with frames per second and the time left, shown only if stderr is a terminal.
 
-        quiet = options.quiet or not sys.stderr.isatty()
-        total = None if quiet or name == "-" else media.probe(name).frames
-        self._bar = tqdm(total=total, unit="frame", desc=Path(name).name, disable=quiet)
+    Args:
+      name: the input that is processed.
+      quiet: show nothing.
 
-    def __enter__(self):
-        return self._count
+    Yields:
+      A function to call with the number of frames done so far. It raises KeyboardInterrupt after `request_stop`.
+    """
+    from tqdm import tqdm
 
-    def _count(self, frames: int) -> None:
-        if asked_to_end.is_set():
-            raise KeyboardInterrupt
-        self._bar.update(frames - self._bar.n)
+    from vdiff_jax import media
 
-    def __exit__(self, *exception: object) -> None:
-        self._bar.close()
+    hidden = quiet or not sys.stderr.isatty()
+    total = None if hidden or name == "-" else media.probe(name).frames
+    with tqdm(total=total, unit="frame", desc=Path(name).name, disable=hidden) as bar:
+
+        def count(frames: int) -> None:
+            if stop_requested.is_set():
+                raise KeyboardInterrupt
+            bar.update(frames - bar.n)
+
+        yield count

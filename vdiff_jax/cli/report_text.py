@@ -1,32 +1,34 @@
-"""Reports in words, for people."""
+"""Reports as text for the terminal."""
 
 from collections.abc import Iterator
 
+_METRICS = {
+    "psnr": "PSNR",
+    "psnr_y": "PSNR of luma",
+    "ssim": "SSIM",
+    "vmaf": "VMAF",
+    "temporal_error": "temporal error",
+}
 
-def advice(report: dict) -> Iterator[str]:
-    """What `choose` found, for people."""
-    seen = report["measures"]
-    yield f"{report['input']}: {seen['width']}x{seen['height']}, {seen['codec'] or 'uncoded'}; {report['why']}"
+
+def choice_text(report: dict) -> Iterator[str]:
+    """The lines that describe a report of `choose`."""
+    measures = report["measures"]
+    size = f"{measures['width']}x{measures['height']}"
+    yield f"{report['input']}: {size}, {measures['codec'] or 'not compressed'}; {report['why']}"
     if report["trial"]:
         trial = report["trial"]
         size = f"{trial['width']}x{trial['height']}"
-        yield f"tried on {trial['frames']} of its frames at {size}, under {trial['damage']}:"
-    for each in report["tried"]:
-        whole = "" if each["seconds"] is None else f", {each['seconds']:.0f} s for all"
-        yield f"  {each['name']:10} {each['gain']:+6.2f} dB  {each['seconds_per_frame']:.3f} s a frame{whole}"
+        yield f"tried on {trial['frames']} of its frames at {size} with {trial['damage']}:"
+    for result in report["tried"]:
+        whole = "" if result["seconds"] is None else f", {result['seconds']:.0f} s for the whole video"
+        yield f"  {result['name']:10} {result['gain']:+6.2f} dB  {result['seconds_per_frame']:.3f} s per frame{whole}"
     if report["choice"]:
-        yield f"take {report['choice']['name']}, {report['choice']['why']}:\n  {report['choice']['command']}"
+        yield f"use {report['choice']['name']}, {report['choice']['why']}:\n  {report['choice']['command']}"
 
 
-def figures(report: dict) -> Iterator[str]:
-    """What `compare` measured, for people."""
-    yield f"{report['test']} beside {report['reference']}: {report['frames']} frames"
-    names = {
-        "psnr": "PSNR",
-        "psnr_y": "PSNR of luma",
-        "ssim": "SSIM",
-        "vmaf": "VMAF",
-        "temporal_error": "temporal error",
-    }
-    for name, title in names.items():
+def comparison_text(report: dict) -> Iterator[str]:
+    """The lines that describe a report of `compare`."""
+    yield f"{report['test']} compared with {report['reference']}: {report['frames']} frames"
+    for name, title in _METRICS.items():
         yield f"  {title:15} {'not measured' if report[name] is None else f'{report[name]:.3f}'}"

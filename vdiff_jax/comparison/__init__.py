@@ -1,5 +1,5 @@
-"""How near a video is to its reference: figures, and a page with pictures."""
+"""Compares a video with its reference: metrics, and a page with the worst frames."""
 
-from vdiff_jax.comparison.figures import compare
+from vdiff_jax.comparison.measure import compare
 
 __all__ = ["compare"]

@@ -1,4 +1,4 @@
-"""Video and pictures, in and out: the only place that knows PyAV and imageio."""
+"""Reads and writes video and pictures. Only this package imports PyAV and imageio."""
 
 from vdiff_jax.media import loudness
 from vdiff_jax.media.attachments import audio_lead, read_attachment, remux, video_bytes

@@ -1,7 +1,8 @@
-"""Attachments of Matroska files: read, and written where an encoded video is joined by its source's other tracks."""
+"""The attachment of a compressed Matroska file: reading it, and remuxing a video track with it."""
 
 import contextlib
 import dataclasses
+import math
 import os
 from fractions import Fraction
 
@@ -17,10 +18,10 @@ ATTACHMENT_TYPE = "application/x-vdiff"
 
 
 def read_attachment(source: Source) -> bytes | None:
-    """What `remux` attached to a file; None if there is none, or if it is no file that FFmpeg reads.
+    """The bytes that `remux` attached to a file; None if there are none, or if `source` is not a regular file.
 
     Raises:
-        InputError: it can't be read at all.
+        InputError: FFmpeg cannot read the file.
     """
     name = os.fspath(source)
     if not os.path.isfile(name):
@@ -33,7 +34,7 @@ def read_attachment(source: Source) -> bytes | None:
 
 
 def video_bytes(source: Source) -> int:
-    """The size of a file's video track."""
+    """The total size of the packets in a file's video track."""
     name = os.fspath(source)
     with open_container(name, name) as container:
         return sum(packet.size for packet in container.demux(choose_stream(container, name)))
@@ -42,20 +43,20 @@ def video_bytes(source: Source) -> int:
 def remux(
     video: Source, target: Source, attachment: bytes | None, info: VideoInfo, *, copy_from: Source | None, lead: int
 ) -> None:
-    """Writes a Matroska file: a video's track, an attachment, and another file's sound, subtitles and metadata.
+    """Writes a Matroska file: one file's video track, an attachment, and another file's sound, subtitles and metadata.
 
-    PyAV writes attachments with the header alone, so that what is attached has to be known before the first packet.
+    PyAV writes attachments with the header, so the attachment must be known before the first packet.
 
     Args:
-        video: the file whose track is taken as it is.
+        video: the file whose video track is copied unchanged.
         target: the file to write.
-        attachment: what `read_attachment` is to find; none where None.
-        info: of the source, whose times the tracks of `copy_from` keep.
+        attachment: the bytes that `read_attachment` will return; None for no attachment.
+        info: properties of the source; the tracks of `copy_from` are timed relative to its start.
         copy_from: the source, if it is a file.
-        lead: milliseconds by which all is moved, so that nothing begins before 0.
+        lead: milliseconds by which every track is delayed, so that no time stamp is negative (see `audio_lead`).
 
     Raises:
-        OutputError: it can't be written.
+        OutputError: the file cannot be written.
     """
     try:
         _remux(os.fspath(video), os.fspath(target), attachment, info, copy_from and os.fspath(copy_from), lead)
@@ -70,12 +71,12 @@ def _remux(
         source = stack.enter_context(open_container(video, video))
         output = stack.enter_context(av.open(f"file:{target}", "w", format="matroska"))
         kept = choose_stream(source, video)
-        stream = output.add_stream_from_template(kept, opaque=True)  # its decoder's name may be no encoder's
-        stream.codec_context.framerate = info.rate  # so that only frames of another duration are told theirs
+        stream = output.add_stream_from_template(kept, opaque=True)  # an encoder of the decoder's name may not exist
+        stream.codec_context.framerate = info.rate  # packets of this duration then store none
         tracks = None
         if copy_from is not None:
-            later = dataclasses.replace(info, start=info.start - Fraction(lead, 1000))
-            tracks = Tracks(copy_from, output, "matroska", later)
+            delayed = dataclasses.replace(info, start=info.start - Fraction(lead, 1000))
+            tracks = Tracks(copy_from, output, "matroska", delayed)
             stack.callback(tracks.close)
             stream.metadata.update(tracks.video_metadata)
         if attachment is not None:
@@ -95,19 +96,19 @@ def _remux(
 
 
 def audio_lead(source: Source | None, info: VideoInfo) -> int:
-    """Milliseconds, rounded up, by which a file's sound begins before its picture's start: an encoder's run-in."""
+    """Milliseconds, rounded up, by which a file's sound begins before its picture, as encoder priming makes it."""
     if source is None or not os.path.isfile(source):
         return 0
     name = os.fspath(source)
     earliest = info.start
     with open_container(name, name) as container:
         sounds = [stream for stream in container.streams.audio if stream.codec_context is not None]
-        seen: set[int] = set()
+        started: set[int] = set()
         for packet in container.demux(sounds) if sounds else ():
             if packet.pts is not None:
                 earliest = min(earliest, packet.pts * packet.time_base)
-                seen.add(packet.stream.index)
-            if len(seen) == len(sounds) or packet.pts is None:
+                started.add(packet.stream.index)
+            if len(started) == len(sounds) or packet.pts is None:
                 break
-    late = info.start - earliest
-    return -(-late.numerator * 1000 // late.denominator) if late > 0 else 0
+    lead = info.start - earliest
+    return math.ceil(1000 * lead)

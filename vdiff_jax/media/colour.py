@@ -1,4 +1,4 @@
-"""Conversions between pixel formats, for outputs that can't hold the input's: exact to rounding, in NumPy.
+"""Conversion between pixel formats in NumPy, exact to rounding, for outputs that cannot hold the input's format.
 
 Sources: ITU-R BT.601, BT.709, BT.2020 (matrices); BT.2100 table 9 (narrow and full range).
 """
@@ -11,7 +11,7 @@ Planes = tuple[np.ndarray, ...]
 
 
 def to_rgb(planes: Planes, pixels: PixelFormat) -> np.ndarray:
-    """R'G'B' (h w 3, or h w 4 with alpha; gray: equal channels), float32, full range in [0, 1], not clipped."""
+    """R'G'B' (`h w 3`, or `h w 4` with alpha), float32 in [0, 1], not clipped. Gray gives equal channels."""
     luma_or_rgb = [_levels(plane, pixels) for plane in planes[: 3 if pixels.kind == "rgb" else 1]]
     if pixels.kind == "gray":
         channels = luma_or_rgb * 3
@@ -31,23 +31,25 @@ def to_rgb(planes: Planes, pixels: PixelFormat) -> np.ndarray:
 
 
 def from_rgb(rgb: np.ndarray, pixels: PixelFormat) -> Planes:
-    """Planes of `pixels` from R'G'B' (h w 3 or h w 4, float, full range in [0, 1]), clipped and rounded."""
+    """Planes in the format `pixels` from R'G'B' (`h w 3` or `h w 4`, float in [0, 1]), clipped and rounded."""
     red, green, blue = (rgb[..., i].astype(np.float32) for i in range(3))
-    alpha = (rgb[..., 3] if rgb.shape[-1] == 4 else np.ones_like(red),) if pixels.alpha else ()
-    alpha_planes = tuple(np.clip(np.rint(a * pixels.peak), 0, pixels.peak).astype(pixels.dtype) for a in alpha)
+    alpha = ()
+    if pixels.alpha:
+        opacity = rgb[..., 3] if rgb.shape[-1] == 4 else np.ones_like(red)
+        alpha = (np.clip(np.rint(opacity * pixels.peak), 0, pixels.peak).astype(pixels.dtype),)
     if pixels.kind == "rgb":
-        return (*(_samples(c, pixels) for c in (red, green, blue)), *alpha_planes)
+        return (*(_samples(c, pixels) for c in (red, green, blue)), *alpha)
     weight_r, weight_b = LUMA_WEIGHTS[pixels.matrix]
     luma = weight_r * red + (1 - weight_r - weight_b) * green + weight_b * blue
     if pixels.kind == "gray":
-        return (_samples(luma, pixels), *alpha_planes)
+        return (_samples(luma, pixels), *alpha)
     chroma = ((blue - luma) / (2 * (1 - weight_b)), (red - luma) / (2 * (1 - weight_r)))
     small = (downsample_chroma(c, pixels.subsampling, pixels.full_range) for c in chroma)
-    return (_samples(luma, pixels), *(_samples(c, pixels, chroma=True) for c in small), *alpha_planes)
+    return (_samples(luma, pixels), *(_samples(c, pixels, chroma=True) for c in small), *alpha)
 
 
 def convert(planes: Planes, source: PixelFormat, target: PixelFormat) -> Planes:
-    """The same picture in another format; where only chroma's size or alpha differ, luma is untouched."""
+    """The same picture in another format. Luma stays unchanged where only chroma's size or alpha differs."""
     if source == target:
         return planes
     same_colours = source.full_range == target.full_range and source.matrix == target.matrix
@@ -88,17 +90,19 @@ def _alpha(planes: Planes, source: PixelFormat, target: PixelFormat) -> Planes:
 
 
 def _levels(plane: np.ndarray, pixels: PixelFormat, *, chroma: bool = False) -> np.ndarray:
-    """Samples as float32: luma, R, G, B in [0, 1], chroma in [-0.5, 0.5]."""
+    """Samples as float32: luma, R, G and B in [0, 1], chroma in [-0.5, 0.5]."""
     offset, span = _range(pixels, chroma)
     return (plane.astype(np.float32) - offset) / np.float32(span)
 
 
 def _samples(levels: np.ndarray, pixels: PixelFormat, *, chroma: bool = False) -> np.ndarray:
+    """The inverse of `_levels`, clipped and rounded."""
     offset, span = _range(pixels, chroma)
     return np.clip(np.rint(levels * np.float32(span) + offset), 0, pixels.peak).astype(pixels.dtype)
 
 
 def _range(pixels: PixelFormat, chroma: bool) -> tuple[int, int]:
+    """The sample that stands for 0, and how many samples make 1."""
     unit = 1 << (pixels.bits - 8)
     middle = 128 * unit
     if pixels.full_range or pixels.kind == "rgb":
@@ -117,10 +121,10 @@ def _matrix_to_rgb(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, pixels: Pix
 def upsample_chroma(
     chroma: np.ndarray, size: tuple[int, int], subsampling: tuple[int, int], centred: bool
 ) -> np.ndarray:
-    """Chroma (h w) at luma's size, linearly interpolated.
+    """Chroma (h w) at luma's size (height, width), linearly interpolated.
 
-    Video's chroma sits on every second luma sample across and between two lines (MPEG-2's siting); a full-range
-    picture's (JPEG, `centred`) sits between the samples both ways.
+    A chroma sample of video sits on a luma column and between two lines (MPEG-2's siting). In a full-range picture
+    (JPEG, `centred`) it sits between columns too.
     """
     for axis, factor in ((0, subsampling[1]), (1, subsampling[0])):
         if factor > 1:
@@ -136,7 +140,7 @@ def upsample_chroma(
 
 
 def downsample_chroma(chroma: np.ndarray, subsampling: tuple[int, int], centred: bool) -> np.ndarray:
-    """Chroma (h w) at the smaller size, low-passed at the same siting as `upsample_chroma`; sizes round up."""
+    """Luma-sized chroma (h w), low-passed and reduced at the siting of `upsample_chroma`; sizes round up."""
     for axis, factor in ((0, subsampling[1]), (1, subsampling[0])):
         if factor > 1:
             between = centred or axis == 0

@@ -1,4 +1,4 @@
-"""One sound or subtitle track on its way into an output: as it is, or encoded anew."""
+"""Copying one sound or subtitle track into an output: packet by packet, or encoded again."""
 
 import logging
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from av.audio.stream import AudioStream
 from av.subtitles.stream import SubtitleStream
 
 logger = logging.getLogger(__name__)
-# Written by the muxer itself, or true only of the source's encoding.
-STALE = (
+# Keys that the muxer writes itself, or that hold only for the source's encoding.
+OUTDATED_KEYS = (
     "encoder",
     "major_brand",
     "minor_version",
@@ -26,12 +26,12 @@ LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7
 
 
 def fresh_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    """Metadata that stays true of the copy."""
-    return {key: value for key, value in metadata.items() if not key.lower().startswith(STALE)}
+    """The metadata that still holds for a copy."""
+    return {key: value for key, value in metadata.items() if not key.lower().startswith(OUTDATED_KEYS)}
 
 
 class Copy:
-    """Packets unchanged but for their time."""
+    """A track whose packets are copied; only their times change."""
 
     def __init__(self, output: av.container.OutputContainer, source: av.stream.Stream):
         self.stream = output.add_stream_from_template(source)
@@ -42,7 +42,7 @@ class Copy:
         self.stream.disposition = source.disposition
 
     def packets(self, packet: av.Packet, start: Fraction) -> Iterator[av.Packet]:
-        """What to mux for a packet of the source; `start` in seconds becomes 0."""
+        """The packets to mux for one packet of the source; `start`, in seconds, becomes time 0."""
         shift = round(start / packet.time_base)
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = packet.pts if packet.dts is None else packet.dts - shift
@@ -50,12 +50,12 @@ class Copy:
         yield packet
 
     def flush(self) -> Iterator[av.Packet]:
-        """What is left at the end."""
+        """The packets that remain after the last packet of the source."""
         return iter(())
 
 
 class Transcode(Copy):
-    """Sound in a codec that the container holds."""
+    """A sound track that is decoded and encoded in a codec that the container holds."""
 
     def __init__(self, output: av.container.OutputContainer, source: AudioStream, codec: str):
         rates = av.Codec(codec, "w").audio_rates
@@ -67,10 +67,11 @@ class Transcode(Copy):
         self._label(source)
 
     def packets(self, packet: av.Packet, start: Fraction) -> Iterator[av.Packet]:
+        """The packets that decoding and encoding a packet of the source gives; `start` becomes time 0."""
         try:
             decoded = packet.decode()
         except av.FFmpegError:
-            logger.debug("a damaged piece of sound is passed over")
+            logger.debug("a damaged sound packet is skipped")
             return
         for frame in decoded:
             if frame.pts is not None:
@@ -78,11 +79,12 @@ class Transcode(Copy):
             yield from self.stream.encode(frame)
 
     def flush(self) -> Iterator[av.Packet]:
+        """The packets that remain in the encoder."""
         yield from self.stream.encode(None)
 
 
 class SubtitleCopy(Copy):
-    """Subtitles that are text, in the container's own codec."""
+    """A text subtitle track that is converted to the container's own codec."""
 
     def __init__(self, output: av.container.OutputContainer, source: SubtitleStream, codec: str):
         source.codec_context.open(strict=False)
@@ -91,10 +93,11 @@ class SubtitleCopy(Copy):
         self._label(source)
 
     def packets(self, packet: av.Packet, start: Fraction) -> Iterator[av.Packet]:
+        """The converted subtitle of a packet of the source, if it holds one; `start` becomes time 0."""
         try:
             subtitle = packet.stream.codec_context.decode2(packet)
         except av.FFmpegError:
-            logger.debug("a damaged subtitle is passed over")
+            logger.debug("a damaged subtitle is skipped")
             return
         if subtitle is None:
             return

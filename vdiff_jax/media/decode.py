@@ -1,4 +1,4 @@
-"""One video file as frames, through FFmpeg."""
+"""Decoding one video file to frames, through FFmpeg."""
 
 import dataclasses
 import itertools
@@ -20,22 +20,22 @@ from vdiff_jax.media.video import Seconds, VideoInfo
 from vdiff_jax.pixels import Frame
 
 logger = logging.getLogger(__name__)
-# How far before the wanted time a seek aims: demuxers seek by decoding time, which runs ahead of display.
+# Seconds before the wanted time at which a seek aims: demuxers seek by decoding time, which runs ahead of display.
 SEEK_MARGIN = Fraction(1)
-# Packets whose headers are read for their quantisers.
-HEADERS = 250
+# How many packets' headers are read to find the mean quantisers.
+HEADER_PACKETS = 250
 
 
 class VideoSource:
-    """A file's frames. The first is decoded on opening: only it tells format and rotation for certain.
+    """A file's frames. The first frame is decoded on opening, because only it gives format and rotation reliably.
 
     Args:
         name: a file, or `-` for stdin.
         start, stop: seconds from the beginning of the file; frames with start <= time < stop are read.
-        deinterlace: whole pictures are made of interlaced fields.
+        deinterlace: make progressive pictures from interlaced fields.
 
     Raises:
-        InputError: it can't be read as a video.
+        InputError: the file can't be read as a video, or has no frame in the wanted part.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class VideoSource:
             whole = describe(self._container, self._stream, self._first, path=None if name == "-" else name)
             self._declared_frames = whole.frames
             self.info = self._cut(whole)
-            self._kinds = self._quantisers_of_kinds() if whole.codec == "hevc" and name != "-" else {}
+            self._quantiser_by_type = self._mean_quantisers() if whole.codec == "hevc" and name != "-" else {}
         except BaseException:
             self.close()
             raise
@@ -68,16 +68,16 @@ class VideoSource:
         except BaseException:
             self._container.close()
             raise
-        tells = scale_of(self._stream.codec_context.name) is not None
-        self._stream.codec_context.options = EXPORT_QUANTISERS if tells else {}
-        # A thread for each frame tells the quantisers of pictures that another is still decoding.
-        self._stream.thread_type = "SLICE" if tells else "AUTO"
+        exports = scale_of(self._stream.codec_context.name) is not None
+        self._stream.codec_context.options = EXPORT_QUANTISERS if exports else {}
+        # With a thread for each frame, quantisers are exported of pictures that another thread is still decoding.
+        self._stream.thread_type = "SLICE" if exports else "AUTO"
         self._origin = Fraction(self._container.start_time or 0, av.time_base)
         frames = self._decode()
         self._decoded = deinterlaced(frames, self._stream.time_base) if self._deinterlace else frames
 
     def _seek(self) -> av.VideoFrame | None:
-        """The first frame decoded after a seek, None if it lies behind the wanted time or there is none."""
+        """The first frame decoded after seeking; None if there is none at or before the wanted time."""
         wanted = self._origin + self._begin
         try:
             offset = round((wanted - SEEK_MARGIN) / self._stream.time_base)
@@ -86,7 +86,7 @@ class VideoSource:
             if first is not None and first.pts is not None and first.pts * self._stream.time_base <= wanted:
                 return first
         except av.FFmpegError:
-            logger.debug("%s can't be sought in: reading from its start", self._name)
+            logger.debug("%s does not support seeking: reading from its start", self._name)
         self.close()
         self._open()
         return None
@@ -98,7 +98,7 @@ class VideoSource:
         return first
 
     def _forward(self, first: av.VideoFrame) -> av.VideoFrame:
-        """The first frame of the part that is wanted; what was damaged before it doesn't matter."""
+        """The first frame of the wanted part. Damage before it is not reported."""
         if self._begin > 0:
             wanted = (frame for frame in itertools.chain([first], self._decoded) if self._time(frame) >= self._begin)
             found = next(wanted, None)
@@ -107,7 +107,9 @@ class VideoSource:
             found = first
         if found is None or (self._end is not None and self._time(found) >= self._end):
             lasts = "an unknown time" if self._declared is None else f"{float(self._declared):.3g} s"
-            raise InputError(f"{self._name} has no frame in the part asked for: it lasts {lasts}")
+            raise InputError(
+                f"{self._name} has no frame in this part: the video lasts {lasts}, pass --from and --to within it"
+            )
         return found
 
     def _time(self, frame: av.VideoFrame) -> Fraction:
@@ -116,7 +118,7 @@ class VideoSource:
         return Fraction(0) if stamp is None else stamp * Fraction(self._stream.time_base) - self._origin
 
     def _cut(self, whole: VideoInfo) -> VideoInfo:
-        """The properties of the part that is read; pts 0 is its first frame, or the beginning of a whole file."""
+        """The properties of the part that is read. Its first frame has pts 0; a whole file keeps its own times."""
         if self._begin == 0 and self._end is None:
             return dataclasses.replace(whole, start=self._origin)
         begin = self._time(self._first) if self._begin > 0 else Fraction(0)
@@ -131,7 +133,7 @@ class VideoSource:
         )
 
     def _decode(self) -> Iterator[av.VideoFrame]:
-        """All frames that can be decoded; damage is noted and passed over."""
+        """All frames that can be decoded. Damaged packets are skipped and noted in `_damaged`."""
         packets = self._container.demux(self._stream)
         ended = False
         while not ended:
@@ -140,7 +142,7 @@ class VideoSource:
             except av.FFmpegError:
                 self._damaged, packet = True, None
             ended = packet is None
-            if packet is not None and packet.size == 0:  # AVI's repeated frames, and PyAV's mark of the end
+            if packet is not None and packet.size == 0:  # a repeated frame in AVI, or PyAV's end marker
                 continue
             try:
                 frames = self._stream.decode(packet)
@@ -150,7 +152,7 @@ class VideoSource:
             yield from frames
 
     def frames(self) -> Iterator[Frame]:
-        """The frames in order; pts strictly increase, as encoders ask."""
+        """The frames in order. Their pts strictly increase, as encoders require."""
         info = self.info
         shift = round(info.start / info.time_base)
         limit = None if info.stop is None else (info.stop - info.start) / info.time_base
@@ -163,32 +165,32 @@ class VideoSource:
                 break
             pts = pts if last is None else max(pts, last + 1)
             count, last, end = count + 1, pts, pts + (decoded.duration or step)
-            told = self._kinds.get(decoded.pict_type, frame_quantiser(decoded))
-            quantiser = quantiser if told is None else told  # MPEG-2's decoder holds back the last one's
+            exported = self._quantiser_by_type.get(decoded.pict_type, frame_quantiser(decoded))
+            quantiser = quantiser if exported is None else exported  # MPEG-2's decoder exports none for the last frame
             yield Frame(self._planes(decoded), pts, decoded.duration or None, quantiser)
         else:
             self._warn_if_short(count, info.start - self._origin + end * info.time_base)
 
-    def _quantisers_of_kinds(self) -> QuantiserByType:
-        """The mean quantiser of each kind of frame where reading begins, for a decoder that doesn't tell it."""
+    def _mean_quantisers(self) -> QuantiserByType:
+        """The mean quantiser of each picture type where reading begins, for a decoder that does not export it."""
         with open_container(self._file, self._name) as container:
             stream = choose_stream(container, self._name)
             if self._begin > 0:
                 container.seek(round((self._origin + self._begin) / stream.time_base), stream=stream)
-            return mean_by_type(itertools.islice(container.demux(stream), HEADERS), stream)
+            return mean_by_type(itertools.islice(container.demux(stream), HEADER_PACKETS), stream)
 
     def _planes(self, decoded: av.VideoFrame) -> tuple[np.ndarray, ...]:
-        """A frame's planes, scaled where the size changes on the way, as FFmpeg's own tools do."""
+        """A frame's planes, scaled to the first frame's size where the size changes, as FFmpeg's own tools do."""
         size = (self.info.width, self.info.height)
         if (decoded.width, decoded.height) != size:
             if not self._resized:
-                logger.warning("%s changes its size on the way: every frame is scaled to %dx%d", self._name, *size)
+                logger.warning("%s changes its size: every frame is scaled to %dx%d", self._name, *size)
                 self._resized = True
             decoded = decoded.reformat(*size, format=self.info.pixels.name)
         return planes_of(decoded, self.info.pixels)
 
     def _warn_if_short(self, count: int, end: Fraction) -> None:
-        """Tells of damage, and of a file that ends earlier than it says."""
+        """Warns of damage, and of a file that ends earlier than its header says."""
         short = False
         if self._declared is not None:
             tolerance = max(2 / self.info.rate, self._declared / 100)
@@ -198,5 +200,5 @@ class VideoSource:
             logger.warning("%s is truncated or damaged: %d%s frames were read", self._name, count, expected)
 
     def close(self) -> None:
-        """Closes the file; no thread may be decoding."""
+        """Closes the file. No thread may be decoding it."""
         self._container.close()

@@ -1,4 +1,4 @@
-"""Whole pictures from interlaced fields, by FFmpeg's filter bwdif (Bob Weaver, with Yadif's and w3fdif's kernels)."""
+"""Deinterlacing by FFmpeg's filter bwdif (Bob Weaver, with Yadif's and w3fdif's kernels)."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -11,5 +11,5 @@ _BWDIF = [("bwdif", "mode=send_frame:deint=all")]
 
 
 def deinterlaced(frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[av.VideoFrame]:
-    """One whole picture for each frame, at the same time."""
+    """One progressive picture for each interlaced frame, at the same time."""
     return run_filters(frames, _BWDIF, time_base)

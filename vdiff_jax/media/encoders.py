@@ -1,4 +1,4 @@
-"""Which encoder writes a video, in which pixel format, with which options."""
+"""The choice of an encoder, its pixel format and its options."""
 
 import contextlib
 import difflib
@@ -28,8 +28,8 @@ DEFAULT_CODECS = {"webm": "libvpx-vp9", "gif": "gif", "yuv4mpegpipe": "wrapped_a
 WELL_KNOWN = (
     "libx264 libx264rgb libx265 libsvtav1 libvpx-vp9 libvpx ffv1 prores_ks utvideo huffyuv mpeg4 mpeg2video mjpeg"
 )
-# Close to transparent: what was repaired should not be lost again.
-QUALITY = {
+# Nearly transparent by default, so that encoding does not undo the repair.
+DEFAULT_OPTIONS = {
     "libx264": {"crf": "15", "preset": "veryfast"},
     "libx264rgb": {"crf": "15", "preset": "veryfast"},
     "libx265": {"crf": "18", "preset": "medium"},
@@ -39,16 +39,16 @@ QUALITY = {
     "mpeg2video": {"b": "20M"},
     "ffv1": {"level": "3", "slicecrc": "1"},
 }
-# x264 complains of an unknown one on stderr, past FFmpeg's log.
+# x264 prints its complaint about an unknown preset on stderr, bypassing FFmpeg's log.
 X26X_PRESETS = "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split()  # noqa: SIM905
 PRESETS = {
     **dict.fromkeys(("libx264", "libx264rgb", "libx265"), X26X_PRESETS),
     "libsvtav1": [str(number) for number in range(-1, 14)],
 }
 RATE_CONTROLS = frozenset({"b", "crf", "qp", "global_quality", "qscale"})
-# These refuse 4:2:0 and 4:2:2 of odd sizes.
+# Encoders that reject 4:2:0 and 4:2:2 of odd sizes.
 EVEN_ONLY = frozenset({"libx264", "libx265", "h264_nvenc", "hevc_nvenc", "prores_ks", "prores", "prores_aw"})
-# These want a time base of one frame.
+# Encoders that require a time base of one frame.
 FIXED_RATE = frozenset({"mpeg4", "mpeg2video", "mpeg1video", "msmpeg4", "h263", "h263p", "flv", "wmv1", "wmv2"})
 Y4M_NAMES = (
     "gray",
@@ -64,50 +64,57 @@ class Encoding:
 
     Attributes:
         codec: FFmpeg's name of the encoder.
-        pixels: the planes it is given.
-        pack: the packed format these are reordered into, losslessly, where it takes no planes.
-        info: the video with the tags and the time base of the output.
-        options: of the encoder.
+        pixels: the planar format of the frames to encode.
+        packed: FFmpeg's name of the packed format that the planes are reordered into, without loss; None for an
+            encoder that takes planes.
+        info: the video's properties with the tags and the time base of the output.
+        options: the encoder's options.
     """
 
     codec: str
     pixels: PixelFormat
-    pack: str | None
+    packed: str | None
     info: VideoInfo
     options: dict[str, str]
 
 
 def container_of(name: str) -> str:
-    """FFmpeg's muxer by a file's ending.
+    """The name of FFmpeg's muxer for a file's ending.
 
     Raises:
-        OutputError: there is none, or it is unknown.
+        OutputError: the file has no ending, or an unknown one.
     """
     ending = os.path.splitext(name)[1].lower()
     if ending in CONTAINERS:
         return CONTAINERS[ending]
     known = " ".join(CONTAINERS)
     reason = f"the ending {ending} is unknown" if ending else "it has no ending"
-    raise OutputError(f"{name}: {reason}; known are {known} .png, and a slash at the end for a folder of pictures")
+    raise OutputError(f"{name}: {reason}; use one of {known} .png, or a slash at the end for a folder of pictures")
 
 
 def available_encoders(names: Iterable[str]) -> list[str]:
-    """Those that this FFmpeg has."""
+    """The encoders among `names` that this FFmpeg has."""
     return [name for name in names if name in av.codecs_available]
 
 
 def choose_encoding(container: str, info: VideoInfo, codec: str | None, options: dict[str, str] | None) -> Encoding:
-    """The encoder and pixel format nearest to the video's own.
+    """The encoder, with the pixel format that loses least of the video.
+
+    Args:
+        container: FFmpeg's name of the muxer.
+        info: the video's properties.
+        codec: the encoder's name; None for the container's default.
+        options: the encoder's options; they replace the defaults.
 
     Raises:
-        OutputError: this FFmpeg has no such encoder.
-        OptionError: the encoder has no such option.
+        OutputError: this FFmpeg has no such encoder, or the encoder takes no format of this size.
+        OptionError: the encoder has no such option or preset.
     """
     if codec is None or container in ("gif", "yuv4mpegpipe"):
         deep_webm = container == "webm" and info.pixels.bits > 8
         codec = "libsvtav1" if deep_webm else DEFAULT_CODECS.get(container, "libx264")
     encoder = _find(codec)
-    pixels, pack = _choose_pixels(encoder, info)
+    pixels, packed = _choose_pixels(encoder, info)
     tags = info.tags
     if pixels.kind == "yuv" and info.pixels.kind != "yuv":
         tags = replace(tags, matrix=TAG_OF_MATRIX[pixels.matrix], range=RANGE_LIMITED)
@@ -115,7 +122,7 @@ def choose_encoding(container: str, info: VideoInfo, codec: str | None, options:
     return Encoding(
         codec=encoder.name,
         pixels=pixels,
-        pack=pack,
+        packed=packed,
         info=replace(info, pixels=pixels, tags=tags, time_base=Fraction(time_base)),
         options=_options(encoder.name, pixels, options or {}),
     )
@@ -128,12 +135,15 @@ def _find(codec: str) -> av.Codec:
             return encoder
     except ValueError:
         pass
-    there = [name for name in WELL_KNOWN.split() if name in av.codecs_available]
-    raise OutputError(f"this FFmpeg has no video encoder {codec}; it has {', '.join(there)}")
+    known = ", ".join(available_encoders(WELL_KNOWN.split()))
+    raise OutputError(f"this FFmpeg has no video encoder {codec}; it has {known}")
 
 
 def _choose_pixels(encoder: av.Codec, info: VideoInfo) -> tuple[PixelFormat, str | None]:
-    """The format of least loss; R'G'B' and gray become 4:2:0 for lossy encoders, for few players show anything else."""
+    """The planar format of least loss, and the packed format that stores it, if any.
+
+    R'G'B' and gray become 4:2:0 for lossy encoders, because few players show anything else.
+    """
     names = Y4M_NAMES if encoder.name == "wrapped_avframe" else [f.name for f in encoder.video_formats or ()]
     pixels = info.pixels
     lossy = encoder.lossy and encoder.name != "libx264rgb" and encoder.name != "gif"
@@ -155,14 +165,14 @@ def _choose_pixels(encoder: av.Codec, info: VideoInfo) -> tuple[PixelFormat, str
             offers.append((_loss(wanted, offer), offer.name != name, offer, None if offer.name == name else name))
     if not offers:
         raise OutputError(
-            f"the encoder {encoder.name} takes no pixel format that holds {info.width}x{info.height} video"
+            f"the encoder {encoder.name} takes no video of {info.width}x{info.height}: pass another codec"
         )
-    _, _, offer, pack = min(offers, key=lambda entry: entry[:2])
-    return offer, pack
+    _, _, offer, packed = min(offers, key=lambda entry: entry[:2])
+    return offer, packed
 
 
 def _offer(name: str, wanted: PixelFormat) -> PixelFormat:
-    """An encoder's format with the colours of the video."""
+    """The planar form of an encoder's format, with the video's matrix and, where possible, its range."""
     offer = pixel_format(av.VideoFormat(name), height=0)
     full = offer.kind == "rgb" or (wanted.full_range and wanted.kind == offer.kind)
     full = full or (offer.kind == "gray" and wanted.kind != "yuv")
@@ -170,7 +180,7 @@ def _offer(name: str, wanted: PixelFormat) -> PixelFormat:
 
 
 def _loss(source: PixelFormat, offer: PixelFormat) -> tuple[int, ...]:
-    """What a conversion costs, the worst first; 0 everywhere is the same format."""
+    """The losses of a conversion as a sorting key, the worst kind first. The same format gives zeros."""
     colours = offer.kind != source.kind
     finer = [o - s for o, s in zip(offer.subsampling, source.subsampling, strict=True)]
     return (
@@ -187,6 +197,7 @@ def _loss(source: PixelFormat, offer: PixelFormat) -> tuple[int, ...]:
 
 
 def _options(codec: str, pixels: PixelFormat, given: dict[str, str]) -> dict[str, str]:
+    """The defaults, overridden by the given options."""
     context = av.CodecContext.create(codec, "w")
     known = context.supported_options
     names = {option.name for option in (*known.private, *known.generic)} | {"qscale"}
@@ -196,21 +207,21 @@ def _options(codec: str, pixels: PixelFormat, given: dict[str, str]) -> dict[str
             raise OptionError(
                 f"the encoder {codec} has no option {name}" + (f": did you mean {near[0]}?" if near else "")
             )
-    options = dict(QUALITY.get(codec, {}))
+    options = dict(DEFAULT_OPTIONS.get(codec, {}))
     if codec == "ffv1" and max(pixels.subsampling) > 2:
-        options["slices"] = "1"  # FFmpeg's FFV1 loses a column of 4:1:1 chroma where slices meet at an odd place
+        options["slices"] = "1"  # FFmpeg's FFV1 loses a column of 4:1:1 chroma where slices meet at an odd column
     if RATE_CONTROLS & given.keys():
         options = {name: value for name, value in options.items() if name not in RATE_CONTROLS}
     options.update({name: str(value) for name, value in given.items()})
     if codec in PRESETS and options["preset"] not in PRESETS[codec]:
-        raise OptionError(f"{codec} has no preset {options['preset']}: it has {' '.join(PRESETS[codec])}")
+        raise OptionError(f"{codec} has no preset {options['preset']}: use one of {' '.join(PRESETS[codec])}")
     silence_encoder(codec, options)
     return options
 
 
 @contextlib.contextmanager
 def keep_scheduling_priority() -> Iterator[None]:
-    """Keeps SVT-AV1 from leaving the thread that calls it a real-time one, as which root's go before all others."""
+    """Restores the thread's scheduling policy: run as root, SVT-AV1 leaves its caller with a real-time policy."""
     if sys.platform != "linux":
         yield
         return
@@ -223,7 +234,7 @@ def keep_scheduling_priority() -> Iterator[None]:
 
 
 def silence_encoder(codec: str, options: dict[str, str]) -> None:
-    """Adds what keeps x265 and SVT-AV1 from printing on stderr, past FFmpeg's log."""
+    """Adds the options that keep x265 and SVT-AV1 from printing on stderr, bypassing FFmpeg's log."""
     if codec == "libx265":
         given = options.get("x265-params", "")
         options["x265-params"] = f"{given}:log-level=none".lstrip(":")

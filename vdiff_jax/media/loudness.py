@@ -1,10 +1,12 @@
-"""The sound of a film: each clip's brought to one loudness (EBU R 128, FFmpeg's loudnorm) and put one after another."""
+"""The soundtrack of a film: each clip's sound at the same loudness (EBU R 128, FFmpeg's loudnorm)."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
 
 RATE = 48_000
 _TARGET = "I=-16:TP=-1.5:LRA=11"
@@ -12,7 +14,7 @@ _BLOCK = 4800
 
 
 def has_sound(path: str | Path) -> bool:
-    """Whether a file has a sound track that can be decoded."""
+    """Whether a file has a sound track."""
     try:
         with av.open(str(path)) as container:
             return bool(container.streams.audio)
@@ -21,7 +23,7 @@ def has_sound(path: str | Path) -> bool:
 
 
 def normalised(path: str | Path, start: float, stop: float) -> Iterator[np.ndarray]:
-    """The sound of a file from one second to another as blocks of 2 × n float samples at 48 kHz, loudness -16 LUFS."""
+    """A file's sound from `start` to `stop` seconds at -16 LUFS, in blocks `2 n` of float samples at 48 kHz."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
         graph = av.filter.Graph()
@@ -40,12 +42,12 @@ def normalised(path: str | Path, start: float, stop: float) -> Iterator[np.ndarr
             if frame.time is not None and frame.time > stop + 1.0:
                 break
             graph.push(frame)
-            yield from _pulled(graph)
+            yield from _finished(graph)
         graph.push(None)
-        yield from _pulled(graph)
+        yield from _finished(graph)
 
 
-def _pulled(graph: av.filter.Graph) -> Iterator[np.ndarray]:
+def _finished(graph: av.filter.Graph) -> Iterator[np.ndarray]:
     while True:
         try:
             yield graph.pull().to_ndarray()
@@ -54,11 +56,12 @@ def _pulled(graph: av.filter.Graph) -> Iterator[np.ndarray]:
 
 
 def write_soundtrack(path: str | Path, spans: Sequence[tuple[str | None, float, float, float]]) -> bool:
-    """Writes the film's sound as FLAC in Matroska; False, and nothing written, when no clip has any.
+    """Writes a film's sound as FLAC in Matroska. Returns False and writes nothing where no clip has sound.
 
     Args:
-      path: ends in .mka.
-      spans: each clip's file (None for silence), from and to which second it is shown, and the silence before it.
+      path: the file to write, which ends in .mka.
+      spans: for each clip its file (None for silence), the seconds at which it starts and stops, and the seconds of
+        silence before it.
     """
     if not any(file is not None and has_sound(file) for file, *_ in spans):
         return False
@@ -68,18 +71,24 @@ def write_soundtrack(path: str | Path, spans: Sequence[tuple[str | None, float, 
         due = 0.0
         for file, start, stop, gap in spans:
             due += gap
-            written = _put(container, stream, np.zeros((2, max(0, round(due * RATE) - written)), np.float32), written)
+            written = _pad(container, stream, written, round(due * RATE))
             due += stop - start
             end = round(due * RATE)
             if file is not None and has_sound(file):
                 for block in normalised(file, start, stop):
-                    written = _put(container, stream, block[:, : max(0, end - written)], written)
-            written = _put(container, stream, np.zeros((2, max(0, end - written)), np.float32), written)
+                    written = _encode(container, stream, written, block[:, : max(0, end - written)])
+            written = _pad(container, stream, written, end)
         container.mux(stream.encode(None))
     return True
 
 
-def _put(container, stream, samples: np.ndarray, written: int) -> int:
+def _pad(container: OutputContainer, stream: AudioStream, written: int, end: int) -> int:
+    """Encodes silence up to the sample `end`; returns how many samples are written then."""
+    return _encode(container, stream, written, np.zeros((2, max(0, end - written)), np.float32))
+
+
+def _encode(container: OutputContainer, stream: AudioStream, written: int, samples: np.ndarray) -> int:
+    """Encodes samples `2 n` in [-1, 1] after those written so far; returns how many samples are written then."""
     for at in range(0, samples.shape[1], _BLOCK):
         block = np.ascontiguousarray(samples[:, at : at + _BLOCK])
         whole = np.rint(block.clip(-1, 1) * 32767).astype(np.int16).T.reshape(1, -1)

@@ -1,4 +1,4 @@
-"""Masks: which pixels of a video are to be repaired."""
+"""Reading masks, which say which pixels of a video are to be filled."""
 
 import contextlib
 import functools
@@ -19,19 +19,19 @@ _LUMA = np.array([_RED, 1 - _RED - _BLUE, _BLUE], np.float32)
 
 
 def read_mask(path: Source, info: VideoInfo, *, start: Seconds | None = None) -> "np.ndarray | MovingMask":
-    """Reads what is to be repaired in a video: where the mask is at least half white (and not transparent).
+    """Reads a mask: True where it is at least half white and not transparent.
 
     Args:
-        path: one picture for a mask that stands still; a video or a folder with one picture a frame for one that moves.
-        info: of the video.
-        start: seconds of the video that were passed over.
+        path: one picture for a still mask; a video, or a folder with one picture a frame, for a moving one.
+        info: properties of the video.
+        start: seconds of the video that are skipped, and of a moving mask too.
 
     Returns:
-        The still mask, h w bool; or an iterable of such masks, one a frame, to be closed at the end. Rotated videos
-        take a mask as they are shown; it is turned to match the stored planes.
+        The still mask, `h w` bool; or a `MovingMask` of one such mask a frame, to be closed at the end. The mask of a
+        rotated video is given as the video is shown; it is turned to match the stored planes.
 
     Raises:
-        MaskError: nothing is there, it can't be read, or its size is not the video's.
+        MaskError: the mask does not exist, can't be read, or has another size than the video.
     """
     try:
         reader = open_reader(path, start=None if is_picture(path) else start, picture_rate=info.rate)
@@ -50,25 +50,25 @@ def read_mask(path: Source, info: VideoInfo, *, start: Seconds | None = None) ->
 
 
 def mask_union(path: Source, info: VideoInfo, *, start: Seconds | None = None) -> np.ndarray | None:
-    """Where any of a mask's pictures, h w bool, hides something: reads them all; `None` if that fails on the way.
+    """The pixels that any picture of a mask covers, `h w` bool; reads the whole mask. None if a picture can't be read.
 
     Args:
-        path: the mask, from the first picture on.
-        info: of the video.
-        start: seconds of the video that were passed over.
+        path: the mask.
+        info: properties of the video.
+        start: seconds of the video that are skipped, and of a moving mask too.
     """
-    read = read_mask(path, info, start=start)
-    if not isinstance(read, MovingMask):
-        return read
-    with contextlib.suppress(MaskError, InputError), read:
-        return functools.reduce(np.logical_or, read.pictures())
+    mask = read_mask(path, info, start=start)
+    if not isinstance(mask, MovingMask):
+        return mask
+    with contextlib.suppress(MaskError, InputError), mask:
+        return functools.reduce(np.logical_or, mask.pictures())
     return None
 
 
 class MovingMask:
-    """One mask a frame, h w bool; a context manager, iterated once.
+    """One mask a frame, `h w` bool; a context manager that can be iterated once.
 
-    Iterating past the last picture raises MaskError, for then the video has more frames: `zip(frames, masks)`.
+    Iterating past the last picture raises MaskError. So `zip(frames, masks)` fails if the video has more frames.
     """
 
     def __init__(self, reader: VideoReader, info: VideoInfo, name: str):
@@ -76,7 +76,7 @@ class MovingMask:
         self._info = info
         self._name = name
         self.all_white = True
-        """Each of the pictures so far was white everywhere."""
+        """Whether every picture so far was white everywhere."""
 
     def __iter__(self) -> Iterator[np.ndarray]:
         count = 0
@@ -84,10 +84,12 @@ class MovingMask:
             count += 1
             self.all_white &= bool(mask.all())
             yield mask
-        raise MaskError(f"the mask {self._name} has {count} pictures, the video has more frames: one a frame is needed")
+        raise MaskError(
+            f"the mask {self._name} has {count} pictures, the video has more frames: give one picture a frame"
+        )
 
     def pictures(self) -> Iterator[np.ndarray]:
-        """The masks, as many as there are."""
+        """The masks of all pictures, without an error at the end."""
         matrix = self._info.display_matrix
         stored = (self._info.height, self._info.width)
         for frame in self._reader:
@@ -98,6 +100,7 @@ class MovingMask:
             yield np.ascontiguousarray(mask)
 
     def close(self) -> None:
+        """Closes the mask's reader."""
         self._reader.close()
 
     def __enter__(self) -> "MovingMask":
@@ -108,8 +111,8 @@ class MovingMask:
 
 
 def _white(planes: tuple[np.ndarray, ...], pixels: PixelFormat) -> np.ndarray:
-    """Where a picture is at least half white, h w bool."""
-    if pixels.kind == "yuv":  # luma is brightness: no need of chroma
+    """Where a picture is at least half white, `h w` bool."""
+    if pixels.kind == "yuv":  # luma is the brightness
         low, high = (0, pixels.peak) if pixels.full_range else (16 << (pixels.bits - 8), 235 << (pixels.bits - 8))
         return planes[0] >= (low + high) / 2
     channels = to_rgb(planes, pixels)
@@ -118,7 +121,7 @@ def _white(planes: tuple[np.ndarray, ...], pixels: PixelFormat) -> np.ndarray:
 
 
 def _is_stored(mask: VideoInfo, info: VideoInfo) -> bool:
-    """Whether a rotated video's mask is drawn on the stored pictures; where both fit, it is not."""
+    """Whether a rotated video's mask has the size of the stored pictures only, not of the shown ones."""
     size = (mask.width, mask.height)
     return size == (info.width, info.height) and size != info.displayed_size
 

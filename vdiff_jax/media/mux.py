@@ -1,4 +1,4 @@
-"""Encoding frames and muxing them with the other tracks into one file."""
+"""Encoding frames and muxing them with the other tracks into a file."""
 
 import contextlib
 import dataclasses
@@ -19,16 +19,16 @@ from vdiff_jax.media.video import VideoInfo, turn
 from vdiff_jax.pixels import Frame
 
 logger = logging.getLogger(__name__)
-# Where a track of an MP4 starts is told in units of movie_timescale; the usual 1 ms would shift sound and picture.
+# MP4 stores where a track starts in units of movie_timescale; the default of 1 ms would shift sound against picture.
 ISO_OPTIONS = {"movflags": "+faststart", "movie_timescale": "240000"}
 MUXER_OPTIONS = {"mp4": ISO_OPTIONS, "mov": ISO_OPTIONS, "yuv4mpegpipe": {"strict": "-1"}}
-HOLDS_TRACKS = frozenset({"mp4", "mov", "matroska", "webm"})
-# PyAV can't tell Matroska the shape of pixels, and these codecs don't say it where all players look.
-SHAPELESS = frozenset({"libvpx-vp9", "libvpx", "libsvtav1", "ffv1"})
+TRACK_CONTAINERS = frozenset({"mp4", "mov", "matroska", "webm"})
+# PyAV can't store the sample aspect ratio in Matroska, and these codecs don't store it where all players look.
+NO_ASPECT_CODECS = frozenset({"libvpx-vp9", "libvpx", "libsvtav1", "ffv1"})
 
 
 class FileSink:
-    """A file, or stdout where `path` is None. The header is written on opening, so that refusals come early."""
+    """Encodes frames into a file, or to stdout where `path` is None. Opening writes the header: errors come early."""
 
     def __init__(
         self,
@@ -41,22 +41,22 @@ class FileSink:
         copy_from: str | None,
     ):
         self._source = info
-        self._turned = info.display_matrix is not None and not _holds_rotation(container)
-        self._encoding = choose_encoding(container, _turned(info) if self._turned else info, codec, options)
+        self._rotates = info.display_matrix is not None and not _holds_rotation(container)
+        self._encoding = choose_encoding(container, _rotated(info) if self._rotates else info, codec, options)
         self._container = container
         self._tracks: Tracks | None = None
         self._count, self._uneven = 0, False
         self._first: Fraction | None = None
         self._last: int | None = None
-        self._held: av.Packet | None = None
+        self._pending: av.Packet | None = None
         self._delay: int | None = None
-        self._shown: tuple[int, int] | None = None  # pts and duration of the packet shown last
+        self._last_shown: tuple[int, int] | None = None  # pts and duration of the packet with the largest pts
         self._piped = path is None
         file = sys.stdout.buffer if path is None else f"file:{path}"
         self._output = av.open(file, "w", format=container, container_options=MUXER_OPTIONS.get(container, {}))
         try:
             self._stream = self._add_stream()
-            if copy_from is not None and container in HOLDS_TRACKS:
+            if copy_from is not None and container in TRACK_CONTAINERS:
                 self._tracks = Tracks(copy_from, self._output, container, info)
                 self._stream.metadata.update(self._tracks.video_metadata)
             self._output.start_encoding()
@@ -70,20 +70,28 @@ class FileSink:
             rate = info.rate.limit_denominator(1_000_000)
             stream = self._output.add_stream(encoding.codec, rate=rate, options=encoding.options)
         except ValueError as error:
-            raise OutputError(f"{self._container} holds no {encoding.codec} video: .mkv holds any") from error
+            raise OutputError(
+                f"{self._container} can't hold {encoding.codec} video: use .mkv, which holds any codec"
+            ) from error
         context = stream.codec_context
         context.width, context.height = info.width, info.height
-        context.pix_fmt = "pal8" if self._container == "gif" else encoding.pack or encoding.pixels.name
+        context.pix_fmt = "pal8" if self._container == "gif" else encoding.packed or encoding.pixels.name
         context.time_base = stream.time_base = info.time_base
         context.thread_count = 0
         context.flags |= av.codec.context.Flags.frame_duration
         if info.sample_aspect:
             context.sample_aspect_ratio = info.sample_aspect
-            if info.sample_aspect != 1 and encoding.codec in SHAPELESS and self._container in ("matroska", "webm"):
-                logger.warning("players may show pixels square, not %s: .mp4 keeps their shape", info.sample_aspect)
+            if (
+                info.sample_aspect != 1
+                and encoding.codec in NO_ASPECT_CODECS
+                and self._container in ("matroska", "webm")
+            ):
+                logger.warning(
+                    "some players may ignore the sample aspect ratio %s in this file: .mp4 keeps it", info.sample_aspect
+                )
         _tag(context, info)
         if encoding.codec == "libx265" and self._container in ("mp4", "mov"):
-            context.codec_tag = "hvc1"  # the one that QuickTime plays
+            context.codec_tag = "hvc1"  # the tag that QuickTime plays
         try:
             with keep_scheduling_priority():
                 context.open()
@@ -98,10 +106,11 @@ class FileSink:
         options = " ".join(f"{key}={value}" for key, value in encoding.options.items())
         size = f"{encoding.info.width}x{encoding.info.height}"
         return OutputError(
-            f"the encoder {encoding.codec} refuses {size} {encoding.pixels.name} with {options or 'its defaults'}"
+            f"the encoder {encoding.codec} rejects {size} {encoding.pixels.name} with {options or 'its defaults'}"
         )
 
     def write(self, frame: Frame) -> None:
+        """Encodes and muxes a frame."""
         encoding = self._encoding
         picture = self._indexed(frame) if self._container == "gif" else self._planar(frame)
         picture.pts, picture.duration = self._stamp(frame)
@@ -111,18 +120,21 @@ class FileSink:
 
     def _planar(self, frame: Frame) -> av.VideoFrame:
         encoding, planes = self._encoding, frame.planes
-        if self._turned:
+        if self._rotates:
             planes = tuple(turn(plane, self._source.display_matrix) for plane in planes)
-        pixels = dataclasses.replace(self._source.pixels, subsampling=_turned_subsampling(self._source, self._turned))
+        source = self._source.pixels
+        pixels = dataclasses.replace(
+            source, subsampling=_rotated_subsampling(self._source) if self._rotates else source.subsampling
+        )
         picture = frame_of(convert(planes, pixels, encoding.pixels), encoding.pixels)
-        return picture if encoding.pack is None else picture.reformat(format=encoding.pack)
+        return picture if encoding.packed is None else picture.reformat(format=encoding.packed)
 
     def _indexed(self, frame: Frame) -> av.VideoFrame:
         picture = picture_of(frame.planes, self._source.pixels, deep=False)
         return indexed(turn(picture, self._source.display_matrix))
 
     def _stamp(self, frame: Frame) -> tuple[int, int]:
-        """Time and duration in the encoder's time base; YUV4MPEG2 has no time stamps, so its frames are counted."""
+        """Pts and duration in the encoder's time base. YUV4MPEG2 has no time stamps, so its frames are counted."""
         ratio = self._source.time_base / self._encoding.info.time_base
         exact = frame.pts * ratio
         self._first = exact if self._first is None else self._first
@@ -131,20 +143,22 @@ class FileSink:
             pts = self._count
             if not self._uneven and abs(exact - self._first - self._count) > 1:
                 self._uneven = True
-                logger.warning("YUV4MPEG2 has no time stamps: these frames, unevenly spaced, are written as if even")
+                logger.warning(
+                    "YUV4MPEG2 has no time stamps: these unevenly spaced frames are written as evenly spaced"
+                )
         pts = pts if self._last is None else max(pts, self._last + 1)
         self._count, self._last = self._count + 1, pts
         return pts, max(1, round(frame.duration * ratio)) if frame.duration else 0
 
     def _mux(self, packets: list[av.Packet]) -> None:
-        """Muxes all but the latest packet, and what sounds beside them."""
+        """Muxes all but the latest packet, and the sound that belongs to them."""
         for packet in packets:
-            if self._shown is None or packet.pts >= self._shown[0]:
-                self._shown = (packet.pts, packet.duration or 0)
+            if self._last_shown is None or packet.pts >= self._last_shown[0]:
+                self._last_shown = (packet.pts, packet.duration or 0)
             self._delay = packet.pts - packet.dts if self._delay is None else self._delay
-            held, self._held = self._held, packet
-            if held is not None:
-                self._mux_one(held)
+            previous, self._pending = self._pending, packet
+            if previous is not None:
+                self._mux_one(previous)
 
     def _mux_one(self, packet: av.Packet) -> None:
         time = packet.dts * packet.time_base
@@ -153,12 +167,13 @@ class FileSink:
             self._tracks.advance(time, self._output.mux)
 
     def finish(self) -> None:
+        """Encodes and muxes what remains, and closes the file."""
         self._mux(self._stream.encode(None))
-        if self._held is not None:
-            if self._container in ("mp4", "mov") and self._shown[1] != self._held.duration:
-                # An MP4 ends with the packet decoded last, which need not be the one shown last.
-                self._held.duration = sum(self._shown) - self._held.dts - self._delay
-            self._mux_one(self._held)
+        if self._pending is not None:
+            if self._container in ("mp4", "mov") and self._last_shown[1] != self._pending.duration:
+                # An MP4 ends with the packet that is decoded last, which may not be the one that is shown last.
+                self._pending.duration = sum(self._last_shown) - self._pending.dts - self._delay
+            self._mux_one(self._pending)
         if self._tracks is not None:
             self._tracks.advance(None, self._output.mux)
             self._tracks.close()
@@ -167,6 +182,7 @@ class FileSink:
             sys.stdout.buffer.flush()
 
     def abort(self) -> None:
+        """Closes the file without finishing it."""
         if self._tracks is not None:
             self._tracks.close()
         with contextlib.suppress(Exception):
@@ -181,23 +197,23 @@ def _tag(target: av.VideoFrame | av.VideoCodecContext, info: VideoInfo) -> None:
 
 
 def _holds_rotation(container: str) -> bool:
-    return container in HOLDS_TRACKS and hasattr(av.VideoStream, "set_display_matrix")
+    return container in TRACK_CONTAINERS and hasattr(av.VideoStream, "set_display_matrix")
 
 
-def _turned_subsampling(info: VideoInfo, turned: bool) -> tuple[int, int]:
+def _rotated_subsampling(info: VideoInfo) -> tuple[int, int]:
     x, y = info.pixels.subsampling
-    return (y, x) if turned and info.rotation in (90, 270) else (x, y)
+    return (y, x) if info.rotation in (90, 270) else (x, y)
 
 
-def _turned(info: VideoInfo) -> VideoInfo:
-    """The video with its rotation applied."""
+def _rotated(info: VideoInfo) -> VideoInfo:
+    """The properties of the video after its rotation is applied to the planes."""
     width, height = info.displayed_size
     aspect = info.sample_aspect
     return dataclasses.replace(
         info,
         width=width,
         height=height,
-        pixels=dataclasses.replace(info.pixels, subsampling=_turned_subsampling(info, True)),
+        pixels=dataclasses.replace(info.pixels, subsampling=_rotated_subsampling(info)),
         sample_aspect=1 / aspect if aspect and info.rotation in (90, 270) else aspect,
         rotation=0,
         display_matrix=None,

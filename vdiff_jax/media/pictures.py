@@ -1,4 +1,4 @@
-"""Still pictures through imageio: one, or a folder or glob of them as a video."""
+"""Still pictures through imageio: reading, writing, and several of them as a video."""
 
 import functools
 from collections.abc import Iterator, Sequence
@@ -14,18 +14,19 @@ from vdiff_jax.media.colour import Planes, convert, to_rgb
 from vdiff_jax.media.video import Seconds, VideoInfo
 from vdiff_jax.pixels import Frame, PixelFormat
 
-# Pillow reads 16-bit colour as 8 bits, so these go through OpenCV.
+# OpenCV reads these: Pillow reads 16-bit colour as 8 bits.
 DEEP_ENDINGS = frozenset([".png", ".tif", ".tiff", ".ppm", ".pgm", ".pnm"])
+# Formats that are written with 16 bits where the video has more than 8.
 DEEP_WRITERS = frozenset([".png", ".tif", ".tiff"])
 JPEG_QUALITY = 97
 EXIF_ORIENTATION = 0x0112
 
 
 def read_picture(path: str | Path) -> np.ndarray:
-    """A picture as it is: h w (gray), h w 3 (RGB) or h w 4 (RGBA), uint8 or uint16.
+    """A picture's samples: `h w` (gray), `h w 3` (RGB) or `h w 4` (RGBA), uint8 or uint16.
 
     Raises:
-        InputError: no such file, or not a picture.
+        InputError: no such file, or it is not a picture.
     """
     path = Path(path)
     if not path.is_file():
@@ -33,9 +34,11 @@ def read_picture(path: str | Path) -> np.ndarray:
     try:
         picture = _read_deep(path) if path.suffix.lower() in DEEP_ENDINGS else _read_pillow(path)
     except Exception as error:
-        raise InputError(f"{path} is empty, damaged or no picture") from error
+        raise InputError(f"{path} is empty, damaged or not a picture") from error
     if picture.dtype not in (np.uint8, np.uint16) or picture.ndim not in (2, 3):
-        raise InputError(f"{path} has samples of {picture.dtype}, shape {picture.shape}: 8 or 16 bits are read")
+        raise InputError(
+            f"{path} has {picture.dtype} samples of shape {picture.shape}: convert it to 8 or 16 bits, gray or RGB"
+        )
     return picture
 
 
@@ -46,7 +49,7 @@ def _read_deep(path: Path) -> np.ndarray:
 
 @functools.cache
 def _quiet_opencv() -> None:
-    """OpenCV prints what it thinks of a broken picture; the error says it already."""
+    """Keeps OpenCV from printing about a broken picture, which the error reports already."""
     import cv2
 
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -60,10 +63,10 @@ def _read_pillow(path: Path) -> np.ndarray:
 
 
 def write_picture(path: str | Path, picture: np.ndarray) -> None:
-    """Writes h w, h w 3 or h w 4, uint8 or uint16; lossless in PNG and TIFF.
+    """Writes a picture `h w`, `h w 3` or `h w 4`, uint8 or uint16; PNG and TIFF are lossless.
 
     Raises:
-        OutputError: it can't be written.
+        OutputError: the file can't be written.
     """
     ending = Path(path).suffix.lower()
     options = {".jpg": [1, JPEG_QUALITY], ".jpeg": [1, JPEG_QUALITY]}.get(ending, [])
@@ -74,7 +77,10 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
 
 
 def picture_of(planes: Planes, pixels: PixelFormat, *, deep: bool = True) -> np.ndarray:
-    """Planes as a picture: 8 bits stay 8, more become 16 (8 if not `deep`); Y'CbCr becomes R'G'B'."""
+    """Planes as a picture `h w`, `h w 3` or `h w 4` for writing.
+
+    8 bits stay 8; more become 16, or 8 if not `deep`. Y'CbCr becomes R'G'B'.
+    """
     bits = 16 if deep and pixels.bits > 8 else 8
     if pixels.kind == "yuv":
         channels = to_rgb(planes, pixels)
@@ -87,7 +93,7 @@ def picture_of(planes: Planes, pixels: PixelFormat, *, deep: bool = True) -> np.
 
 
 def planes_of_picture(picture: np.ndarray, pixels: PixelFormat) -> Planes:
-    """A picture's planes in the format of the first one of its folder."""
+    """A picture's planes in the format `pixels`, which the first picture of the folder has."""
     channels = (picture,) if picture.ndim == 2 else tuple(np.moveaxis(picture, -1, 0))
     if pixels.kind == "rgb" and len(channels) == 1:
         channels *= 3
@@ -102,14 +108,15 @@ def planes_of_picture(picture: np.ndarray, pixels: PixelFormat) -> Planes:
 
 
 class PictureSource:
-    """Pictures as a video; one is read at a time."""
+    """Pictures as a video. They are read one at a time."""
 
     def __init__(self, paths: Sequence[Path], name: str, rate: Fraction, start: Seconds | None, stop: Seconds | None):
         first_index = 0 if start is None else -int(-start * rate // 1)
         last_index = len(paths) if stop is None else min(len(paths), -int(-stop * rate // 1))
         if first_index >= last_index:
             raise InputError(
-                f"{name} has {len(paths)} pictures ({float(len(paths) / rate):g} s): none is in the part asked for"
+                f"{name} has {len(paths)} pictures ({float(len(paths) / rate):g} s), none of them in this part: "
+                "pass --from and --to within it"
             )
         _check_sizes(paths)
         self._paths = paths[first_index:last_index]
@@ -128,6 +135,11 @@ class PictureSource:
         )
 
     def frames(self) -> Iterator[Frame]:
+        """The pictures in order, as frames whose pts are 0, 1, 2, ...
+
+        Raises:
+            InputError: a picture can't be read, or has another size than the first.
+        """
         for pts, path in enumerate(self._paths):
             picture = self._first if pts == 0 else read_picture(path)
             if picture.shape[:2] != self._first.shape[:2]:
@@ -139,7 +151,7 @@ class PictureSource:
 
 
 def _format_of(paths: Sequence[Path], first: np.ndarray) -> PixelFormat:
-    """Gray only if the first is and the headers show no colour further on."""
+    """The first picture's format; gray only if the headers of all pictures say so."""
     deep = first.dtype == np.uint16
     gray = first.ndim == 2 and all((_header(path) or (0, 0, True))[2] for path in paths)
     return PixelFormat(
@@ -152,7 +164,7 @@ def _format_of(paths: Sequence[Path], first: np.ndarray) -> PixelFormat:
 
 
 def _check_sizes(paths: Sequence[Path]) -> None:
-    """Raises InputError if the pictures' headers tell of different sizes, before anything is computed."""
+    """Raises InputError if the pictures' headers give different sizes."""
     first = _header(paths[0])
     for path in paths[1:]:
         size = _header(path)
@@ -161,7 +173,7 @@ def _check_sizes(paths: Sequence[Path]) -> None:
 
 
 def _header(path: Path) -> tuple[int, int, bool] | None:
-    """(h, w, whether it is gray) from the header alone; None where Pillow can't tell."""
+    """(height, width, is it gray) from the header alone; None where Pillow can't read it."""
     try:
         with Image.open(path) as image:
             width, height = image.size
@@ -174,4 +186,4 @@ def _header(path: Path) -> tuple[int, int, bool] | None:
 
 def _mixed(first: Path, first_size: tuple[int, ...], other: Path, other_size: tuple[int, ...]) -> InputError:
     sizes = [f"{path} is {size[1]}x{size[0]}" for path, size in ((first, first_size), (other, other_size))]
-    return InputError(f"pictures of mixed sizes: {sizes[0]}, {sizes[1]}")
+    return InputError(f"all pictures must have the same size: {sizes[0]}, {sizes[1]}")

@@ -1,6 +1,7 @@
-"""Between PyAV frames and planes: samples are copied out and in, never converted."""
+"""Copies samples between PyAV frames and planes, without conversion."""
 
 import re
+from collections.abc import Sequence
 
 import av
 import numpy as np
@@ -17,18 +18,14 @@ MATRIX_OF_TAG: dict[int, Matrix] = {
     9: "bt2020",
     10: "bt2020",
 }
-
-
 TAG_OF_MATRIX: dict[Matrix, int] = {"bt709": 1, "bt601": 6, "bt2020": 9}
-
-
 RANGE_LIMITED, RANGE_FULL = 1, 2
 
 
 def pixel_format(fmt: av.VideoFormat, *, matrix_tag: int = 2, range_tag: int = 0, height: int) -> PixelFormat:
-    """The planar format that holds every sample of FFmpeg's `fmt` unchanged (floats: the nearest 16 bits).
+    """The planar format that holds every sample of FFmpeg's `fmt` unchanged. Float samples become 16 bits.
 
-    A matrix that the file leaves unspecified is BT.601 below 720 lines and BT.709 otherwise, as players assume.
+    Where the file does not specify the matrix, it is BT.601 below 720 lines and BT.709 otherwise, as players assume.
     """
     kind, bits, subsampling, alpha = _layout(fmt)
     matrix = MATRIX_OF_TAG.get(matrix_tag, "bt601" if height < 720 else "bt709")
@@ -44,6 +41,7 @@ def pixel_format(fmt: av.VideoFormat, *, matrix_tag: int = 2, range_tag: int = 0
 
 
 def _layout(fmt: av.VideoFormat) -> tuple[str, int, tuple[int, int], bool]:
+    """The kind, bits, subsampling and alpha of a `PixelFormat`."""
     components = fmt.components
     bits = max(c.bits for c in components)
     bits = 16 if bits > 14 or re.search(r"f(16|32)[lb]e$", fmt.name) else max(bits, 8)
@@ -59,15 +57,15 @@ def _layout(fmt: av.VideoFormat) -> tuple[str, int, tuple[int, int], bool]:
 
 
 def planes_of(frame: av.VideoFrame, pixels: PixelFormat) -> tuple[np.ndarray, ...]:
-    """A decoded frame's planes, copied out; swscale only reorders bytes where FFmpeg's format isn't planar."""
+    """A decoded frame's planes, copied. Where FFmpeg's format is packed, swscale reorders the bytes."""
     if frame.format.name.replace("yuvj", "yuv") != pixels.name:
         frame = frame.reformat(format=pixels.name)
     planes = [_view(plane, pixels.dtype).copy() for plane in frame.planes]
-    return tuple(_rgb_order(planes) if pixels.kind == "rgb" else planes)
+    return _rgb_order(planes) if pixels.kind == "rgb" else tuple(planes)
 
 
 def frame_of(planes: tuple[np.ndarray, ...], pixels: PixelFormat) -> av.VideoFrame:
-    """The planes as a frame that FFmpeg can encode; the inverse of `planes_of`."""
+    """Planes as a frame that FFmpeg can encode; the inverse of `planes_of`."""
     height, width = planes[0].shape
     frame = av.VideoFrame(width, height, pixels.name)
     ordered = _gbr_order(planes) if pixels.kind == "rgb" else planes
@@ -77,17 +75,17 @@ def frame_of(planes: tuple[np.ndarray, ...], pixels: PixelFormat) -> av.VideoFra
 
 
 def _view(plane: av.video.plane.VideoPlane, dtype: type) -> np.ndarray:
-    """A plane's samples without the padding at each line's end; the upside-down ones are turned."""
+    """A plane's samples without the padding at each line's end. A plane stored upside down is flipped."""
     line = abs(plane.line_size) // np.dtype(dtype).itemsize
     rows = np.frombuffer(plane, dtype).reshape(plane.height, line)[:, : plane.width]
     return rows[::-1] if plane.line_size < 0 else rows
 
 
-def _rgb_order(planes):
+def _rgb_order(planes: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
     green, blue, red, *alpha = planes
     return (red, green, blue, *alpha)
 
 
-def _gbr_order(planes):
+def _gbr_order(planes: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
     red, green, blue, *alpha = planes
     return (green, blue, red, *alpha)

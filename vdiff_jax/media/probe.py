@@ -12,29 +12,29 @@ from vdiff_jax.errors import InputError
 from vdiff_jax.media.planes import RANGE_FULL, pixel_format
 from vdiff_jax.media.video import ColourTags, VideoInfo, rotation_of
 
-# FFmpeg draws text files as pictures: nobody who names one means that.
+# FFmpeg renders text files as pictures; nobody who passes one wants that.
 TEXT_DEMUXERS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 FALLBACK_RATE = Fraction(25)
 
 
 def open_container(file: str | BinaryIO, name: str) -> av.container.InputContainer:
-    """Opens a file for reading.
+    """Opens a file for reading; messages call it `name`.
 
     Raises:
-        InputError: no such file, empty, unreadable, or nothing that FFmpeg knows.
+        InputError: no such file, empty, no permission, or no format that FFmpeg knows.
     """
     if isinstance(file, str):
         if not os.path.exists(file):
             raise InputError(f"no such file: {name}")
         if os.path.isfile(file) and os.path.getsize(file) == 0:
             raise InputError(f"{name} is empty")
-        file = f"file:{file}"  # a name with a colon is no protocol
+        file = f"file:{file}"  # so that FFmpeg does not take a name with a colon for a protocol
     try:
         container = av.open(file, "r", metadata_errors="replace")
     except PermissionError as error:
-        raise InputError(f"{name} may not be read") from error
+        raise InputError(f"{name} can't be read: no permission") from error
     except (av.FFmpegError, OSError) as error:
-        raise InputError(f"{name} is no video that can be read, or its header is missing or damaged") from error
+        raise InputError(f"{name} is not a video, or its header is missing or damaged") from error
     if container.format.name in TEXT_DEMUXERS:
         container.close()
         raise InputError(f"{name} is a text file, not a video")
@@ -42,16 +42,16 @@ def open_container(file: str | BinaryIO, name: str) -> av.container.InputContain
 
 
 def choose_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
-    """The video stream that players show: not a cover picture.
+    """The video stream that players show, never a cover picture. All other streams are discarded.
 
     Raises:
-        InputError: there is none, or no decoder for it.
+        InputError: the file has no video stream, or this FFmpeg has no decoder for it.
     """
     attached = av.stream.Disposition.attached_pic
     streams = [stream for stream in container.streams.video if not stream.disposition & attached]
     if not streams:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-        raise InputError(f"{name} has no video stream (it holds: {kinds})")
+        raise InputError(f"{name} has no video stream, only: {kinds}")
     best = container.streams.best("video")
     stream = best if best in streams else streams[0]
     if stream.codec_context is None:
@@ -90,9 +90,9 @@ def describe(
 
 
 def declared_duration(container: av.container.InputContainer, stream: av.VideoStream) -> tuple[Fraction | None, bool]:
-    """How long the file says its video is, in seconds, and whether that is the video's own length.
+    """The duration of the video in seconds as the file declares it, and whether it is the video stream's own.
 
-    A container may tell only the length of its longest stream.
+    Some containers declare only the duration of their longest stream.
     """
     if stream.duration:
         return stream.duration * Fraction(stream.time_base), True
@@ -105,7 +105,7 @@ def declared_duration(container: av.container.InputContainer, stream: av.VideoSt
 
 
 def _start(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction:
-    """How much later than the file the video starts, in seconds."""
+    """Seconds from the start of the file to the start of the video."""
     start = (stream.start_time or 0) * Fraction(stream.time_base) - Fraction(container.start_time or 0, av.time_base)
     return max(start, Fraction(0))
 

@@ -1,7 +1,7 @@
-"""How coarsely a video was coded, read from its stream: the quantiser of each frame, on its codec's own scale.
+"""The quantiser of each frame, read from a coded stream: how coarsely the frame was coded, on its codec's own scale.
 
 H.264: QP, 0 to 51. HEVC: the slices' QP, 0 to 51. VP9: the base index, 0 to 255. MPEG-1, 2 and 4: the quantiser scale,
-2 to 62 (twice the code of 1 to 31). A step of 6 in QP doubles the quantiser's step; MPEG's is its scale itself.
+2 to 62 (twice the code of 1 to 31). The step size doubles every 6 QP; in MPEG it is proportional to the scale.
 """
 
 import re
@@ -17,25 +17,25 @@ SCALES = {
     "mpeg2video": None,
     "mpeg4": "mpeg2video",
 }
-"""The codecs whose quantisers can be read; those that share another's scale name it."""
+"""The codecs whose quantisers can be read. A codec that uses another's scale names that codec."""
 EXPORT_QUANTISERS = {"export_side_data": "venc_params"}
-"""The decoder's option that makes it tell."""
+"""The decoder option that exports quantisers as side data."""
 _PictureType = av.video.frame.PictureType
 QuantiserByType = dict[int, float]
-"""A quantiser for each of FFmpeg's picture types."""
-# HEVC's slice types.
-_KIND = {2: _PictureType.I, 1: _PictureType.P, 0: _PictureType.B}
+"""A quantiser for each picture type, by FFmpeg's number of the type."""
+# FFmpeg's picture types by HEVC's slice types.
+_TYPE_OF_SLICE = {2: _PictureType.I, 1: _PictureType.P, 0: _PictureType.B}
 _FIELD = re.compile(r"(init_qp_minus26|slice_type|slice_qp_delta)\s+[01]+ = (-?\d+)")
 _log_level = threading.Lock()
 
 
 def scale_of(codec: str) -> str | None:
-    """The codec on whose scale a codec's quantisers are told; None if they can't be read."""
+    """The codec whose scale a codec's quantisers use; None if they can't be read."""
     return (SCALES[codec] or codec) if codec in SCALES else None
 
 
 def frame_quantiser(frame: av.VideoFrame) -> float | None:
-    """The mean over the frame's blocks, where the decoder told them."""
+    """The mean quantiser of a frame's blocks; None if the decoder did not export them."""
     parameters = frame.side_data.get(av.sidedata.sidedata.Type.VIDEO_ENC_PARAMS)
     if parameters is None:
         return None
@@ -47,14 +47,13 @@ def frame_quantiser(frame: av.VideoFrame) -> float | None:
 
 
 def slice_quantisers(packets: Iterable[av.Packet], stream: av.VideoStream | str) -> dict[int, tuple[int, float]]:
-    """Picture type and QP of each HEVC packet's first slice, by pts: FFmpeg's decoder doesn't export them.
+    """Picture type and QP of each HEVC packet's first slice, by pts. The packets are empty afterwards.
 
-    The packets are used up.
-
-    FFmpeg's filter `trace_headers` writes each header's fields to the log, from where they are taken.
+    FFmpeg's HEVC decoder does not export quantisers. Its bit stream filter `trace_headers` writes the fields of each
+    header to the log; they are read from there.
     """
     found: dict[int, tuple[int, float]] = {}
-    start = 26
+    initial = 26
     with _log_level, av.logging.Capture() as lines:
         before = av.logging.get_level()
         av.logging.set_level(av.logging.INFO)
@@ -64,23 +63,23 @@ def slice_quantisers(packets: Iterable[av.Packet], stream: av.VideoStream | str)
                 pts = packet.pts
                 if not packet.size or pts is None:
                     continue
-                tracer.filter(packet)  # which empties the packet
+                tracer.filter(packet)  # this empties the packet
                 fields = [(m[1], int(m[2])) for _, _, line in lines if (m := _FIELD.search(line))]
                 lines.clear()
-                start = next((26 + value for name, value in fields if name == "init_qp_minus26"), start)
-                kind = next((value for name, value in fields if name == "slice_type"), None)
+                initial = next((26 + value for name, value in fields if name == "init_qp_minus26"), initial)
+                slice_type = next((value for name, value in fields if name == "slice_type"), None)
                 delta = next((value for name, value in fields if name == "slice_qp_delta"), None)
-                if kind is not None and delta is not None:
-                    found[pts] = (_KIND[kind], float(start + delta))
+                if slice_type is not None and delta is not None:
+                    found[pts] = (_TYPE_OF_SLICE[slice_type], float(initial + delta))
         finally:
             av.logging.set_level(before)
     return found
 
 
 def mean_by_type(packets: Iterable[av.Packet], stream: av.VideoStream) -> QuantiserByType:
-    """The mean QP of HEVC's I, P and B frames; empty if the headers can't be read."""
+    """The mean QP of HEVC's I, P and B frames, by picture type; empty if the headers can't be read."""
     try:
         found = slice_quantisers(packets, stream).values()
     except av.FFmpegError:
         return {}
-    return {kind: float(np.mean([qp for k, qp in found if k == kind])) for kind, _ in found}
+    return {picture: float(np.mean([qp for other, qp in found if other == picture])) for picture, _ in found}

@@ -1,4 +1,4 @@
-"""Reading a video, whatever holds it, as a stream of frames."""
+"""Opening a file, a folder of pictures or stdin as a stream of frames."""
 
 import os
 from collections.abc import Iterator
@@ -19,17 +19,21 @@ PICTURE_RATE = Fraction(25)
 
 @runtime_checkable
 class FrameSource(Protocol):
-    """What a reader reads from."""
+    """What a `VideoReader` reads from: a video file or pictures."""
 
     info: VideoInfo
 
-    def frames(self) -> Iterator[Frame]: ...
+    def frames(self) -> Iterator[Frame]:
+        """The frames in order."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Closes what is open."""
+        ...
 
 
 class VideoReader:
-    """Frames of a video in order, decoded in a thread of its own; a context manager, iterated once."""
+    """The frames of a video in order; a context manager that can be iterated once. A thread of its own decodes."""
 
     def __init__(self, source: FrameSource):
         self._source = source
@@ -37,6 +41,7 @@ class VideoReader:
 
     @property
     def info(self) -> VideoInfo:
+        """The properties of the video, or of the part of it that is read."""
         return self._source.info
 
     def __iter__(self) -> Iterator[Frame]:
@@ -45,7 +50,7 @@ class VideoReader:
         return iter(self._ahead)
 
     def close(self) -> None:
-        """Stops decoding, wherever it is."""
+        """Stops decoding and closes the file."""
         if self._ahead is not None:
             self._ahead.close()
         self._source.close()
@@ -69,16 +74,16 @@ def open_reader(
 
     Args:
         source: what to read.
-        start, stop: seconds from the beginning; frames with start <= time < stop are read and pts 0 moves to start.
+        start, stop: seconds from the beginning; frames with start <= time < stop are read, the first with pts 0.
         picture_rate: frames per second of pictures.
-        deinterlace: whole pictures are made of a video's interlaced fields, one a frame.
+        deinterlace: make one progressive picture from the fields of each interlaced frame.
 
     Raises:
-        InputError: nothing is there, or nothing in it can be read as a video.
-        OptionError: an empty range of time.
+        InputError: the source does not exist, or nothing in it can be read as a video.
+        OptionError: `start` and `stop` give an empty part.
     """
     if (start is not None and start < 0) or (stop is not None and stop <= (start or 0)):
-        raise OptionError(f"from {start} s to {stop} s is no part of a video: pass 0 <= from < to")
+        raise OptionError(f"the part from {start} s to {stop} s is empty: pass 0 <= from < to")
     name = os.fspath(source)
     pictures = [Path(name)] if is_picture(name) else list_pictures(name)
     if pictures is not None:
@@ -87,17 +92,17 @@ def open_reader(
 
 
 def is_picture(source: Source) -> bool:
-    """Whether it is a file with the ending of a still picture."""
+    """Whether `source` is a file with the ending of a still picture."""
     return Path(source).suffix.lower() in PICTURE_ENDINGS and os.path.isfile(source)
 
 
 def probe(source: Source) -> VideoInfo:
-    """A video's properties; decodes its first frame.
+    """A video's properties. Its first frame is decoded to find them.
 
     Raises:
-        InputError: as `open_reader`; and `-`, which can be read only once.
+        InputError: as for `open_reader`; also for `-`, which can be read only once.
     """
     if os.fspath(source) == "-":
-        raise InputError("stdin can be read only once: open a reader and ask it")
+        raise InputError("stdin can be read only once: use open_reader and its info")
     with open_reader(source) as reader:
         return reader.info

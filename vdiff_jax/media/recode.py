@@ -1,4 +1,4 @@
-"""What coding does to a clip: encoded and decoded again in memory, in one thread, so that it is always the same."""
+"""Encodes a clip and decodes it again, in memory. A single thread makes the result reproducible."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -19,17 +19,17 @@ ENCODERS = {
     "mpeg2video": "mpeg2video",
 }
 _DECODERS = {"av1": "libdav1d"}
-"""Where FFmpeg's own decoder needs hardware."""
+"""Decoders for codecs whose FFmpeg decoder needs hardware."""
 _RATE = 25
 
 
 def codecs() -> list[str]:
-    """Those of `ENCODERS` that this FFmpeg can encode."""
+    """The codecs of `ENCODERS` that this FFmpeg can encode."""
     return [codec for codec, encoder in ENCODERS.items() if encoder in av.codecs_available]
 
 
 class Recoded(NamedTuple):
-    """Frames as they were decoded, each with its quantiser if the stream tells it, and the stream's size."""
+    """The decoded frames, each with its quantiser where it can be read, and the size of the stream in bytes."""
 
     frames: list[Frame]
     bytes: int
@@ -38,25 +38,33 @@ class Recoded(NamedTuple):
 def recode(
     frames: Sequence[Frame], pixels: PixelFormat, codec: str, options: dict[str, str], *, rate: Fraction | int = _RATE
 ) -> Recoded:
-    """The frames as a player would show them after they were encoded.
+    """The frames as a player shows them after encoding, for training data and tests.
 
     Args:
-      frames: they are taken as evenly spaced.
-      pixels: what their planes mean; a format that the encoder takes.
+      frames: evenly spaced frames.
+      pixels: their format, which the encoder must take.
       codec: one of `codecs()`.
-      options: of its encoder.
-      rate: frames a second, which encoders weigh quality by.
+      options: the encoder's options.
+      rate: frames a second; encoders take it into account when they distribute bits.
 
     Raises:
-      av.FFmpegError: the encoder refuses the options or the size.
+      av.FFmpegError: the encoder rejects the options or the size.
     """
+    packets = _encode(frames, pixels, ENCODERS[codec], options, Fraction(rate))
+    size = sum(packet.size for packet in packets)
+    return Recoded(_decode(packets, pixels, codec), size)
+
+
+def _encode(
+    frames: Sequence[Frame], pixels: PixelFormat, encoder_name: str, options: dict[str, str], rate: Fraction
+) -> list[av.Packet]:
     height, width = frames[0].planes[0].shape
-    encoder = av.CodecContext.create(ENCODERS[codec], "w")
+    encoder = av.CodecContext.create(encoder_name, "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, pixels.name
-    encoder.time_base, encoder.framerate = 1 / Fraction(rate), Fraction(rate)
+    encoder.time_base, encoder.framerate = 1 / rate, rate
     encoder.thread_count = 1
     options = dict(options)
-    silence_encoder(ENCODERS[codec], options)
+    silence_encoder(encoder_name, options)
     encoder.options = options
     packets = []
     with keep_scheduling_priority():
@@ -65,16 +73,20 @@ def recode(
             picture.pts, picture.time_base = number, encoder.time_base
             packets += encoder.encode(picture)
         packets += encoder.encode(None)
-    size = sum(packet.size for packet in packets)
+    return packets
+
+
+def _decode(packets: list[av.Packet], pixels: PixelFormat, codec: str) -> list[Frame]:
+    """The decoded frames, each with its quantiser where it can be read."""
     decoder = av.CodecContext.create(_DECODERS.get(codec, codec), "r")
     decoder.thread_count = 1
     decoder.options = EXPORT_QUANTISERS if scale_of(codec) is not None else {}
     shown = [picture for packet in [*packets, None] for picture in decoder.decode(packet)]
-    told = {pts: qp for pts, (_, qp) in slice_quantisers(packets, codec).items()} if codec == "hevc" else {}
+    by_pts = {pts: qp for pts, (_, qp) in slice_quantisers(packets, codec).items()} if codec == "hevc" else {}
     recoded: list[Frame] = []
     for number, picture in enumerate(shown):
-        quantiser = told.get(picture.pts, frame_quantiser(picture))
-        if quantiser is None and recoded:  # MPEG-2's last frame, which the decoder held back
+        quantiser = by_pts.get(picture.pts, frame_quantiser(picture))
+        if quantiser is None and recoded:  # the decoder exports none for MPEG-2's last frame
             quantiser = recoded[-1].quantiser
         recoded.append(Frame(planes_of(picture, pixels), number, quantiser=quantiser))
-    return Recoded(recoded, size)
+    return recoded

@@ -1,4 +1,4 @@
-"""Reference pictures: frames of a video that someone coloured."""
+"""Reading reference pictures: frames of a video that someone coloured."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,32 +14,40 @@ Picture = Float[np.ndarray, "h w c"]
 
 
 def read_references(given: Sequence[str | Path], info: VideoInfo) -> dict[int, Picture]:
-    """The pictures by the number of the frame they colour, R'G'B' and how opaque they are, in [0, 1].
+    """The reference pictures by frame number, each `h w 4`: R'G'B' and opacity in [0, 1].
 
     Args:
-        given: `N:picture` for frame N of the part that is read; a bare picture is frame 0's.
-        info: of the video; rotated ones take pictures as they are shown.
+        given: `N:picture` for frame N of the part that is read; a name without a number belongs to frame 0.
+        info: properties of the video. The references of a rotated video are given as it is shown.
 
     Raises:
-        ReferencePictureError: unreadable, of another size, without colours, two of one frame, or out of range.
+        ReferencePictureError: a picture can't be read, has another size or no colours, or belongs to no frame; or two
+            pictures belong to one frame.
     """
     pictures: dict[int, Picture] = {}
     for text in map(str, given):
         number, colon, name = text.partition(":")
         frame, path = (int(number), name) if colon and number.isdecimal() else (0, text)
         if frame in pictures:
-            raise ReferencePictureError(f"two references are given for frame {frame}: give one")
+            raise ReferencePictureError(f"frame {frame} has two references: give one")
         if info.frames is not None and path and frame >= info.frames:
-            raise ReferencePictureError(f"the reference {path} is for frame {frame}, the video has {info.frames}")
+            raise ReferencePictureError(
+                f"the reference {path} is for frame {frame}: the video has the frames 0 to {info.frames - 1}"
+            )
         pictures[frame] = _read(path, info)
     return pictures
 
 
 def check_reference(picture: np.ndarray, size: tuple[int, int], name: str) -> Picture:
-    """An array `h w 3` or `h w 4`, uint8, uint16 or float, as a reference of frames of a size (height, width).
+    """A reference as `h w 4`: R'G'B' and opacity, float32 in [0, 1].
+
+    Args:
+        picture: `h w 3` or `h w 4`, uint8, uint16 or float in [0, 1].
+        size: height and width of the video.
+        name: what messages call the picture.
 
     Raises:
-        ReferencePictureError: of another size, or without colours.
+        ReferencePictureError: the picture has another size than the video, or no colours.
     """
     if picture.shape[:2] != size:
         height, width = picture.shape[:2]
@@ -49,7 +57,7 @@ def check_reference(picture: np.ndarray, size: tuple[int, int], name: str) -> Pi
     if not np.issubdtype(picture.dtype, np.floating):
         picture = picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
     if picture.ndim != 3 or picture.shape[2] not in (3, 4) or np.ptp(picture[..., :3], axis=-1).max() < 4 / 255:
-        raise ReferencePictureError(f"the reference {name} has no colours")
+        raise ReferencePictureError(f"the reference {name} has no colours: give a coloured picture")
     opacity = picture[..., 3:] if picture.shape[2] == 4 else np.ones_like(picture[..., :1])
     return np.concatenate([picture[..., :3], opacity], axis=-1).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""What an input names: a video, pictures in order, or a batch of videos."""
+"""Finds what an input path names: one video, pictures in order, or a batch of videos."""
 
 import glob
 import os
@@ -21,10 +21,10 @@ Source = str | os.PathLike
 
 
 def list_pictures(source: Source) -> list[Path] | None:
-    """The pictures of a folder or glob in the order of the numbers in their names; None if it is neither.
+    """The pictures of a folder or glob, sorted by the numbers in their names; None if `source` is neither.
 
     Raises:
-        InputError: nothing is there, or no pictures.
+        InputError: the path does not exist, or there are no pictures.
     """
     matches = _matches(source)
     if matches is None:
@@ -33,17 +33,17 @@ def list_pictures(source: Source) -> list[Path] | None:
     if pictures:
         return pictures
     if any(path.suffix.lower() in VIDEO_ENDINGS for path in matches):
-        raise InputError(f"{source} holds videos, not pictures: name one of them")
+        raise InputError(f"{source} holds videos, not pictures: pass one of the videos")
     raise InputError(f"{source} holds no pictures ({', '.join(sorted(PICTURE_ENDINGS))})")
 
 
 def list_videos(source: Source) -> list[Path] | None:
-    """The videos of a folder or glob, in order, if it is a batch; None if it is one video, or pictures.
+    """The sorted videos of a folder or glob, which is then a batch; None for one video or for pictures.
 
-    A folder with any video in it is a batch; pictures beside the videos are left out.
+    A folder that holds a video is a batch. Pictures beside the videos are ignored.
 
     Raises:
-        InputError: no such file or folder, or nothing in it.
+        InputError: the path does not exist, or there are neither videos nor pictures.
     """
     matches = _matches(source)
     if matches is None:
@@ -57,7 +57,7 @@ def list_videos(source: Source) -> list[Path] | None:
 
 
 def _matches(source: Source) -> list[Path] | None:
-    """The files of a folder or glob, hidden ones left out; None if `source` is one file or `-`."""
+    """The files of a folder or glob, without hidden ones; None if `source` is one file or `-`."""
     name = os.fspath(source)
     if name == "-" or os.path.isfile(name):
         return None
@@ -67,14 +67,14 @@ def _matches(source: Source) -> list[Path] | None:
         paths = [Path(match) for match in glob.glob(name, recursive=True) if os.path.isfile(match)]
         if not paths:
             raise InputError(f"nothing matches {name}")
-    elif os.path.exists(name):  # a pipe or a device
+    elif os.path.exists(name):  # a named pipe or a device
         return None
     else:
         raise InputError(f"no such file or folder: {name}")
-    return sorted((path for path in paths if not path.name.startswith(".")), key=_natural)
+    return sorted((path for path in paths if not path.name.startswith(".")), key=_natural_key)
 
 
-def _natural(path: Path) -> list[tuple[int, int | str]]:
-    """A sorting key by which frame_2 comes before frame_10."""
+def _natural_key(path: Path) -> list[tuple[int, int | str]]:
+    """A sorting key that puts frame_2 before frame_10."""
     parts = re.split(r"(\d+)", os.fspath(path))
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]

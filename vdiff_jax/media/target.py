@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all: written beside their place, renamed at the end."""
+"""Output paths: checks, and files that get their name only when they are complete."""
 
 import contextlib
 import os
@@ -11,19 +11,24 @@ from vdiff_jax.media.sources import Source
 
 
 def is_folder_target(target: Source) -> bool:
-    """Whether an output is a folder of pictures: it ends in a slash, or is a folder already."""
+    """Whether an output is a folder of pictures: its name ends in a slash, or it is an existing folder."""
     name = os.fspath(target)
     return name.endswith(("/", os.sep)) or os.path.isdir(name)
 
 
 def check_target(target: Source, inputs: Iterable[Source | None] = ()) -> None:
-    """Raises OutputError if `target` is one of the inputs, lies in no folder, or may not be written."""
+    """Checks an output path before work begins.
+
+    Raises:
+        OutputError: it is one of the inputs, its folder does not exist or is not writable, or it names a folder that is
+            not empty.
+    """
     name = os.fspath(target)
     if name == "-":
         return
     for source in inputs:
         if source is not None and _same(name, os.fspath(source)):
-            raise OutputError(f"the output {name} is the input: choose another name")
+            raise OutputError(f"the output {name} is the input: pass another name")
     path = Path(name)
     if not path.parent.is_dir():
         raise OutputError(f"{name} can't be written: there is no folder {path.parent}")
@@ -31,9 +36,9 @@ def check_target(target: Source, inputs: Iterable[Source | None] = ()) -> None:
         raise OutputError(f"{name} can't be written: no permission")
     if is_folder_target(name) and path.exists():
         if not path.is_dir():
-            raise OutputError(f"{name} is a file: leave out the slash at its end, or name another folder")
+            raise OutputError(f"{name} is a file: remove the slash at the end, or pass another folder")
         if any(path.iterdir()):
-            raise OutputError(f"the folder {name} is not empty: name a new one, or empty it")
+            raise OutputError(f"the folder {name} is not empty: pass a new one, or empty it")
 
 
 def _same(target: str, source: str) -> bool:
@@ -43,7 +48,7 @@ def _same(target: str, source: str) -> bool:
 
 
 class PendingFile:
-    """A file, or a folder, under a temporary name beside its place and with the same ending."""
+    """A file or folder under a temporary name, in the same folder as its target and with the same ending."""
 
     def __init__(self, target: Source, *, folder: bool = False):
         self.target = Path(target)
@@ -58,7 +63,7 @@ class PendingFile:
             raise OutputError(f"{target} can't be written: {error.strerror}") from error
 
     def commit(self) -> None:
-        """Puts it in its place."""
+        """Renames it to its target."""
         try:
             if self.path.is_dir() and self.target.is_dir():
                 self.target.rmdir()
@@ -68,7 +73,7 @@ class PendingFile:
             raise OutputError(f"{self.target} can't be written: {error.strerror}") from error
 
     def remove(self) -> None:
-        """Leaves nothing behind."""
+        """Deletes it."""
         if self.path.is_dir():
             shutil.rmtree(self.path, ignore_errors=True)
         else:

@@ -1,4 +1,4 @@
-"""Decoding and encoding beside the computation: one thread each, a bounded queue between."""
+"""Threads for decoding and encoding beside the computation, each with a bounded queue."""
 
 import contextlib
 import queue
@@ -12,12 +12,12 @@ _END = object()
 
 
 def queue_depth(frame_bytes: int) -> int:
-    """How many frames a queue may hold: 64 MB of them, but 2 to 16."""
+    """How many frames a queue may hold: as many as fit into 64 MiB, at least 2 and at most 16."""
     return max(2, min(16, QUEUE_BYTES // max(frame_bytes, 1)))
 
 
 class Prefetch(Generic[T]):
-    """Iterates in a thread of its own, at most `depth` items ahead; its exceptions arrive at the caller."""
+    """Iterates over `items` in a thread, at most `depth` items ahead. The consumer gets its exceptions."""
 
     def __init__(self, items: Iterator[T], depth: int):
         self._items = items
@@ -79,7 +79,7 @@ def prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
 
 
 class WriteQueue(Generic[T]):
-    """Hands items to `consume` in a thread of its own; its exception is raised by the next `put` or by `finish`."""
+    """Passes items to `consume` in a thread. The next `put` or `finish` raises its exception."""
 
     def __init__(self, consume: Callable[[T], None], depth: int):
         self._consume = consume
@@ -97,6 +97,7 @@ class WriteQueue(Generic[T]):
             self._error = error
 
     def put(self, item: object) -> None:
+        """Adds an item; waits while the queue is full."""
         while self._thread.is_alive():
             try:
                 self._queue.put(item, timeout=0.1)
@@ -106,13 +107,13 @@ class WriteQueue(Generic[T]):
         self._raise()
 
     def finish(self) -> None:
-        """Waits until everything is consumed."""
+        """Waits until all items are consumed."""
         self.put(_END)
         self._thread.join()
         self._raise()
 
     def stop(self) -> None:
-        """Gives up what is queued and waits for the thread; raises nothing."""
+        """Drops the queued items and waits for the thread. Raises nothing."""
         self._stop.set()
         while self._thread.is_alive():
             with contextlib.suppress(queue.Full):

@@ -1,4 +1,4 @@
-"""Sound, subtitles, attachments, chapters and metadata: copied beside the video, as it is written."""
+"""Copies sound, subtitles, attachments, chapters and metadata while the video is written."""
 
 import logging
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from vdiff_jax.media.probe import open_container
 from vdiff_jax.media.video import VideoInfo
 
 logger = logging.getLogger(__name__)
-# What players of these containers play; everything else is transcoded. None: the container takes all.
+# Audio codecs that players support in each container; others are transcoded. None: any codec is copied.
 AUDIO_IN = {
     "mp4": {"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus", "dts"},
     "mov": {"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_f32le"},
@@ -28,16 +28,20 @@ SUBTITLES_IN = {
     "webm": {"webvtt"},
     "matroska": {"subrip", "ass", "ssa", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle"},
 }
-# The attachment of a compressed file: true of its own picture alone.
+# The file name of a compressed file's attachment. It belongs to that file's picture, so it is never copied.
 ATTACHMENT_NAME = "vdiff"
-# Packets this far behind the end of the part that is kept, in seconds, end the reading.
+# Seconds after the end of the wanted part at which reading stops.
 STOP_MARGIN = 5
 
 Mux = Callable[[av.Packet], None]
 
 
 class Tracks:
-    """The other streams of `path`, going into `output` as far as the video has come; one packet waits here."""
+    """Copies the streams of `path` beside the video into `output`, as far in time as the video is written.
+
+    Attributes:
+        video_metadata: metadata of the source's video stream that still holds for a copy.
+    """
 
     def __init__(self, path: str, output: av.container.OutputContainer, container: str, info: VideoInfo):
         self._source = open_container(path, path)
@@ -53,7 +57,7 @@ class Tracks:
             else:
                 self._copies[stream.index] = copy
         self.video_metadata = next((fresh_metadata(stream.metadata) for stream in self._source.streams.video), {})
-        self._chapters()
+        self._copy_chapters()
         output.metadata.update(fresh_metadata(self._source.metadata))
         self._packets = (
             self._source.demux([self._source.streams[i] for i in self._copies]) if self._copies else iter(())
@@ -75,37 +79,42 @@ class Tracks:
 
     def _add_audio(self, stream: AudioStream) -> Copy | None:
         if stream.codec_context is None:
-            return self._drop(stream, "this FFmpeg doesn't know it")
+            return self._drop(stream, "this FFmpeg does not know its codec")
         takes = AUDIO_IN[self._container]
-        if takes is None or stream.codec_context.codec.canonical_name in takes:
-            try:
-                return Copy(self._output, stream)
-            except (ValueError, av.FFmpegError):
-                pass
+        holds = takes is None or stream.codec_context.codec.canonical_name in takes
+        if holds and (copy := self._copy(stream)) is not None:
+            return copy
         codec = AUDIO_ENCODER[self._container]
-        logger.info("the sound (%s) is encoded anew as %s", stream.codec_context.codec.canonical_name, codec)
+        logger.info("the sound (%s) is encoded again as %s", stream.codec_context.codec.canonical_name, codec)
         return Transcode(self._output, stream, codec)
 
     def _add_subtitle(self, stream: SubtitleStream) -> Copy | None:
         if stream.codec_context is None:
-            return self._drop(stream, "this FFmpeg doesn't know it")
+            return self._drop(stream, "this FFmpeg does not know its codec")
         codec = stream.codec_context.codec
-        if codec.canonical_name in SUBTITLES_IN[self._container]:
-            try:
-                return Copy(self._output, stream)
-            except (ValueError, av.FFmpegError):
-                pass
+        holds = codec.canonical_name in SUBTITLES_IN[self._container]
+        if holds and (copy := self._copy(stream)) is not None:
+            return copy
         if not codec.text_sub:
-            return self._drop(stream, f"{self._container} holds no subtitles that are pictures")
+            return self._drop(stream, f"{self._container} can't hold picture subtitles")
         try:
             return SubtitleCopy(self._output, stream, TEXT_SUBTITLES[self._container])
         except (ValueError, av.FFmpegError):
-            return self._drop(stream, f"it can't be turned into {TEXT_SUBTITLES[self._container]}")
+            return self._drop(stream, f"it can't be converted to {TEXT_SUBTITLES[self._container]}")
+
+    def _copy(self, stream: av.stream.Stream) -> Copy | None:
+        """A copy of the track; None if the muxer rejects it."""
+        try:
+            return Copy(self._output, stream)
+        except (ValueError, av.FFmpegError):
+            return None
 
     def _drop(self, stream: av.stream.Stream, reason: str) -> None:
-        logger.warning("the %s track %d is left out: %s", stream.type, stream.index, reason)
+        """Warns of a track that is not copied."""
+        logger.warning("the %s track %d is not copied: %s", stream.type, stream.index, reason)
 
-    def _chapters(self) -> None:
+    def _copy_chapters(self) -> None:
+        """Copies the chapters within the wanted part, with their times moved to its start."""
         chapters = []
         for chapter in self._source.chapters():
             base = chapter["time_base"]
@@ -117,14 +126,14 @@ class Tracks:
         self._output.set_chapters(chapters)
 
     def _seek(self) -> None:
-        """As close before the start as the container lets one get; what comes earlier is passed over."""
+        """Seeks to a second before the start; packets before the start are skipped later."""
         try:
             self._source.seek(max(0, round((self._start - 1) * av.time_base)))
         except av.FFmpegError:
-            logger.debug("the sound's file can't be sought in: reading from its start")
+            logger.debug("the file with the sound does not support seeking: reading from its start")
 
     def advance(self, until: Fraction | None, mux: Mux) -> None:
-        """Muxes what starts before `until` seconds of the output; None: all that is left."""
+        """Muxes the packets that start before `until` seconds of the output; None muxes all that remain."""
         while True:
             packet = self._waiting or self._next()
             self._waiting = None
@@ -133,7 +142,7 @@ class Tracks:
             time = (packet.pts if packet.pts is not None else packet.dts) * packet.time_base
             if self._stop is not None and time >= self._stop + STOP_MARGIN:
                 break
-            if self._unwanted(packet, time):
+            if self._outside(packet, time):
                 continue
             if until is not None and time - self._start > until:
                 self._waiting = packet
@@ -145,14 +154,14 @@ class Tracks:
                 for ready in copy.flush():
                     mux(ready)
 
-    def _unwanted(self, packet: av.Packet, time: Fraction) -> bool:
-        """Outside the part that is kept; or, where times can't be negative, an encoder's run-in before the start."""
+    def _outside(self, packet: av.Packet, time: Fraction) -> bool:
+        """Whether a packet lies outside the wanted part, or is encoder priming that needs a negative time stamp."""
         if self._stop is not None and time >= self._stop:
             return True
         return time < self._start and (self._cut or self._container in ("matroska", "webm"))
 
     def _next(self) -> av.Packet | None:
-        """The next packet with a time and within the part that is kept."""
+        """The next packet that has content and a time; None at the end or at damage."""
         while True:
             try:
                 packet = next(self._packets, None)
@@ -162,4 +171,5 @@ class Tracks:
                 return packet
 
     def close(self) -> None:
+        """Closes the source."""
         self._source.close()

@@ -1,4 +1,4 @@
-"""What is known of a video besides its pixels."""
+"""The properties of a video besides its pixels, and the rotation of planes."""
 
 import math
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ Seconds = float | int | Fraction
 
 @dataclass(frozen=True, kw_only=True)
 class ColourTags:
-    """FFmpeg's numbers as the file has them; unspecified stays unspecified (2, and 0 for the range)."""
+    """FFmpeg's numbers for the colour tags of a file. Unspecified is 2, and 0 for the range."""
 
     primaries: int = 2
     transfer: int = 2
@@ -29,20 +29,20 @@ class VideoInfo:
     Attributes:
         path: the file, folder or glob; None where there is none (stdin, arrays).
         width, height: as stored, before rotation.
-        pixels: what the planes of its frames mean.
+        pixels: the format of its frames.
         rate: average frames per second.
         time_base: seconds per unit of `Frame.pts`.
-        frames: how many, counted by the file or estimated; None if unknown.
-        duration: seconds; None if unknown.
+        frames: how many, counted in the file or estimated; None if unknown.
+        duration: in seconds; None if unknown.
         rotation: clockwise degrees by which a player turns the stored picture: 0, 90, 180 or 270.
-        display_matrix: FFmpeg's 9 numbers behind `rotation`; None if there are none.
+        display_matrix: FFmpeg's 9 numbers that say the same, and whether it is mirrored; None if there are none.
         sample_aspect: width to height of a pixel; None if unspecified.
-        tags: colour tags, to be written as they are.
+        tags: colour tags, which are written unchanged.
         codec: FFmpeg's name of the codec.
-        has_audio: there is a sound track.
-        interlaced: its first frame is stored as two fields.
-        start, stop: seconds on the file's own clock: where pts 0 lies, and where reading ends if it was cut.
-        audio_lead: seconds of sound before pts 0 that belong to it all the same.
+        has_audio: whether the file has a sound track.
+        interlaced: whether the first frame is stored as two fields.
+        start, stop: seconds in the file's own time: where pts 0 lies, and where reading ends (None: at the end).
+        audio_lead: seconds of sound before pts 0 that belong to the video.
     """
 
     path: str | None = None
@@ -66,7 +66,7 @@ class VideoInfo:
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes of one frame's planes."""
+        """The size of one frame's planes in bytes."""
         shapes = self.pixels.plane_shapes(self.width, self.height)
         return sum(h * w for h, w in shapes) * np.dtype(self.pixels.dtype).itemsize
 
@@ -77,7 +77,7 @@ class VideoInfo:
 
 
 def rotation_of(matrix: Iterable[int] | None) -> int:
-    """Clockwise degrees, to the nearest right angle, of a display matrix."""
+    """The rotation of a display matrix in clockwise degrees: 0, 90, 180 or 270."""
     if matrix is None:
         return 0
     a, b, *_ = matrix
@@ -85,7 +85,7 @@ def rotation_of(matrix: Iterable[int] | None) -> int:
 
 
 def turn(plane: np.ndarray, matrix: tuple[int, ...] | None) -> np.ndarray:
-    """A plane (h w or h w c) as a player shows it: turned and mirrored by right angles."""
+    """A plane (`h w` or `h w c`) as a player shows it: rotated by right angles and mirrored, as the matrix says."""
     if matrix is None:
         return plane
     a, b, _, c, d, *_ = matrix

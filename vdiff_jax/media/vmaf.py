@@ -1,4 +1,4 @@
-"""VMAF, by libvmaf in an FFmpeg beside PyAV's, which comes without: PyPI's imageio-ffmpeg brings one."""
+"""VMAF, measured by the libvmaf of a separate FFmpeg program, such as PyPI's imageio-ffmpeg: PyAV's FFmpeg has none."""
 
 import contextlib
 import json
@@ -15,47 +15,50 @@ from vdiff_jax.errors import FormatError, MissingError
 from vdiff_jax.pixels import Frame, PixelFormat
 
 _GRAPH = "[0:v][1:v]libvmaf=n_threads=2:log_fmt=json:log_path=log.json"
-"""Netflix's default model (v0.6.1); the names are of the folder it runs in, for FFmpeg would have paths escaped."""
+"""Netflix's default model (v0.6.1). File names are relative to the working folder: FFmpeg needs paths escaped."""
 
 
 class Vmaf:
-    """Measures VMAF, 0 to 100.
+    """Measures VMAF, 0 to 100, frame by frame.
 
     Raises:
-      MissingError: there is no FFmpeg with libvmaf.
+      MissingError: no FFmpeg with libvmaf is installed.
     """
 
     def __init__(self) -> None:
         self._ffmpeg = _find()
 
-    def __call__(self, shown: Sequence[Frame], truth: Sequence[Frame], pixels: PixelFormat) -> Float[np.ndarray, " n"]:
-        """Each frame's, beside what it should be.
+    def __call__(
+        self, test: Sequence[Frame], reference: Sequence[Frame], pixels: PixelFormat
+    ) -> Float[np.ndarray, " n"]:
+        """The VMAF of each frame of `test`, compared with the same frame of `reference`.
 
         Raises:
-          FormatError: libvmaf refuses the frames.
+          FormatError: libvmaf rejects the size or the format.
         """
-        height, width = shown[0].planes[0].shape
+        height, width = test[0].planes[0].shape
         raw = ["-f", "rawvideo", "-pix_fmt", pixels.name, "-s", f"{width}x{height}"]
         with tempfile.TemporaryDirectory() as folder:
-            for name, frames in (("shown", shown), ("truth", truth)):
+            for name, frames in (("test", test), ("reference", reference)):
                 _write(Path(folder) / name, frames)
-            inputs = [*raw, "-i", "shown", *raw, "-i", "truth"]
+            inputs = [*raw, "-i", "test", *raw, "-i", "reference"]
             run = _run([self._ffmpeg, "-v", "error", *inputs, "-lavfi", _GRAPH, "-f", "null", "-"], folder)
             if run.returncode:
-                says = run.stderr.strip()[-300:]
-                raise FormatError(f"VMAF can't be measured of {width}x{height} {pixels.name}: {says}")
+                reason = run.stderr.strip()[-300:]
+                raise FormatError(f"VMAF can't be measured at {width}x{height} {pixels.name}: {reason}")
             log = json.loads((Path(folder) / "log.json").read_text())
         return np.array([frame["metrics"]["vmaf"] for frame in log["frames"]])
 
 
 def _find() -> str:
+    """The path of the first FFmpeg that has libvmaf."""
     for path in _candidates():
         with contextlib.suppress(OSError):
             if " libvmaf " in _run([path, "-hide_banner", "-filters"], None).stdout:
                 return path
     raise MissingError(
-        "VMAF is measured by an FFmpeg with libvmaf, and there is none: pip install 'vdiff_jax[vmaf]', or put one on "
-        "the PATH, or pass crf or bitrate instead"
+        "no FFmpeg with libvmaf was found, which measures VMAF: pip install 'vdiff_jax[vmaf]', or put one on the PATH, "
+        "or pass crf or bitrate instead"
     )
 
 
@@ -64,9 +67,9 @@ def _candidates() -> Iterator[str]:
         import imageio_ffmpeg
 
         yield imageio_ffmpeg.get_ffmpeg_exe()
-    found = shutil.which("ffmpeg")
-    if found is not None:
-        yield found
+    installed = shutil.which("ffmpeg")
+    if installed is not None:
+        yield installed
 
 
 def _write(path: Path, frames: Sequence[Frame]) -> None:

@@ -1,4 +1,4 @@
-"""Writing a video: a file, a folder of pictures, one picture, or YUV4MPEG2 on stdout."""
+"""Writing a video to a file, a folder of pictures, one picture, or as YUV4MPEG2 to stdout."""
 
 import contextlib
 import os
@@ -11,31 +11,35 @@ import av
 from vdiff_jax.errors import FormatError, OutputError
 from vdiff_jax.media.encoders import container_of
 from vdiff_jax.media.mux import FileSink
-from vdiff_jax.media.pictures import picture_of, write_picture
+from vdiff_jax.media.pictures import DEEP_WRITERS, picture_of, write_picture
 from vdiff_jax.media.sources import PICTURE_ENDINGS, Source
 from vdiff_jax.media.target import PendingFile, check_target, is_folder_target
 from vdiff_jax.media.threads import WriteQueue, queue_depth
 from vdiff_jax.media.video import VideoInfo, turn
 from vdiff_jax.pixels import Frame
 
-DEEP_PICTURES = frozenset({".png", ".tif", ".tiff"})
-
 
 @runtime_checkable
 class Sink(Protocol):
-    """Where a writer's thread puts frames."""
+    """What a `VideoWriter` writes to: an encoder or pictures."""
 
-    def write(self, frame: Frame) -> None: ...
+    def write(self, frame: Frame) -> None:
+        """Writes the next frame."""
+        ...
 
-    def finish(self) -> None: ...
+    def finish(self) -> None:
+        """Completes the output after the last frame."""
+        ...
 
-    def abort(self) -> None: ...
+    def abort(self) -> None:
+        """Closes the output, which will be deleted."""
+        ...
 
 
 class VideoWriter:
-    """Takes frames in order and encodes them in a thread of its own; a context manager.
+    """Encodes frames, given in order, in a thread; a context manager.
 
-    Left without an exception, it finishes the output and puts it in its place; with one, nothing is left of it.
+    At the end of the `with` block the output gets its name. After an exception it is deleted.
     """
 
     def __init__(self, sink: Sink, pending: PendingFile | None, info: VideoInfo, name: str):
@@ -48,10 +52,10 @@ class VideoWriter:
         self._queue: WriteQueue[Frame] = WriteQueue(sink.write, queue_depth(info.frame_bytes))
 
     def write(self, frame: Frame) -> None:
-        """Hands a frame over; waits while the encoder is behind. The planes must not be changed afterwards.
+        """Passes a frame to the encoder; waits while its queue is full. The planes must not be changed afterwards.
 
         Raises:
-            FormatError: planes of another shape or type than the writer was opened for.
+            FormatError: the planes have another shape or type than the writer was opened for.
             OutputError: an earlier frame could not be written.
         """
         shapes = tuple(plane.shape for plane in frame.planes)
@@ -59,14 +63,18 @@ class VideoWriter:
             types = ", ".join(sorted({str(plane.dtype) for plane in frame.planes}))
             raise FormatError(
                 f"frame {self._count} has planes {shapes} of {types}: "
-                f"{self._info.pixels.name} of {self._info.width}x{self._info.height} has {self._shapes}"
+                f"{self._info.pixels.name} of {self._info.width}x{self._info.height} needs {self._shapes}"
             )
         with _named(self._name):
             self._queue.put(frame)
         self._count += 1
 
     def close(self) -> None:
-        """Writes what is left and puts the output in its place."""
+        """Writes the queued frames and gives the output its name.
+
+        Raises:
+            OutputError: a frame could not be written, or there was none.
+        """
         try:
             with _named(self._name):
                 self._queue.finish()
@@ -80,7 +88,7 @@ class VideoWriter:
             self._pending.commit()
 
     def abort(self) -> None:
-        """Gives up; nothing stays on disk."""
+        """Stops and deletes the output."""
         self._queue.stop()
         self._sink.abort()
         if self._pending is not None:
@@ -109,14 +117,15 @@ def open_writer(
     Args:
         target: a file by its ending (.mp4 .m4v .mov .mkv .webm .gif .y4m, or a picture's), a folder of PNGs (ends in a
             slash, or is an empty folder), or `-` (YUV4MPEG2 on stdout).
-        info: of the frames that will come; also their tags, rotation and time base, and the part of `copy_from`.
-        codec: an encoder of FFmpeg's instead of the container's usual one.
-        options: for the encoder.
-        copy_from: the file whose sound, subtitles, chapters and metadata are copied, where the container holds them.
+        info: properties of the frames to come: format, size, tags, rotation, time base, and the part of `copy_from`
+            that they cover.
+        codec: the name of an FFmpeg encoder; None for the container's default.
+        options: the encoder's options.
+        copy_from: the file whose sound, subtitles, chapters and metadata are copied where the container holds them.
 
     Raises:
-        OutputError: the output is the input, its folder is missing, full or not writable, its ending or the encoder is
-            unknown, or the encoder refuses the video.
+        OutputError: as for `check_target`; also if the ending or the encoder is unknown, or the encoder rejects the
+            video.
         OptionError: the encoder has no such option.
     """
     name = os.fspath(target)
@@ -145,33 +154,38 @@ def open_writer(
 
 
 class PictureSink:
-    """A folder of PNGs whose names sort in order, or one picture; as a player shows them."""
+    """Writes a folder of numbered PNGs, or one picture, rotated as a player shows them."""
 
     def __init__(self, path: Path, info: VideoInfo, *, folder: bool):
         self._path = path
         self._info = info
         self._folder = folder
-        self._deep = folder or path.suffix.lower() in DEEP_PICTURES
+        self._deep = folder or path.suffix.lower() in DEEP_WRITERS
         self._count = 0
 
     def write(self, frame: Frame) -> None:
+        """Writes the next picture.
+
+        Raises:
+            OutputError: it can't be written, or is the second frame for one picture.
+        """
         if self._count and not self._folder:
-            raise OutputError("one picture holds one frame: name a folder by a slash at its end")
+            raise OutputError("one picture holds one frame: for a folder of pictures, put a slash at the end")
         path = self._path / f"frame_{self._count:06d}.png" if self._folder else self._path
         picture = picture_of(frame.planes, self._info.pixels, deep=self._deep)
         write_picture(path, turn(picture, self._info.display_matrix))
         self._count += 1
 
     def finish(self) -> None:
-        """Every picture is on disk already."""
+        """Does nothing: every picture is on disk already."""
 
     def abort(self) -> None:
-        """The writer removes the folder."""
+        """Does nothing: the writer deletes the pictures."""
 
 
 @contextlib.contextmanager
 def _named(name: str) -> Iterator[None]:
-    """Turns FFmpeg's and the system's errors into OutputError with the output's name."""
+    """Turns errors of FFmpeg and the system into an OutputError that names the output."""
     try:
         yield
     except (av.FFmpegError, OSError) as error:

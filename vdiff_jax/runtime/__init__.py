@@ -1,1 +1,1 @@
-"""The process and its machine: timing, memory, caches and flags of XLA."""
+"""The process and its machine: timing, memory, caches and XLA's flags."""

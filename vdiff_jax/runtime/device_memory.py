@@ -1,4 +1,4 @@
-"""Whether a video's frames fit into the device's memory, before anything is computed."""
+"""A check that a video's frames fit into the device's memory, before anything is computed."""
 
 import os
 
@@ -6,33 +6,33 @@ import jax
 
 from vdiff_jax.errors import OptionError
 
-_BYTES = 700
-"""About what a pixel of the network's frames needs, with its neighbours in time and all features (`base`)."""
-_BYTES_WRITTEN = 60
-"""What a pixel that is written needs besides."""
+_NETWORK_BYTES = 700
+"""Bytes that each pixel of the network's frames needs, roughly: the frames around it and all features of `base`."""
+_OUTPUT_BYTES = 60
+"""Bytes that each pixel of the output needs in addition."""
 
 
 def check_memory(computed: tuple[int, int], written: tuple[int, int]) -> None:
-    """Refuses what can't fit.
+    """Checks that frames of a size fit into memory.
 
     Args:
-      computed: height and width of the frames that the network sees.
-      written: of those that are written.
+      computed: height and width of the frames that the network computes.
+      written: height and width of the output.
 
     Raises:
-      OptionError: more than the device has.
+      OptionError: they need more memory than the device has.
     """
-    needed = _BYTES * computed[0] * computed[1] + _BYTES_WRITTEN * written[0] * written[1]
-    there = _device_memory()
-    if needed > there:
+    needed = _NETWORK_BYTES * computed[0] * computed[1] + _OUTPUT_BYTES * written[0] * written[1]
+    available = _device_memory()
+    if needed > available:
         raise OptionError(
-            f"{written[1]}x{written[0]} needs about {needed / 2**30:.0f} GB of memory, there are {there / 2**30:.0f}: "
-            "take a smaller scale or size"
+            f"{written[1]}x{written[0]} needs about {needed / 2**30:.0f} GB of memory, the device has "
+            f"{available / 2**30:.0f} GB: pass a smaller scale or size"
         )
 
 
 def _device_memory() -> int:
-    """Bytes of the first device, or of the machine where that is its processor."""
+    """The memory of the first device in bytes; of the machine, if the device is its CPU."""
     stats = jax.local_devices()[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return stats["bytes_limit"]

@@ -1,23 +1,23 @@
-"""XLA's flags: they count only if they are set before JAX starts, and XLA ends a program that sets one it lacks."""
+"""XLA's flags. They take effect only if set before JAX starts, and XLA aborts on a flag that it does not know."""
 
 import os
 
 from jaxlib.version import __version_info__
 
 _FLAGS = {
-    # Devices of one machine wait for each other as long as it takes: a laptop sleeps.
+    # The devices of a machine wait for each other without a time limit, because a laptop may sleep meanwhile.
     "--xla_cpu_collective_call_terminate_timeout_seconds": ("1000000", (0, 8)),
-    # Convolutions stay with Eigen: YNNPACK, which XLA would hand them to, is slower at ours.
+    # Convolutions use Eigen: YNNPACK, XLA's default, is slower for ours.
     "--xla_cpu_experimental_ynn_fusion_type": ("", (0, 9)),
 }
 """Each flag's value, and the first version of jaxlib that knows it."""
 
 _NEWEST = (0, 10)
-"""The newest version of jaxlib that is known to know them all."""
+"""The newest version of jaxlib in which all flags were tried."""
 
 
 def set_flags() -> None:
-    """Adds our flags to XLA_FLAGS, but those that the caller has set; a file of flags is left as it is."""
+    """Adds the flags that the user has not set to XLA_FLAGS. If it names a file, it is left unchanged."""
     given = os.environ.get("XLA_FLAGS", "").strip()
     if given and not given.startswith("-"):
         return

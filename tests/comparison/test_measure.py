@@ -1,4 +1,4 @@
-"""A video beside its reference: figures that other programs give too, and the page."""
+"""The comparison of a video with its reference: metrics as other programs measure them, and the page (`page`)."""
 
 import json
 import re
@@ -21,8 +21,8 @@ def clips():
     return truth, np.clip(truth + noise, 0, 255).round().astype(np.uint8)
 
 
-def written(clip, path, **options):
-    with media.open_writer(path, _info(clip), codec="ffv1", **options) as writer:
+def write(clip, path):
+    with media.open_writer(path, _info(clip), codec="ffv1") as writer:
         for n, frame in enumerate(clip):
             writer.write(media.Frame(tuple(np.moveaxis(frame, -1, 0)), n))
     return path
@@ -33,7 +33,7 @@ def _info(clip):
     return media.VideoInfo(width=clip.shape[2], height=clip.shape[1], pixels=pixels)
 
 
-def test_figures_are_those_of_another_implementation(clips):
+def test_metrics_agree_with_another_implementation(clips):
     truth, test = clips
     report = vdiff_jax.compare(truth, test)
     assert report["frames"] == 20
@@ -50,20 +50,20 @@ def test_figures_are_those_of_another_implementation(clips):
     assert report["temporal_error"] == pytest.approx(changes, rel=1e-3)
 
 
-def test_equal_videos_are_told_to_be_equal_in_numbers_that_json_has(clips):
+def test_equal_videos_have_the_best_metrics_as_valid_json(clips):
     report = vdiff_jax.compare(clips[0], clips[0])
     assert (report["psnr"], report["ssim"], report["temporal_error"]) == (100, 1, 0)
     assert json.loads(json.dumps(report, allow_nan=False)) == report
 
 
-def test_arrays_and_files_give_the_same(clips, tmp_path):
-    truth, test = (written(clip, tmp_path / f"{n}.mkv") for n, clip in enumerate(clips))
+def test_arrays_and_files_give_the_same_metrics(clips, tmp_path):
+    truth, test = (write(clip, tmp_path / f"{n}.mkv") for n, clip in enumerate(clips))
     one, other = vdiff_jax.compare(truth, test), vdiff_jax.compare(*clips)
     for name in ("psnr", "psnr_y", "ssim", "temporal_error", "vmaf"):
         assert one[name] == pytest.approx(other[name], abs=1e-4)
 
 
-def test_frames_that_only_one_has_are_left_out_and_named(clips, caplog):
+def test_frames_beyond_the_shorter_video_are_ignored_with_a_warning(clips, caplog):
     report = vdiff_jax.compare(clips[0], clips[1][:5])
     assert report["frames"] == 5
     assert "reference has more frames: the first 5" in caplog.text
@@ -77,7 +77,7 @@ def test_the_page_shows_the_worst_frame_first(clips, tmp_path):
     assert page.count("data:image/png") == 9
 
 
-def test_other_sizes_and_what_is_no_clip_are_refused(clips):
+def test_other_sizes_and_arrays_that_are_not_clips_are_errors(clips):
     with pytest.raises(FormatError, match="64x48, test is 32x48"):
         vdiff_jax.compare(clips[0], clips[1][:, :, :32])
     with pytest.raises(ClipError, match="t h w c"):
@@ -87,7 +87,7 @@ def test_other_sizes_and_what_is_no_clip_are_refused(clips):
 
 
 def test_the_command_prints_json(clips, tmp_path, capsys):
-    truth, test = (str(written(clip, tmp_path / f"{n}.mkv")) for n, clip in enumerate(clips))
+    truth, test = (str(write(clip, tmp_path / f"{n}.mkv")) for n, clip in enumerate(clips))
     assert infer.main(["compare", truth, test, "--json"]) == 0
     assert {"psnr", "psnr_y", "ssim", "vmaf"} <= json.loads(capsys.readouterr().out).keys()
     assert infer.main(["compare", truth, str(tmp_path / "none.mkv")]) == 1

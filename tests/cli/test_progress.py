@@ -1,0 +1,80 @@
+"""The progress bar, and how Ctrl-C and SIGTERM end a job."""
+
+import io
+import signal
+import sys
+
+import pytest
+
+from vdiff_jax import infer, sample
+from vdiff_jax.cli import progress
+from vdiff_jax.errors import InputError
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_shows_the_frames_done_of_all(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with progress.progress_bar(str(sample.TRUTH), quiet=False) as count:
+        count(1)
+        count(60)
+    assert "60/60" in sys.stderr.getvalue()
+    assert sample.TRUTH.name in sys.stderr.getvalue()
+
+
+@pytest.mark.parametrize(("stream", "quiet"), [(Terminal, True), (io.StringIO, False)])
+def test_the_bar_is_hidden_by_quiet_and_without_a_terminal(monkeypatch, stream, quiet):
+    monkeypatch.setattr(sys, "stderr", stream())
+    with progress.progress_bar("-", quiet=quiet) as count:
+        count(1)
+    assert sys.stderr.getvalue() == ""
+
+
+def test_an_interruption_that_was_swallowed_ends_the_job_at_the_next_frame():
+    with progress.stopping_on_signals(), progress.progress_bar("-", quiet=True) as count:
+        count(1)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            count(2)
+    with progress.stopping_on_signals(), progress.progress_bar("-", quiet=True) as count:
+        count(1)
+
+
+OUTCOMES = {
+    "done": None,
+    "error": InputError("no such file"),
+    "interrupted": KeyboardInterrupt(),
+    "bug": ZeroDivisionError(),
+}
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_main_restores_the_signal_handlers_of_its_caller(monkeypatch, outcome):
+    installed = []
+
+    def command(options):
+        installed.extend(map(signal.getsignal, (signal.SIGINT, signal.SIGTERM)))
+        if OUTCOMES[outcome] is not None:
+            raise OUTCOMES[outcome]
+        return 0
+
+    def handler(*_):
+        """The caller's own."""
+
+    monkeypatch.setitem(infer._COMMANDS, "choose", command)
+    former = signal.signal(signal.SIGTERM, handler)
+    try:
+        if outcome == "bug":
+            with pytest.raises(ZeroDivisionError):
+                infer.main(["choose", "in.mp4"])
+        else:
+            assert infer.main(["choose", "in.mp4"]) == {"done": 0, "error": 1, "interrupted": 130}[outcome]
+        assert installed == [progress.request_stop] * 2
+        assert signal.getsignal(signal.SIGTERM) is handler
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, former)

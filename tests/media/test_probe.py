@@ -1,0 +1,35 @@
+"""The properties of a video."""
+
+from fractions import Fraction
+
+import pytest
+
+from vdiff_jax.media import probe
+
+
+def test_properties_are_those_of_the_file(make_clip):
+    clip = make_clip(
+        "clip.mp4", codec="libx264", rate=Fraction(30000, 1001), count=12, audio="aac", aspect=Fraction(4, 3)
+    )
+    info = probe(clip.path)
+    assert (info.width, info.height, info.frames, info.codec, info.has_audio) == (64, 48, 12, "h264", True)
+    assert info.rate == Fraction(30000, 1001)
+    assert info.sample_aspect == Fraction(4, 3)
+    assert info.duration == pytest.approx(12 * 1001 / 30000, abs=1e-4)
+
+
+def test_an_unspecified_matrix_depends_on_the_height_and_its_tag_is_kept(make_clip):
+    small, large = (
+        probe(make_clip("a.mkv", size=(16, 718), count=1).path),
+        probe(make_clip("b.mkv", size=(16, 720), count=1).path),
+    )
+    assert (small.pixels.matrix, large.pixels.matrix) == ("bt601", "bt709")
+    assert (small.tags.matrix, small.tags.range) == (2, 0)
+
+
+def test_full_range_is_read_from_the_tag_and_the_format(make_clip):
+    assert not probe(make_clip("a.mkv").path).pixels.full_range
+    assert probe(make_clip("b.mkv", tags={"color_range": 2}).path).pixels.full_range
+    jpeg = probe(make_clip("c.mkv", fmt="yuvj420p", codec="mjpeg", smooth=True, count=2).path)
+    assert jpeg.pixels.full_range
+    assert jpeg.pixels.name == "yuv420p"
