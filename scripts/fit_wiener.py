@@ -21,7 +21,8 @@ from benchmarking.arguments import new_parser, words
 from benchmarking.scenes import find_scenes, read_scene
 
 from vdiff_jax import weights
-from vdiff_jax.compression.samples import Moments, Piece, moments
+from vdiff_jax.compression.samples import Sample
+from vdiff_jax.compression.wiener_fit import Moments, moments
 from vdiff_jax.corruption.coding import STORED, planes_of_rgb
 from vdiff_jax.media.recode import recode
 from vdiff_jax.pixels import Frame, PixelFormat
@@ -95,8 +96,8 @@ def main() -> None:
     fitted = fit(rows)
     for name in dict.fromkeys(row.name for row in rows):
         these = [row for row in rows if row.name == name]
-        before = np.mean([row.found.gained(ALONE) for row in these], axis=0)
-        after = np.mean([row.found.gained(at(fitted, row)) for row in these], axis=0)
+        before = np.mean([row.found.gain(ALONE) for row in these], axis=0)
+        after = np.mean([row.found.gain(at(fitted, row)) for row in these], axis=0)
         print(name, before.round(3).tolist(), after.round(3).tolist())
     lines = {name: line.round(4).tolist() for name, line in fitted._asdict().items()}
     weights.save(options.weights, config, network.params, {**about, "spread": json.dumps(lines)})
@@ -131,7 +132,7 @@ def measured(task: str, clip: Damaged, name: str) -> Measured:
     restored = list(repair_frames(Footage(clip.given, itertools.repeat(None), clip.pixels), plan))
     pairs = [zip(one.planes, other.planes) for one, other in zip(restored, clip.source)]
     left = np.sqrt(np.mean([[np.mean((a - b.astype(np.float32)) ** 2) for a, b in pair] for pair in pairs], axis=0))
-    found = moments(Piece(clip.source, clip.given, slice(None)), restored, clip.pixels, left)
+    found = moments(Sample(clip.source, clip.given, slice(None)), restored, clip.pixels, left)
     heights = np.log2(255 * plan.sigma_of_planes(clip.pixels) / REFERENCE_ERROR)
     return Measured(clip.name, clip.pixels, heights, np.log2(255 * left / spans(clip.pixels)), found)
 
@@ -150,7 +151,7 @@ def fit(rows: list[Measured]) -> WienerModel:
     for row, channel in itertools.product(rows, range(3)):
         line, found = np.array([1.0, row.heights[0]]), row.found
         to = 0 if row.pixels.kind == "rgb" else channel
-        frames = 1 / (found.left(ALONE)[:, channel] + 1e-2)
+        frames = 1 / (found.error_after(ALONE)[:, channel] + 1e-2)
         gram = np.einsum("n,nkl->kl", frames, found.gram[:, channel])
         cross = frames @ found.cross[:, channel]
         left[to] += np.kron(np.outer(line, line), gram[:free, :free])

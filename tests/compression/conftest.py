@@ -1,6 +1,5 @@
-"""A small clip with sound, compressed once for all tests."""
+"""A small clip with sound, and an encoder for any clip."""
 
-import contextlib
 import dataclasses
 from fractions import Fraction
 
@@ -10,19 +9,19 @@ import pytest
 
 from vdiff_jax import media, sample
 from vdiff_jax.compression.codec import CODECS, check_source
-from vdiff_jax.compression.source import open_original
-from vdiff_jax.compression.track import Wanted
-from vdiff_jax.compression.track_encoder import Encoder
+from vdiff_jax.compression.settings import Settings
+from vdiff_jax.compression.source import open_source
+from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.runtime.stopwatch import Stopwatch
 
 COUNT, HEIGHT, WIDTH = 14, 66, 98
 PTS = [512 * n + (7 if n % 5 == 3 else 0) for n in range(COUNT)]
-"""Not quite even, and no whole milliseconds."""
+"""In 12288ths of a second: uneven steps, and no whole milliseconds."""
 
 
 def planes(n: int) -> tuple[np.ndarray, ...]:
-    """A textured picture in motion, 4:2:0."""
+    """A moving texture, 4:2:0."""
     noise = np.random.default_rng(0).uniform(0, 255, (HEIGHT + 80, WIDTH + 80)).astype(np.float32)
     texture = cv2.GaussianBlur(noise, (0, 0), 1.5)
     texture = np.clip(128 + 4 * (texture - texture.mean()), 16, 235).astype(np.uint8)
@@ -50,19 +49,25 @@ def source(tmp_path_factory):
     return path
 
 
-@contextlib.contextmanager
-def encoder_of(
-    path, folder, *, crf: float, vmaf: float | None = None, filling: str | None = None, weights: str = "base"
-):
-    """The encoder of a file, whose tracks lie in a folder as long as it is open."""
-    original, codec = open_original(str(path), 25), CODECS["h264"]
-    aims = {"crf": crf, "bitrate": None, "vmaf": vmaf}
-    wanted = Wanted(codec=codec, preset=None, adapt="none", weights=weights, filling=filling, **aims)
-    with contextlib.ExitStack() as stack:
-        stored = check_source(original.info, codec, None)
-        yield Encoder(original, stored, wanted, folder / "out.mkv", Stopwatch(), lambda count: None, stack)
+@pytest.fixture(scope="session")
+def open_encoder():
+    """The encoder of a file: `open_encoder(path, folder, crf=...)` with any of the settings."""
+
+    def encoder(path, folder, *, codec: str = "h264", weights: str = "fast", **settings) -> TrackEncoder:
+        source, chosen = open_source(str(path), 25), CODECS[codec]
+        coded = check_source(source.info, chosen, None)
+        wanted = Settings(codec=chosen, **{"crf": chosen.crf, "adapt": "none", "weights": weights, **settings})
+        return TrackEncoder(source, coded, wanted, folder, Stopwatch())
+
+    return encoder
 
 
 @pytest.fixture(scope="session")
-def encoding():
-    return encoder_of
+def read_frames():
+    """All frames of a file: `read_frames(path)`."""
+
+    def read(path) -> list[Frame]:
+        with media.open_reader(path) as reader:
+            return list(reader)
+
+    return read

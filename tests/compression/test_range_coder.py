@@ -1,4 +1,4 @@
-"""The range coder: what goes in comes out, in about as many bytes as there is to say."""
+"""The range coder: decoding inverts encoding, and the bytes come near the entropy."""
 
 import numpy as np
 import pytest
@@ -6,29 +6,28 @@ import pytest
 from vdiff_jax.compression.range_coder import decode, encode
 
 
-@pytest.mark.parametrize("spread", [0.01, 0.3, 1, 30, 1e6])
-@pytest.mark.parametrize("count", [0, 1, 7, 500])
-def test_what_goes_in_comes_out(spread, count):
-    for seed in range(10):
-        values = np.random.default_rng(seed).laplace(0, spread, count).round().astype(int).tolist()
-        assert decode(encode(values), count) == values
+@pytest.mark.parametrize("scale", [0.01, 0.3, 1, 30, 1e6])
+@pytest.mark.parametrize("count", [0, 1, 7, 200])
+def test_decoding_inverts_encoding(scale, count):
+    values = np.random.default_rng(count).laplace(0, scale, count).round().astype(int).tolist()
+    assert decode(encode(values), count) == values
 
 
-def test_carries_reach_back():
+def test_carries_run_over_many_bytes():
     # Long rows of improbable bits push the low end of the range over many bytes of 0xff.
-    for seed in range(200):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         values = np.where(rng.random(120) < 0.03, rng.integers(-(10**6), 10**6, 120), 0).tolist()
         assert decode(encode(values), len(values)) == values
 
 
-def test_zeros_cost_next_to_nothing():
-    assert len(encode([0] * 100_000)) <= 1
+def test_zeros_take_next_to_nothing():
+    assert len(encode([0] * 20_000)) <= 1
     assert len(encode([0] * 5000 + [1] + [0] * 5000)) < 16
 
 
-def test_it_comes_near_the_entropy():
-    values = np.random.default_rng(0).laplace(0, 0.4, 20_000).round().astype(int)
+def test_the_size_is_near_the_entropy():
+    values = np.random.default_rng(0).laplace(0, 0.4, 10_000).round().astype(int)
     shares = np.unique(values, return_counts=True)[1] / values.size
     bits = -(shares * np.log2(shares)).sum() * values.size
     assert len(encode(values.tolist())) < 1.25 * bits / 8

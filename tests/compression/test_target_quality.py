@@ -1,23 +1,21 @@
-"""A VMAF that is aimed at."""
-
-import json
+"""The search for a target VMAF."""
 
 import numpy as np
 import pytest
 
-from vdiff_jax import infer, media
-from vdiff_jax.compression import decompress, target_quality
-from vdiff_jax.compression.attachment_choice import decide
+from vdiff_jax import media
+from vdiff_jax.compression import compress, decompress
+from vdiff_jax.compression.attachment_choice import choose_attachment
 from vdiff_jax.compression.codec import CODECS
-from vdiff_jax.compression.form import Form
-from vdiff_jax.compression.probes import Meter
-from vdiff_jax.compression.quality import better
+from vdiff_jax.compression.probes import Prober, keep_if_vmaf_rises
+from vdiff_jax.compression.target_quality import probe_variants, search_crf
+from vdiff_jax.compression.track import Variant
 from vdiff_jax.errors import OptionError
 from vdiff_jax.weights import load
 
 
 def falling(crf: float) -> float:
-    """Flat at fine qualities, steep at coarse ones, as VMAF is."""
+    """Flat at fine qualities and steep at coarse ones, as VMAF is."""
     return 99 - 0.02 * crf**2
 
 
@@ -30,89 +28,90 @@ def test_the_search_ends_at_the_target_or_a_little_above(codec, target):
         tried.append(crf)
         return falling(crf)
 
-    crf = target_quality.search(codec, target, quality)
-    step = 1 if codec.name == "av1" else 0.1
+    crf = search_crf(codec, target, quality)
     assert falling(crf) >= target
-    assert falling(crf) <= target + 0.5 or crf == codec.coarsest or falling(crf + step) < target
+    assert falling(crf) <= target + 0.5 or crf == codec.highest_crf or falling(crf + codec.crf_step) < target
     assert len(set(tried)) == len(tried) <= 9
-    assert all(1 <= crf <= codec.coarsest for crf in tried)
+    assert all(1 <= crf <= codec.highest_crf for crf in tried)
     if codec.name == "av1":
         assert all(crf == round(crf) for crf in tried)
 
 
-def test_what_is_good_enough_at_the_coarsest_stays_there():
-    assert target_quality.search(CODECS["h264"], 20.0, falling) == 51
+def test_the_search_ends_at_the_coarsest_crf_if_that_is_good_enough():
+    assert search_crf(CODECS["h264"], 20.0, falling) == 51
 
 
-def test_a_vmaf_out_of_reach_is_named():
-    with pytest.raises(OptionError, match=r"libx264 comes up to VMAF 99.5: at crf 1 98.98 is expected"):
-        target_quality.search(CODECS["h264"], 99.5, falling)
+def test_a_vmaf_out_of_reach_is_reported():
+    with pytest.raises(OptionError, match=r"VMAF 99.5 is out of reach of libx264: at its finest, crf 1, 98.98 is"):
+        search_crf(CODECS["h264"], 99.5, falling)
 
 
 @pytest.fixture(scope="module")
-def aimed(source, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("aimed")
-    arguments = ["--target-vmaf", "80", "--adapt", "none", "--weights", "base", "--report", str(folder / "report.json")]
-    assert infer.main(["compress", str(source), "-o", str(folder / "small.mkv"), *arguments]) == 0
-    return folder
+def reached(source, tmp_path_factory):
+    """A file compressed for VMAF 80, and its report."""
+    path = tmp_path_factory.mktemp("reached") / "small.mkv"
+    return path, compress(source, path, target_vmaf=80, adapt="none", weights="fast")
 
 
-def test_what_comes_out_has_the_vmaf_that_was_asked_for(aimed, source):
-    report = json.loads((aimed / "report.json").read_text())
-    decompress(aimed / "small.mkv", aimed / "large.mkv", codec="ffv1")
-    frames = []
-    for path in (aimed / "large.mkv", source):
-        with media.open_reader(path) as reader:
-            frames.append(list(reader))
-    reached = media.Vmaf()(*frames, media.probe(source).pixels).mean()
+def test_the_result_has_the_target_vmaf(reached, source, tmp_path, read_frames):
+    path, report = reached
+    decompress(path, tmp_path / "large.mkv", codec="ffv1")
+    large, truth = read_frames(tmp_path / "large.mkv"), read_frames(source)
+    vmaf = media.Vmaf()(large, truth, media.probe(source).pixels).mean()
     assert report["vmaf"]["target"] == 80
-    assert report["vmaf"]["sampled_frames"] == len(frames[0])  # so few that the samples are the whole
-    assert reached == pytest.approx(report["vmaf"]["expected"], abs=0.02)
-    assert reached >= 80
+    assert report["vmaf"]["sampled_frames"] == len(large)  # The clip is so short that the sample is all of it.
+    assert vmaf == pytest.approx(report["vmaf"]["expected"], abs=0.02)
+    assert vmaf >= 80
 
 
-def test_no_coarser_crf_comes_up_to_it(source, tmp_path, encoding):
-    """A clip this small may end well above: a tenth of a crf is worth up to 4 points of VMAF."""
-    with encoding(source, tmp_path, crf=23.0, vmaf=80.0, filling="base") as encoder:
-        meter = Meter(encoder, load("base"), media.Vmaf())
-        found = min(target_quality.smallest(meter, CODECS["h264"], 80.0, encoder.form), key=lambda trial: trial.size)
-        assert found.vmaf >= 80
-        assert found.vmaf <= 80.5 or meter.trial(round(found.crf + 0.1, 2), found.form).vmaf < 80
+def test_the_expected_vmaf_is_that_of_the_encoded_track(reached, source, tmp_path, open_encoder):
+    _, report = reached
+    track, weights = report["track"], report["plan"]["weights"]
+    settings = {"crf": float(report["crf"]), "target_vmaf": 80.0, "interpolation_weights": "fast", "weights": weights}
+    encoder = open_encoder(source, tmp_path, **settings)
+    variant = Variant((track["height"], track["width"]), track["every_second_frame"])
+    choice = choose_attachment(encoder, encoder.encode(settings["crf"], variant), load(weights))
+    quality = keep_if_vmaf_rises(encoder, choice, media.Vmaf())[1]
+    assert quality.expected == pytest.approx(report["vmaf"]["expected"], abs=0.01)
 
 
-def test_what_is_expected_is_what_its_track_gives(aimed, source, tmp_path, encoding):
-    report = json.loads((aimed / "report.json").read_text())
-    crf, track = float(report["crf"]), report["track"]
-    form, weights = Form((track["height"], track["width"]), track["every_second_frame"]), report["plan"]["weights"]
-    network = load(weights)
-    with encoding(source, tmp_path, crf=crf, vmaf=80.0, filling="base", weights=weights) as encoder:
-        again = better(encoder, decide(encoder, encoder.encode(crf, form), network), media.Vmaf())[1]
-    assert again.expected == pytest.approx(report["vmaf"]["expected"], abs=0.01)
-
-
-def test_what_lowers_vmaf_is_left_out(aimed):
-    report = json.loads((aimed / "report.json").read_text())
+def test_restoration_that_lowers_vmaf_is_left_out(reached):
+    report = reached[1]
     assert report["vmaf"]["expected"] >= report["vmaf"]["track"]
-    assert (report["vmaf"]["expected"] > report["vmaf"]["track"]) == ("spread" in report["plan"]["tasks"])
+    assert (report["vmaf"]["expected"] > report["vmaf"]["track"]) == ("wiener" in report["plan"]["tasks"])
 
 
-def test_more_takes_more_bytes(aimed, source, tmp_path, encoding):
-    less = json.loads((aimed / "report.json").read_text())
-    with encoding(source, tmp_path, crf=23.0, vmaf=90.0) as encoder:
-        meter = Meter(encoder, load("base"), media.Vmaf())
-        found = target_quality.search(CODECS["h264"], 90.0, lambda crf: meter.trial(crf, encoder.form).vmaf, 36.0)
-        more = meter.trial(found, encoder.form)
+@pytest.fixture(scope="module")
+def prober(source, tmp_path_factory, open_encoder):
+    """Probes of the clip, none twice."""
+    encoder = open_encoder(source, tmp_path_factory.mktemp("probes"), target_vmaf=80.0)
+    return Prober(encoder, load("fast"), media.Vmaf()), encoder.whole
+
+
+def test_no_coarser_crf_reaches_the_target(prober):
+    """On a clip this small a tenth of a crf changes VMAF by up to 4."""
+    prober, whole = prober
+    best = min(probe_variants(prober, CODECS["h264"], 80.0, whole), key=lambda probe: probe.size)
+    assert best.vmaf >= 80
+    assert best.vmaf <= 80.5 or prober.probe(round(best.crf + 0.1, 2), best.variant).vmaf < 80
+
+
+def test_a_higher_target_takes_more_bytes(prober):
+    prober, whole = prober
+    crfs = [
+        search_crf(CODECS["h264"], target, lambda crf: prober.probe(crf, whole).vmaf, 36.0) for target in (80.0, 90.0)
+    ]
+    less, more = (prober.probe(crf, whole) for crf in crfs)
     assert more.vmaf >= 90
-    assert more.size > less["bytes"]["track"]
+    assert more.size > less.size
 
 
-def test_samples_alone_are_near_to_those_of_a_track(source, tmp_path, encoding):
-    """They are the same where the samples are the whole."""
-    with encoding(source, tmp_path, crf=30.0) as encoder:
-        pieces, size = encoder.excerpts.alone(30.0)
-        track = encoder.encode(30.0)
-        whole = encoder.excerpts.of(track)
+def test_a_probe_is_near_the_encoded_track(source, tmp_path, open_encoder):
+    """It is the same where the sample is the whole video."""
+    encoder = open_encoder(source, tmp_path)
+    samples, size = encoder.sampler.encoded(30.0)
+    track = encoder.encode(30.0)
     assert size == pytest.approx(track.size, rel=0.02)
-    for alone, piece in zip(pieces, whole, strict=True):
-        for a, b in zip(alone.decoded, piece.decoded, strict=True):
+    for probe, sample in zip(samples, encoder.sampler.of_track(track), strict=True):
+        for a, b in zip(probe.decoded, sample.decoded, strict=True):
             np.testing.assert_array_equal(a.planes[0], b.planes[0])

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from vdiff_jax.compression.samples import Piece, cut, moments, windows
+from vdiff_jax.compression.samples import Sample
+from vdiff_jax.compression.wiener_fit import moments
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.wiener import (
     OPERATORS,
@@ -44,7 +45,7 @@ def noisy(clean):
 
 @pytest.fixture(scope="module")
 def measured(clean, noisy):
-    return moments(Piece(clean, noisy, slice(None)), noisy, PIXELS, SIGMA)
+    return moments(Sample(clean, noisy, slice(None)), noisy, PIXELS, SIGMA)
 
 
 def error(frames, clean, index=0):
@@ -63,7 +64,7 @@ def test_what_least_squares_expects_is_what_comes_out(clean, noisy, measured):
     best = measured.best(slice(None, -1))
     made = list(wiener_step(noisy, noisy, PIXELS, WienerFilter(SIGMA, best)))
     for index in range(3):
-        expected = measured.left(best)[:, index].mean()
+        expected = measured.error_after(best)[:, index].mean()
         assert error(made, clean, index) == pytest.approx(expected, rel=0.05, abs=0.1)  # rounding to samples
     assert error(made, clean) < 0.5 * error(noisy, clean)
 
@@ -73,7 +74,7 @@ def test_no_other_conductivities_are_better(measured):
     weight = 1 / measured.error
 
     def cost(conductivities):
-        return (weight * measured.left(conductivities)).sum()
+        return (weight * measured.error_after(conductivities)).sum()
 
     rng = np.random.default_rng(1)
     for _ in range(20):
@@ -82,15 +83,15 @@ def test_no_other_conductivities_are_better(measured):
 
 
 def test_neighbours_in_time_are_worth_more_than_those_in_space(measured):
-    space = measured.gained(measured.best(slice(0, 6)))[0]
-    both = measured.gained(measured.best(slice(None, -1)))[0]
+    space = measured.gain(measured.best(slice(0, 6)))[0]
+    both = measured.gain(measured.best(slice(None, -1)))[0]
     assert both > space + 1
 
 
 def test_the_network_alone_is_taken_as_it_is_where_it_is_right(clean, noisy):
-    known = moments(Piece(clean, noisy, slice(None)), clean, PIXELS, SIGMA)
+    known = moments(Sample(clean, noisy, slice(None)), clean, PIXELS, SIGMA)
     np.testing.assert_allclose(known.best()[:, -1], 1, atol=0.02)
-    assert known.gained(known.best()).min() > 15
+    assert known.gain(known.best()).min() > 15
 
 
 def test_a_frame_sees_its_neighbours_within_reach(clean):
@@ -103,20 +104,6 @@ def test_a_frame_sees_its_neighbours_within_reach(clean):
         for n, (_, operators) in enumerate(seen):
             touched = any(np.abs(term).max() > 0 for term in operators[0])
             assert touched == (count > 3 and abs(n - 3) <= REACH)
-
-
-def test_samples_of_a_long_video_lie_all_over_it():
-    chosen = windows(10_000, 640 * 360)
-    assert [len(window) for window, _ in chosen] == [12] * 4
-    assert chosen[0][0].start > 400
-    assert chosen[-1][0].stop < 9_600
-    frames = [Frame((np.full((2, 2), n % 256, np.uint8),), n) for n in range(10_000)]
-    pieces = cut(iter(frames), [window for window, _ in chosen])
-    assert [[frame.pts for frame in piece] for piece in pieces] == [list(window) for window, _ in chosen]
-
-
-def test_a_short_video_is_looked_at_as_a_whole():
-    assert windows(40, 640 * 360) == [(range(40), slice(None))]
 
 
 def test_alpha_passes_and_arrays_are_spread_as_files_are(noisy):

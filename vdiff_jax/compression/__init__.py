@@ -1,4 +1,4 @@
-"""Compression: a plain track of what is worth its bits, and what the network needs to spread the rest."""
+"""Compression: an ordinary video track, and a small attachment that lets `decompress` improve on it."""
 
 from vdiff_jax.compression.decoder import decompress
 from vdiff_jax.compression.encoder import compress

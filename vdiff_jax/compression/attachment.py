@@ -1,7 +1,6 @@
-"""The attachment: what a decoder needs besides the track, in as few bytes as that takes.
+"""The attachment: what `decompress` needs to know besides the track, in as few bytes as possible.
 
-A version, a checksum of all the rest (CRC-32), and a row of variable-length integers: seven bits a byte, the lowest
-first, signed ones in zigzag. The version and the checksum stay where they are in every version.
+README.md beside this file describes the bytes.
 """
 
 import dataclasses
@@ -15,23 +14,24 @@ from vdiff_jax.errors import AttachmentError
 from vdiff_jax.postprocess.wiener import OPERATORS
 
 VERSION = 1
-OCTAVE = 8
-"""Steps in which an error doubles."""
-_CHECK = 4
-_LONGEST = 10_000_000
-_LARGEST = 4
-"""By how much a side of the track is enlarged, at most."""
+STEPS_PER_OCTAVE = 8
+"""Errors are stored as logarithms to base 2, in eighths."""
+_CHECKSUM = 4
+"""Bytes of the checksum."""
+_MOST_FRAMES = 10_000_000
+_LARGEST_SCALE = 4
+"""How many times larger than the track's the source's height or width may be."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Stamps:
-    """Exact times of the frames, which Matroska rounds to milliseconds.
+class Timestamps:
+    """Exact time stamps of the source's frames. Matroska rounds those of the track to milliseconds.
 
     Attributes:
       time_base: seconds per unit.
-      first: when the first frame is shown, from the start of the source.
-      steps: from each frame to the next, and how long the last one is shown.
-      lead: by how many milliseconds the track is later than the source, whose sound begins before its start.
+      first: the first frame's time stamp.
+      steps: from each frame to the next; the last one is the last frame's duration.
+      lead: milliseconds by which the track starts later than the source, to leave room for sound that starts earlier.
     """
 
     time_base: Fraction
@@ -41,31 +41,31 @@ class Stamps:
 
     @property
     def times(self) -> list[int]:
-        """When each frame is shown."""
+        """Each frame's time stamp."""
         return list(accumulate(self.steps[:-1], initial=self.first))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Named:
-    """Weights.
+class WeightsId:
+    """Which weights the decoder has to use.
 
     Attributes:
-      weights: their name, for people.
+      name: their name, for messages.
       digest: the first bytes of their file's SHA-256.
     """
 
-    weights: str
+    name: str
     digest: bytes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Network(Named):
-    """What the network is to do.
+class Network(WeightsId):
+    """How the network restores the track.
 
     Attributes:
-      error: of Y', Cb and Cr, in eighths of an octave: over what the stream's quantisers let expect, or, where it tells
-        none, over one 8-bit level.
-      update: this video's own change of the parameters (see `update`).
+      error: of Y', Cb and Cr, in eighths of an octave: relative to the error that each frame's quantiser predicts, or,
+        for a codec whose quantisers can't be read, to one 8-bit level.
+      update: the change of the parameters for this video (see weight_update.py); empty for none.
     """
 
     error: tuple[int, int, int] = (0, 0, 0)
@@ -73,136 +73,162 @@ class Network(Named):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Diffusion:
-    """What `wiener_step` is to do.
+class WienerStep:
+    """How the Wiener step filters the track.
 
     Attributes:
-      error: of Y', Cb and Cr, in eighths of an octave over one 8-bit level.
-      steps: for Y', Cb and Cr in turn, the conductivity of each operator in 256ths.
+      error: of Y', Cb and Cr, in eighths of an octave relative to one 8-bit level.
+      coefficients: of each operator, in 256ths; first those of Y', then of Cb and of Cr.
     """
 
     error: tuple[int, int, int]
-    steps: tuple[int, ...]
+    coefficients: tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How the source is made of the track.
+class Attachment:
+    """How the decoder gets from the track to the source's frames.
 
     Attributes:
       size: the source's height and width.
-      track: those of the track; None where they are the same.
-      stamps: None where milliseconds are exact.
-      diffusion: None for what is shown as it is decoded.
-      network: None where diffusion goes without.
-      filling: the weights that interpolate the frames that the track leaves out; None where it has all. Stamps, which
-        tell how many there are, are beside it.
+      track: the track's height and width; None where they are the source's.
+      timestamps: None where the track's own are exact.
+      wiener: None shows the track as it is.
+      network: None lets the Wiener step work without the network.
+      interpolation: the weights that interpolate every second frame; None where the track has all frames. With it,
+        `timestamps` is never None, because it tells the number of frames.
     """
 
     size: tuple[int, int]
     track: tuple[int, int] | None = None
-    stamps: Stamps | None = None
-    diffusion: Diffusion | None = None
+    timestamps: Timestamps | None = None
+    wiener: WienerStep | None = None
     network: Network | None = None
-    filling: Named | None = None
+    interpolation: WeightsId | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of the track."""
+        """The track's height and width."""
         return self.track or self.size
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return self.track is None and self.stamps is None and self.diffusion is None and self.filling is None
+        """Whether the decoder has nothing to do, so that the file needs no attachment."""
+        return self.track is None and self.timestamps is None and self.wiener is None and self.interpolation is None
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What the decoder does, in order, in the words of reports."""
+        parts = {
+            "enlarge": self.track,
+            "deblock": self.network,
+            "wiener": self.wiener,
+            "interpolate": self.interpolation,
+        }
+        return tuple(task for task, part in parts.items() if part is not None)
 
     def pack(self) -> bytes:
-        """As bytes."""
+        """The attachment as bytes."""
         out = _Writer()
-        parts = (self.stamps, self.diffusion, self.network, self.track, self.filling)
+        parts = (self.timestamps, self.wiener, self.network, self.track, self.interpolation)
         out.integers(sum(1 << bit for bit, part in enumerate(parts) if part is not None), *self.size)
-        if self.stamps is not None:
-            _write_stamps(out, self.stamps)
-        if self.diffusion is not None:
-            out.signed(*self.diffusion.error)
-            out.block(range_coder.encode(self.diffusion.steps))
+        if self.timestamps is not None:
+            _write_timestamps(out, self.timestamps)
+        if self.wiener is not None:
+            out.signed(*self.wiener.error)
+            out.block(range_coder.encode(self.wiener.coefficients))
         if self.network is not None:
-            _write_name(out, self.network)
+            _write_weights_id(out, self.network)
             out.signed(*self.network.error)
             out.block(self.network.update)
         if self.track is not None:
             out.integers(*self.track)
-        if self.filling is not None:
-            _write_name(out, self.filling)
-        body = bytes([VERSION]) + out.data
-        return body[:1] + zlib.crc32(body).to_bytes(_CHECK, "big") + body[1:]
+        if self.interpolation is not None:
+            _write_weights_id(out, self.interpolation)
+        version = bytes([VERSION])
+        return version + _checksum(version + out.data) + out.data
 
 
-def unpack(data: bytes) -> Recipe:
-    """The inverse of `Recipe.pack`.
+def unpack(data: bytes) -> Attachment:
+    """The inverse of `Attachment.pack`.
 
     Raises:
       AttachmentError: the bytes are damaged, or of a newer version.
     """
-    if len(data) < 1 + _CHECK or zlib.crc32(data[:1] + data[1 + _CHECK :]).to_bytes(_CHECK, "big") != data[1:5]:
-        raise AttachmentError("the attachment is damaged: its checksum is not what it holds")
-    if data[0] != VERSION:
-        raise AttachmentError(f"the attachment is of version {data[0]}, newer than {VERSION}: update vdiff_jax")
+    version, checksum, body = data[:1], data[1 : 1 + _CHECKSUM], data[1 + _CHECKSUM :]
+    if len(checksum) < _CHECKSUM or checksum != _checksum(version + body):
+        raise AttachmentError("the attachment is damaged: its checksum does not match its content")
+    if version[0] != VERSION:
+        raise AttachmentError(f"the attachment has version {version[0]}, newer than {VERSION}: update vdiff_jax")
     try:
-        return _read(_Reader(data[1 + _CHECK :]))
+        return _read(_Reader(body))
     except (ValueError, IndexError, ZeroDivisionError) as error:
-        raise AttachmentError(f"the attachment makes no sense: {error}") from error
+        raise AttachmentError(f"the attachment is invalid: {error}") from error
 
 
-def _read(data: "_Reader") -> Recipe:
-    there, height, width = data.integers(3)
-    if there > 31 or there & 17 == 16:
-        raise ValueError(f"it has parts {there}")
-    stamps = _read_stamps(data) if there & 1 else None
-    diffusion = network = None
-    if there & 2:
+def _checksum(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(_CHECKSUM, "big")
+
+
+def _read(data: "_Reader") -> Attachment:
+    parts, height, width = data.integers(3)
+    # Interpolation (16) needs time stamps (1).
+    if parts > 31 or parts & 17 == 16:
+        raise ValueError(f"the combination of parts {parts} does not exist")
+    timestamps = _read_timestamps(data) if parts & 1 else None
+    wiener = network = None
+    if parts & 2:
         error = tuple(data.signed(3))
-        diffusion = Diffusion(error=error, steps=tuple(range_coder.decode(data.block(), 3 * OPERATORS)))
-    if there & 4:
-        network = Network(**_read_name(data), error=tuple(data.signed(3)), update=data.block())
-    track = tuple(data.integers(2)) if there & 8 else None
-    if track and not all(0 < small <= large <= _LARGEST * small for small, large in zip(track, (height, width))):
-        raise ValueError(f"a track of {track} for a video of {(height, width)}")
-    filling = Named(**_read_name(data)) if there & 16 else None
-    parts = {"track": track, "stamps": stamps, "diffusion": diffusion, "network": network, "filling": filling}
-    return Recipe(size=(height, width), **parts)
+        wiener = WienerStep(error=error, coefficients=tuple(range_coder.decode(data.block(), 3 * OPERATORS)))
+    if parts & 4:
+        network = Network(**_read_weights_id(data), error=tuple(data.signed(3)), update=data.block())
+    track = tuple(data.integers(2)) if parts & 8 else None
+    if track and not all(0 < ours <= side <= _LARGEST_SCALE * ours for ours, side in zip(track, (height, width))):
+        raise ValueError(f"a track of {track} can't belong to a video of {(height, width)}")
+    return Attachment(
+        size=(height, width),
+        track=track,
+        timestamps=timestamps,
+        wiener=wiener,
+        network=network,
+        interpolation=WeightsId(**_read_weights_id(data)) if parts & 16 else None,
+    )
 
 
-def _write_name(out: "_Writer", named: Named) -> None:
-    out.block(named.weights.encode())
-    out.block(named.digest)
+def _write_weights_id(out: "_Writer", weights: WeightsId) -> None:
+    out.block(weights.name.encode())
+    out.block(weights.digest)
 
 
-def _read_name(data: "_Reader") -> dict[str, Any]:
-    return {"weights": data.block().decode(), "digest": data.block()}
+def _read_weights_id(data: "_Reader") -> dict[str, Any]:
+    return {"name": data.block().decode(), "digest": data.block()}
 
 
-def _write_stamps(out: "_Writer", stamps: Stamps) -> None:
-    usual = max(set(stamps.steps), key=stamps.steps.count)
-    out.integers(*stamps.time_base.as_integer_ratio(), stamps.lead, len(stamps.steps))
-    out.signed(stamps.first, usual)
-    out.block(range_coder.encode([step - usual for step in stamps.steps]))
+def _write_timestamps(out: "_Writer", timestamps: Timestamps) -> None:
+    steps = timestamps.steps
+    common = max(set(steps), key=steps.count)
+    out.integers(*timestamps.time_base.as_integer_ratio(), timestamps.lead, len(steps))
+    out.signed(timestamps.first, common)
+    out.block(range_coder.encode([step - common for step in steps]))
 
 
-def _read_stamps(data: "_Reader") -> Stamps:
+def _read_timestamps(data: "_Reader") -> Timestamps:
     numerator, denominator, lead, count = data.integers(4)
-    first, usual = data.signed(2)
-    if count > _LONGEST:
-        raise ValueError(f"{count} frames")
-    steps = tuple(usual + step for step in range_coder.decode(data.block(), count))
-    return Stamps(time_base=Fraction(numerator, denominator), first=first, steps=steps, lead=lead)
+    first, common = data.signed(2)
+    if count > _MOST_FRAMES:
+        raise ValueError(f"{count} frames are too many")
+    steps = tuple(common + step for step in range_coder.decode(data.block(), count))
+    return Timestamps(time_base=Fraction(numerator, denominator), first=first, steps=steps, lead=lead)
 
 
 class _Writer:
+    """Appends integers of variable length and blocks of bytes to `data`."""
+
     def __init__(self) -> None:
         self.data = b""
 
     def integers(self, *values: int) -> None:
+        """Integers >= 0, seven bits a byte, the lowest bits first; the high bit says that another byte follows."""
         for value in values:
             rest = int(value)
             while rest > 0x7F:
@@ -211,35 +237,42 @@ class _Writer:
             self.data += bytes([rest])
 
     def signed(self, *values: int) -> None:
+        """Integers of either sign: the magnitude doubled, plus 1 if negative."""
         self.integers(*(value << 1 if value >= 0 else -value << 1 | 1 for value in values))
 
     def block(self, data: bytes) -> None:
+        """Bytes, after their number."""
         self.integers(len(data))
         self.data += data
 
 
 class _Reader:
+    """Reads what `_Writer` wrote; raises ValueError or IndexError where the data ends too early."""
+
     def __init__(self, data: bytes):
-        self._data, self._at = data, 0
+        self._data, self._position = data, 0
 
     def integers(self, count: int) -> list[int]:
+        """So many integers >= 0."""
         return [self._integer() for _ in range(count)]
 
     def signed(self, count: int) -> list[int]:
+        """So many integers of either sign."""
         return [-(value >> 1) if value & 1 else value >> 1 for value in self.integers(count)]
 
     def block(self) -> bytes:
+        """A block of bytes."""
         length = self._integer()
-        if self._at + length > len(self._data):
-            raise ValueError("it ends too early")
-        self._at += length
-        return self._data[self._at - length : self._at]
+        if self._position + length > len(self._data):
+            raise ValueError("the data ends too early")
+        self._position += length
+        return self._data[self._position - length : self._position]
 
     def _integer(self) -> int:
         value, shift = 0, 0
         while True:
-            byte = self._data[self._at]
+            byte = self._data[self._position]
             value |= (byte & 0x7F) << shift
-            self._at, shift = self._at + 1, shift + 7
+            self._position, shift = self._position + 1, shift + 7
             if byte < 0x80:
                 return value

@@ -1,90 +1,100 @@
-"""What the decoder is to do with a track, and what that gains."""
+"""The choice of the attachment for a track: what the decoder is to do, and what that gains."""
 
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from vdiff_jax.compression.attachment import Named, Network, Recipe, Stamps
-from vdiff_jax.compression.closed_loop import Rehearsal
-from vdiff_jax.compression.decoder import plan_of, sigma_of
-from vdiff_jax.compression.fit import STEPS, Fit, Worth, fit, measure
-from vdiff_jax.compression.form import Form
-from vdiff_jax.compression.samples import Piece
-from vdiff_jax.compression.track import Track
-from vdiff_jax.compression.track_encoder import Encoder
+from vdiff_jax.compression.attachment import Attachment, Network, Timestamps, WeightsId
+from vdiff_jax.compression.closed_loop import ClosedLoop
+from vdiff_jax.compression.decoder import in_sample_values, plan_of
+from vdiff_jax.compression.fit import NOTHING, Fit, fit, measure_error
+from vdiff_jax.compression.samples import Sample
+from vdiff_jax.compression.settings import GRADIENT_STEPS
+from vdiff_jax.compression.track import Track, Variant
+from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.weights import Weights, identity
 
 _SEED = 0
 
 
-class Decision(NamedTuple):
-    """What was decided.
+class AttachmentChoice(NamedTuple):
+    """The chosen attachment.
 
     Attributes:
-      recipe: as the decoder will do it.
-      made: what was fitted for it.
-      rehearsal: of the decoder, on the samples.
-      form: of the track.
+      attachment: the attachment.
+      fit: its fit to the samples.
+      loop: the decoder on the samples.
+      variant: what the track keeps of its source.
     """
 
-    recipe: Recipe
-    made: Fit
-    rehearsal: Rehearsal
-    form: Form
+    attachment: Attachment
+    fit: Fit
+    loop: ClosedLoop
+    variant: Variant
 
     @property
-    def attachment(self) -> bytes | None:
-        """The recipe's bytes; None where it says nothing."""
-        return None if self.recipe.empty else self.recipe.pack()
+    def packed(self) -> bytes | None:
+        """The attachment as bytes; None if the file needs none."""
+        return None if self.attachment.empty else self.attachment.pack()
 
-    def plain(self) -> "Decision":
-        """The track as it is instead."""
-        recipe = dataclasses.replace(self.recipe, diffusion=None, network=None)
-        return self._replace(recipe=recipe, made=Fit(None, None, np.zeros(3)))
-
-
-def decide(encoder: Encoder, track: Track, network: Weights) -> Decision:
-    """What is best for a track."""
-    pieces, steps = encoder.excerpts.of(track), STEPS[encoder.wanted.adapt]
-    return _decide(encoder, pieces, track.size, network, track.form, steps=steps, stamps=encoder.stamps(track))
+    def without_restoration(self) -> "AttachmentChoice":
+        """The same, but the decoder only enlarges and interpolates."""
+        attachment = dataclasses.replace(self.attachment, wiener=None, network=None)
+        return self._replace(attachment=attachment, fit=NOTHING)
 
 
-def decide_roughly(encoder: Encoder, pieces: Sequence[Piece], size: int, network: Weights, form: Form) -> Decision:
-    """What diffusion alone does for samples of a track of this form and so many bytes."""
-    return _decide(encoder, pieces, size, network, form, steps=None)
+def choose_attachment(encoder: TrackEncoder, track: Track, network: Weights) -> AttachmentChoice:
+    """The best attachment for an encoded track."""
+    samples, steps = encoder.sampler.of_track(track), GRADIENT_STEPS[encoder.settings.adapt]
+    timestamps = encoder.timestamps(track)
+    return _choose(encoder, samples, track.size, network, track.variant, steps=steps, timestamps=timestamps)
 
 
-def _decide(
-    encoder: Encoder,
-    pieces: Sequence[Piece],
+def choose_without_network(
+    encoder: TrackEncoder, samples: Sequence[Sample], size: int, network: Weights, variant: Variant
+) -> AttachmentChoice:
+    """The best attachment without the network: quick enough to compare variants by.
+
+    Args:
+      encoder: the encoder.
+      samples: samples of the track.
+      size: the track's bytes.
+      network: the weights; they are not run.
+      variant: what the track keeps of its source.
+    """
+    return _choose(encoder, samples, size, network, variant, steps=None)
+
+
+def _choose(
+    encoder: TrackEncoder,
+    samples: Sequence[Sample],
     size: int,
     network: Weights,
-    form: Form,
+    variant: Variant,
     *,
     steps: int | None,
-    stamps: Stamps | None = None,
-) -> Decision:
-    """Without steps, the network is left out."""
-    other = None if form.shape == encoder.shape else form.shape
-    filling = encoder.wanted.filling if form.halved else None
-    recipe = Recipe(size=encoder.shape, track=other, stamps=stamps, filling=None if filling is None else named(filling))
-    wanted, stored = encoder.wanted, encoder.stored
-    codec = wanted.codec.name if scale_of(wanted.codec.name) is not None else None
-    told = measure(pieces, stored.pixels, codec)
-    whole = Network(**dataclasses.asdict(named(wanted.weights)), error=told.relative)
-    trial = dataclasses.replace(recipe, network=whole)
-    plan = plan_of(trial, dataclasses.replace(stored, codec=wanted.codec.name))
-    rehearsal = Rehearsal(network, plan, pieces, sigma_of(told.absolute, stored.pixels))
-    worth = Worth(octave=3.0, size=size)
-    made = fit(rehearsal, told, None if steps is None else whole, steps=steps or 0, seed=_SEED, worth=worth)
-    recipe = dataclasses.replace(recipe, diffusion=made.diffusion, network=made.network)
-    return Decision(recipe, made, rehearsal, form)
+    timestamps: Timestamps | None = None,
+) -> AttachmentChoice:
+    """`steps` None leaves the network out."""
+    settings, coded = encoder.settings, encoder.coded
+    attachment = Attachment(
+        size=encoder.shape,
+        track=None if variant.shape == encoder.shape else variant.shape,
+        timestamps=timestamps,
+        interpolation=weights_id(settings.interpolation_weights) if variant.half_rate else None,
+    )
+    codec = settings.codec.name if scale_of(settings.codec.name) is not None else None
+    error = measure_error(samples, coded.pixels, codec)
+    part = Network(**dataclasses.asdict(weights_id(settings.weights)), error=error.relative)
+    plan = plan_of(dataclasses.replace(attachment, network=part), dataclasses.replace(coded, codec=settings.codec.name))
+    loop = ClosedLoop(network, plan, samples, in_sample_values(error.absolute, coded.pixels))
+    best = fit(loop, error, None if steps is None else part, track_size=size, steps=steps or 0, seed=_SEED)
+    attachment = dataclasses.replace(attachment, wiener=best.wiener, network=best.network)
+    return AttachmentChoice(attachment, best, loop, variant)
 
 
-def named(weights: str) -> Named:
-    """Weights as a recipe names them."""
-    return Named(weights=Path(weights).stem, digest=identity(weights))
+def weights_id(weights: str) -> WeightsId:
+    """How an attachment identifies weights."""
+    return WeightsId(name=Path(weights).stem, digest=identity(weights))

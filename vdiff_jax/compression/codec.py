@@ -1,4 +1,4 @@
-"""The codecs of the track, and what they refuse."""
+"""The video codecs that `compress` offers, and the videos that each of them refuses."""
 
 import dataclasses
 import logging
@@ -11,7 +11,7 @@ from vdiff_jax.media.encoders import available_encoders, choose_encoding
 log = logging.getLogger(__name__)
 
 _HDR = {16: "PQ", 18: "HLG"}
-"""FFmpeg's numbers of the transfers that need 10 bits."""
+"""FFmpeg's numbers of the HDR transfer functions."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,74 +19,81 @@ class Codec:
     """A codec and its encoder.
 
     Attributes:
-      name: FFmpeg's.
-      encoder: FFmpeg's name.
-      preset: that is used by default.
-      crf: that is used by default.
-      coarsest: the highest crf; the lowest is 1, for 0 is lossless or means another thing.
-      octave: by how much crf rises where the rate halves, about.
+      name: FFmpeg's name of the codec.
+      encoder: FFmpeg's name of the encoder.
+      preset: the default preset.
+      crf: the default crf.
+      highest_crf: the coarsest quality; the finest is crf 1, because crf 0 is lossless or has another meaning.
+      crf_step: the smallest change of crf that a search makes.
+      octave: by how much crf rises, roughly, when the bit rate halves.
     """
 
     name: str
     encoder: str
     preset: str
     crf: float
-    coarsest: int
+    highest_crf: int
+    crf_step: float
     octave: float
 
     def options(self, crf: float, preset: str | None) -> dict[str, str]:
-        """The encoder's options; SVT-AV1 takes whole crfs alone."""
-        shown = f"{crf:.0f}" if self.name == "av1" else f"{crf:.2f}"
-        return {"crf": shown, "preset": preset or self.preset}
+        """The encoder's options. SVT-AV1 accepts only whole numbers as crf."""
+        text = f"{crf:.0f}" if self.name == "av1" else f"{crf:.2f}"
+        return {"crf": text, "preset": preset or self.preset}
 
     def coarser(self, crf: float, octaves: float) -> float:
-        """The crf at which the rate is so many octaves lower, about, or a little lower than that; negative: higher."""
-        step = 1.0 if self.name == "av1" else 0.1
-        found = math.ceil((crf + self.octave * octaves) / step + 1e-6) * step
-        return round(float(min(max(found, 1), self.coarsest)), 2)
+        """The crf that lowers the bit rate by at least about `octaves` octaves; a negative number raises the rate."""
+        steps = math.ceil((crf + self.octave * octaves) / self.crf_step + 1e-6)
+        return round(float(min(max(steps * self.crf_step, 1), self.highest_crf)), 2)
 
 
+_X264_SCALE = {"preset": "medium", "highest_crf": 51, "crf_step": 0.1, "octave": 6.0}
 CODECS = {
-    "h264": Codec(name="h264", encoder="libx264", preset="medium", crf=23.0, coarsest=51, octave=6.0),
-    "hevc": Codec(name="hevc", encoder="libx265", preset="medium", crf=28.0, coarsest=51, octave=6.0),
-    "av1": Codec(name="av1", encoder="libsvtav1", preset="6", crf=35.0, coarsest=63, octave=10.0),
+    "h264": Codec(name="h264", encoder="libx264", crf=23.0, **_X264_SCALE),
+    "hevc": Codec(name="hevc", encoder="libx265", crf=28.0, **_X264_SCALE),
+    "av1": Codec(name="av1", encoder="libsvtav1", preset="6", crf=35.0, highest_crf=63, crf_step=1.0, octave=10.0),
 }
 
 
 def choose_codec(name: str, preset: str | None, crf: float | None) -> Codec:
-    """The codec of this name, if this FFmpeg can encode it.
+    """The codec of this name.
 
     Raises:
-      OptionError: no such codec, a crf that is out of range or lossless.
-      OutputError: its encoder is missing.
+      OptionError: the codec is unknown, or the crf is out of range or lossless.
+      OutputError: the installed FFmpeg libraries lack its encoder.
     """
     if name not in CODECS:
-        raise OptionError(f"unknown codec {name}: take one of {', '.join(CODECS)}")
+        raise OptionError(f"unknown codec {name}: pass one of {', '.join(CODECS)}")
     codec = CODECS[name]
-    there = available_encoders(entry.encoder for entry in CODECS.values())
-    if codec.encoder not in there:
-        offered = ", ".join(f"{entry.name} ({entry.encoder})" for entry in CODECS.values() if entry.encoder in there)
-        raise OutputError(f"this PyAV has no {codec.encoder}, which encodes {name}; it has {offered or 'none of them'}")
+    present = available_encoders(entry.encoder for entry in CODECS.values())
+    if codec.encoder not in present:
+        others = ", ".join(f"{entry.name} ({entry.encoder})" for entry in CODECS.values() if entry.encoder in present)
+        raise OutputError(
+            f"the installed PyAV lacks {codec.encoder}, the encoder for {name}: "
+            + (f"pass another codec: {others}" if others else "install a PyAV that has it")
+        )
     if preset == "lossless" or crf == 0:
-        raise OptionError("compress is not lossless: pass --crf 1 or more, or copy with repair --codec ffv1")
-    if crf is not None and not 1 <= crf <= codec.coarsest:
-        raise OptionError(f"crf {crf:g} is out of range: {codec.encoder} takes 1 to {codec.coarsest}")
+        raise OptionError("compress is never lossless: pass --crf 1 or more, or make a copy by repair --codec ffv1")
+    if crf is not None and not 1 <= crf <= codec.highest_crf:
+        raise OptionError(f"crf {crf:g} is out of range: pass 1 to {codec.highest_crf} for {codec.encoder}")
     return codec
 
 
 def check_source(info: VideoInfo, codec: Codec, preset: str | None) -> VideoInfo:
-    """The video as the encoder takes it: the same but for pixels that it has no format for.
+    """The video's properties as the encoder receives it; only the pixel format may differ from `info`.
 
     Raises:
-      FormatError: alpha, HDR of more bits than the encoder has, or a video that it refuses.
+      FormatError: the video has alpha, is HDR with more bits than the encoder keeps, or is refused by the encoder.
     """
     if info.pixels.alpha:
-        raise FormatError(f"the video has an alpha channel, which {codec.name} doesn't keep: flatten it first")
+        raise FormatError(f"the video has an alpha channel, which {codec.name} can't store: flatten it first")
     encoding = choose_encoding("matroska", info, codec.encoder, codec.options(codec.crf, preset))
     hdr = _HDR.get(info.tags.transfer)
     if hdr is not None and encoding.pixels.bits < info.pixels.bits:
-        bits = f"{info.pixels.bits} bits and {codec.encoder} keeps {encoding.pixels.bits}"
-        raise FormatError(f"the video is HDR ({hdr}) of {bits}: choose another codec")
+        raise FormatError(
+            f"the video is HDR ({hdr}) of {info.pixels.bits} bits and {codec.encoder} keeps {encoding.pixels.bits}: "
+            "pass another codec"
+        )
     if hdr is not None:
-        log.warning("the video is HDR (%s): its bits and colour tags are kept, mastering metadata are not", hdr)
+        log.warning("the video is HDR (%s): its bits and colour tags are kept, its mastering metadata is not", hdr)
     return encoding.info

@@ -1,4 +1,4 @@
-"""From a compressed file to the video: the track as it is, or what the network makes of it."""
+"""Decompression: the track's frames, improved as the attachment says."""
 
 import contextlib
 import dataclasses
@@ -14,17 +14,22 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax import media
-from vdiff_jax.compression.attachment import OCTAVE, Diffusion, Named, Recipe, Stamps, unpack
-from vdiff_jax.compression.form import Form
-from vdiff_jax.compression.interpolation import Filling
-from vdiff_jax.compression.resolution import in_shape, resized
+from vdiff_jax.compression.attachment import (
+    STEPS_PER_OCTAVE,
+    Attachment,
+    Timestamps,
+    WeightsId,
+    WienerStep,
+    unpack,
+)
+from vdiff_jax.compression.interpolation import Interpolator
+from vdiff_jax.compression.track import Variant, resize_frames, resized_info
 from vdiff_jax.compression.weight_update import apply
 from vdiff_jax.errors import AttachmentError, WeightsError
 from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.media.threads import prefetched
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import OPERATORS, STEP, WienerFilter, wiener_step
-from vdiff_jax.preprocess.planes import sample_range
+from vdiff_jax.postprocess.wiener import OPERATORS, STEP, WienerFilter, spans, wiener_step
 from vdiff_jax.restoration.footage import Footage
 from vdiff_jax.restoration.pipeline import report, restored_frames
 from vdiff_jax.restoration.restorer import Restorer
@@ -39,44 +44,44 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Decoding(Plan):
-    """A plan whose errors are as the recipe tells them.
+    """A plan whose expected errors are those of the attachment.
 
     Attributes:
-      octaves: of Y', Cb and Cr, over what each frame's quantiser lets expect; where `codec` is None, over one 8-bit
-        level.
+      octaves: log2 of the error of Y', Cb and Cr, relative to what each frame's quantiser predicts; where `codec` is
+        None, relative to one 8-bit level.
     """
 
     octaves: Float[np.ndarray, "3"]
 
     def sigma_of(self, quantisers: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 3"]:
+        """The expected error of Y', Cb and Cr, in [0, 1], of frames coded with these quantisers (NaN: unknown)."""
         if self.codec is None:
             return np.tile(np.exp2(self.octaves) / 255, (len(quantisers), 1)).astype(np.float32)
-        told = np.where(np.isfinite(quantisers), quantisers, typical(self.codec))
-        return expected_error(self.codec, told) * np.exp2(self.octaves).astype(np.float32)
+        known = np.where(np.isfinite(quantisers), quantisers, typical(self.codec))
+        return expected_error(self.codec, known) * np.exp2(self.octaves).astype(np.float32)
 
 
-def plan_of(recipe: Recipe, info: media.VideoInfo) -> Decoding:
-    """What the network does with a track, or nothing."""
-    network = recipe.network
-    octaves = np.array(network.error if network else (0, 0, 0), np.float32) / OCTAVE
-    tasks = () if recipe.track is None else ("enlarge",)
-    tasks += () if network is None else ("deblock",)
-    tasks += () if recipe.diffusion is None else ("spread",)
-    tasks += () if recipe.filling is None else ("interpolate",)
+def plan_of(attachment: Attachment, info: media.VideoInfo) -> Decoding:
+    """The plan for a track: which of the decoder's steps it takes, and with which expected error.
+
+    Args:
+      attachment: the track's attachment.
+      info: the source's properties, with the track's codec.
+    """
+    network = attachment.network
+    octaves = np.array(network.error if network else (0, 0, 0), np.float32) / STEPS_PER_OCTAVE
     return Decoding(
-        tasks=tasks,
-        weights="" if network is None else network.weights,
-        sigma=np.zeros(3, np.float32),
-        sigma_rgb=0.0,
-        why="as the attachment says" if tasks else "the plain video as it is",
-        job=SameSize(info.pixels, recipe.size),
+        tasks=attachment.tasks,
+        weights="" if network is None else network.name,
+        why="as the attachment says" if attachment.tasks else "nothing to do: the track is shown as it is",
+        job=SameSize(info.pixels, attachment.size),
         codec=info.codec if scale_of(info.codec) is not None else None,
         octaves=octaves,
     )
 
 
-def find_recipe(source: str | Path, size: tuple[int, int]) -> Recipe:
-    """A file's recipe; one that leaves all as it is, with a warning, where there is none that fits.
+def find_attachment(source: str | Path, size: tuple[int, int]) -> Attachment:
+    """A file's attachment. If it has no valid one, logs a warning and returns one that changes nothing.
 
     Args:
       source: the file.
@@ -85,32 +90,32 @@ def find_recipe(source: str | Path, size: tuple[int, int]) -> Recipe:
     data = media.read_attachment(source)
     try:
         if data is None:
-            raise AttachmentError("there is no attachment of vdiff_jax's")
-        recipe = unpack(data)
-        if recipe.shape != size:
-            raise AttachmentError(f"the attachment is of another track, of height and width {recipe.shape}")
-        return recipe
+            raise AttachmentError("the file has no attachment of vdiff_jax")
+        attachment = unpack(data)
+        if attachment.shape != size:
+            raise AttachmentError(f"the attachment is for a track of height and width {attachment.shape}, not {size}")
+        return attachment
     except AttachmentError as error:
-        log.warning("%s: %s: decoded as the plain video that it is", source, error)
-        return Recipe(size=size)
+        log.warning("%s: %s: decoded without improvement", source, error)
+        return Attachment(size=size)
 
 
-def weights_of(named: Named, given: str | Path | None) -> Weights:
-    """The weights that a recipe was made with.
+def weights_of(needed: WeightsId, given: str | Path | None) -> Weights:
+    """The weights that an attachment needs.
 
     Args:
-      named: what the recipe says.
-      given: weights to take instead of those of the recipe's name.
+      needed: the weights that the file was compressed with.
+      given: the name or file of weights to use instead of looking for those of that name.
 
     Raises:
-      WeightsError: there are none of that name, or they are others.
+      WeightsError: the weights are missing, or differ from those needed.
     """
-    name = given or named.weights
-    found = identity(name)
-    if found != named.digest:
+    name = given or needed.name
+    digest = identity(name)
+    if digest != needed.digest:
         raise WeightsError(
-            f"the video was compressed with weights {named.weights} ({named.digest.hex()}), but {name} here is "
-            f"{found.hex()}: pass --weights with the file it was made with"
+            f"the video was compressed with weights {needed.name} ({needed.digest.hex()}), but {name} here is "
+            f"{digest.hex()}: pass --weights with the file it was compressed with"
         )
     return load(name)
 
@@ -124,14 +129,14 @@ def decompress(
     options: dict[str, str] | None = None,
     progress: Callable[[int], Any] = lambda frames: None,
 ) -> dict[str, Any] | np.ndarray:
-    """Decompresses a file.
+    """Decompresses a file: decodes its track and improves the frames as its attachment says.
 
     Args:
-      source: a file that `compress` wrote; any other video is decoded as it is, with a warning.
-      target: what `media.open_writer` takes; None returns the frames, all in memory.
-      weights: the file of the weights, where it is not in the package.
-      codec, options: the encoder's name and options.
-      progress: is told how many frames are done.
+      source: a file that `compress` wrote. Any other video is decoded without improvement, with a warning.
+      target: the output, as `media.open_writer` takes it; None returns all frames in memory.
+      weights: the file of the weights, if they are not in the package.
+      codec, options: the output encoder's name and options.
+      progress: is called with the number of frames done.
 
     Returns:
       The report; without a target, uint8 R'G'B' `t h w 3`.
@@ -144,36 +149,33 @@ def decompress(
         media.check_target(target, [source])
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(media.open_reader(source))
-        recipe = find_recipe(source, (reader.info.height, reader.info.width))
-        info = timed(in_shape(reader.info, recipe.size), recipe)
-        plan = plan_of(recipe, info)
-        keep = Pictures(info)
+        attachment = find_attachment(source, (reader.info.height, reader.info.width))
+        info = timed(resized_info(reader.info, attachment.size), attachment)
+        plan = plan_of(attachment, info)
+        writer = PictureList(info)
         if target is not None:
-            sound = {"codec": codec, "options": options, "copy_from": source}
-            keep = stack.enter_context(media.open_writer(target, info, **sound))
-        frames = resized(clock.timed("read", reader), info.pixels, recipe.size)
-        frames, restorers = decoded(recipe, plan, info, frames, clock, stack, weights)
-        if recipe.filling is not None:
-            # What was given may be the other network's.
-            given = weights if weights is not None and identity(weights) == recipe.filling.digest else None
-            filling = Filling(weights_of(recipe.filling, given), info.pixels, recipe.size)
-            count = len(recipe.stamps.steps)
-            frames = filling(frames, Form(recipe.shape, halved=True).frames(range(count), count), clock)
+            writer = media.open_writer(target, info, codec=codec, options=options, copy_from=source)
+            writer = stack.enter_context(writer)
+        frames = resize_frames(clock.timed("read", reader), info.pixels, attachment.size)
+        frames, restorers = decoded(attachment, plan, info, frames, clock, stack, weights)
+        if attachment.interpolation is not None:
+            interpolator = interpolator_of(attachment, info, weights)
+            frames = interpolator(frames, kept_frames(attachment), clock)
             frames = stack.enter_context(contextlib.closing(frames))
-            restorers.append(filling.restorer)
+            restorers.append(interpolator.restorer)
         count = 0
-        for frame in restamped(frames, recipe.stamps):
+        for frame in with_timestamps(frames, attachment.timestamps):
             with clock.stage("write"):
-                keep.write(frame)
+                writer.write(frame)
             count += 1
             progress(count)
-    if isinstance(keep, Pictures):
-        return np.stack(keep.pictures)
+    if isinstance(writer, PictureList):
+        return np.stack(writer.pictures)
     return report(clock, count, info, plan, *restorers)
 
 
 def decoded(
-    recipe: Recipe,
+    attachment: Attachment,
     plan: Decoding,
     info: media.VideoInfo,
     frames: Iterator[Frame],
@@ -181,67 +183,82 @@ def decoded(
     stack: contextlib.ExitStack,
     weights: str | Path | None,
 ) -> tuple[Iterator[Frame], list[Restorer]]:
-    """The track's frames as the recipe has them, and the network that restores them, if one does."""
-    if recipe.diffusion is None:
+    """The track's frames after the network and the Wiener step, and the network's restorer if it was used."""
+    if attachment.wiener is None:
         return frames, []
-    seen: deque[Frame] = deque()
-    restored, restorers = kept(frames, seen), []
-    if recipe.network is not None:
-        network, masks = weights_of(recipe.network, weights), itertools.repeat(None)
-        network = network._replace(params=apply(network.params, recipe.network.update))
+    plain: deque[Frame] = deque()
+    restored, restorers = copied_to(plain, frames), []
+    if attachment.network is not None:
+        network, masks = weights_of(attachment.network, weights), itertools.repeat(None)
+        network = network._replace(params=apply(network.params, attachment.network.update))
         restorers.append(Restorer(network, plan.job, plan.sigma_of))
         restored = restored_frames(Footage(restored, masks, info.pixels), plan, restorers[0], clock)
-        # The network goes on with the next chunk during the Wiener step.
+        # The network computes the next chunk during the Wiener step.
         restored = stack.enter_context(contextlib.closing(prefetched(restored, restorers[0].frames)))
-    plain = (seen.popleft() for _ in itertools.count())
-    return wiener_step(plain, restored, info.pixels, spread_of(recipe.diffusion, info.pixels)), restorers
+    # Each decoded frame is there by the time its restored frame is.
+    decoded_frames = (plain.popleft() for _ in itertools.count())
+    by = wiener_filter(attachment.wiener, info.pixels)
+    return wiener_step(decoded_frames, restored, info.pixels, by), restorers
 
 
-def kept(frames: Iterable[Frame], seen: deque[Frame]) -> Iterator[Frame]:
-    """The frames, each put into `seen` before it is handed on."""
+def interpolator_of(attachment: Attachment, info: media.VideoInfo, weights: str | Path | None) -> Interpolator:
+    """The interpolator with the weights that the attachment names; `weights` may be meant for restoration instead."""
+    needed = attachment.interpolation
+    given = weights if weights is not None and identity(weights) == needed.digest else None
+    return Interpolator(weights_of(needed, given), info.pixels, attachment.size)
+
+
+def kept_frames(attachment: Attachment) -> list[int]:
+    """The numbers of the frames that a track at half rate keeps."""
+    count = len(attachment.timestamps.steps)
+    return Variant(attachment.shape, half_rate=True).kept_frames(range(count), count)
+
+
+def copied_to(plain: deque[Frame], frames: Iterable[Frame]) -> Iterator[Frame]:
+    """The frames, each appended to `plain` first. Unlike `itertools.tee`, this works across threads."""
     for frame in frames:
-        seen.append(frame)
+        plain.append(frame)
         yield frame
 
 
-def spread_of(diffusion: Diffusion, pixels: PixelFormat) -> WienerFilter:
-    """What a recipe's integers stand for."""
-    steps = np.array(diffusion.steps, np.float32).reshape(3, OPERATORS)
-    return WienerFilter(sigma_of(diffusion.error, pixels), steps / STEP)
+def wiener_filter(wiener: WienerStep, pixels: PixelFormat) -> WienerFilter:
+    """The Wiener step's parameters as numbers, for planes of this format."""
+    coefficients = np.array(wiener.coefficients, np.float32).reshape(3, OPERATORS)
+    return WienerFilter(in_sample_values(wiener.error, pixels), coefficients / STEP)
 
 
-def sigma_of(error: tuple[int, int, int], pixels: PixelFormat) -> Float[np.ndarray, "3"]:
-    """An error in eighths of an octave over one 8-bit level, in samples."""
-    spans = np.array([sample_range(pixels, chroma=index > 0)[1] for index in range(3)])
-    return np.exp2(np.array(error) / OCTAVE) / 255 * spans
+def in_sample_values(error: tuple[int, int, int], pixels: PixelFormat) -> Float[np.ndarray, "3"]:
+    """An error of Y', Cb and Cr in sample values, given in eighths of an octave relative to one 8-bit level."""
+    return np.exp2(np.array(error) / STEPS_PER_OCTAVE) / 255 * spans(pixels)
 
 
-class Pictures:
-    """Keeps frames as uint8 R'G'B' `h w 3`."""
+class PictureList:
+    """Collects frames as uint8 R'G'B' `h w 3`, in place of a file."""
 
     def __init__(self, info: media.VideoInfo):
         self.pictures: list[np.ndarray] = []
         self._pixels = info.pixels
 
     def write(self, frame: Frame) -> None:
+        """Appends a frame; a grey one becomes R'G'B' too."""
         picture = media.picture_of(frame.planes, self._pixels, deep=False)
         self.pictures.append(picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=-1))
 
 
-def timed(info: media.VideoInfo, recipe: Recipe) -> media.VideoInfo:
-    """The track's properties with the source's own clock."""
-    stamps = recipe.stamps
-    if stamps is None:
+def timed(info: media.VideoInfo, attachment: Attachment) -> media.VideoInfo:
+    """The track's properties with the source's time base, start and frame rate."""
+    timestamps = attachment.timestamps
+    if timestamps is None:
         return info
-    lead, rate = Fraction(stamps.lead, 1000), info.rate if recipe.filling is None else 2 * info.rate
-    return dataclasses.replace(info, time_base=stamps.time_base, start=lead, audio_lead=lead, rate=rate)
+    lead, rate = Fraction(timestamps.lead, 1000), info.rate if attachment.interpolation is None else 2 * info.rate
+    return dataclasses.replace(info, time_base=timestamps.time_base, start=lead, audio_lead=lead, rate=rate)
 
 
-def restamped(frames: Iterable[Frame], stamps: Stamps | None) -> Iterator[Frame]:
-    """Frames at the source's own times."""
-    if stamps is None:
+def with_timestamps(frames: Iterable[Frame], timestamps: Timestamps | None) -> Iterator[Frame]:
+    """Frames with the source's exact time stamps, or with their own if None is given."""
+    if timestamps is None:
         yield from frames
         return
-    # The track holds as many frames as there are times, or was cut short.
-    for frame, pts, step in zip(frames, stamps.times, stamps.steps):
+    # There are as many frames as time stamps, or fewer if the file was cut short.
+    for frame, pts, step in zip(frames, timestamps.times, timestamps.steps):
         yield dataclasses.replace(frame, pts=pts, duration=step)

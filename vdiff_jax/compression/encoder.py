@@ -1,7 +1,8 @@
-"""From a video to a compressed file: a plain track, and the attachment with what the network is to do with it."""
+"""Compression: encodes a track, chooses what the decoder is to do with it, and writes both into a Matroska file."""
 
 import contextlib
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -9,20 +10,18 @@ from typing import Any
 import numpy as np
 
 from vdiff_jax import media
-from vdiff_jax.compression.attachment_choice import decide
-from vdiff_jax.compression.codec import check_source, choose_codec
-from vdiff_jax.compression.fit import STEPS
-from vdiff_jax.compression.probes import Meter
-from vdiff_jax.compression.resolution import in_form
-from vdiff_jax.compression.source import open_original
-from vdiff_jax.compression.target_quality import Aimed, reach
-from vdiff_jax.compression.track import Wanted
-from vdiff_jax.compression.track_choice import choose
-from vdiff_jax.compression.track_encoder import Encoder
-from vdiff_jax.errors import MissingError, OptionError, OutputError
+from vdiff_jax.compression.attachment_choice import choose_attachment
+from vdiff_jax.compression.codec import check_source
+from vdiff_jax.compression.probes import Prober
+from vdiff_jax.compression.settings import Settings, check_files, make_settings
+from vdiff_jax.compression.source import Source, open_source
+from vdiff_jax.compression.target_quality import Candidate, reach_target_vmaf
+from vdiff_jax.compression.track_choice import choose_track
+from vdiff_jax.compression.track_encoder import TrackEncoder
+from vdiff_jax.errors import MissingError
 from vdiff_jax.media.target import PendingFile
 from vdiff_jax.runtime.stopwatch import Stopwatch
-from vdiff_jax.weights import Weights, for_task, load, shipped, trained_tasks
+from vdiff_jax.weights import load
 
 
 def compress(
@@ -39,138 +38,121 @@ def compress(
     rate: Fraction | float | int = 25,
     progress: Callable[[int], Any] = lambda frames: None,
 ) -> dict[str, Any]:
-    """Compresses a video into a Matroska file that every player plays.
+    """Compresses a video into a Matroska file that any player plays and `decompress` improves; returns the report.
 
     Args:
       source: a file, a folder or glob of pictures, or a clip `t h w c`, uint8 R'G'B' or grey.
-      target: the file, which ends in .mkv.
+      target: the file to write, which ends in .mkv.
       codec: "h264", "hevc" or "av1".
-      crf: the encoder's quality.
-      bitrate: bits a second, of the track and the attachment.
-      target_vmaf: the least VMAF that `decompress` is to give, as expected from samples.
-      preset: as the encoder names it.
-      adapt: "none", "fast" or "best": how long the network is fitted to this video.
-      weights: a name or a file; the package's best for this by default.
-      rate: frames a second of a clip.
-      progress: is told how many frames are encoded.
-
-    Returns:
-      The report.
+      crf: the encoder's quality (default: 23 for h264, 28 for hevc, 35 for av1).
+      bitrate: bits per second of the track, instead of crf.
+      target_vmaf: the lowest mean VMAF that `decompress` may give, instead of crf; estimated from samples.
+      preset: the encoder's preset (default: medium for h264 and hevc, 6 for av1).
+      adapt: "none", "fast" or "best": how long the network is fine-tuned to this video.
+      weights: a name or a file (default: "fast").
+      rate: frames per second of a clip.
+      progress: is called with the number of frames encoded.
 
     Raises:
       VdiffError: one of its kinds, for anything wrong with the input, the options or the output.
     """
     clock = Stopwatch()
-    _check(target, source, crf, bitrate, target_vmaf, adapt)
-    crf = None if crf is None else float(crf)
-    chosen = choose_codec(codec, preset, crf)
-    vmaf = None if target_vmaf is None else media.Vmaf()
-    given = str(weights or default_weights())
-    weights = for_task(given, "deblock")
-    wanted = Wanted(
-        codec=chosen,
-        preset=preset,
-        crf=chosen.crf if crf is None else crf,
-        bitrate=None if bitrate is None else float(bitrate),
-        vmaf=None if target_vmaf is None else float(target_vmaf),
-        adapt=adapt,
-        weights=weights,
-        filling=next((name for name in (given, default_weights()) if "interpolate" in trained_tasks(name)), None),
+    check_files(source, target)
+    settings = make_settings(
+        codec=codec, preset=preset, crf=crf, bitrate=bitrate, target_vmaf=target_vmaf, adapt=adapt, weights=weights
     )
-    original = open_original(source, rate)
-    stored = check_source(original.info, chosen, preset)
-    network = load(weights)
-    with contextlib.ExitStack() as stack:
-        encoder = Encoder(original, stored, wanted, Path(target), clock, progress, stack)
-        aimed = _made(encoder, network, clock) if vmaf is None else reach(encoder, network, clock, vmaf)
-        pending = PendingFile(target)
-        try:
-            attached, track = aimed.decision.attachment, aimed.track
-            info = in_form(original.info, track.form)
-            media.remux(track.path, pending.path, attached, info, copy_from=original.path, lead=encoder.lead)
-        except BaseException:
-            pending.remove()
-            raise
-        pending.commit()
-    return _report(clock, encoder, aimed, Path(target).stat().st_size)
+    with _open_encoder(open_source(source, rate), settings, Path(target), clock, progress) as encoder:
+        best = _best_candidate(encoder, clock)
+        _write(best, encoder, target)
+    return _report(clock, encoder, best, Path(target).stat().st_size)
 
 
-def default_weights() -> str:
-    """The fast ones, where the package has them."""
-    return "fast" if "fast" in shipped() else "base"
+@contextlib.contextmanager
+def _open_encoder(
+    source: Source, settings: Settings, target: Path, clock: Stopwatch, progress: Callable[[int], Any]
+) -> Iterator[TrackEncoder]:
+    """An encoder whose tracks lie in a temporary folder beside the target."""
+    coded = check_source(source.info, settings.codec, settings.preset)
+    with tempfile.TemporaryDirectory(prefix=f".{target.stem}.", suffix=".part", dir=target.parent) as folder:
+        yield TrackEncoder(source, coded, settings, Path(folder), clock, progress)
 
 
-def _check(target, source, crf, bitrate, vmaf, adapt) -> None:
-    if Path(target).suffix.lower() != ".mkv":
-        raise OutputError(f"{target}: compress writes Matroska, which alone holds its attachment: end it in .mkv")
-    media.check_target(target, [] if isinstance(source, np.ndarray) else [source])
-    if sum(aim is not None for aim in (crf, bitrate, vmaf)) > 1:
-        raise OptionError("crf, bitrate and target_vmaf each say how good the track is to be: pass one of them")
-    if adapt not in STEPS:
-        raise OptionError(f"adapt {adapt} isn't offered: take one of {', '.join(STEPS)}")
-    if bitrate is not None and not bitrate > 0:
-        raise OptionError(f"a bitrate of {bitrate:g} is none: pass bits a second above 0, such as 500k")
-    if vmaf is not None and not 0 < vmaf < 100:
-        raise OptionError(f"a VMAF of {vmaf:g} can't be aimed at: pass one above 0 and below 100, such as 93")
+def _best_candidate(encoder: TrackEncoder, clock: Stopwatch) -> Candidate:
+    """The smallest candidate for the target VMAF, or the best one for the crf or the bit rate.
 
-
-def _made(encoder: Encoder, network: Weights, clock: Stopwatch) -> Aimed:
-    """The track of the quality or the rate that was asked for, or a smaller one that is better."""
-    track = encoder.track()
+    Raises:
+      MissingError: a VMAF is the target, but there is no libvmaf.
+    """
+    network, vmaf = load(encoder.settings.weights), None
     try:
         vmaf = media.Vmaf()
     except MissingError:
-        vmaf = None
+        if encoder.settings.target_vmaf is not None:
+            raise
+    if encoder.settings.target_vmaf is not None:
+        return reach_target_vmaf(encoder, network, clock, vmaf)
+    track = encoder.track()
     with clock.stage("choose"):
-        choice = choose(encoder, Meter(encoder, network, vmaf), track)
+        choice = choose_track(encoder, Prober(encoder, network, vmaf), track)
     with clock.stage("adapt"):
-        return Aimed(choice, decide(encoder, choice.track, network))
+        return Candidate(choice, choose_attachment(encoder, choice.track, network))
+
+
+def _write(candidate: Candidate, encoder: TrackEncoder, target: str | Path) -> None:
+    """Writes track, attachment and the source's sound, subtitles and tags; `target` appears only when it is whole."""
+    source, track = encoder.source, candidate.track
+    attachment, info = candidate.attachment_choice.packed, track.variant.info(source.info)
+    pending = PendingFile(target)
+    try:
+        media.remux(track.path, pending.path, attachment, info, copy_from=source.path, lead=encoder.lead)
+    except BaseException:
+        pending.remove()
+        raise
+    pending.commit()
 
 
 _WHY = {
-    (False, False): "nothing gains more than its attachment takes",
-    (True, False): "diffusion gains more than its attachment takes, the network no more than that",
-    (True, True): "diffusion and the network gain more than their attachment takes",
+    (False, False): "no restoration gains more than its attachment costs",
+    (True, False): "the Wiener step gains more than its attachment costs, the network does not",
+    (True, True): "the Wiener step and the network gain more than their attachment costs",
 }
-_PLAIN = "nothing raises both PSNR, by more than its attachment takes, and VMAF"
+_WHY_PLAIN_AT_VMAF = "no restoration gains more PSNR than its attachment costs and raises VMAF"
 
 
-def _why(encoder: Encoder, aimed: Aimed) -> str:
-    """What was decided, in words."""
-    diffusion, network = aimed.decision.recipe.diffusion is not None, aimed.decision.recipe.network is not None
-    why = _PLAIN if aimed.quality is not None and not diffusion else _WHY[diffusion, network]
-    form = aimed.track.form
-    if form == encoder.form:
-        return why if diffusion else f"{why}: the plain codec"
-    less = [] if form.shape == encoder.shape else ["a smaller picture"]
-    less += ["every second frame"] if form.halved else []
-    return f"{' and '.join(less)}, better in as many bytes; {why}"
+def _why(encoder: TrackEncoder, candidate: Candidate) -> str:
+    """Why this track and this attachment were chosen, in words."""
+    attachment = candidate.attachment_choice.attachment
+    why = _WHY[attachment.wiener is not None, attachment.network is not None]
+    if attachment.wiener is None:
+        why = why if candidate.quality is None else _WHY_PLAIN_AT_VMAF
+    variant = candidate.track.variant
+    if variant == encoder.whole:
+        return f"{why}: the plain codec" if attachment.wiener is None else why
+    kept = [] if variant.shape == encoder.shape else ["a smaller picture"]
+    kept += ["every second frame"] if variant.half_rate else []
+    return f"{' and '.join(kept)}: better in the same bytes; {why}"
 
 
-def _report(clock: Stopwatch, encoder: Encoder, aimed: Aimed, size: int) -> dict[str, Any]:
-    wanted, info = encoder.wanted, encoder.original.info
-    track, decision = aimed.track, aimed.decision
-    made = decision.made
-    smaller = None if track.form.shape == encoder.shape else track
-    tasks = [("enlarge", smaller), ("deblock", made.network), ("spread", made.diffusion)]
-    tasks += [("interpolate", decision.recipe.filling)]
+def _report(clock: Stopwatch, encoder: TrackEncoder, candidate: Candidate, size: int) -> dict[str, Any]:
+    settings, info = encoder.settings, encoder.source.info
+    track, choice = candidate.track, candidate.attachment_choice
+    quality, network = candidate.quality, choice.attachment.network
+    gain = zip(("y", "cb", "cr"), choice.fit.gain)
     return {
         **clock.report(len(track.times), info.width, info.height),
-        "codec": wanted.codec.name,
-        "encoder": wanted.codec.encoder,
-        **wanted.options(track.crf),
-        "bytes": {"track": track.size, "attachment": len(decision.attachment or b""), "file": size},
+        "codec": settings.codec.name,
+        "encoder": settings.codec.encoder,
+        **settings.encoder_options(track.crf),
+        "bytes": {"track": track.size, "attachment": len(choice.packed or b""), "file": size},
         "bits_per_second": round(track.rate),
-        "track": aimed.choice.as_report(),
-        **({} if aimed.quality is None else {"vmaf": {"target": wanted.vmaf, **aimed.quality.as_report()}}),
+        "track": candidate.track_choice.as_report(),
+        **({} if quality is None else {"vmaf": {"target": settings.target_vmaf, **quality.as_report()}}),
         "plan": {
-            "tasks": [task for task, part in tasks if part is not None],
-            "weights": wanted.weights,
-            "adapt": wanted.adapt,
-            "update_bytes": 0 if made.network is None else len(made.network.update),
-            "expected_gain_db": {
-                channel: round(float(gain), 4) for channel, gain in zip(("y", "cb", "cr"), made.gained)
-            },
-            "why": _why(encoder, aimed),
+            "tasks": list(choice.attachment.tasks),
+            "weights": settings.weights,
+            "adapt": settings.adapt,
+            "update_bytes": 0 if network is None else len(network.update),
+            "expected_gain_db": {channel: round(float(db), 4) for channel, db in gain},
+            "why": _why(encoder, candidate),
         },
     }

@@ -1,4 +1,4 @@
-"""The frames that a track of every second one leaves out, which the network interpolates."""
+"""Interpolation of the frames that a track at half rate leaves out."""
 
 import dataclasses
 import itertools
@@ -17,13 +17,16 @@ from vdiff_jax.tasks.same_size import SameSize
 from vdiff_jax.weights import Weights
 
 
-class Filling:
-    """Fills frames in; compiled once.
+class Interpolator:
+    """Interpolates missing frames with the network; compiled once for all videos of a size.
 
     Args:
-      network: weights that interpolate.
-      pixels: what the planes mean.
-      size: height and width.
+      network: weights that were trained to interpolate.
+      pixels: the frames' pixel format.
+      size: their height and width.
+
+    Attributes:
+      restorer: the network as it was used last.
     """
 
     def __init__(self, network: Weights, pixels: PixelFormat, size: tuple[int, int]):
@@ -31,11 +34,11 @@ class Filling:
         self.restorer = Restorer(network, SameSize(pixels, size), lambda quantisers: np.zeros((len(quantisers), 3)))
 
     def __call__(self, frames: Iterable[Frame], numbers: Iterable[int], clock: Stopwatch) -> Iterator[Frame]:
-        """All frames from the first number to the last; those that are there come through as they are.
+        """All frames from the first number to the last. The given frames are returned unchanged.
 
         Args:
-          frames: those that are there.
-          numbers: theirs, which rise.
+          frames: the frames that exist.
+          numbers: their numbers, in rising order.
           clock: measures the stages.
         """
         self.restorer = self.restorer.anew()

@@ -1,128 +1,191 @@
-"""What samples tell of a track's size and quality before it is encoded."""
+"""Probes: samples that predict the size and quality of a track before it is encoded."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vdiff_jax.compression.attachment_choice import decide_roughly
-from vdiff_jax.compression.form import Form
-from vdiff_jax.compression.quality import better, luma_psnr
-from vdiff_jax.compression.resolution import smaller_forms
-from vdiff_jax.compression.samples import Piece
-from vdiff_jax.compression.track import Track
-from vdiff_jax.compression.track_encoder import Encoder
+from vdiff_jax.compression.attachment_choice import AttachmentChoice, choose_without_network
+from vdiff_jax.compression.samples import Sample
+from vdiff_jax.compression.track import Track, Variant, smaller_variants
+from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.errors import FormatError
 from vdiff_jax.media import Vmaf
-from vdiff_jax.pixels import Frame
+from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.weights import Weights
 
-_GAIN = 0.1
-"""dB of luma's PSNR that a smaller picture has to gain."""
-_PIXELS = 0.75
-"""At the same crf a picture's bytes grow as its pixels to this power, about."""
-_HALVED = 0.4
-"""Octaves by which bytes fall at the same crf where every second frame is left out, about."""
-_FINER = 2.0
-"""dB by which what another form keeps may be coded better in as many bytes, at most."""
-_COARSE = 32.0
-"""dB of luma's PSNR above which leaving frames out is not tried: on three scenes it was better below 29 alone."""
+_LEAST_GAIN = 0.1
+"""How many dB of luma's PSNR one variant has to be better than another."""
+_PIXELS_EXPONENT = 0.75
+"""At the same crf a picture's bytes grow with about this power of its pixels."""
+_HALF_RATE_OCTAVES = 0.4
+"""At the same crf the bytes fall by about so many octaves if every second frame is left out."""
+_MOST_GAIN = 2.0
+"""How many dB better, at most, the frames of another variant may be coded in the same bytes."""
+_HALF_RATE_PSNR = 32.0
+"""Above this luma PSNR in dB half rate is not tried: on three scenes it was better only below 29."""
 _TRIES = 4
-_SPARE = 0.03
-"""Octaves by which a rate may be under the one that it is to come up to."""
+_SIZE_TOLERANCE = 0.03
+"""A search for a size ends up to so many octaves below it."""
 
 
-class Trial(NamedTuple):
-    """What samples of a track tell.
+class Probe(NamedTuple):
+    """The predicted size and quality of a track.
 
     Attributes:
-      form: what it keeps of its source.
+      variant: what it keeps of its source.
       crf: the encoder's.
-      size: bytes of the whole track, about.
+      size: its bytes.
       psnr: of luma, in dB.
-      vmaf: None where it isn't measured.
+      vmaf: None where it was not measured.
     """
 
-    form: Form
+    variant: Variant
     crf: float
     size: int
     psnr: float
     vmaf: float | None
 
-    def beats(self, other: "Trial") -> bool:
-        """Better in no more bytes."""
+    def beats(self, other: "Probe") -> bool:
+        """Whether it is clearly better in PSNR, no worse in VMAF and no larger."""
         if self.vmaf is not None and other.vmaf is not None and self.vmaf < other.vmaf:
             return False
-        return self.size <= other.size and self.psnr >= other.psnr + _GAIN
+        return self.size <= other.size and self.psnr >= other.psnr + _LEAST_GAIN
 
     def as_report(self) -> dict[str, Any]:
-        shown = {**self.form.as_report(), "crf": self.crf, "bytes": self.size}
-        return {**shown, "psnr_y": round(self.psnr, 3), "vmaf": self.vmaf and round(self.vmaf, 2)}
+        """As JSON."""
+        variant = {**self.variant.as_report(), "crf": self.crf, "bytes": self.size}
+        return {**variant, "psnr_y": round(self.psnr, 3), "vmaf": self.vmaf and round(self.vmaf, 2)}
 
 
-class Meter:
-    """Measures samples as they are decoded, or as diffusion alone mends them.
+class Quality(NamedTuple):
+    """The samples' mean VMAF.
+
+    Attributes:
+      expected: of what `decompress` will give.
+      track: of the track without restoration.
+      frames: how many frames were measured.
+    """
+
+    expected: float
+    track: float
+    frames: int
+
+    def as_report(self) -> dict[str, float | int]:
+        """As JSON."""
+        return {"expected": round(self.expected, 2), "track": round(self.track, 2), "sampled_frames": self.frames}
+
+
+class Prober:
+    """Probes tracks of one source.
 
     Args:
-      encoder: of the tracks.
-      network: whose part is left out, but whose identity a recipe holds.
+      encoder: the encoder.
+      network: the weights; probes do without them.
       vmaf: None leaves VMAF out.
     """
 
-    def __init__(self, encoder: Encoder, network: Weights, vmaf: Vmaf | None):
+    def __init__(self, encoder: TrackEncoder, network: Weights, vmaf: Vmaf | None):
         self._encoder, self._network, self._vmaf = encoder, network, vmaf
-        self._aimed = encoder.wanted.vmaf
-        self.trial = functools.cache(self._trial)
+        self._needs_vmaf = encoder.settings.target_vmaf is not None
+        self.probe = functools.cache(self._probe)
 
-    def smaller(self) -> list[Form]:
-        """Those of fewer pixels that a track may have."""
-        return smaller_forms(self._encoder.original.info)
+    def smaller(self) -> list[Variant]:
+        """The variants of fewer pixels that are worth a probe."""
+        return smaller_variants(self._encoder.source.info)
 
-    def halved(self, crf: float, form: Form) -> list[Form]:
-        """The same form of every second frame, where that may be: weights interpolate, lines are not of two fields."""
-        may = self._encoder.wanted.filling is not None and not self._encoder.original.info.interlaced
-        return [form._replace(halved=True)] if may and self.trial(crf, form).psnr <= _COARSE else []
+    def half_rate(self, crf: float, variant: Variant) -> list[Variant]:
+        """The same variant at half rate, or none if frames can't be interpolated or the video is coded too finely."""
+        possible = self._encoder.settings.interpolation_weights is not None
+        possible = possible and not self._encoder.source.info.interlaced
+        if not possible or self.probe(crf, variant).psnr > _HALF_RATE_PSNR:
+            return []
+        return [variant._replace(half_rate=True)]
 
-    def _trial(self, crf: float, form: Form) -> Trial:
-        """Samples encoded alone: as they are decoded, or, where a VMAF is aimed at, mended and with theirs."""
-        pieces, size = self._encoder.excerpts.alone(crf, form)
-        if self._aimed is None:
-            return Trial(form, crf, size, self._shown([piece.decoded for piece in pieces], form), None)
-        return self._mended(pieces, crf, form, size)
+    def _probe(self, crf: float, variant: Variant) -> Probe:
+        """From samples that are encoded alone. Only where a VMAF is the target, they are restored and have a VMAF."""
+        samples, size = self._encoder.sampler.encoded(crf, variant)
+        if self._needs_vmaf:
+            return self._restored(samples, crf, variant, size)
+        return Probe(variant, crf, size, self._psnr([sample.decoded for sample in samples], variant), None)
 
-    def track(self, track: Track) -> Trial:
-        """Samples of a track, mended, with their VMAF."""
-        return self._mended(self._encoder.excerpts.of(track), track.crf, track.form, track.size)
+    def probe_track(self, track: Track) -> Probe:
+        """From samples of an encoded track, restored, with their VMAF."""
+        return self._restored(self._encoder.sampler.of_track(track), track.crf, track.variant, track.size)
 
-    def may_beat(self, form: Form, now: Trial) -> bool:
-        """Whether another form is better than one, were what it keeps coded as finely as can be hoped for."""
-        kept = [piece.decoded for piece in self._encoder.excerpts.uncoded(form)]
-        return self._shown(kept, form, most=now.psnr + _FINER) > now.psnr
+    def could_beat(self, variant: Variant, other: Probe) -> bool:
+        """Whether a variant is better than a probe if it is coded as well as can be hoped for in the same bytes."""
+        uncoded = [sample.decoded for sample in self._encoder.sampler.not_encoded(variant)]
+        return self._psnr(uncoded, variant, most=other.psnr + _MOST_GAIN) > other.psnr
 
-    def as_many_bytes(self, whole: Trial, form: Form) -> Trial:
-        """Another form in as many bytes, or a little fewer; in more where a few tries find no such crf."""
-        codec = self._encoder.wanted.codec
-        fewer = _PIXELS * float(np.log2(np.prod(form.shape) / np.prod(whole.form.shape)))
-        crf = codec.coarser(whole.crf, fewer - _HALVED * (form.halved - whole.form.halved))
-        tried: dict[float, float] = {}
+    def probe_same_size(self, other: Probe, variant: Variant) -> Probe:
+        """A variant in as many bytes as another probe or a little fewer; in more if a few tries find no such crf."""
+        codec = self._encoder.settings.codec
+        octaves = _PIXELS_EXPONENT * float(np.log2(np.prod(variant.shape) / np.prod(other.variant.shape)))
+        crf = codec.coarser(other.crf, octaves - _HALF_RATE_OCTAVES * (variant.half_rate - other.variant.half_rate))
+        excess: dict[float, float] = {}
         for _ in range(_TRIES):
-            tried[crf] = float(np.log2(self._encoder.excerpts.alone(crf, form)[1] / whole.size))
-            if -_SPARE <= tried[crf] <= 0:
+            excess[crf] = float(np.log2(self._encoder.sampler.encoded(crf, variant)[1] / other.size))
+            if -_SIZE_TOLERANCE <= excess[crf] <= 0:
                 break
-            crf = codec.coarser(crf, tried[crf])
-            if crf in tried:
+            crf = codec.coarser(crf, excess[crf])
+            if crf in excess:
                 break
-        return self.trial(min((crf for crf, over in tried.items() if over <= 0), default=max(tried)), form)
+        return self.probe(min((crf for crf, octaves in excess.items() if octaves <= 0), default=max(excess)), variant)
 
-    def _shown(self, frames: list[list[Frame]], form: Form, most: float = np.inf) -> float:
-        return luma_psnr(self._encoder.excerpts.shown(frames, form), self._encoder.stored.pixels, most)
+    def _restored(self, samples: list[Sample], crf: float, variant: Variant, size: int) -> Probe:
+        """The probe of samples after the Wiener step, with their VMAF if it can be measured.
 
-    def _mended(self, pieces: list[Piece], crf: float, form: Form, size: int) -> Trial:
-        """Its VMAF is left out where libvmaf isn't there or refuses the frames, and none is aimed at."""
-        decision, vmaf = decide_roughly(self._encoder, pieces, size, self._network, form), None
+        Raises:
+          FormatError: libvmaf refuses the frames, and a VMAF is the target.
+        """
+        choice, vmaf = choose_without_network(self._encoder, samples, size, self._network, variant), None
         try:
-            vmaf = self._vmaf and better(self._encoder, decision, self._vmaf)[1].expected
+            vmaf = self._vmaf and keep_if_vmaf_rises(self._encoder, choice, self._vmaf)[1].expected
         except FormatError:
-            if self._aimed is not None:
+            if self._needs_vmaf:
                 raise
-        return Trial(form, crf, size, self._shown(decision.rehearsal.shown(decision.recipe), form), vmaf)
+        return Probe(variant, crf, size, self._psnr(choice.loop.shown(choice.attachment), variant), vmaf)
+
+    def _psnr(self, shown: list[list[Frame]], variant: Variant, most: float = np.inf) -> float:
+        samples = self._encoder.sampler.with_all_frames(shown, variant)
+        return luma_psnr(samples, self._encoder.coded.pixels, most)
+
+
+def keep_if_vmaf_rises(encoder: TrackEncoder, choice: AttachmentChoice, vmaf: Vmaf) -> tuple[AttachmentChoice, Quality]:
+    """The choice, or the same without restoration if that has the higher VMAF; and the samples' quality."""
+    loop, variant = choice.loop, choice.variant
+    plain = encoder.sampler.with_all_frames([sample.decoded for sample in loop.samples], variant)
+    track = mean_vmaf(plain, loop.pixels, vmaf)
+    count = sum(len(sample.decoded[sample.measured]) for sample in plain)
+    if choice.attachment.wiener is None:
+        return choice, Quality(track, track, count)
+    restored = encoder.sampler.with_all_frames(loop.shown(choice.attachment), variant)
+    expected = mean_vmaf(restored, loop.pixels, vmaf)
+    if expected < track:
+        return choice.without_restoration(), Quality(track, track, count)
+    return choice, Quality(expected, track, count)
+
+
+def luma_psnr(samples: Sequence[Sample], pixels: PixelFormat, most: float = np.inf) -> float:
+    """The mean PSNR in dB of the measured frames' luma; a frame counts as `most` at most."""
+    scores = []
+    for sample in samples:
+        for truth, frame in zip(sample.source[sample.measured], sample.decoded[sample.measured]):
+            error = np.mean((truth.planes[0].astype(np.float32) - frame.planes[0]) ** 2, dtype=np.float64)
+            scores.append(min(10 * np.log10(pixels.peak**2 / max(float(error), 1e-3)), most))
+    return float(np.mean(scores))
+
+
+def mean_vmaf(samples: Sequence[Sample], pixels: PixelFormat, vmaf: Vmaf) -> float:
+    """The mean VMAF of the measured frames.
+
+    All samples are measured as one video. A cut between two of them changes little: VMAF's motion feature takes the
+    smaller one of a frame's differences to its two neighbours.
+    """
+    truth = [frame for sample in samples for frame in sample.source]
+    scores = vmaf([frame for sample in samples for frame in sample.decoded], truth, pixels)
+    ends = np.cumsum([len(sample.source) for sample in samples])[:-1]
+    runs = zip(np.split(scores, ends), samples)
+    return float(np.mean(np.concatenate([run[sample.measured] for run, sample in runs])))

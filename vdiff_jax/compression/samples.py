@@ -1,32 +1,42 @@
-"""Short pieces of a video on which the encoder tries what the decoder will do."""
+"""Samples: short runs of frames on which the encoder predicts what the decoder will make of the whole video."""
 
+import dataclasses
+import functools
 import itertools
+import tempfile
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
-from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import operator_responses
-from vdiff_jax.preprocess.planes import sample_range
+from vdiff_jax import media
+from vdiff_jax.compression.interpolation import Interpolator
+from vdiff_jax.compression.settings import Settings
+from vdiff_jax.compression.source import Source, converted
+from vdiff_jax.compression.track import Track, Variant, resize_frames
+from vdiff_jax.pixels import Frame
+from vdiff_jax.runtime.stopwatch import Stopwatch
+from vdiff_jax.weights import load
 
-_LENGTH = 12
-"""Frames of a piece."""
-_WARM = 2
-"""Frames at either end of a piece that aren't measured."""
+_FRAMES = 12
+"""Frames of a sample."""
+_MARGIN = 2
+"""Frames at either end of a sample that are not measured: in the whole video they would have more neighbours."""
 _PIXELS = 12_000_000
-"""Pixels of all pieces."""
+"""Pixels of all samples together, at most."""
 _MOST = 8
+"""Samples, at most."""
 
 
-class Piece(NamedTuple):
-    """Frames in a row.
+class Sample(NamedTuple):
+    """A run of frames before and after coding.
 
     Attributes:
-      source: as they should be, in the encoder's pixel format.
-      decoded: as the track shows them.
-      measured: those that are: the decoder comes to the first with more memory, and sees beyond the last.
+      source: the original frames, in the encoder's pixel format.
+      decoded: the same frames after coding, in the source's size.
+      measured: which of the frames count for quality.
     """
 
     source: list[Frame]
@@ -34,88 +44,131 @@ class Piece(NamedTuple):
     measured: slice
 
 
-class Moments(NamedTuple):
-    """Means over each frame's Y', Cb and Cr of products of the error and of what k operators make of it.
-
-    Attributes:
-      error: the squared error.
-      cross: the error times each operator.
-      gram: each operator times each.
-    """
-
-    error: Float[np.ndarray, "n 3"]
-    cross: Float[np.ndarray, "n 3 k"]
-    gram: Float[np.ndarray, "n 3 k k"]
-
-    def best(self, used: slice = slice(None)) -> Float[np.ndarray, "3 k"]:
-        """The conductivities of least error, each frame's counting as a share of its own; 0 for what isn't used."""
-        weight = 1 / np.maximum(self.error, 1e-3)
-        gram = np.einsum("nc,nckl->ckl", weight, self.gram)[:, used, used]
-        cross = np.einsum("nc,nck->ck", weight, self.cross)[:, used]
-        size = gram.shape[-1]
-        ridge = 1e-4 * np.trace(gram, axis1=1, axis2=2)[:, None, None] / size + 1e-9
-        found = np.zeros((3, self.cross.shape[-1]))
-        found[:, used] = -np.linalg.solve(gram + ridge * np.eye(size), cross[..., None])[..., 0]
-        return found
-
-    def left(self, conductivities: Float[np.ndarray, "3 k"]) -> Float[np.ndarray, "n 3"]:
-        """The mean squared error with them."""
-        linear = 2 * np.einsum("nck,ck->nc", self.cross, conductivities)
-        return self.error + linear + np.einsum("nckl,ck,cl->nc", self.gram, conductivities, conductivities)
-
-    def gained(self, conductivities: Float[np.ndarray, "3 k"]) -> Float[np.ndarray, "3"]:
-        """By how many dB the PSNR of Y', Cb and Cr rises in the mean over the frames."""
-        return 10 * np.log10((self.error + 1e-3) / (np.maximum(self.left(conductivities), 0) + 1e-3)).mean(axis=0)
-
-
-def windows(count: int, pixels: int) -> list[tuple[range, slice]]:
-    """Which frames to look at, piece by piece, of `count` frames of so many pixels; and which of those to measure."""
-    pieces = int(np.clip(_PIXELS // (pixels * _LENGTH), 1, _MOST))
-    if count <= pieces * _LENGTH:
-        return [(range(count), slice(None))]
-    # Each in the middle of its share of the video, from an even frame on, which every track keeps.
-    starts = [2 * int(((n + 0.5) * count / pieces - _LENGTH / 2) / 2) for n in range(pieces)]
-    return [(range(start, start + _LENGTH), slice(_WARM, _LENGTH - _WARM)) for start in starts]
-
-
-def cut(frames: Iterator[Frame], chosen: Sequence[range]) -> list[list[Frame]]:
-    """The frames of each window."""
-    pieces, at = [], 0
-    for window in chosen:
-        pieces.append(list(itertools.islice(frames, window.start - at, window.stop - at)))
-        at = window.stop
-    return pieces
-
-
-def moments(piece: Piece, restored: Sequence[Frame], pixels: PixelFormat, sigma: Float[np.ndarray, "3"]) -> Moments:
-    """What the operators make of a piece.
+def choose_windows(count: int, pixels: int) -> list[tuple[range, slice]]:
+    """The frame numbers of each sample, and which of its frames are measured.
 
     Args:
-      piece: the piece.
-      restored: as the network has it; its decoded frames without one.
-      pixels: what all mean.
-      sigma: the usual error of Y', Cb and Cr, in samples.
+      count: frames of the video.
+      pixels: pixels of a frame.
     """
-    rows = []
-    measured = set(range(len(piece.decoded))[piece.measured])
-    for index, (frame, operators) in enumerate(operator_responses(piece.decoded, restored, pixels, sigma)):
-        if index in measured:
-            rows.append([_products(*three) for three in zip(frame.planes, piece.source[index].planes, operators)])
-            rows[-1] += [tuple(np.zeros_like(part) for part in rows[-1][0])] * (3 - len(rows[-1]))
-    return Moments(*(np.array([[channel[part] for channel in row] for row in rows]) for part in range(3)))
+    samples = int(np.clip(_PIXELS // (pixels * _FRAMES), 1, _MOST))
+    if count <= samples * _FRAMES:
+        return [(range(count), slice(None))]
+    # Each sample is in the middle of its share of the video. It starts at an even frame, which every track keeps.
+    starts = [2 * int(((n + 0.5) * count / samples - _FRAMES / 2) / 2) for n in range(samples)]
+    return [(range(start, start + _FRAMES), slice(_MARGIN, _FRAMES - _MARGIN)) for start in starts]
 
 
-def _products(plane: np.ndarray, truth: np.ndarray, operators: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-    error = plane.astype(np.float32).ravel() - truth.ravel()
-    terms = np.stack(operators).reshape(len(operators), -1)
-    return np.asarray(np.mean(error**2, dtype=np.float64)), terms @ error / error.size, terms @ terms.T / error.size
+def cut(frames: Iterator[Frame], windows: Sequence[range]) -> list[list[Frame]]:
+    """The frames of each window; the windows are in order and do not overlap."""
+    runs, position = [], 0
+    for window in windows:
+        runs.append(list(itertools.islice(frames, window.start - position, window.stop - position)))
+        position = window.stop
+    return runs
 
 
-def together(parts: Sequence[Moments]) -> Moments:
-    """Several pieces' as one."""
-    return Moments(*(np.concatenate(column) for column in zip(*parts)))
+class Sampler:
+    """Takes samples of one source and of its tracks.
 
+    Args:
+      source: the source.
+      coded: its properties as the encoder receives it.
+      settings: what the caller asked for.
 
-def spans(pixels: PixelFormat) -> Float[np.ndarray, "3"]:
-    """The samples of Y', Cb and Cr that span 1."""
-    return np.array([sample_range(pixels, chroma=index > 0)[1] for index in range(3)])
+    Attributes:
+      frame_count: the number of the source's frames; None until they were counted.
+    """
+
+    def __init__(self, source: Source, coded: media.VideoInfo, settings: Settings):
+        self._source, self._coded, self._settings = source, coded, settings
+        self._shape = source.info.height, source.info.width
+        self.frame_count: int | None = None
+
+    def of_track(self, track: Track) -> list[Sample]:
+        """Samples of an encoded track: only the frames that it keeps, enlarged to the source's size."""
+        numbers = track.variant.kept_frames(range(self._count), self._count)
+        position = {number: place for place, number in enumerate(numbers)}
+        windows = [range(position[kept[0]], position[kept[-1]] + 1) for kept in self._kept(track.variant)]
+        with media.open_reader(track.path) as reader:
+            return self._beside_source(cut(iter(reader), windows), track.variant)
+
+    def encoded(self, crf: float, variant: Variant | None = None) -> tuple[list[Sample], int]:
+        """Samples that are encoded separately, before any track, and an estimate of the whole track's bytes."""
+        variant = variant or Variant(self._shape)
+        info = dataclasses.replace(variant.info(self._coded), start=Fraction(0), stop=None, audio_lead=Fraction(0))
+        decoded, size = [], 0
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "sample.mp4"
+            for frames in self._source_frames(variant):
+                options = self._settings.encoder_options(crf)
+                with media.open_writer(path, info, codec=self._settings.codec.encoder, options=options) as writer:
+                    for frame in resize_frames(frames, info.pixels, variant.shape):
+                        writer.write(dataclasses.replace(frame, pts=frame.pts - frames[0].pts))
+                size += media.video_bytes(path)
+                with media.open_reader(path) as reader:
+                    decoded.append(list(reader))
+        share = sum(map(len, self._runs)) / self._count
+        return self._beside_source(decoded, variant), round(size / share)
+
+    def not_encoded(self, variant: Variant) -> list[Sample]:
+        """Samples reduced to a variant's size and frames but not encoded: the best that such a track could show."""
+        runs = self._source_frames(variant)
+        return self._beside_source(
+            [list(resize_frames(run, self._coded.pixels, variant.shape)) for run in runs], variant
+        )
+
+    def with_all_frames(self, shown: Sequence[list[Frame]], variant: Variant) -> list[Sample]:
+        """Samples of all the source's frames; those that the variant leaves out are interpolated.
+
+        Args:
+          shown: each sample's frames as the decoder shows them, without the frames that the variant leaves out.
+          variant: what the track keeps.
+        """
+        if variant.half_rate:
+            shown = [self._interpolated(frames, kept) for frames, kept in zip(shown, self._kept(variant))]
+        return [
+            Sample(source[: len(frames)], frames, measured)
+            for source, frames, (_, measured) in zip(self._runs, shown, self._windows)
+        ]
+
+    def _interpolated(self, frames: list[Frame], numbers: list[int]) -> list[Frame]:
+        return list(self._interpolator(frames, [n - numbers[0] for n in numbers], Stopwatch()))
+
+    @functools.cached_property
+    def _interpolator(self) -> Interpolator:
+        return Interpolator(load(self._settings.interpolation_weights), self._coded.pixels, self._shape)
+
+    def _kept(self, variant: Variant) -> list[list[int]]:
+        """For each sample the numbers of the frames that a track of this variant keeps."""
+        return [variant.kept_frames(window, self._count) for window, _ in self._windows]
+
+    def _source_frames(self, variant: Variant) -> list[list[Frame]]:
+        """For each sample the source's frames that a track of this variant keeps."""
+        runs = zip(self._runs, self._kept(variant), self._windows)
+        return [[frames[n - window.start] for n in kept] for frames, kept, (window, _) in runs]
+
+    def _beside_source(self, decoded: Sequence[list[Frame]], variant: Variant) -> list[Sample]:
+        enlarged = [list(resize_frames(frames, self._coded.pixels, self._shape)) for frames in decoded]
+        measured = [variant.kept_part(part) for _, part in self._windows]
+        return [Sample(*sample) for sample in zip(self._source_frames(variant), enlarged, measured)]
+
+    @property
+    def _count(self) -> int:
+        """The number of the source's frames. They are counted here if no track was encoded yet."""
+        if self.frame_count is None:
+            with self._source.frames() as frames:
+                self.frame_count = sum(1 for _ in frames)
+        return self.frame_count
+
+    @functools.cached_property
+    def _windows(self) -> list[tuple[range, slice]]:
+        return choose_windows(self._count, self._coded.width * self._coded.height)
+
+    @functools.cached_property
+    def _runs(self) -> list[list[Frame]]:
+        """Each sample's source frames, all of them, in the encoder's pixel format."""
+        with self._source.frames() as frames:
+            runs = cut(frames, [window for window, _ in self._windows])
+        pixels = self._source.info.pixels
+        return [[converted(frame, pixels, self._coded.pixels) for frame in run] for run in runs]

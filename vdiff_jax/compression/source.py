@@ -1,4 +1,4 @@
-"""What is to be compressed, read as often as the encoder looks at it: a file, or a clip in memory."""
+"""The video to compress: a file, or a clip in memory, which the encoder reads several times."""
 
 import contextlib
 import dataclasses
@@ -11,19 +11,19 @@ from typing import NamedTuple
 import numpy as np
 
 from vdiff_jax import media
-from vdiff_jax.compression.attachment import Stamps
+from vdiff_jax.compression.attachment import Timestamps
 from vdiff_jax.errors import InputError
 from vdiff_jax.media.colour import convert
 from vdiff_jax.pixels import Frame, PixelFormat
 
 
-class Original(NamedTuple):
-    """The source.
+class Source(NamedTuple):
+    """The video to compress.
 
     Attributes:
       info: its properties.
-      path: the file whose other tracks are copied; None for a clip.
-      clip: the frames, where they are in memory.
+      path: its file, whose sound, subtitles and tags are copied; None for a clip in memory.
+      clip: the frames of a clip in memory; None for a file.
     """
 
     info: media.VideoInfo
@@ -32,7 +32,7 @@ class Original(NamedTuple):
 
     @contextlib.contextmanager
     def frames(self) -> Iterator[Iterator[Frame]]:
-        """The frames from the first on, each time it is entered."""
+        """All frames, from the first on, every time that this context is entered."""
         if self.clip is not None:
             yield iter(self.clip)
             return
@@ -40,11 +40,11 @@ class Original(NamedTuple):
             yield iter(reader)
 
 
-def open_original(source: np.ndarray | str | Path, rate: Fraction | float | int) -> Original:
-    """A file, or a clip `t h w c` of uint8 R'G'B' or grey.
+def open_source(source: np.ndarray | str | Path, rate: Fraction | float | int) -> Source:
+    """The source of a file name, or of a clip `t h w c` of uint8 R'G'B' or grey at `rate` frames per second.
 
     Raises:
-      InputError: it can't be read, or be read twice.
+      InputError: the file can't be read, or is stdin, which can be read only once.
     """
     if isinstance(source, np.ndarray):
         pixels = PixelFormat(kind="rgb" if source.shape[-1] == 3 else "gray", full_range=True, matrix="bt709")
@@ -52,27 +52,35 @@ def open_original(source: np.ndarray | str | Path, rate: Fraction | float | int)
         rate = Fraction(rate).limit_denominator(1001)
         height, width = source.shape[1:3]
         info = media.VideoInfo(width=width, height=height, pixels=pixels, rate=rate, time_base=1 / rate)
-        return Original(dataclasses.replace(info, frames=len(clip)), None, clip)
+        return Source(dataclasses.replace(info, frames=len(clip)), None, clip)
     name = os.fspath(source)
     if name == "-":
-        raise InputError("compress reads its input more than once, which stdin can't be: give a file")
-    return Original(media.probe(name), name)
+        raise InputError("compress reads its input several times, which is impossible for stdin: pass a file")
+    return Source(media.probe(name), name)
 
 
-def stamps_of(
-    frames: Sequence[tuple[int, int | None]], info: media.VideoInfo, lead: int, *, always: bool = False
-) -> Stamps | None:
-    """The exact times of frames (pts and duration each); None, unless `always`, where milliseconds are exact."""
-    times = [pts for pts, _ in frames]
+def timestamps_of(
+    times: Sequence[tuple[int, int | None]], info: media.VideoInfo, lead: int, *, always: bool = False
+) -> Timestamps | None:
+    """The exact time stamps of frames; None where Matroska's milliseconds are exact, unless `always`.
+
+    Args:
+      times: pts and duration of each frame.
+      info: gives the time base and the frame rate.
+      lead: milliseconds by which the track starts later than the source.
+      always: returns the time stamps in any case.
+    """
+    pts = [time for time, _ in times]
     step = max(1, round(1 / (info.rate * info.time_base)))
-    last = frames[-1][1] or (times[-1] - times[-2] if len(times) > 1 else step)
-    steps = tuple(b - a for a, b in zip(times, [*times[1:], times[-1] + last]))
-    whole = all((pts * info.time_base * 1000).denominator == 1 for pts in (*times, times[-1] + last))
-    if whole and lead == 0 and not always:
+    last = times[-1][1] or (pts[-1] - pts[-2] if len(pts) > 1 else step)
+    ends = [*pts[1:], pts[-1] + last]
+    exact = all((time * info.time_base * 1000).denominator == 1 for time in (pts[0], *ends))
+    if exact and lead == 0 and not always:
         return None
-    return Stamps(time_base=info.time_base, first=times[0], steps=steps, lead=lead)
+    steps = tuple(end - start for start, end in zip(pts, ends))
+    return Timestamps(time_base=info.time_base, first=pts[0], steps=steps, lead=lead)
 
 
-def converted(frame: Frame, source: PixelFormat, stored: PixelFormat) -> Frame:
-    """A frame in the format that the encoder is given."""
-    return dataclasses.replace(frame, planes=convert(frame.planes, source, stored))
+def converted(frame: Frame, source: PixelFormat, coded: PixelFormat) -> Frame:
+    """A frame of the source in the encoder's pixel format."""
+    return dataclasses.replace(frame, planes=convert(frame.planes, source, coded))

@@ -1,7 +1,7 @@
-"""A search over crf until what `decompress` gives is expected to have the VMAF that was asked for.
+"""The smallest track for which `decompress` is expected to reach a target VMAF.
 
-Samples that are encoded alone, and mended by diffusion alone, tell the crf; then the whole track is encoded, and its
-own samples, with all that the decoder does, tell how far that was from the truth.
+Probes with the Wiener step alone give a first crf. Then the whole track is encoded, and its own samples, with all that
+the decoder does, show how far the probes were wrong.
 """
 
 import logging
@@ -10,14 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vdiff_jax.compression.attachment_choice import Decision, decide
+from vdiff_jax.compression.attachment_choice import AttachmentChoice, choose_attachment
 from vdiff_jax.compression.codec import Codec
-from vdiff_jax.compression.form import Form
-from vdiff_jax.compression.probes import Meter, Trial
-from vdiff_jax.compression.quality import Quality, better
-from vdiff_jax.compression.track import Track
-from vdiff_jax.compression.track_choice import Choice
-from vdiff_jax.compression.track_encoder import Encoder
+from vdiff_jax.compression.probes import Probe, Prober, Quality, keep_if_vmaf_rises
+from vdiff_jax.compression.track import Track, Variant
+from vdiff_jax.compression.track_choice import TrackChoice
+from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.errors import OptionError
 from vdiff_jax.media import Vmaf
 from vdiff_jax.runtime.stopwatch import Stopwatch
@@ -25,115 +23,120 @@ from vdiff_jax.weights import Weights
 
 log = logging.getLogger(__name__)
 
-_CLOSE = 0.5
-"""A VMAF that is higher than the one asked for by no more than this is taken."""
-_TRIES = 12
-_TRACKS = 3
+_TOLERANCE = 0.5
+"""A VMAF up to this much above the target is good enough."""
+_MOST_PROBES = 12
+_MOST_TRACKS = 3
 
 
-class Aimed(NamedTuple):
-    """The choice of a track, what the decoder is to do with it, and its quality where that was asked for."""
+class Candidate(NamedTuple):
+    """A track and its attachment; the quality of both is known where a VMAF is the target."""
 
-    choice: Choice
-    decision: Decision
+    track_choice: TrackChoice
+    attachment_choice: AttachmentChoice
     quality: Quality | None = None
 
     @property
     def track(self) -> Track:
-        return self.choice.track
+        """The track."""
+        return self.track_choice.track
 
 
-def reach(encoder: Encoder, network: Weights, clock: Stopwatch, vmaf: Vmaf) -> Aimed:
-    """The track of fewest bytes that is expected to reach the VMAF that was asked for.
+def reach_target_vmaf(encoder: TrackEncoder, network: Weights, clock: Stopwatch, vmaf: Vmaf) -> Candidate:
+    """The smallest track that is expected to reach the target VMAF, or, with a warning, the best one found.
 
     Raises:
-      OptionError: no crf comes up to it.
+      OptionError: no crf reaches the target.
     """
-    codec, target = encoder.wanted.codec, encoder.wanted.vmaf
-    meter = Meter(encoder, network, vmaf)
+    codec, target = encoder.settings.codec, encoder.settings.target_vmaf
+    prober = Prober(encoder, network, vmaf)
     with clock.stage("choose"):
-        trials = smallest(meter, codec, target, encoder.form)
-    best = min(trials, key=lambda trial: trial.size)
-    tried: list[Aimed] = []
-    missed = 0.0
-    for _ in range(_TRACKS):
+        probes = probe_variants(prober, codec, target, encoder.whole)
+    first = min(probes, key=lambda probe: probe.size)
+    variant = first.variant
+    tried: list[Candidate] = []
+    surplus = 0.0  # The track's VMAF less that of its probe.
+    for _ in range(_MOST_TRACKS):
         with clock.stage("choose"):
-            crf = search(codec, target, lambda crf, missed=missed: meter.trial(crf, best.form).vmaf + missed, best.crf)
-        if any(crf == aimed.track.crf for aimed in tried):
+            crf = search_crf(codec, target, lambda crf, more=surplus: prober.probe(crf, variant).vmaf + more, first.crf)
+        if any(crf == candidate.track.crf for candidate in tried):
             break
-        track = encoder.encode(crf, best.form)
+        track = encoder.encode(crf, variant)
         with clock.stage("adapt"):
-            tried.append(Aimed(Choice(track, trials), *better(encoder, decide(encoder, track, network), vmaf)))
-        missed = tried[-1].quality.expected - meter.trial(crf, best.form).vmaf
-        if 0 <= tried[-1].quality.expected - target <= _CLOSE:
+            choice = choose_attachment(encoder, track, network)
+            tried.append(Candidate(TrackChoice(track, probes), *keep_if_vmaf_rises(encoder, choice, vmaf)))
+        expected = tried[-1].quality.expected
+        surplus = expected - prober.probe(crf, variant).vmaf
+        if 0 <= expected - target <= _TOLERANCE:
             break
-    reached = [aimed for aimed in tried if aimed.quality.expected >= target]
+    reached = [candidate for candidate in tried if candidate.quality.expected >= target]
     if reached:
-        return min(reached, key=lambda aimed: aimed.track.size)
-    best = max(tried, key=lambda aimed: aimed.quality.expected)
-    log.warning("VMAF %g was asked for, %.2f is what came out", target, best.quality.expected)
+        return min(reached, key=lambda candidate: candidate.track.size)
+    best = max(tried, key=lambda candidate: candidate.quality.expected)
+    log.warning("VMAF %g was the target, but the result is expected to have %.2f", target, best.quality.expected)
     return best
 
 
-def smallest(meter: Meter, codec: Codec, target: float, form: Form) -> list[Trial]:
-    """The samples that reach a VMAF in the fewest bytes: in the source's form, then in others that take fewer.
+def probe_variants(prober: Prober, codec: Codec, target: float, whole: Variant) -> list[Probe]:
+    """Probes that reach a VMAF: that of the whole source first, then those of variants that may take fewer bytes.
 
     Raises:
-      OptionError: the source's form can't.
+      OptionError: no crf reaches the target.
     """
-    trials = [meter.trial(search(codec, target, lambda crf: meter.trial(crf, form).vmaf), form)]
-    trials += _fewer(meter, codec, target, trials[0], meter.smaller())
-    best = min(trials, key=lambda trial: trial.size)
-    return trials + _fewer(meter, codec, target, best, meter.halved(best.crf, best.form))
+    probes = [prober.probe(search_crf(codec, target, lambda crf: prober.probe(crf, whole).vmaf), whole)]
+    probes += _probe_others(prober, codec, target, probes[0], prober.smaller())
+    best = min(probes, key=lambda probe: probe.size)
+    return probes + _probe_others(prober, codec, target, best, prober.half_rate(best.crf, best.variant))
 
 
-def _fewer(meter: Meter, codec: Codec, target: float, than: Trial, forms: Sequence[Form]) -> list[Trial]:
-    """Those of other forms that are better than one in as many bytes, at the VMAF that was asked for."""
-    trials = []
-    for form in forms:
-        alike = meter.as_many_bytes(than, form)
-        if alike.vmaf > target and alike.size <= than.size:
-            crf = search(codec, target, lambda crf, form=form: meter.trial(crf, form).vmaf, alike.crf)
-            trials.append(meter.trial(crf, form))
-    return trials
+def _probe_others(prober: Prober, codec: Codec, target: float, best: Probe, variants: Sequence[Variant]) -> list[Probe]:
+    """Probes at the target of those variants that are above it in no more bytes than the best one so far."""
+    probes = []
+    for variant in variants:
+        rival = prober.probe_same_size(best, variant)
+        if rival.vmaf > target and rival.size <= best.size:
+            crf = search_crf(codec, target, lambda crf, variant=variant: prober.probe(crf, variant).vmaf, rival.crf)
+            probes.append(prober.probe(crf, variant))
+    return probes
 
 
-def search(codec: Codec, target: float, quality: Callable[[float], float], begin: float | None = None) -> float:
-    """A crf whose quality is the target or a little more.
+def search_crf(codec: Codec, target: float, quality: Callable[[float], float], first: float | None = None) -> float:
+    """The highest crf, or nearly so, whose quality is at least the target.
 
     Args:
-      codec: tells how far crf goes.
-      target: the quality.
-      quality: of a crf; it falls as crf rises.
-      begin: the crf that is tried first; the codec's usual one by default.
+      codec: gives the range of crf.
+      target: the quality to reach.
+      quality: gives the quality at a crf; it falls as crf rises.
+      first: the crf to try first; None for the codec's default.
 
     Raises:
-      OptionError: not even crf 1 comes up to it.
+      OptionError: even crf 1 is below the target.
     """
-    step = 1.0 if codec.name == "av1" else 0.1
+    step = codec.crf_step
     good: tuple[float, float] | None = None
     bad: tuple[float, float] | None = None
-    crf = codec.crf if begin is None else begin
-    for _ in range(_TRIES):
+    crf = codec.crf if first is None else first
+    for _ in range(_MOST_PROBES):
         found = quality(crf)
         if found >= target:
             good = crf, found
-            if found <= target + _CLOSE or crf >= codec.coarsest:
+            if found <= target + _TOLERANCE or crf >= codec.highest_crf:
                 return crf
         else:
             bad = crf, found
             if crf <= 1:
                 raise OptionError(
-                    f"no setting of {codec.encoder} comes up to VMAF {target:g}: at crf {crf:g} {found:.2f} is expected"
+                    f"VMAF {target:g} is out of reach of {codec.encoder}: at its finest, crf {crf:g}, {found:.2f} is "
+                    "expected: pass a lower one"
                 )
         if good is not None and bad is not None:
             if bad[0] - good[0] < 1.5 * step:
                 break
-            share = (good[1] - target - _CLOSE / 2) / (good[1] - bad[1])
+            share = (good[1] - target - _TOLERANCE / 2) / (good[1] - bad[1])
             crf = good[0] + (bad[0] - good[0]) * float(np.clip(share, 0.1, 0.9))
-            # A step of its own between the two, so that they close in.
+            # At least a step away from both, so that every try narrows the range.
             crf = float(np.clip(round(crf / step) * step, good[0] + step, bad[0] - step))
         else:
-            crf = float(np.clip(crf + (codec.octave if bad is None else -codec.octave), 1, codec.coarsest))
+            crf = float(np.clip(crf + (codec.octave if bad is None else -codec.octave), 1, codec.highest_crf))
         crf = round(crf, 2)
     return good[0]

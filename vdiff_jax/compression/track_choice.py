@@ -1,52 +1,52 @@
-"""The choice of the track's form, by trial on samples: less of the video is coded more finely in as few bytes."""
+"""The choice of the track's variant: fewer pixels or frames, which can be coded more finely in the same bytes."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from vdiff_jax.compression.form import Form
-from vdiff_jax.compression.probes import Meter, Trial
-from vdiff_jax.compression.track import Track
-from vdiff_jax.compression.track_encoder import Encoder
+from vdiff_jax.compression.probes import Probe, Prober
+from vdiff_jax.compression.track import Track, Variant
+from vdiff_jax.compression.track_encoder import TrackEncoder
 
 
-class Choice(NamedTuple):
-    """A track, and why it is this one.
+class TrackChoice(NamedTuple):
+    """The chosen track, and the probes that led to it.
 
     Attributes:
-      track: the one that was chosen.
-      tried: samples encoded alone: of the source's size first, then of smaller ones that could be better, then of every
-        second frame.
-      compared: samples of one track and of another, where the first let expect more of the second; pair by pair.
+      track: the track.
+      tried: probes made before encoding: the source's own variant first, then smaller ones, then half rate.
+      compared: probes of encoded tracks, in pairs: the best so far, and the more promising one that challenged it.
     """
 
     track: Track
-    tried: Sequence[Trial] = ()
-    compared: Sequence[Trial] = ()
+    tried: Sequence[Probe] = ()
+    compared: Sequence[Probe] = ()
 
     def as_report(self) -> dict[str, Any]:
-        chosen = self.track.form.as_report()
-        return {**chosen, **{name: [t.as_report() for t in getattr(self, name)] for name in ("tried", "compared")}}
+        """As JSON."""
+        probes = {"tried": self.tried, "compared": self.compared}
+        variant = self.track.variant.as_report()
+        return variant | {name: [probe.as_report() for probe in each] for name, each in probes.items()}
 
 
-def choose(encoder: Encoder, meter: Meter, track: Track) -> Choice:
-    """The track, or one of fewer pixels or frames that is better in no more bytes."""
-    choice = _better(encoder, meter, Choice(track), meter.smaller())
-    return _better(encoder, meter, choice, meter.halved(choice.track.crf, choice.track.form))
+def choose_track(encoder: TrackEncoder, prober: Prober, track: Track) -> TrackChoice:
+    """A track of the whole source, or one of fewer pixels or frames that is better in no more bytes."""
+    choice = _improve(encoder, prober, TrackChoice(track), prober.smaller())
+    return _improve(encoder, prober, choice, prober.half_rate(choice.track.crf, choice.track.variant))
 
 
-def _better(encoder: Encoder, meter: Meter, choice: Choice, forms: Sequence[Form]) -> Choice:
-    """The choice as it was, or the best of other forms."""
-    if not forms:
+def _improve(encoder: TrackEncoder, prober: Prober, choice: TrackChoice, variants: Sequence[Variant]) -> TrackChoice:
+    """The choice after probes of these variants; the most promising one is encoded and taken if it is better."""
+    if not variants:
         return choice
     track = choice.track
-    now = meter.trial(track.crf, track.form)
-    others = [meter.as_many_bytes(now, form) for form in forms if meter.may_beat(form, now)]
+    now = prober.probe(track.crf, track.variant)
+    others = [prober.probe_same_size(now, variant) for variant in variants if prober.could_beat(variant, now)]
     choice = choice._replace(tried=[*choice.tried, *([] if now in choice.tried else [now]), *others])
-    best = max((trial for trial in others if trial.beats(now)), key=lambda trial: trial.psnr, default=None)
+    best = max((probe for probe in others if probe.beats(now)), key=lambda probe: probe.psnr, default=None)
     if best is None:
         return choice
-    other = encoder.smaller(track, best.crf, best.form)
-    # What the decoder will make of both tracks has the last word.
-    compared = [meter.track(track), meter.track(other)]
-    track = other if compared[1].beats(compared[0]) else track
-    return Choice(track, choice.tried, [*choice.compared, *compared])
+    challenger = encoder.encode_within(track.size, best.crf, best.variant)
+    # Probes only predict. What the decoder makes of the two encoded tracks decides.
+    compared = [prober.probe_track(track), prober.probe_track(challenger)]
+    track = challenger if compared[1].beats(compared[0]) else track
+    return TrackChoice(track, choice.tried, [*choice.compared, *compared])

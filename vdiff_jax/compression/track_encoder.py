@@ -1,127 +1,143 @@
-"""The tracks that are tried of one source, by quality or by rate."""
+"""Encodes tracks of one source: at a crf, at a bit rate, or within the bytes of another track."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vdiff_jax import media
-from vdiff_jax.compression.attachment import Stamps
+from vdiff_jax.compression.attachment import Timestamps
 from vdiff_jax.compression.codec import Codec
-from vdiff_jax.compression.excerpts import Excerpts
-from vdiff_jax.compression.form import Form, halved
-from vdiff_jax.compression.resolution import in_form, resized
-from vdiff_jax.compression.source import Original, stamps_of
-from vdiff_jax.compression.track import Track, Wanted
+from vdiff_jax.compression.samples import Sampler
+from vdiff_jax.compression.settings import Settings
+from vdiff_jax.compression.source import Source, timestamps_of
+from vdiff_jax.compression.track import Track, Variant, every_second, resize_frames
 from vdiff_jax.errors import OptionError
 from vdiff_jax.pixels import Frame
 from vdiff_jax.runtime.stopwatch import Stopwatch
 
-_CLOSE = (0.94, 1.01)
-"""A rate within these shares of the one asked for is taken."""
-_TRIES = 6
-_AGAIN = 3
+_RATE_TOLERANCE = (0.94, 1.01)
+"""The search for a bit rate ends at a rate between these shares of it."""
+_RATE_TRIES = 6
+_SIZE_TRIES = 3
 
 
-class Encoder:
-    """Encodes tracks of one source."""
+class TrackEncoder:
+    """Encodes tracks of one source.
+
+    Args:
+      source: the source.
+      coded: its properties as the encoder receives it.
+      settings: what the caller asked for.
+      folder: where the tracks are written.
+      clock: measures the stage "encode".
+      progress: is called with the number of frames encoded.
+
+    Attributes:
+      shape: the source's height and width.
+      whole: the variant that keeps all of the source.
+      lead: milliseconds by which tracks start later than the source.
+      sampler: samples of the source and its tracks.
+    """
 
     def __init__(
         self,
-        original: Original,
-        stored: media.VideoInfo,
-        wanted: Wanted,
-        target: Path,
+        source: Source,
+        coded: media.VideoInfo,
+        settings: Settings,
+        folder: Path,
         clock: Stopwatch,
-        progress,
-        stack,
+        progress: Callable[[int], Any] = lambda frames: None,
     ):
-        self.original, self.stored, self.wanted = original, stored, wanted
-        self.lead = media.audio_lead(original.path, original.info)
-        self._target, self._clock, self._progress, self._stack = target, clock, progress, stack
-        self.shape = original.info.height, original.info.width
-        self.form = Form(self.shape)
-        self.excerpts = Excerpts(original, stored, wanted)
+        self.source, self.coded, self.settings = source, coded, settings
+        self.lead = media.audio_lead(source.path, source.info)
+        self._folder, self._clock, self._progress = folder, clock, progress
+        self.shape = source.info.height, source.info.width
+        self.whole = Variant(self.shape)
+        self.sampler = Sampler(source, coded, settings)
 
     def track(self) -> Track:
-        """The track of the quality or the rate that was asked for, of all that the source has.
+        """A track of the whole source at the crf or the bit rate of the settings.
 
         Raises:
-          OptionError: no crf comes down to the bitrate.
+          OptionError: no crf reaches the bit rate.
         """
-        return self.encode(self.wanted.crf) if self.wanted.bitrate is None else self._search(self.wanted.crf)
+        return self.encode(self.settings.crf) if self.settings.bitrate is None else self._search_rate()
 
-    def smaller(self, track: Track, crf: float, form: Form) -> Track:
-        """A track of another form that takes no more bytes than one, or hardly more; `crf` is near to its quality."""
-        for _ in range(_AGAIN):
-            found = self.encode(crf, form)
-            if found.size <= track.size:
+    def encode(self, crf: float, variant: Variant | None = None) -> Track:
+        """A track at a crf; by default of the whole source."""
+        variant = variant or self.whole
+        path = self._folder / f"{crf:.2f}.{variant.shape[0]}x{variant.shape[1]}.{variant.half_rate:d}.mp4"
+        info, times = variant.info(self.source.info), []
+        codec, options = self.settings.codec, self.settings.encoder_options(crf)
+        writer = media.open_writer(path, info, codec=codec.encoder, options=options)
+        with self._clock.stage("encode"), self.source.frames() as frames, writer:
+            frames = self._recorded(frames, times)
+            kept = every_second(frames) if variant.half_rate else frames
+            for frame in resize_frames(kept, info.pixels, variant.shape):
+                writer.write(frame)
+        self.sampler.frame_count = len(times)
+        last = times[-1][1] or round(1 / (self.source.info.rate * info.time_base))
+        seconds = float((times[-1][0] + last - times[0][0]) * info.time_base)
+        return Track(path, crf, variant, media.video_bytes(path), times, seconds)
+
+    def encode_within(self, size: int, crf: float, variant: Variant) -> Track:
+        """A track of at most `size` bytes, or a little more if a few tries find none; `crf` is a first guess."""
+        for _ in range(_SIZE_TRIES):
+            track = self.encode(crf, variant)
+            if track.size <= size:
                 break
-            crf = self.wanted.codec.coarser(crf, np.log2(found.size / track.size))
-        return found
+            crf = self.settings.codec.coarser(crf, np.log2(track.size / size))
+        return track
 
-    def _search(self, crf: float) -> Track:
-        """The rate falls with crf: by about a half for each octave, until two crfs lie around the rate."""
-        codec, rate = self.wanted.codec, self.wanted.bitrate
-        raw = 8 * self.stored.frame_bytes * self.stored.rate
-        if rate > raw:
-            raise OptionError(f"a bitrate of {rate:g} is more than the video takes uncompressed, {float(raw):g}")
+    def timestamps(self, track: Track) -> Timestamps | None:
+        """The time stamps that the attachment has to hold, because the track's are rounded or incomplete."""
+        return timestamps_of(track.times, self.source.info, self.lead, always=track.variant.half_rate)
+
+    def _search_rate(self) -> Track:
+        """The track nearest to the bit rate of the settings, from below if there is one."""
+        codec, rate, crf = self.settings.codec, self.settings.bitrate, self.settings.crf
+        uncompressed = 8 * self.coded.frame_bytes * self.coded.rate
+        if rate > uncompressed:
+            raise OptionError(
+                f"bitrate {rate:g} is more than the uncompressed video takes, {float(uncompressed):g}: pass a lower one"
+            )
         tracks: list[Track] = []
-        for _ in range(_TRIES):
+        for _ in range(_RATE_TRIES):
             track = self.encode(crf)
             tracks.append(track)
             share = track.rate / rate
-            if _CLOSE[0] <= share <= _CLOSE[1] or (share < 1 and crf <= 1):
+            if _RATE_TOLERANCE[0] <= share <= _RATE_TOLERANCE[1] or (share < 1 and crf <= 1):
                 break
-            if share > 1 and crf >= codec.coarsest:
+            if share > 1 and crf >= codec.highest_crf:
                 raise OptionError(
-                    f"no setting of {codec.encoder} comes down to {rate:g} bits a second: at crf {crf:g} this video "
-                    f"takes {track.rate:.0f}"
+                    f"bitrate {rate:g} is too low: {codec.encoder} at its coarsest, crf {crf:g}, needs "
+                    f"{track.rate:.0f} bits per second for this video"
                 )
             crf = _next_crf(codec, tracks, rate)
             if any(crf == tried.crf for tried in tracks):
                 break
-        under = [track for track in tracks if track.rate <= rate * _CLOSE[1]]
-        return max(under, key=lambda track: track.rate) if under else min(tracks, key=lambda track: track.rate)
+        below = [track for track in tracks if track.rate <= rate * _RATE_TOLERANCE[1]]
+        return max(below, key=lambda track: track.rate) if below else min(tracks, key=lambda track: track.rate)
 
-    def encode(self, crf: float, form: Form | None = None) -> Track:
-        """The track of a quality, of all that the source has or of another form."""
-        form = form or self.form
-        name = f".{self._target.stem}.{id(self)}.{crf:.2f}.{form.shape[0]}x{form.shape[1]}.{form.halved:d}.part.mp4"
-        path = self._target.with_name(name)
-        self._stack.callback(path.unlink, missing_ok=True)
-        info, times = in_form(self.original.info, form), []
-        codec, options = self.wanted.codec, self.wanted.options(crf)
-        writer = media.open_writer(path, info, codec=codec.encoder, options=options)
-        with self._clock.stage("encode"), self.original.frames() as frames, writer:
-            seen = self._timed(frames, times)
-            for frame in resized(halved(seen) if form.halved else seen, info.pixels, form.shape):
-                writer.write(frame)
-        self.excerpts.frames = len(times)
-        last = times[-1][1] or round(1 / (self.original.info.rate * info.time_base))
-        seconds = float((times[-1][0] + last - times[0][0]) * info.time_base)
-        return Track(path, crf, form, media.video_bytes(path), times, seconds)
-
-    def _timed(self, frames: Iterable[Frame], times: list[tuple[int, int | None]]) -> Iterator[Frame]:
+    def _recorded(self, frames: Iterable[Frame], times: list[tuple[int, int | None]]) -> Iterator[Frame]:
+        """The frames; each one's pts and duration are appended to `times`."""
         for frame in frames:
             times.append((frame.pts, frame.duration))
             yield frame
             self._progress(len(times))
 
-    def stamps(self, track: Track) -> Stamps | None:
-        """What the track's own times are rounded from, or left out of."""
-        return stamps_of(track.times, self.original.info, self.lead, always=track.form.halved)
-
 
 def _next_crf(codec: Codec, tracks: list[Track], rate: float) -> float:
-    """Between the two nearest crfs around the rate, by its logarithm; where there is one side, beyond it."""
+    """The crf to try next, by linear interpolation of the rate's logarithm, or by the codec's usual slope."""
     above = max((track for track in tracks if track.rate > rate), key=lambda track: track.crf, default=None)
     below = min((track for track in tracks if track.rate <= rate), key=lambda track: track.crf, default=None)
-    aim = np.log2(rate * np.mean(_CLOSE))
+    goal = np.log2(rate * np.mean(_RATE_TOLERANCE))
     if above is not None and below is not None:
         high, low = np.log2(above.rate), np.log2(below.rate)
-        crf = above.crf + (below.crf - above.crf) * np.clip((high - aim) / max(high - low, 1e-6), 0.05, 0.95)
+        crf = above.crf + (below.crf - above.crf) * np.clip((high - goal) / max(high - low, 1e-6), 0.05, 0.95)
     else:
-        crf = tracks[-1].crf + codec.octave * (np.log2(tracks[-1].rate) - aim) * 1.1
+        crf = tracks[-1].crf + codec.octave * (np.log2(tracks[-1].rate) - goal) * 1.1
     step = 1.0 if codec.name == "av1" else 0.01
-    return float(np.clip(round(crf / step) * step, 1, codec.coarsest))
+    return float(np.clip(round(crf / step) * step, 1, codec.highest_crf))

@@ -1,0 +1,98 @@
+"""The settings of one call of `compress`, and the checks of its options."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from vdiff_jax import media
+from vdiff_jax.compression.codec import Codec, choose_codec
+from vdiff_jax.errors import OptionError, OutputError
+from vdiff_jax.weights import for_task, shipped, trained_tasks
+
+GRADIENT_STEPS = {"none": 0, "fast": 120, "best": 800}
+"""How many steps of gradient descent `adapt` spends on fine-tuning the network to the video."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the caller asked for.
+
+    Attributes:
+      codec: the track's codec.
+      preset: the encoder's preset; None for the codec's default.
+      crf: the encoder's quality; where a bitrate is given, the search starts from it.
+      bitrate: bits per second of the track; None for constant quality.
+      target_vmaf: the lowest mean VMAF that `decompress` may give; None for constant quality or a bitrate.
+      adapt: a key of `GRADIENT_STEPS`.
+      weights: a name or a file.
+      interpolation_weights: weights that can interpolate frames; None if there are none.
+    """
+
+    codec: Codec
+    preset: str | None = None
+    crf: float
+    bitrate: float | None = None
+    target_vmaf: float | None = None
+    adapt: str
+    weights: str
+    interpolation_weights: str | None = None
+
+    def encoder_options(self, crf: float) -> dict[str, str]:
+        """The encoder's options at a crf."""
+        return self.codec.options(crf, self.preset)
+
+
+def make_settings(
+    *,
+    codec: str,
+    crf: float | int | None,
+    bitrate: float | int | None,
+    target_vmaf: float | int | None,
+    preset: str | None,
+    adapt: str,
+    weights: str | Path | None,
+) -> Settings:
+    """The settings for the options of `compress`.
+
+    Raises:
+      OptionError: an option is out of range, or two options contradict each other.
+      OutputError: the codec's encoder is missing.
+    """
+    _check_quality(crf, bitrate, target_vmaf)
+    if adapt not in GRADIENT_STEPS:
+        raise OptionError(f"unknown adapt {adapt}: pass one of {', '.join(GRADIENT_STEPS)}")
+    chosen = choose_codec(codec, preset, None if crf is None else float(crf))
+    base = str(weights or default_weights())
+    can_interpolate = (name for name in (base, default_weights()) if "interpolate" in trained_tasks(name))
+    return Settings(
+        codec=chosen,
+        preset=preset,
+        crf=chosen.crf if crf is None else float(crf),
+        bitrate=None if bitrate is None else float(bitrate),
+        target_vmaf=None if target_vmaf is None else float(target_vmaf),
+        adapt=adapt,
+        weights=for_task(base, "deblock"),
+        interpolation_weights=next(can_interpolate, None),
+    )
+
+
+def default_weights() -> str:
+    """The weights used where none are given: `fast`, or `base` in a package without `fast`."""
+    return "fast" if "fast" in shipped() else "base"
+
+
+def check_files(source: np.ndarray | str | Path, target: str | Path) -> None:
+    """Raises OutputError if `target` is not an .mkv file that may be written."""
+    if Path(target).suffix.lower() != ".mkv":
+        raise OutputError(f"{target}: compress writes Matroska, which can hold its attachment: end the name in .mkv")
+    media.check_target(target, [] if isinstance(source, np.ndarray) else [source])
+
+
+def _check_quality(crf: float | None, bitrate: float | None, target_vmaf: float | None) -> None:
+    if sum(option is not None for option in (crf, bitrate, target_vmaf)) > 1:
+        raise OptionError("crf, bitrate and target_vmaf exclude each other: pass only one of them")
+    if bitrate is not None and not bitrate > 0:
+        raise OptionError(f"bitrate {bitrate:g} is out of range: pass bits per second above 0, such as 500k")
+    if target_vmaf is not None and not 0 < target_vmaf < 100:
+        raise OptionError(f"target VMAF {target_vmaf:g} is out of range: pass one above 0 and below 100, such as 93")
