@@ -3,15 +3,14 @@
     python scripts/benchmark.py compress CLIPS --json OUT.json --picture OUT.png
     python scripts/benchmark.py compress CLIPS --codecs h264 --scenes davis_camel --frames 40 --adapt none
 
-Every scene is a video or a folder of pictures in CLIPS, reduced by area to fit --size, its first --frames frames,
-stored once as 4:2:0 without loss. At each of four crfs it is encoded by the plain codec (the same encoder through the
-same PyAV, preset medium, medium or 6) and by `compress`, which is given the same crf and preset. Rates are those of
-whole files, so that the attachment counts; the plain file comes from the same muxer.
+A scene is a video or a folder of pictures in CLIPS. Its first --frames frames are taken, reduced to fit --size, and
+stored once as lossless 4:2:0. Each scene is encoded at four crfs by the plain codec and by `compress`, with the same
+encoder, the same preset and the same PyAV. Rates count whole Matroska files, so that the attachment counts too.
 
-PSNR of Y', and of R'G'B', are means over frames; VMAF and VMAF NEG are libvmaf's, of the static FFmpeg of PyPI's
-imageio-ffmpeg. The Bjøntegaard delta rate is that of PyPI's `bjontegaard`, by Akima interpolation: how much less (-) or
-more rate the same quality takes. Seconds are of whole commands for `compress`, and of the report, without compilation,
-for `decompress`.
+PSNR of Y' and of R'G'B' are means over frames. VMAF and VMAF NEG are measured by the FFmpeg of PyPI's imageio-ffmpeg.
+The Bjøntegaard delta rate says how many per cent more (+) or fewer (-) bytes the same quality takes, by Akima
+interpolation (PyPI's `bjontegaard`). Encoding is timed as a whole command. Decoding is timed by its own report, without
+compilation.
 """
 
 import argparse
@@ -25,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarking.arguments import size
+from benchmarking.arguments import new_parser, numbers, size, words
 from benchmarking.cores import use_two_cores
 from benchmarking.scenes import find_scenes, read_scene
 from benchmarking.scores import psnr
@@ -37,65 +36,61 @@ SCORES = ("psnr_y", "psnr_rgb", "vmaf", "vmaf_neg")
 
 
 def main(arguments: list[str]) -> int:
-    """Measures what the arguments ask for, prints it, and draws the curves."""
+    """Measures all scenes, codecs and crfs, prints the delta rates, and draws the curves; returns the exit status."""
     options = _arguments(arguments)
     use_two_cores()
     points = []
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        found = find_scenes(options.clips)
-        for name in options.scenes or list(found):
+        for name, path in find_scenes(options.clips, options.scenes).items():
             source = Path(folder) / f"{name}.mkv"
-            _store(read_scene(found[name], options.frames, options.size), source)
+            _write_source(read_scene(path, options.frames, options.size), source)
             for codec in options.codecs:
                 for crf in options.crfs or CRFS[codec]:
                     points += _measure(name, source, codec, crf, options, Path(folder))
-                    _keep(points, options)
+                    _write_json(points, options)
     deltas = delta_rates(points)
     print(as_text(deltas, points))
-    _keep(points, options, deltas)
+    _write_json(points, options, deltas)
     if options.picture:
         draw(points, options.picture)
     return 0
 
 
 def _arguments(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="benchmark.py compress", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    words = {"type": lambda text: text.split(",")}
+    parser = new_parser(__doc__)
+    parser.prog = "benchmark.py compress"
     parser.add_argument("clips", type=Path, help="a folder of videos and folders of pictures")
-    parser.add_argument("--codecs", **words, default=list(CRFS), help=f"some of {','.join(CRFS)}")
-    parser.add_argument("--scenes", **words, help="some of the scenes, by name")
-    numbers = {"type": lambda text: [int(n) for n in text.split(",")]}
-    parser.add_argument("--crfs", **numbers, help=f"other qualities than {CRFS}, four at least")
-    parser.add_argument("--frames", type=int, default=120, help="frames a scene, at most (120)")
+    parser.add_argument("--codecs", type=words, default=list(CRFS), help=f"which codecs (default: {','.join(CRFS)})")
+    parser.add_argument("--scenes", type=words, help="names of scenes (default: all)")
+    parser.add_argument("--crfs", type=numbers, help=f"at least four crfs (default: {CRFS})")
+    parser.add_argument("--frames", type=int, default=120, help="frames of a scene, at most (default: 120)")
     parser.add_argument(
         "--size", type=size, default=[640, 360], metavar="WxH", help="greatest width and height (default: 640x360)"
     )
-    parser.add_argument("--adapt", default="fast", help="as compress takes it")
-    parser.add_argument("--weights", help="as compress takes them")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write all figures here")
-    parser.add_argument("--picture", type=Path, metavar="OUT.png", help="draw the curves here")
+    parser.add_argument("--adapt", default="fast", help="the option of compress (default: fast)")
+    parser.add_argument("--weights", help="the option of compress (default: that of compress)")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write all points and delta rates to this file")
+    parser.add_argument("--picture", type=Path, metavar="OUT.png", help="draw the curves to this file")
     return parser.parse_args(arguments)
 
 
-def _store(frames: np.ndarray, path: Path) -> None:
-    """4:2:0 without loss, BT.709, 25 frames a second."""
+def _write_source(frames: np.ndarray, path: Path) -> None:
+    """Writes frames as lossless 4:2:0, BT.709, 25 frames per second."""
     colours = ["-vf", "scale=out_color_matrix=bt709:flags=area+accurate_rnd,format=yuv420p", "-colorspace", "bt709"]
     size = f"{frames.shape[2]}x{frames.shape[1]}"
     raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", "25", "-i", "-"]
     ffmpeg([*raw, *colours, "-c:v", "ffv1", str(path)], frames.tobytes())
 
 
-def _measure(scene: str, source: Path, codec: str, crf: int, options: argparse.Namespace, folder: Path) -> list[dict]:
-    """The plain codec's point and that of `compress`."""
+def _measure(scene: str, source: Path, codec: str, crf: float, options: argparse.Namespace, folder: Path) -> list[dict]:
+    """The point of the plain codec and that of `compress`: bytes, quality and seconds."""
     preset = ENCODERS[codec][1]
     paths = {name: folder / f"{name}.mkv" for name in ("plain", "small", "large")}
     common = ["--quiet", "--report", str(folder / "report.json")]
     seconds = {"plain": _plain(source, paths["plain"], codec, crf, preset)}
     begun = time.perf_counter()
     more = ["--adapt", options.adapt, *(["--weights", options.weights] if options.weights else [])]
-    encoding = ["--codec", codec, "--crf", str(crf), "--preset", preset, *more]
+    encoding = ["--codec", codec, "--crf", f"{crf:g}", "--preset", preset, *more]
     _infer("compress", str(source), "-o", str(paths["small"]), *encoding, *common)
     seconds["ours"] = time.perf_counter() - begun
     encoded = json.loads((folder / "report.json").read_text())
@@ -113,12 +108,12 @@ def _measure(scene: str, source: Path, codec: str, crf: int, options: argparse.N
     return rows
 
 
-def _plain(source: Path, target: Path, codec: str, crf: int, preset: str) -> float:
-    """Encodes by the plain codec, through PyAV and its Matroska muxer alone; the seconds it took."""
+def _plain(source: Path, target: Path, codec: str, crf: float, preset: str) -> float:
+    """Encodes with the plain codec by PyAV, into Matroska as `compress` does; returns the seconds that it took."""
     import av
 
     os.environ.setdefault("SVT_LOG", "0")
-    options = {"crf": str(crf), "preset": preset}
+    options = {"crf": f"{crf:g}", "preset": preset}
     if codec == "hevc":
         options["x265-params"] = "log-level=none"
     begun = time.perf_counter()
@@ -129,14 +124,16 @@ def _plain(source: Path, target: Path, codec: str, crf: int, preset: str) -> flo
         stream.codec_context.thread_count = 0
         stream.codec_context.colorspace = 1
         for frame in container.decode(original):
-            frame.pict_type = av.video.frame.PictureType.NONE  # all of FFV1's are intra, which the encoder would keep
+            frame.pict_type = (
+                av.video.frame.PictureType.NONE
+            )  # FFV1's frames are all intra; the encoder would keep that
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return time.perf_counter() - begun
 
 
 def quality(path: Path, source: Path) -> dict[str, float]:
-    """Mean PSNR of Y' and of R'G'B', VMAF and VMAF NEG."""
+    """Mean PSNR of Y' and of R'G'B' in dB, VMAF and VMAF NEG of a video against its source."""
     (luma, truth), pictures = (read_yuv(path), read_yuv(source)), (to_rgb(path), to_rgb(source))
     error = np.square(luma.astype(np.float64) - truth).mean(axis=(1, 2))
     return {
@@ -154,7 +151,7 @@ def _infer(*arguments: str) -> None:
 
 
 def delta_rates(points: list[dict]) -> list[dict]:
-    """The Bjøntegaard delta rate in per cent of each scene and codec that has all its points, by each score."""
+    """The Bjøntegaard delta rate in per cent by each score, of every scene and codec that has at least four points."""
     from bjontegaard import bd_rate
 
     deltas = []
@@ -166,7 +163,7 @@ def delta_rates(points: list[dict]) -> list[dict]:
             for score in SCORES:
                 columns = [[p[key] for p in curves[name]] for name in curves for key in ("bytes", score)]
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # of overlaps under 75 %
+                    warnings.simplefilter("ignore")  # it warns where the curves overlap by less than 75 %
                     row[score] = float(bd_rate(*columns, method="akima"))
             deltas.append(row)
     return deltas
@@ -177,7 +174,7 @@ def _rate(point: dict) -> int:
 
 
 def as_text(deltas: list[dict], points: list[dict]) -> str:
-    """Markdown: a line a scene and codec, their means, and the speeds."""
+    """A Markdown table: a line for each codec and scene, their means, and the speeds."""
     lines = [f"| codec | scene | {' | '.join(SCORES)} |", "|---" * (2 + len(SCORES)) + "|"]
     for codec in dict.fromkeys(row["codec"] for row in deltas):
         rows = [row for row in deltas if row["codec"] == codec]
@@ -187,14 +184,14 @@ def as_text(deltas: list[dict], points: list[dict]) -> str:
         encode = {m: np.mean([p["encode_seconds"] for p in mine if p["method"] == m]) for m in ("plain", "ours")}
         decode = np.mean([p["decoded_per_second"] for p in mine if p["method"] == "ours"])
         lines.append(
-            f"| {codec} | seconds | encode {encode['ours']:.1f} (plain {encode['plain']:.1f}) a scene | "
-            f"decode {decode:.1f} frames a second | | |"
+            f"| {codec} | seconds | encode {encode['ours']:.1f} (plain codec {encode['plain']:.1f}) per scene | "
+            f"decode {decode:.1f} frames/s | | |"
         )
     return "\n".join(lines)
 
 
 def draw(points: list[dict], path: Path) -> None:
-    """Luma's PSNR and VMAF NEG over the rate, a panel for each scene and codec."""
+    """Draws luma's PSNR and VMAF NEG against the bytes, a row of two panels for each codec and scene."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -217,6 +214,6 @@ def draw(points: list[dict], path: Path) -> None:
     plt.close(figure)
 
 
-def _keep(points: list[dict], options: argparse.Namespace, deltas: list[dict] | None = None) -> None:
+def _write_json(points: list[dict], options: argparse.Namespace, deltas: list[dict] | None = None) -> None:
     if options.json:
         options.json.write_text(json.dumps({"points": points, "delta_rates": deltas or []}, indent=1) + "\n")
