@@ -19,8 +19,8 @@ def _picture(height, width):
 def test_the_network_fills_unseen_pixels_from_other_frames(network):
     """A wide picture slides past a gap, so earlier or later frames show what it hides."""
     wide = _picture(44, 90)
-    clip = np.stack([wide[:, 2 * n : 2 * n + 60] for n in range(6)])
-    seen = np.ones((6, 44, 60), bool)
+    clip = np.stack([wide[:, 2 * n : 2 * n + 64] for n in range(6)])
+    seen = np.ones((6, 44, 64), bool)
     seen[:, :, 20:28] = False
     moments = [(np.where(s[..., None], f, 0), s) for f, s in zip(clip, seen)]
     filled = list(learned.fill(network, iter(moments)))
@@ -28,9 +28,10 @@ def test_the_network_fills_unseen_pixels_from_other_frames(network):
     for frame, truth, known in zip(filled, clip, seen):
         np.testing.assert_array_equal(frame[known], truth[known])
     errors = [np.abs(f.astype(int) - t)[~known].mean() for f, t, known in zip(filled, clip, seen)]
-    alone = next(iter(learned.fill(network, iter(moments[:1]))))
-    blind = np.abs(alone.astype(int) - clip[0])[~seen[0]].mean()
-    assert max(errors[0], errors[-1]) < 0.8 * blind
+    # Inpainting sees one frame alone.
+    alone = cv2.inpaint(moments[0][0].astype(np.uint8), (~seen[0]).astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    alone_error = np.abs(alone.astype(int) - clip[0])[~seen[0]].mean()
+    assert max(errors[0], errors[-1]) < 0.5 * alone_error
 
 
 def test_the_network_moves_moving_things_across_a_bridge(network):

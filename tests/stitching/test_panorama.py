@@ -59,7 +59,7 @@ def test_the_same_calibration_gives_the_same_frames_every_time(rig, stitched, kn
         stitch([clip[:, 20:] for clip in rig.clips], layout="panorama", calibration=known)
 
 
-def test_the_panorama_has_the_first_input_s_rate(rig, stitched, known):
+def test_the_first_input_sets_the_rate(rig, stitched, known):
     clips = [rig.clips[0], rig.clips[1][::2]]
     made = stitch(clips, layout="panorama", rates=[RATE, RATE / 2], calibration=known)
     assert made.rate == RATE
