@@ -12,9 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from vdiff_jax import infer, media, sample, weights
-from vdiff_jax.nn.network import SIZES
-from vdiff_jax.training.step import build
+from vdiff_jax import infer, media, sample
 
 
 def command(*arguments: object) -> list[str]:
@@ -25,14 +23,6 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         command(*arguments), capture_output=True, text=True, timeout=300, env={**os.environ, **environment}
     )
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    """A file of untrained weights of the smallest network."""
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    weights.save(path, SIZES["tiny"], build(SIZES["tiny"])[1], {})
-    return str(path)
 
 
 def frames(path) -> np.ndarray:
@@ -50,6 +40,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 
 SUPERRES = [str(sample.TRUTH), "-o", "{folder}/out.mp4", "--task", "superres", "--sigma", "0"]
+DENOISE = ["--task", "denoise", "--sigma", "20", "--weights", "fast", "--codec", "ffv1"]
 COLORIZE = [str(sample.TRUTH), "-o", "{folder}/out.mp4", "--task", "colorize"]
 
 
@@ -140,14 +131,14 @@ def test_a_bad_input_is_an_error_of_one_line(tmp_path, capsys, arguments, says):
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_mask_alone_leaves_every_other_sample(tmp_path, sample_clips, tiny):
+def test_a_mask_alone_leaves_every_other_sample(tmp_path, sample_clips):
     import imageio.v3 as iio
 
     mask = np.zeros((96, 160), np.uint8)
     mask[30:60, 50:90] = 255
     iio.imwrite(tmp_path / "mask.png", mask)
     source, target = sample_clips / "truth.mkv", tmp_path / "out.mkv"
-    options = f"--task inpaint --mask {tmp_path}/mask.png --codec ffv1 --to 0.15 --weights {tiny}".split()
+    options = f"--task inpaint --mask {tmp_path}/mask.png --codec ffv1 --to 0.15 --weights fast".split()
     assert infer.main(["repair", str(source), "-o", str(target), *options]) == 0
     for before, after in zip(lumas(source), lumas(target)):
         changed = before != after
@@ -195,19 +186,13 @@ def test_a_video_is_piped_in_and_out(tmp_path, repaired):
     assert psnr(result, truth) > psnr(noisy, truth) + 8
 
 
-@pytest.fixture
-def denoising(tiny):
-    """Options whose result does not depend on what is measured."""
-    return ["--task", "denoise", "--sigma", "20", "--weights", tiny, "--codec", "ffv1"]
-
-
-def test_a_folder_of_videos_is_spread_over_two_devices(tmp_path, sample_clips, denoising):
+def test_a_folder_of_videos_is_spread_over_two_devices(tmp_path, sample_clips):
     (tmp_path / "in").mkdir()
     for name, clip in (("a", "noisy"), ("b", "truth")):
         shutil.copy(sample_clips / f"{clip}.mkv", tmp_path / "in" / f"{name}.mkv")
     (tmp_path / "in" / "empty.mkv").touch()
     report, folders = tmp_path / "report.json", (tmp_path / "in", "-o", tmp_path / "out")
-    batch = run("repair", *folders, *denoising, "--report", report, JAX_NUM_CPU_DEVICES="2")
+    batch = run("repair", *folders, *DENOISE, "--report", report, JAX_NUM_CPU_DEVICES="2")
     assert batch.returncode == 1
     assert len(batch.stderr.splitlines()) == 1
     assert batch.stderr.startswith("error: empty.mkv: ")
@@ -215,16 +200,16 @@ def test_a_folder_of_videos_is_spread_over_two_devices(tmp_path, sample_clips, d
     assert results["files"].keys() == {"a.mkv", "b.mkv"}
     assert results["failures"].keys() == {"empty.mkv"}
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.mkv", "b.mkv"]
-    assert infer.main(["repair", str(tmp_path / "in" / "b.mkv"), "-o", str(tmp_path / "alone.mkv"), *denoising]) == 0
+    assert infer.main(["repair", str(tmp_path / "in" / "b.mkv"), "-o", str(tmp_path / "alone.mkv"), *DENOISE]) == 0
     np.testing.assert_array_equal(frames(tmp_path / "out" / "b.mkv"), frames(tmp_path / "alone.mkv"))
 
 
-def test_a_truncated_video_is_repaired_as_far_as_it_goes(tmp_path, sample_clips, denoising, capfd):
+def test_a_truncated_video_is_repaired_as_far_as_it_goes(tmp_path, sample_clips, capfd):
     whole = sample_clips / "noisy.mkv"
     content = whole.read_bytes()
     (tmp_path / "cut.mkv").write_bytes(content[: len(content) // 2])
     target = tmp_path / "out.mkv"
-    assert infer.main(["repair", str(tmp_path / "cut.mkv"), "-o", str(target), *denoising]) == 0
+    assert infer.main(["repair", str(tmp_path / "cut.mkv"), "-o", str(target), *DENOISE]) == 0
     count = len(frames(target))
     assert 2 < count < 6
     assert f"{count} of about 8 frames were read" in capfd.readouterr().err

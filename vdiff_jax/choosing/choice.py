@@ -134,7 +134,7 @@ def _compared(info: media.VideoInfo, frames: list[Frame], plan: Plan, source: st
 def _trial_entry(trial: Trial, before: float) -> dict[str, Any]:
     height, width = trial.size
     return {
-        "frames": len(trial.truth),
+        "frames": len(trial.clean),
         "width": width,
         "height": height,
         "damage": trial.description,
