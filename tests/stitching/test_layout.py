@@ -3,16 +3,11 @@ import pytest
 
 from vdiff_jax.errors import OptionError, StitchError
 from vdiff_jax.stitching.layout import choose_layout
-from vdiff_jax.stitching.panorama import Panorama, PanoramaOptions
+from vdiff_jax.stitching.panorama import PanoramaOptions
 from vdiff_jax.stitching.sequence import ClipSequence
 from vdiff_jax.stitching.source import open_sources
 
-
-def test_auto_makes_a_panorama_of_views_that_overlap(rig):
-    sources = open_sources([clip[:8] for clip in rig.clips], [20.0, 20.0])
-    product, why = choose_layout(sources, "auto", PanoramaOptions())
-    assert isinstance(product, Panorama)
-    assert "the views overlap (1 and 2 " in why
+# That "auto" makes a panorama of views that overlap, and gives the reason, is tested in test_stitch.py.
 
 
 def test_auto_makes_a_sequence_of_other_clips_and_gives_the_reason(wide):
