@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from vdiff_jax.pixels import LUMA_WEIGHTS, Matrix
+from vdiff_jax.pixels import Matrix
+from vdiff_jax.preprocess.colour import from_rgb
 
 _SSIM_RADIUS, _SSIM_SIGMA = 5, 1.5
 _SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2
@@ -38,8 +39,7 @@ def psnr_y(
     clip: Float[Array, "*b h w 3"], reference: Float[Array, "*b h w 3"], *, matrix: Matrix = "bt601"
 ) -> Float[Array, "*b"]:
     """The PSNR of each R'G'B' frame's luma in dB, in full range (peak 1), not the limited range of 16 to 235."""
-    red, blue = LUMA_WEIGHTS[matrix]
-    weights = jnp.array([red, 1 - red - blue, blue])
+    weights = from_rgb(matrix)[0]
     return psnr((clip @ weights)[..., None], (reference @ weights)[..., None])
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Int
 Tree = TypeVar("Tree")
 
 
-def first_row(index: Int[Array, ""], rows: int, halo: int, height: int) -> tuple[Array, Array]:
+def first_row(index: Int[Array, "*b"], rows: int, halo: int, height: int) -> tuple[Array, Array]:
     """The first row of window number `index`, and the first of the rows that are its own.
 
     Windows have `rows + 2 * halo` rows and lie inside the frame. The last one's own rows overlap the previous ones.

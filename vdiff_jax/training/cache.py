@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 from vdiff_jax.errors import DataError, VdiffError
 from vdiff_jax.media.colour import to_rgb
 from vdiff_jax.media.read import open_reader
+from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.stream.shots import shot_starts, thumbnail
 from vdiff_jax.training.files import AnyPath, any_path, fetched, identity, list_files
 
@@ -24,7 +25,7 @@ PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 VIDEOS = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg", ".m4v", ".y4m", ".ts", ".gif"}
 STILL = 0.35
 """Frames that differ by less than this (mean of 255, at 64×36) from the last one kept are left out."""
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32) / 255
+_LUMA = from_rgb("bt601")[0] / 255
 
 
 @dataclasses.dataclass(frozen=True)
