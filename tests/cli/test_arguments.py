@@ -9,7 +9,7 @@ import pytest
 
 from vdiff_jax.cli.arguments import build_parser
 from vdiff_jax.compression.codec import CODECS
-from vdiff_jax.compression.encoder import default_weights
+from vdiff_jax.compression.settings import default_weights
 from vdiff_jax.media.encoders import DEFAULT_OPTIONS
 
 
