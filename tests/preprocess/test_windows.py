@@ -16,7 +16,8 @@ def test_windows_own_every_row_and_keep_their_halo_inside(height):
         start, own = first_row(jnp.int32(index), rows, halo, height)
         assert 0 <= start <= own <= height - rows
         assert start + rows + 2 * halo <= height
-        assert own + rows <= start + rows + 2 * halo
+        assert own - start >= min(halo, own)
+        assert start + 2 * halo - own >= min(halo, height - own - rows)
         owned[own : own + rows] = True
     assert owned.all()
 
