@@ -75,7 +75,7 @@ def _figures(values: config.Config, options: argparse.Namespace) -> dict[str, fl
     trainer = Trainer(values)
     frames = values.data.batch * values.data.frames
     stream = iter(batches(examples, values.data))
-    held = sharding.split([next(stream) for _ in range(_WARM_UP)][-1])
+    held = sharding.shard([next(stream) for _ in range(_WARM_UP)][-1])
     trainer.run(itertools.repeat(held), 3)  # compiles
     figures = _with_and_without(trainer, stream, options.steps)
     figures |= {"frames_per_second_consumed": frames / figures["step_seconds"]}
@@ -175,10 +175,10 @@ class Pair:
         # The motion measured in such small clips is often zero, which would not test the motion compensation.
         drawn = np.random.default_rng(0).uniform(-4, 4, batch.observation.velocity.shape).astype(np.float32)
         batch = batch._replace(observation=dataclasses.replace(batch.observation, velocity=drawn))
-        self.held = itertools.repeat(sharding.split(batch))
+        self.held = itertools.repeat(sharding.shard(batch))
         self.trainer = Trainer(dataclasses.replace(values, data=data, train=train))
         files = [folder / "weights.safetensors", folder / "batch.npz"]
-        weights.save(files[0], SIZES[train.size], sharding.first(self.trainer.state).params, {})
+        weights.save(files[0], SIZES[train.size], sharding.unreplicate(self.trainer.state).params, {})
         known = {name: getattr(batch.observation, name) for name in ("values", "known", "sigma", "time", "velocity")}
         rates = [float(schedule(train)(step)) for step in range(steps)]
         np.savez(files[1], **known, clip=batch.clip, rates=rates, rgb=to_rgb("bt601"))
@@ -240,7 +240,7 @@ def _checkpoint(trainer: Trainer, held: Any, iterator: dict) -> dict[str, float]
 
 
 def _save(checkpoints: Checkpoints, step: int, trainer: Trainer, held: Any, iterator: dict) -> None:
-    checkpoints.save(step, sharding.first(trainer.state), iterator, {})
+    checkpoints.save(step, sharding.unreplicate(trainer.state), iterator, {})
     trainer.run(itertools.repeat(held), _TURN)
     checkpoints.wait()
 

@@ -1,4 +1,4 @@
-"""Training configuration: TOML files and `--section.key value` overrides, decoded strictly."""
+"""Training configuration: TOML files and `--section.key value` overrides. Unknown keys and bad values are errors."""
 
 import dataclasses
 import difflib
@@ -17,18 +17,18 @@ from vdiff_jax.nn.network import SIZES
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Data:
-    """What is trained on.
+    """The training data.
 
     Attributes:
-      frames: frames a training clip has.
-      patch: height and width of a training clip, pixels.
-      batch: clips a step, over all devices.
-      photos: share of the clips that are photographs in synthetic motion, where the data holds both.
-      soft: share of the photographs that are put out of focus.
-      reduction: by how much decoded videos are reduced before anything else, so that they are clean.
-      threads: that prepare clips.
-      balance: for each property of `PROPERTIES` how far its kinds are evened out, from 0 (seen as often as they come;
-        so is what is left out) to 1 (all equally often).
+      frames: length of a training clip, in frames.
+      patch: height and width of a training clip, in pixels.
+      batch: clips in each training step, over all devices together.
+      photos: share of the clips that are photographs in synthetic motion; the others are cut from videos.
+      soft: share of the photographs that are blurred, so that they look out of focus.
+      reduction: the factor by which videos are made smaller first, which removes their own noise.
+      threads: threads that prepare clips.
+      balance: evens out the kinds of shots, from 0 (as they come; the default) to 1 (all equally often), for each of
+        `PROPERTIES`.
     """
 
     frames: int = 5
@@ -43,24 +43,24 @@ class Data:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Train:
-    """How it is trained.
+    """The network and its optimisation.
 
     Attributes:
-      size: the network, "base", "fast" or, for tests, "tiny".
+      size: size of the network: "base", "fast", or "tiny" for tests.
       tasks: each task's share of the clips.
-      loss: "charbonnier", "mse", "psnr" or "psnr_y".
+      loss: "psnr" (of R'G'B'), "psnr_y" (mostly of luma), "charbonnier" or "mse".
       optimiser: "muon" or "adam".
-      steps: where the schedule ends.
-      unroll: frames that gradients are followed back through; the state is carried on over the rest of a clip.
-      learning_rate: at its highest.
-      warmup: steps until it is reached.
-      final: share of it that is left at the end of the cosine.
-      clip: the gradient's greatest global norm.
-      ema: decay of the average of the parameters that is kept.
-      seed: of everything random.
-      compute: what the network is computed in, "float32" or "bfloat16"; parameters and losses are float32.
-      accumulate: parts that each device takes its share of the batch in: the same gradient, less memory.
-      remat: computes activations again in the backward pass: slower, less memory.
+      steps: training steps; the learning rate falls along a cosine until the last one.
+      unroll: frames that gradients are followed back through; must divide `data.frames`.
+      learning_rate: peak of the learning rate.
+      warmup: steps of its linear rise to the peak.
+      final: share of the peak that is left at the end of the cosine.
+      clip: upper limit of the gradient's global norm.
+      ema: decay of the moving average of the parameters, which is what is evaluated and saved as weights.
+      seed: seed of everything random.
+      compute: dtype of the network's convolutions, "float32" or "bfloat16"; parameters and losses are float32.
+      accumulate: parts into which each device splits its share of the batch: the same gradient in less memory.
+      remat: computes activations again in the backward pass: less memory, slower.
       log_every: steps between two lines of metrics.
       evaluate_every: steps between two evaluations.
       checkpoint_every: steps between two checkpoints.
@@ -88,27 +88,31 @@ class Train:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """One training run."""
+    """The configuration of one training run."""
 
     data: Data = dataclasses.field(default_factory=Data)
     train: Train = dataclasses.field(default_factory=Train)
 
 
 PROPERTIES = ("motion", "brightness", "texture", "length")
-"""What `data.balance` can weight clips by."""
+"""The properties of shots that `data.balance` can even out."""
 
 FREE = {
     "data.threads",
     *(f"train.{name}" for name in ("steps", "accumulate", "remat", "log_every", "evaluate_every", "checkpoint_every")),
 }
-"""What may differ when a run is resumed: it says how long, how fast and how often, not what is learned."""
+"""Values that may change when a run is resumed, because they do not affect what each step learns."""
 
 
 def load(path: str | Path | None, overrides: dict[str, str] | None = None) -> Config:
-    """The configuration of a TOML file with overrides such as {"train.steps": "2000"} laid over it.
+    """The configuration in a TOML file, with overrides.
+
+    Args:
+      path: the file; `None`: default values.
+      overrides: values that replace the file's, in TOML, such as {"train.steps": "2000"}.
 
     Raises:
-      ConfigError: no such file, not TOML, an unknown key, a wrong type, a value out of range.
+      ConfigError: no such file, not TOML, an unknown key, a wrong type or a value out of range.
     """
     table: dict[str, Any] = {}
     lines: dict[str, int] = {}
@@ -129,12 +133,15 @@ def load(path: str | Path | None, overrides: dict[str, str] | None = None) -> Co
 
 
 def decode(table: dict[str, Any], origin: str, places: dict[str, str] | None = None) -> Config:
-    """The configuration that a nested table stands for.
+    """The configuration in a nested table.
 
     Args:
       table: the values by section and name.
-      origin: where they come from, for errors.
-      places: where a value such as "train.steps" comes from, if that is known better.
+      origin: where the table comes from, for error messages.
+      places: where single values, such as "train.steps", come from, if that is known more exactly.
+
+    Raises:
+      ConfigError: an unknown key, a wrong type or a value out of range.
     """
     places = places or {}
     for key, message in _errors(table):
@@ -143,7 +150,7 @@ def decode(table: dict[str, Any], origin: str, places: dict[str, str] | None = N
 
 
 def differences(old: Config, new: Config) -> list[str]:
-    """What differs between two configurations of one run that must not, such as "train.seed was 0, is 1"."""
+    """The values that may not change when a run is resumed, and did: "train.seed was 0, is 1"."""
     before, after = _flat(old), _flat(new)
     return [
         f"{key} was {before[key]}, is {after[key]}" for key in before if before[key] != after[key] and key not in FREE
@@ -160,6 +167,7 @@ def _flat(config: Config) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
+    """A TOML value; text that is none is a string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -167,7 +175,7 @@ def _value(text: str) -> Any:
 
 
 def _lines(text: str) -> dict[str, int]:
-    """The number of the line that each section and each of its keys begins at."""
+    """The number of the line of each section and key of a TOML file."""
     lines, section = {}, ""
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[([^\[\]]+)\]", line):
@@ -179,7 +187,7 @@ def _lines(text: str) -> dict[str, int]:
 
 
 def _errors(table: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is wrong with a table: keys and what to say of them."""
+    """The errors in a table: their keys and messages."""
     yield from _unknown_keys(Config, table)
     try:
         config = dacite.from_dict(Config, table, _STRICT)
@@ -202,26 +210,27 @@ def _unknown_keys(cls: type, table: dict[str, Any], prefix: str = "") -> Iterato
 
 
 def _broken_rules(config: Config) -> Iterator[str]:
+    """A message for each value that is out of range; it begins with the key."""
     data, train = config.data, config.train
     rules = {
         f"data.patch must be a multiple of 8 from 16, not {data.patch}": data.patch >= 16 and data.patch % 8 == 0,
         f"data.frames must be at least 1, not {data.frames}": data.frames >= 1,
         f"data.batch must be at least 1, not {data.batch}": data.batch >= 1,
-        f"data.photos must lie in 0 to 1, not {data.photos}": 0 <= data.photos <= 1,
-        f"data.soft must lie in 0 to 1, not {data.soft}": 0 <= data.soft <= 1,
+        f"data.photos must be from 0 to 1, not {data.photos}": 0 <= data.photos <= 1,
+        f"data.soft must be from 0 to 1, not {data.soft}": 0 <= data.soft <= 1,
         f"data.reduction must be at least 1, not {data.reduction}": data.reduction >= 1,
         f"data.threads must be at least 1, not {data.threads}": data.threads >= 1,
         f"data.balance must be some of {', '.join(PROPERTIES)}, not {', '.join(data.balance)}": set(data.balance)
         <= set(PROPERTIES),
-        f"data.balance must give numbers in 0 to 1, not {data.balance}": all(
+        f"data.balance must give numbers from 0 to 1, not {data.balance}": all(
             0 <= s <= 1 for s in data.balance.values()
         ),
         f"train.accumulate must be at least 1, not {train.accumulate}": train.accumulate >= 1,
         f"train.compute must be float32 or bfloat16, not {train.compute}": train.compute in ("float32", "bfloat16"),
-        f"train.ema must lie in 0 to 1, not {train.ema}": 0 <= train.ema <= 1,
+        f"train.ema must be from 0 to 1, not {train.ema}": 0 <= train.ema <= 1,
         f"train.clip must be positive, not {train.clip}": train.clip > 0,
         f"train.warmup must be at least 0, not {train.warmup}": train.warmup >= 0,
-        f"train.final must lie in 0 to 1, not {train.final}": 0 <= train.final <= 1,
+        f"train.final must be from 0 to 1, not {train.final}": 0 <= train.final <= 1,
         f"train.log_every must be at least 1, not {train.log_every}": train.log_every >= 1,
         f"train.evaluate_every must be at least 1, not {train.evaluate_every}": train.evaluate_every >= 1,
         f"train.checkpoint_every must be at least 1, not {train.checkpoint_every}": train.checkpoint_every >= 1,

@@ -1,9 +1,11 @@
 """Trains a network: `python -m vdiff_jax.train --config configs/base.toml --workdir runs/base --data DIR`."""
 
 import argparse
+import contextlib
 import logging
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vdiff_jax.errors import VdiffError
@@ -11,11 +13,11 @@ from vdiff_jax.runtime import allocator
 from vdiff_jax.runtime.caches import cache_folder, use_compilation_cache
 
 PREEMPTED = 75
-"""Exit code after SIGTERM, the state saved: the system's "temporary failure, try again"."""
+"""The exit code after SIGTERM, with the state saved: EX_TEMPFAIL of sysexits.h, "try again"."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Reads the arguments, trains, and returns the exit code."""
+    """Runs the command with these arguments (default: the command line's) and returns the exit code."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     allocator.keep_freed_memory()
@@ -23,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("vdiff_jax").setLevel(logging.INFO)
     try:
         overrides = _overrides(rest, parser)
-        return _dry_run(options, overrides) if options.dry_run else _train(options, overrides)
+        return _run(options, overrides)
     except VdiffError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -33,20 +35,43 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m vdiff_jax.train", description="Trains a network.")
-    parser.add_argument("--config", help="a TOML file; see configs/")
-    parser.add_argument("--workdir", type=Path, default=Path("runs/train"), help="metrics, checkpoints and weights")
-    parser.add_argument("--data", help="a folder of videos and photographs, also gs:// and s3://; default: the sample")
-    parser.add_argument("--exclude", default="", help="comma-separated parts of file names to leave out of --data")
-    parser.add_argument("--cache", type=Path, help="where decoded data is kept")
-    parser.add_argument("--resume", action="store_true", help="goes on from the newest checkpoint in the workdir")
-    parser.add_argument("--init-from", help="weights to start from: a name in the package or a file")
-    parser.add_argument("--dry-run", action="store_true", help="says what training would take, without training")
-    parser.add_argument("--profile", type=int, default=0, metavar="STEPS", help="traces so many steps for TensorBoard")
-    several = parser.add_argument_group("several processes", "found by itself on Cloud TPU and SLURM")
-    several.add_argument("--coordinator", metavar="HOST:PORT", help="process 0's address; $JAX_COORDINATOR_ADDRESS")
-    several.add_argument("--processes", type=int, metavar="N", help="how many there are; $JAX_NUM_PROCESSES")
-    several.add_argument("--process", type=int, metavar="I", help="which this is, from 0; $JAX_PROCESS_ID")
-    several.add_argument("--wait", type=int, default=300, metavar="SECONDS", help="for the others (300)")
+    parser.add_argument(
+        "--config", help="the configuration, a TOML file; see configs/ (default: the values in vdiff_jax/config.py)"
+    )
+    parser.add_argument(
+        "--workdir",
+        type=Path,
+        default=Path("runs/train"),
+        help="folder for metrics, checkpoints and weights (default: runs/train)",
+    )
+    parser.add_argument(
+        "--data", help="folder of videos and photographs, also gs:// and s3:// (default: the sample clip)"
+    )
+    parser.add_argument(
+        "--exclude", default="", help="leaves out files with these parts in their names, separated by commas"
+    )
+    parser.add_argument("--cache", type=Path, help="folder for decoded data (default: in the user's cache)")
+    parser.add_argument(
+        "--resume", action="store_true", help="continues the run in --workdir from its newest checkpoint"
+    )
+    parser.add_argument("--init-from", help="weights to start from, a name or a file (default: random weights)")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="prints what a training step would cost, without training"
+    )
+    parser.add_argument(
+        "--profile", type=int, default=0, metavar="STEPS", help="traces STEPS steps for TensorBoard's profiler"
+    )
+    group = parser.add_argument_group("several processes", "not needed on Cloud TPU and SLURM")
+    group.add_argument(
+        "--coordinator", metavar="HOST:PORT", help="address of process 0 (default: $JAX_COORDINATOR_ADDRESS)"
+    )
+    group.add_argument("--processes", type=int, metavar="N", help="number of processes (default: $JAX_NUM_PROCESSES)")
+    group.add_argument(
+        "--process", type=int, metavar="I", help="number of this process, from 0 (default: $JAX_PROCESS_ID)"
+    )
+    group.add_argument(
+        "--wait", type=int, default=300, metavar="SECONDS", help="how long to wait for the others (default: 300)"
+    )
     return parser
 
 
@@ -62,43 +87,44 @@ def _overrides(rest: list[str], parser: argparse.ArgumentParser) -> dict[str, st
     return overrides
 
 
-def _train(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+def _run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    """Trains, or prints the report of the dry run; returns the exit code."""
     use_compilation_cache()
     from vdiff_jax import config, sample, sharding
 
     values = config.load(options.config, overrides)
+    data = options.data or sample.TRUTH
+    exclude = tuple(part for part in options.exclude.split(",") if part)
     sharding.connect(options.coordinator, options.processes, options.process, seconds=options.wait)
+    if options.dry_run:
+        from vdiff_jax.training.dry_run import dry_run
+
+        print(dry_run(values, data, exclude=exclude))
+        return 0
     from vdiff_jax.training.loop import Run
 
     run = Run(
         values,
         options.workdir,
-        options.data or sample.TRUTH,
+        data,
         options.cache or cache_folder() / "data",
         resume=options.resume,
         init_from=options.init_from,
-        exclude=_exclude(options),
+        exclude=exclude,
         profile=options.profile,
     )
-    if not sharding.several():  # of several, one's signal is passed on to all
-        signal.signal(signal.SIGTERM, lambda *_: run.stop())
-    return 0 if run.train() else PREEMPTED
+    with contextlib.nullcontext() if sharding.multi_process() else _stopped_by_sigterm(run.stop):
+        return 0 if run.train() else PREEMPTED
 
 
-def _dry_run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
-    use_compilation_cache()
-    from vdiff_jax import config, sample, sharding
-
-    values = config.load(options.config, overrides)
-    sharding.connect(options.coordinator, options.processes, options.process, seconds=options.wait)
-    from vdiff_jax.training.forecast import forecast
-
-    print(forecast(values, options.data or sample.TRUTH, exclude=_exclude(options)))
-    return 0
-
-
-def _exclude(options: argparse.Namespace) -> tuple[str, ...]:
-    return tuple(part for part in options.exclude.split(",") if part)
+@contextlib.contextmanager
+def _stopped_by_sigterm(stop: Callable[[], None]) -> Iterator[None]:
+    """Calls `stop` at SIGTERM. With several processes, JAX itself passes one's signal on to all."""
+    before = signal.signal(signal.SIGTERM, lambda *_: stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Uneven data evened out: what kind of shot each is, and how often it is to be drawn."""
+"""Balanced sampling: measures the kind of each shot, and weights shots so that rare kinds are drawn more often."""
 
 import math
 from typing import NamedTuple
@@ -10,13 +10,13 @@ from jaxtyping import Float, Int, UInt8
 from vdiff_jax.stream.dis import FAST, make_dis
 
 _PAIRS = 8
-"""Pairs of frames of a shot whose motion is measured."""
+"""The number of pairs of frames in which a shot's motion is measured."""
 _SIDE = 128
-"""The longer side of the pictures that motion is measured on, pixels."""
+"""The longer side of the reduced frames on which motion is measured, in pixels."""
 
 
 class Kind(NamedTuple):
-    """A range of a property, up to `limit`."""
+    """A range of a property, from the limit of the kind before up to `limit`."""
 
     name: str
     limit: float
@@ -35,52 +35,59 @@ KINDS = {
 
 
 def measure(shot: UInt8[np.ndarray, "t h w 3"]) -> dict[str, float]:
-    """A shot's properties in the units of `KINDS`."""
-    seen = shot[np.linspace(0, len(shot) - 1, min(len(shot), 4)).astype(int)].astype(np.float32)
-    differences = [np.abs(np.diff(seen, axis=axis)).mean() for axis in (1, 2) if seen.shape[axis] > 1]
+    """A shot's properties, in the units given in `KINDS`."""
+    sample = shot[np.linspace(0, len(shot) - 1, min(len(shot), 4)).astype(int)].astype(np.float32)
+    differences = [np.abs(np.diff(sample, axis=axis)).mean() for axis in (1, 2) if sample.shape[axis] > 1]
     return {
         "motion": _motion(shot),
-        "brightness": float(seen.mean() / 255),
+        "brightness": float(sample.mean() / 255),
         "texture": float(np.mean(differences or [0])),
         "length": float(len(shot)),
     }
 
 
 def kinds(shots: list[dict[str, float]], name: str) -> Int[np.ndarray, " n"]:
-    """Each shot's kind: its index in `KINDS[name]`."""
+    """Each shot's kind of a property, as an index into `KINDS[name]`."""
     limits = [kind.limit for kind in KINDS[name][:-1]]
     return np.searchsorted(limits, [shot[name] for shot in shots], side="right")
 
 
 def weights(shots: list[dict[str, float]], strengths: dict[str, float]) -> Float[np.ndarray, " n"]:
-    """How often each shot is to be drawn; the sum is 1.
+    """The probability of each shot; the sum is 1.
 
-    A kind that n shots are of gets a share in proportion to n^(1 - strength), whatever the other properties: the shares
-    are fitted one property after the other until they all hold. Source: Deming and Stephan, "On a least squares
-    adjustment of a sampled frequency table when the expected marginal totals are known", 1940.
+    A kind of n shots gets a share in proportion to n^(1 - strength): 0 draws shots as they come, 1 draws all kinds of
+    that property equally often. The shares of several properties are fitted in turns until all of them hold.
+
+    Args:
+      shots: each shot's properties, as `measure` gives them.
+      strengths: for each property, 0 to 1; properties left out count as 0.
+
+    Source: Deming and Stephan, "On a least squares adjustment of a sampled frequency table when the expected marginal
+    totals are known", 1940 (iterative proportional fitting).
     """
     result = np.full(len(shots), 1 / max(1, len(shots)))
-    of = {name: kinds(shots, name) for name, strength in strengths.items() if strength > 0}
+    kinds_of = {name: kinds(shots, name) for name, strength in strengths.items() if strength > 0}
     for _ in range(100 if shots else 0):
-        for name, kind in of.items():
+        for name, kind in kinds_of.items():
             count = np.bincount(kind, minlength=len(KINDS[name]))
-            wanted = np.where(count > 0, np.maximum(count, 1) ** (1 - strengths[name]), 0)
+            target = np.where(count > 0, np.maximum(count, 1) ** (1 - strengths[name]), 0)
             share = np.bincount(kind, result, minlength=len(count))
-            result = result * (wanted / wanted.sum() / np.where(share > 0, share, 1))[kind]
+            result = result * (target / target.sum() / np.where(share > 0, share, 1))[kind]
     return result
 
 
-def shares(shots: list[dict[str, float]], counted: Float[np.ndarray, " n"]) -> dict[str, dict[str, float]]:
-    """For each property the share of each kind that occurs, where shot i counts `counted[i]`."""
+def shares(shots: list[dict[str, float]], weight: Float[np.ndarray, " n"]) -> dict[str, dict[str, float]]:
+    """For each property, the share of each kind that occurs, with shots weighted by `weight`."""
     table = {}
     for name, names in KINDS.items():
         kind = kinds(shots, name)
-        share = np.bincount(kind, counted, minlength=len(names)) / max(counted.sum(), 1e-12)
+        share = np.bincount(kind, weight, minlength=len(names)) / max(weight.sum(), 1e-12)
         table[name] = {names[k].name: float(share[k]) for k in sorted(set(kind.tolist()))}
     return table
 
 
 def _motion(shot: UInt8[np.ndarray, "t h w 3"]) -> float:
+    """The mean length of the optical flow's vectors, in pixels of the shot."""
     if len(shot) < 2:
         return 0.0
     reduction = max(1.0, max(shot.shape[1:3]) / _SIDE)

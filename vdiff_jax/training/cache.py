@@ -1,4 +1,4 @@
-"""Decodes a folder of videos and photographs once, into arrays that random access is cheap in."""
+"""Decodes a folder of videos and photographs once, into arrays on disk with fast random access."""
 
 import dataclasses
 import hashlib
@@ -17,15 +17,16 @@ from vdiff_jax.media.colour import to_rgb
 from vdiff_jax.media.read import open_reader
 from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.stream.shots import shot_starts, thumbnail
-from vdiff_jax.training.files import AnyPath, any_path, fetched, identity, list_files
+from vdiff_jax.training.files import AnyPath, any_path, fetched, file_version, list_files
 
 log = logging.getLogger(__name__)
 
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 VIDEOS = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg", ".m4v", ".y4m", ".ts", ".gif"}
 STILL = 0.35
-"""Frames that differ by less than this (mean of 255, at 64×36) from the last one kept are left out."""
+"""Frames that differ from the last one kept by less than this are left out (mean at 64×36, in 8-bit levels)."""
 _LUMA = from_rgb("bt601")[0] / 255
+"""From 8-bit R'G'B' to luma in [0, 1] (BT.601)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,46 +37,59 @@ class Item:
     path: Path
 
     def frames(self) -> UInt8[np.ndarray, "t h w 3"]:
+        """The R'G'B' frames, mapped from disk."""
         return np.load(self.path, mmap_mode="r")
 
     def shot_starts(self) -> list[int]:
-        """The first frame of each shot, found once and kept beside the frames."""
-        kept = self.path.with_suffix(".shots.json")
-        if not kept.exists():
+        """The number of each shot's first frame, computed once and kept beside the frames."""
+        path = self.path.with_suffix(".shots.json")
+        if not path.exists():
             lumas = (thumbnail(np.asarray(frame, np.float32) @ _LUMA) for frame in self.frames())
             starts = [n for n, starts in enumerate(shot_starts(lumas)) if starts]
-            _write_beside(kept, lambda partial: partial.write_text(json.dumps(starts)))
-        return json.loads(kept.read_text())
+            _write_whole(path, lambda partial: partial.write_text(json.dumps(starts)))
+        return json.loads(path.read_text())
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """What is trained on or validated with, uint8: photographs `h w 3` and shots `t h w 3` of any sizes."""
+    """The training or the validation data: photographs `h w 3` and videos `t h w 3` of any sizes, uint8 R'G'B'."""
 
     photos: list[np.ndarray]
     videos: list[np.ndarray]
 
 
-def find(folder: str | Path, *, exclude: tuple[str, ...] = ()) -> list[AnyPath]:
-    """The videos and photographs in and under a folder, which may be s3://bucket/folder or gs://bucket/folder.
+def find_footage(folder: str | Path, *, exclude: tuple[str, ...] = ()) -> list[AnyPath]:
+    """The videos and photographs in a folder and its subfolders.
+
+    Args:
+      folder: a local folder or file, s3://bucket/folder or gs://bucket/folder.
+      exclude: parts of the names of files to leave out.
 
     Raises:
-      DataError: no such folder, or none in it.
+      DataError: no such folder, or no such files in it.
     """
     files = list_files(any_path(folder))
     files = [p for p in files if p.suffix.lower() in PHOTOS | VIDEOS and not any(name in p.name for name in exclude)]
     if not files:
-        raise DataError(f"{folder}: no videos or photographs in it ({' '.join(sorted(PHOTOS | VIDEOS))})")
+        raise DataError(f"{folder} has no videos or photographs (looked for {' '.join(sorted(PHOTOS | VIDEOS))})")
     return files
 
 
 def decode(folder: str | Path, cache: Path, *, reduction: float, exclude: tuple[str, ...] = ()) -> list[Item]:
-    """Decodes what is not in the cache yet; unreadable files are skipped, counted and named in the log.
+    """The decoded videos and photographs of a folder. Those not yet in the cache are decoded now.
+
+    Files that cannot be read are skipped; the log names them.
+
+    Args:
+      folder: as in `find_footage`.
+      cache: the folder for decoded data.
+      reduction: the factor by which videos are made smaller.
+      exclude: as in `find_footage`.
 
     Raises:
-      DataError: no such folder, or nothing readable in it.
+      DataError: no such folder, or no readable file in it.
     """
-    files = find(folder, exclude=exclude)
+    files = find_footage(folder, exclude=exclude)
     cache.mkdir(parents=True, exist_ok=True)
     items, failed = [], []
     for path in files:
@@ -86,14 +100,15 @@ def decode(folder: str | Path, cache: Path, *, reduction: float, exclude: tuple[
     if failed:
         log.warning("skipped %d unreadable files: %s", len(failed), "; ".join(failed))
     if not items:
-        raise DataError(f"{folder}: no readable videos or photographs in it")
+        raise DataError(f"{folder} has no readable videos or photographs: pass another --data")
     return items
 
 
 def split(items: list[Item]) -> tuple[Split, Split]:
-    """Training and validation: of each video its last tenth (of a lone one the last third), every 20th photo.
+    """The training and the validation data.
 
-    What is trained on is cut into shots; what is validated with is whole.
+    Validation gets the last tenth of each video (of an only file, the last third) and every 20th photograph. Training
+    videos are cut into shots; validation videos are not.
     """
     arrays = [item.frames() for item in items]
     photos = [a[0] for a in arrays if len(a) == 1]
@@ -109,17 +124,17 @@ def split(items: list[Item]) -> tuple[Split, Split]:
 
 
 def _decode_one(path: AnyPath, cache: Path, reduction: float) -> Item:
-    name = hashlib.sha256(json.dumps([*identity(path), reduction, STILL]).encode()).hexdigest()[:20]
+    name = hashlib.sha256(json.dumps([*file_version(path), reduction, STILL]).encode()).hexdigest()[:20]
     target = cache / f"{name}.npy"
     if not target.exists():
         with fetched(path) as local:
             frames = _photo(local) if path.suffix.lower() in PHOTOS else _video(local, reduction)
-        _write_beside(target, lambda partial: np.save(partial, frames))
+        _write_whole(target, lambda partial: np.save(partial, frames))
     return Item(str(path), target)
 
 
-def _write_beside(target: Path, write: Callable[[Path], object]) -> None:
-    """Writes a file beside the target first: several processes may share the cache."""
+def _write_whole(target: Path, write: Callable[[Path], object]) -> None:
+    """Writes a file under another name and renames it: several processes may share the cache."""
     partial = target.with_name(f"{os.getpid()}.part.{target.name}")
     write(partial)
     partial.replace(target)
@@ -128,7 +143,7 @@ def _write_beside(target: Path, write: Callable[[Path], object]) -> None:
 def _photo(path: Path) -> UInt8[np.ndarray, "1 h w 3"]:
     bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if bgr is None:
-        raise DataError("not a picture")
+        raise DataError("not a readable picture")
     return bgr[None, ..., ::-1]
 
 

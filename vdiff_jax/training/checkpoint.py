@@ -1,4 +1,4 @@
-"""Checkpoints of a training run, by Orbax: asynchronous, atomic, the newest two and the best kept."""
+"""Checkpoints of a training run, by Orbax: asynchronous and atomic; the newest two and the best are kept."""
 
 import logging
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from vdiff_jax.errors import CheckpointError
 log = logging.getLogger(__name__)
 
 SCORE = "psnr"
-"""The metric, the higher the better, by which a checkpoint is the best."""
+"""The metric that ranks checkpoints; higher is better."""
 
 
 class Checkpoints:
-    """The checkpoints of a workdir, in folders named by step: state, the data's state, and the configuration."""
+    """The checkpoints of a workdir, in folders named by step: training state, data iterator's state, configuration."""
 
     def __init__(self, workdir: Path, *, keep: int = 2):
         best = BestN(get_metric_fn=lambda metrics: metrics[SCORE], n=1, keep_checkpoints_without_metrics=False)
@@ -31,11 +31,11 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(workdir.resolve() / "checkpoints", options=options, item_names=names)
 
     def steps(self) -> list[int]:
-        """The steps that are there, oldest first."""
+        """The steps that have a checkpoint, oldest first."""
         return sorted(self._manager.all_steps())
 
     def save(self, step: int, state: Any, iterator: dict, config: dict, *, score: float | None = None) -> None:
-        """Begins to write a checkpoint; returns before it is on disk. One that is there, unreadable, is replaced."""
+        """Starts to write a checkpoint and returns before it is on disk. It replaces an older one of the same step."""
         arguments = ocp.args.Composite(
             state=ocp.args.StandardSave(state), iterator=ocp.args.JsonSave(iterator), config=ocp.args.JsonSave(config)
         )
@@ -44,37 +44,38 @@ class Checkpoints:
         self._manager.save(step, args=arguments, metrics=None if score is None else {SCORE: score}, force=True)
 
     def restore(self, like: Any) -> tuple[int, Any, dict]:
-        """The newest readable checkpoint: step, state, iterator's state.
+        """The newest readable checkpoint: its step, training state and iterator's state.
 
         Args:
-          like: a state of the same structure and shapes.
+          like: a training state of the same structure and shapes.
 
         Raises:
-          CheckpointError: none is there or none can be read.
+          CheckpointError: the workdir has no checkpoint that can be read.
         """
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
-        wanted = {"state": ocp.args.StandardRestore(abstract), "iterator": ocp.args.JsonRestore()}
-        for step, found in self._readable(wanted):
+        items = {"state": ocp.args.StandardRestore(abstract), "iterator": ocp.args.JsonRestore()}
+        for step, found in self._readable(items):
             return step, found["state"], found["iterator"]
-        raise CheckpointError("there is no readable checkpoint in this workdir: name another one")
+        raise CheckpointError("no readable checkpoint in this workdir: pass another --workdir")
 
     def config(self) -> dict | None:
-        """The newest readable checkpoint's configuration."""
+        """The configuration in the newest readable checkpoint; `None` if there is none."""
         return next((found["config"] for _, found in self._readable({"config": ocp.args.JsonRestore()})), None)
 
-    def _readable(self, wanted: dict[str, Any]) -> Iterator[tuple[int, Any]]:
-        """What can be read, newest first."""
+    def _readable(self, items: dict[str, Any]) -> Iterator[tuple[int, Any]]:
+        """The steps and items of the checkpoints that can be read, newest first."""
         for step in reversed(self.steps()):
             try:
-                found = self._manager.restore(step, args=ocp.args.Composite(**wanted))
+                found = self._manager.restore(step, args=ocp.args.Composite(**items))
             except (ValueError, OSError, KeyError, TypeError) as error:
-                log.warning("checkpoint %d can't be read (%s): trying the one before", step, str(error).split("\n")[0])
+                log.warning("checkpoint %d cannot be read (%s): trying the one before", step, str(error).split("\n")[0])
                 continue
             yield step, found
 
     def wait(self) -> None:
-        """Until everything begun is on disk."""
+        """Waits until every checkpoint is on disk."""
         self._manager.wait_until_finished()
 
     def close(self) -> None:
+        """Waits likewise, and ends Orbax's threads."""
         self._manager.close()

@@ -1,4 +1,4 @@
-"""Validation during training: clips that are never trained on, their figures before and after, and strips of them."""
+"""Validation during training: PSNR, SSIM and pictures of clips that are never trained on."""
 
 from functools import partial
 
@@ -18,11 +18,11 @@ from vdiff_jax.training.cache import Split
 from vdiff_jax.training.data import Example, Examples, stack
 
 CLIPS = 8
-"""Clips a task."""
+"""The number of clips for each task."""
 
 
 class Evaluation:
-    """The same few examples of each task, restored anew each time."""
+    """Restores the same few examples of each task at each call."""
 
     def __init__(self, definition: nnx.GraphDef, split: Split, config: Config):
         size = Data(frames=max(8, config.data.frames), patch=config.data.patch)
@@ -33,18 +33,19 @@ class Evaluation:
         self._restore = jax.jit(partial(_restored, definition))
 
     def __call__(self, params: nnx.State) -> tuple[dict[str, float], dict[str, Float[np.ndarray, "h w 3"]]]:
-        """Scalars such as "psnr/denoise" in dB, "ssim/denoise" and "input_psnr/denoise", and each task's strip."""
-        scalars, strips = {}, {}
+        """Scalars such as "psnr/denoise" in dB, "ssim/denoise" and "input_psnr/denoise"; a picture for each task."""
+        scalars, pictures = {}, {}
         for task, batch in self._batches.items():
             corrupted, result, truth = self._restore(params, batch)
             for prefix, clip in (("", result), ("input_", corrupted)):
                 scalars[f"{prefix}psnr/{task}"] = float(_psnr(clip, truth))
                 scalars[f"{prefix}ssim/{task}"] = float(jnp.mean(ssim(clip, truth)))
-            strips[task] = np.asarray(_strip(corrupted, result, truth))
-        return scalars, strips
+            pictures[task] = np.asarray(_side_by_side(corrupted, result, truth))
+        return scalars, pictures
 
 
 def _restored(definition: nnx.GraphDef, params: nnx.State, batch: Example) -> tuple[Array, Array, Array]:
+    """Input, result and truth in R'G'B'."""
     network = nnx.merge(definition, params)
     carry = start(network.config, (batch.clip.shape[0], *batch.clip.shape[-3:-1]))
     _, result = rollout(network, batch.observation, carry, project=project)
@@ -58,7 +59,7 @@ def _psnr(a: Float[Array, "b t h w c"], b: Float[Array, "b t h w c"]) -> Float[A
     return jnp.mean(-10 * jnp.log10(error + 1e-10))
 
 
-def _strip(*clips: Float[Array, "b t h w c"]) -> Float[Array, "h2 w2 3"]:
-    """Input, result and truth of each example's last frame side by side, an example below the other."""
+def _side_by_side(*clips: Float[Array, "b t h w c"]) -> Float[Array, "h2 w2 3"]:
+    """The last frames of the clips side by side, one example below the other."""
     rows = jnp.concatenate([clip[:, -1] for clip in clips], axis=2)
     return rows.reshape(-1, *rows.shape[2:])

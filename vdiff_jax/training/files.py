@@ -1,4 +1,4 @@
-"""Files that may lie in a bucket: found and fetched the same way as local ones."""
+"""Finds and fetches training files, in local folders and in cloud buckets."""
 
 import contextlib
 import os
@@ -16,27 +16,28 @@ AnyPath: TypeAlias = Path | epath.Path
 
 
 def any_path(name: str | os.PathLike) -> AnyPath:
-    """A path; one such as s3://bucket/folder or gs://bucket/folder is a bucket's."""
+    """The path of a local file or, for s3://bucket/folder and gs://bucket/folder, of one in a bucket."""
     text = os.fspath(name)
     return epath.Path(text) if "://" in text else Path(text)
 
 
 def is_remote(path: AnyPath) -> bool:
+    """Whether a path lies in a bucket."""
     return not isinstance(path, Path)
 
 
 def list_files(folder: AnyPath) -> list[AnyPath]:
-    """All files in and under a folder, or the one file that it is, sorted.
+    """All files in a folder and its subfolders, sorted; for the path of a file, that file.
 
     Raises:
-      DataError: nothing is there, or what reads such buckets is not installed.
+      DataError: no such folder or file, or the package that reads such buckets is not installed.
     """
     try:
         if not folder.exists():
             raise DataError(f"{folder}: no such folder of training data")
         return sorted(_under(folder)) if folder.is_dir() else [folder]
     except (ImportError, NotImplementedError) as error:
-        raise DataError(f"{folder}: can't be read ({error}): pip install 'vdiff_jax[cloud]'") from error
+        raise DataError(f"{folder} cannot be read ({error}): pip install 'vdiff_jax[cloud]'") from error
 
 
 def _under(folder: AnyPath) -> Iterator[AnyPath]:
@@ -47,8 +48,8 @@ def _under(folder: AnyPath) -> Iterator[AnyPath]:
             yield path
 
 
-def identity(path: AnyPath) -> list[str | int]:
-    """What changes when the file does."""
+def file_version(path: AnyPath) -> list[str | int]:
+    """The path, size and time of a file: another value means another file or changed content."""
     if is_remote(path):
         stat = path.stat()
         return [str(path), stat.length, int(stat.mtime)]
@@ -58,7 +59,7 @@ def identity(path: AnyPath) -> list[str | int]:
 
 @contextlib.contextmanager
 def fetched(path: AnyPath) -> Iterator[Path]:
-    """The file on the local disk: itself, or a copy for as long as the context lasts."""
+    """The file on the local disk; a file from a bucket is copied, and the copy removed at the end of the context."""
     if not is_remote(path):
         yield path
         return

@@ -1,10 +1,10 @@
-"""The training run: data, steps, metrics, evaluation, checkpoints."""
+"""A training run: data, steps, metrics, evaluation and checkpoints."""
 
 import contextlib
 import dataclasses
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
@@ -20,32 +20,33 @@ from vdiff_jax.training import cache
 from vdiff_jax.training.checkpoint import SCORE, Checkpoints
 from vdiff_jax.training.data import Examples, batches
 from vdiff_jax.training.evaluate import Evaluation
-from vdiff_jax.training.journal import Journal, Record
+from vdiff_jax.training.metric_writer import MetricWriter, Scalars
 from vdiff_jax.training.step import initial, make_step
 
 log = logging.getLogger(__name__)
 
-WARM = 3
-"""Steps before a profile's first, which are compiled or wait for the first batches."""
+WARM_UP = 3
+"""Steps before the first one that is profiled: they compile, or wait for the first batches."""
 
 
 class Run:
     """One training run in one workdir.
 
     Args:
-      config: what to train and on what.
-      workdir: where metrics, checkpoints and the newest weights go.
-      data: a folder of videos and photographs, or one of them; s3://… and gs://… as well.
-      cache_folder: where decoded data is kept.
+      config: what to train, and on what.
+      workdir: the folder for metrics, checkpoints and the newest weights.
+      data: a folder of videos and photographs, or one such file; also s3://… and gs://….
+      cache_folder: the folder for decoded data.
       resume: goes on from the newest checkpoint, if there is one.
-      init_from: weights to start from (a name or a file).
-      exclude: parts of names of files to leave out.
-      profile: steps to trace for TensorBoard's profiler.
+      init_from: weights to start from, as a name or a file; `None`: random weights.
+      exclude: parts of the names of files to leave out of the data.
+      profile: the number of steps to trace for TensorBoard's profiler.
 
     Raises:
-      ConfigError: the devices don't divide the batch.
-      CheckpointError: the workdir holds a run that this one would overwrite, or none of its checkpoints can be read.
-      DataError: no data.
+      ConfigError: the batch cannot be split over the devices.
+      CheckpointError: this run would overwrite another one, or no checkpoint of the workdir can be read.
+      DataError: no such folder, or no data in it.
+      WeightsError: `init_from` cannot be read.
     """
 
     def __init__(
@@ -83,102 +84,113 @@ class Run:
         self.state = sharding.replicate(state)
         self._step = int(state.step)
         self._stopped = False
-        log.info("%d shots and %d photographs to train on", len(training.videos), len(training.photos))
-        log.info("%s: %d parameters, %d devices", config.train.size, count_parameters(state.params), jax.device_count())
+        log.info("training data: %d shots and %d photographs", len(training.videos), len(training.photos))
+        parameters = count_parameters(state.params)
+        log.info("network %s: %d parameters, on %d devices", config.train.size, parameters, jax.device_count())
 
     def stop(self) -> None:
-        """Ends the run after the step that is under way; what was learned is saved."""
+        """Makes `train` end after the current step, with a checkpoint."""
         self._stopped = True
 
     def train(self) -> bool:
-        """Runs until `train.steps`, or until it is stopped; says whether it got there. The last state is saved.
+        """Trains until step `train.steps` or until `stop`, and saves a checkpoint at the end.
+
+        Returns:
+          Whether it reached `train.steps`.
 
         Raises:
-          DivergedError: the loss or its gradient is no longer a number.
+          DivergedError: the loss or its gradient is not a finite number.
         """
         train, step = self.config.train, self._step
         advance = sharding.data_parallel(make_step(self.definition, train))
         pending: list[dict] = []
-        with Journal(self.workdir, step) as journal, self._progress(step) as progress, self._tracing(step) as trace:
-            if intended := self._say_weights():
-                journal.write(step, intended)
+        with (
+            MetricWriter(self.workdir, step) as writer,
+            self._progress(step) as progress,
+            self._profiler(step) as trace,
+        ):
+            if intended := self._log_intended():
+                writer.write_scalars(step, intended)
             while step < train.steps and not self._stopped and not sharding.preempted(step):
                 trace(step)
                 with jax.profiler.StepTraceAnnotation("train", step_num=step):
-                    self.state, metrics = advance(self.state, sharding.split(next(self.iterator)))
+                    self.state, metrics = advance(self.state, sharding.shard(next(self.iterator)))
                     if jax.default_backend() == "cpu":
-                        # Steps that wait in a queue take part in each other's threads, and twice as long.
+                        # Queued steps would compete for threads and take twice as long.
                         jax.block_until_ready(metrics)
                 pending.append(metrics)
                 step += 1
                 progress.update()
-                # A checkpoint begins a new line, so that a run that goes on from it writes the same lines.
+                # Metrics are written at each checkpoint too, so that a resumed run writes the same lines.
                 last, saves = step == train.steps, step % train.checkpoint_every == 0
                 if step % train.log_every == 0 or saves or last:
-                    record = self._means(step, pending)
-                    journal.write(step, record)
-                    progress.set_postfix(loss=f"{record['loss']:.5f}")
-                score = self._evaluate(step, journal) if step % train.evaluate_every == 0 or last else None
+                    scalars = self._means(step, pending)
+                    writer.write_scalars(step, scalars)
+                    progress.set_postfix(loss=f"{scalars['loss']:.5f}")
+                score = self._evaluate(step, writer) if step % train.evaluate_every == 0 or last else None
                 if saves or last:
                     self._save(step, score)
             if step < train.steps and step not in self.checkpoints.steps():
                 if pending:
-                    journal.write(step, self._means(step, pending))
+                    writer.write_scalars(step, self._means(step, pending))
                 self._save(step, None)
         self.checkpoints.close()
         return step >= train.steps
 
-    def _say_weights(self) -> Record:
-        """What share of the shots each kind is, and what share of those drawn it is to be, said and as a record."""
-        record = {}
+    def _log_intended(self) -> Scalars:
+        """Logs each kind's share of the shots and its intended share of the examples, and returns the latter."""
+        scalars = {}
         for name, kinds in self.examples.intended().items():
-            parts = [f"{kind} {100 * there:.1f} → {100 * drawn:.1f} %" for kind, (there, drawn) in kinds.items()]
-            log.info("%s of shots, there and drawn: %s", name, ", ".join(parts))
-            record |= {f"intended/{name}/{kind}": drawn for kind, (_, drawn) in kinds.items()}
-        return record
+            parts = [f"{kind} {100 * data:.1f} → {100 * intended:.1f} %" for kind, (data, intended) in kinds.items()]
+            log.info("shots by %s, in the data → among the examples: %s", name, ", ".join(parts))
+            scalars |= {f"intended/{name}/{kind}": intended for kind, (_, intended) in kinds.items()}
+        return scalars
 
-    def _means(self, step: int, pending: list[dict]) -> Record:
-        """The metrics of the steps since the last line, averaged; `pending` is empty afterwards."""
-        metrics = [{key: float(sharding.first(leaf)) for key, leaf in one.items()} for one in pending]
+    def _means(self, step: int, pending: list[dict]) -> Scalars:
+        """The mean metrics of the steps since the last line. It empties `pending`."""
+        metrics = [{key: float(sharding.unreplicate(leaf)) for key, leaf in one.items()} for one in pending]
         pending.clear()
         for n, one in enumerate(metrics, step - len(metrics) + 1):
             if not np.isfinite(list(one.values())).all():
                 steps = self.checkpoints.steps()
                 good = f"{self.workdir / 'checkpoints' / str(steps[-1])} (step {steps[-1]})" if steps else "none"
                 raise DivergedError(
-                    f"the loss is {one['loss']:.6g} at step {n}, the gradient's norm {one['gradient_norm']:.6g}; "
-                    f"the last good checkpoint is {good}: begin from its weights at a lower train.learning_rate"
+                    f"at step {n} the loss is {one['loss']:.6g} and the gradient's norm {one['gradient_norm']:.6g}: "
+                    f"start again with a lower train.learning_rate; the last good checkpoint is {good}"
                 )
         return {key: float(np.mean([one[key] for one in metrics])) for key in metrics[0]}
 
-    def _evaluate(self, step: int, journal: Journal) -> float:
-        """Writes down how good the averaged parameters are and what was drawn; the mean PSNR over the tasks in dB."""
-        scalars, strips = self.evaluate(sharding.first(self.state.average))
+    def _evaluate(self, step: int, writer: MetricWriter) -> float:
+        """Evaluates the averaged parameters, writes the results, and returns the mean PSNR of the tasks in dB."""
+        scalars, pictures = self.evaluate(sharding.unreplicate(self.state.average))
         batch, every = self.config.data.batch, self.config.train.evaluate_every
         drawn = self.examples.drawn(max(0, step - every) * batch, step * batch)
-        journal.write(step, {**scalars, **drawn})
-        for task, strip in strips.items():
-            journal.show(step, task, strip)
+        writer.write_scalars(step, {**scalars, **drawn})
+        for task, picture in pictures.items():
+            writer.write_image(step, task, picture)
         log.info("step %d: %s", step, ", ".join(f"{key} {value:.2f}" for key, value in scalars.items()))
-        log.info("drawn: %s", ", ".join(f"{key.removeprefix('drawn/')} {100 * n:.1f} %" for key, n in drawn.items()))
+        shares = (f"{key.removeprefix('drawn/')} {100 * share:.1f} %" for key, share in drawn.items())
+        log.info("examples since the last evaluation: %s", ", ".join(shares))
         return float(np.mean([scalars[f"{SCORE}/{task}"] for task in self.config.train.tasks]))
 
     def _save(self, step: int, score: float | None) -> None:
-        state = sharding.first(self.state)
+        """Writes a checkpoint, and the averaged parameters as weights."""
+        state = sharding.unreplicate(self.state)
         about = dataclasses.asdict(self.config)
         self.checkpoints.save(step, state, self.iterator.get_state(), about, score=score)
-        if sharding.leads():
-            text = {"step": str(step), "config": json.dumps(about)}
-            weights.save(self.workdir / "weights.safetensors", SIZES[self.config.train.size], state.average, text)
+        if sharding.is_first_process():
+            metadata = {"step": str(step), "config": json.dumps(about)}
+            weights.save(self.workdir / "weights.safetensors", SIZES[self.config.train.size], state.average, metadata)
 
     def _progress(self, step: int) -> tqdm:
-        hidden = None if sharding.leads() else True
+        """The progress bar: on a terminal, of process 0."""
+        hidden = None if sharding.is_first_process() else True
         return tqdm(total=self.config.train.steps, initial=step, unit="step", disable=hidden, dynamic_ncols=True)
 
     @contextlib.contextmanager
-    def _tracing(self, first: int) -> Iterator:
-        """To be called before each step: begins and ends the trace of `profile` steps."""
-        begin, end = first + WARM, first + WARM + self._profile
+    def _profiler(self, first: int) -> Iterator[Callable[[int], None]]:
+        """A function to call before each step, which starts and stops the trace of `profile` steps."""
+        begin, end = first + WARM_UP, first + WARM_UP + self._profile
         tracing = False
 
         def trace(step: int) -> None:
@@ -199,15 +211,16 @@ class Run:
 
 
 def check_workdir(workdir: Path, checkpoints: Checkpoints, config: Config, *, resume: bool) -> None:
-    """Raises CheckpointError where a workdir's checkpoints are of another configuration, or are not to be resumed."""
+    """Raises CheckpointError if a workdir has checkpoints of another configuration, or any unless `resume`."""
     if not checkpoints.steps():
         return
     found = checkpoints.config()
     if found is not None:
         changed = configuration.differences(configuration.decode(found, f"{workdir}"), config)
         if changed:
-            what = "; ".join(changed)
-            raise CheckpointError(f"{workdir} holds a run of another configuration: {what}; name another --workdir")
+            raise CheckpointError(
+                f"{workdir} holds a run of another configuration: {'; '.join(changed)}; pass another --workdir"
+            )
     if not resume:
         last = checkpoints.steps()[-1]
-        raise CheckpointError(f"{workdir} holds a run up to step {last}: add --resume, or name another --workdir")
+        raise CheckpointError(f"{workdir} holds a run up to step {last}: pass --resume, or another --workdir")

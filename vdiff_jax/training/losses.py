@@ -1,4 +1,4 @@
-"""Losses on R'G'B', computed from Y'CbCr, and one that is luma's above all."""
+"""Training losses of a Y'CbCr clip: three on R'G'B', and one mostly on luma."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -17,22 +17,23 @@ def mse(result: Float[Array, "*b h w 3"], truth: Float[Array, "*b h w 3"]) -> Fl
 
 
 def psnr(result: Float[Array, "*b h w 3"], truth: Float[Array, "*b h w 3"]) -> Float[Array, ""]:
-    """A tenth of the mean over frames of minus the PSNR in dB: the faintest error counts as the strongest does.
+    """Minus a tenth of the mean PSNR of the frames in dB, so that weak and strong errors count the same.
 
-    A frame's error is taken for 3e-6 (55 dB) more than it is, so that what is all but perfect does not rule.
+    Each frame's squared error is raised by 3e-6 (55 dB); without that, nearly perfect frames would dominate.
     """
     error = jnp.mean(_difference(result, truth) ** 2, axis=(-3, -2, -1))
     return jnp.mean(jnp.log10(error + 3e-6))
 
 
 def psnr_y(result: Float[Array, "*b h w 3"], truth: Float[Array, "*b h w 3"]) -> Float[Array, ""]:
-    """The same of luma alone, and a fifth of it of chroma: what detail is judged by, unmixed with stored chroma's."""
+    """As `psnr`, of luma (weight 0.8) and of chroma (weight 0.2) instead of R'G'B'; luma carries the detail."""
     error = jnp.mean((result - truth) ** 2, axis=(-3, -2))
     return jnp.mean(0.8 * jnp.log10(error[..., 0] + 3e-6) + 0.2 * jnp.log10(error[..., 1:].mean(axis=-1) + 3e-6))
 
 
-def _difference(result: Float[Array, "*b h w 3"], truth: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
-    return (result - truth) @ to_rgb("bt601").T
-
-
 LOSSES = {"charbonnier": charbonnier, "mse": mse, "psnr": psnr, "psnr_y": psnr_y}
+
+
+def _difference(result: Float[Array, "*b h w 3"], truth: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
+    """The error in R'G'B'."""
+    return (result - truth) @ to_rgb("bt601").T

@@ -1,4 +1,4 @@
-"""What the network is computed in: its parameters, its state and the clip stay float32."""
+"""The dtype that the network computes in. Parameters, the hidden state and the clip stay float32."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ from vdiff_jax.nn.network import Correction, Network
 
 
 class Bfloat16Network(Network):
-    """The network with its convolutions in bfloat16, for devices that are fast at it; the same parameters."""
+    """The network with convolutions in bfloat16, for devices that are fast at it; its parameters are float32."""
 
     def encode(self, x: Float[Array, "*b h w i"]) -> list[Float[Array, "*b hl wl cl"]]:
         return super().encode(x.astype(jnp.bfloat16))

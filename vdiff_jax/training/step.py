@@ -1,4 +1,4 @@
-"""One step of gradient descent, written for one device."""
+"""One step of gradient descent, written for one device of a data-parallel run."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -24,7 +24,7 @@ from vdiff_jax.training.precision import NETWORKS
 
 
 class State(NamedTuple):
-    """Everything that a step changes."""
+    """The training state: everything that a step changes. `average` is the moving average of the parameters."""
 
     step: Int[Array, ""]
     params: nnx.State
@@ -33,25 +33,25 @@ class State(NamedTuple):
 
 
 def build(config: NetworkConfig, *, kind: type[Network] = Network, seed: int = 0) -> tuple[nnx.GraphDef, nnx.State]:
-    """A new network, split into its definition and its parameters."""
+    """An untrained network, split into its definition and its parameters."""
     return nnx.split(nnx.jit(lambda: kind(config, inputs=INPUTS, rngs=nnx.Rngs(seed)))())
 
 
 def schedule(train: Train) -> optax.Schedule:
-    """The learning rate: up in `warmup` steps, down along a cosine."""
+    """The learning rate: a linear rise over `warmup` steps, then a cosine down to `final` of the peak."""
     return optax.warmup_cosine_decay_schedule(
         0.0, train.learning_rate, train.warmup, max(train.steps, train.warmup + 1), train.final * train.learning_rate
     )
 
 
 def optimiser(train: Train) -> optax.GradientTransformation:
-    """Adam or Muon (whose kernels move by matrices that are nearly orthogonal) on clipped gradients."""
+    """Adam or Muon on clipped gradients. Muon updates kernels by nearly orthogonal matrices, the rest by Adam."""
     rules = {
         "adam": lambda: optax.adam(schedule(train), b2=0.99),
         "muon": lambda: optax.contrib.muon(
             schedule(train),
             adam_b2=0.99,
-            consistent_rms=0.2,  # so that the learning rate means the same as Adam's
+            consistent_rms=0.2,  # updates as large as Adam's, so that one learning rate suits both
             muon_weight_dimension_numbers=lambda params: jax.tree.map(_as_matrix, params),
         ),
     }
@@ -63,13 +63,13 @@ def _as_matrix(leaf: Array) -> optax.contrib.MuonDimensionNumbers | None:
 
 
 def initial(train: Train) -> tuple[nnx.GraphDef, State]:
-    """The state before the first step."""
+    """The network's definition and the training state before the first step."""
     definition, params = build(SIZES[train.size], kind=NETWORKS[train.compute], seed=train.seed)
     return definition, State(jnp.zeros((), int), params, params, optimiser(train).init(params))
 
 
 def make_step(definition: nnx.GraphDef, train: Train) -> Callable[[State, Example], tuple[State, dict[str, Array]]]:
-    """The step (state, batch) -> (state, metrics) for one device of the axis `AXIS`."""
+    """The step (state, batch) -> (state, metrics) for one device of the axis `sharding.AXIS`."""
     tx = optimiser(train)
 
     def loss(params: nnx.State, batch: Example) -> Array:
@@ -92,16 +92,16 @@ def make_step(definition: nnx.GraphDef, train: Train) -> Callable[[State, Exampl
 
 
 def mean_over_devices(tree):
-    """The mean of a tree of arrays over the axis `AXIS`, as one collective operation.
+    """The mean of a tree of arrays over the axis `sharding.AXIS`, by one collective operation.
 
-    Devices of one CPU share its threads: several at a time can block them all and wait for each other forever.
+    One, because the devices of a CPU share its threads: several operations at once can block all threads and deadlock.
     """
-    flat, restored = ravel_pytree(tree)
-    return restored(lax.pmean(flat, AXIS))
+    flat, unravel = ravel_pytree(tree)
+    return unravel(lax.pmean(flat, AXIS))
 
 
 def in_parts(gradient_of: Callable, parts: int) -> Callable:
-    """The function (params, batch) -> tree of means, computed on one part of the batch after the other."""
+    """A function (params, batch) -> tree of means over the batch, computed on one part of the batch at a time."""
     if parts == 1:
         return gradient_of
 

@@ -1,4 +1,4 @@
-"""Trained weights: safetensors files that name their own architecture."""
+"""Trained weights, in safetensors files whose metadata names the network's architecture."""
 
 import contextlib
 import dataclasses
@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
@@ -31,13 +30,13 @@ def shipped() -> list[str]:
 
 
 def for_task(weights: str, task: str) -> str:
-    """The set that was tuned for a task, `base-superres` for `base`, where the package has one; else the same."""
+    """The weights tuned for a task, such as `base-superres` for `base`, if the package has them; else `weights`."""
     tuned = f"{weights}-{task}"
     return tuned if tuned in shipped() else weights
 
 
 class Weights(NamedTuple):
-    """A network's definition and parameters, and what the file says of itself."""
+    """A network's definition and parameters, and the metadata of the file that they come from."""
 
     definition: nnx.GraphDef
     params: nnx.State
@@ -50,7 +49,7 @@ class Weights(NamedTuple):
 
     @property
     def wiener_model(self) -> WienerModel | None:
-        """How what the network made of noisy or decoded video is spread, if the file says."""
+        """The Wiener step's model of this network's results on noisy or decoded video, if the file has one."""
         if "spread" not in self.about:
             return None
         return WienerModel(**{name: np.array(lines) for name, lines in json.loads(self.about["spread"]).items()})
@@ -63,7 +62,7 @@ def load(weights: str | Path) -> Weights:
       weights: the name of weights in the package, or a file.
 
     Raises:
-      WeightsError: no such file, damaged, or of another architecture.
+      WeightsError: no such file, or it is damaged or holds another architecture.
     """
     return _read(str(weights), _find(weights).stat().st_mtime_ns)
 
@@ -90,25 +89,25 @@ def identity(weights: str | Path) -> bytes:
 
 
 def trained_tasks(weights: str | Path) -> frozenset[str]:
-    """The tasks that weights were trained on, as far as the file says.
+    """The tasks that weights were trained on; none if the file does not say.
 
     Raises:
-      WeightsError: no such file, damaged, or of another version.
+      WeightsError: no such file, or it is damaged or has another format.
     """
     with _opened(weights) as (_, about):
         return frozenset(json.loads(about.get("config", "{}")).get("train", {}).get("tasks", {}))
 
 
 def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, str]) -> None:
-    """Writes parameters to a safetensors file, beside it first.
+    """Writes parameters to a safetensors file, whole or not at all.
 
     Args:
       path: the file.
       config: the network's size.
       params: its parameters.
-      about: `config` and `step` of the run, in JSON; `spread`: the lines of `WienerModel`, in JSON.
+      about: metadata, in JSON: the `config` and the `step` of the training run, and `spread`, a `WienerModel`.
     """
-    tensors = {name: np.asarray(leaf, np.float32) for name, leaf in _named(params)}
+    tensors = {_key(path): np.asarray(leaf[...], np.float32) for path, leaf in nnx.to_flat_state(params)}
     metadata = {**about, "format": FORMAT, "network": json.dumps(dataclasses.asdict(config))}
     partial = path.with_suffix(".part")
     save_file(tensors, partial, metadata)
@@ -118,38 +117,40 @@ def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, 
 
 @contextlib.contextmanager
 def _opened(weights: str | Path) -> Iterator[tuple[safe_open, dict[str, str]]]:
-    """A file of weights, and what it says of itself."""
+    """A file of weights, and its metadata."""
     path = _find(weights)
     try:
         with safe_open(path, framework="numpy") as file:
             about = file.metadata() or {}
             if about.get("format") != FORMAT:
                 raise WeightsError(
-                    f"{weights}: format {about.get('format')!r} instead of {FORMAT!r}: not weights of this version"
+                    f"{weights} has the format {about.get('format')!r}; this version reads {FORMAT!r}: "
+                    "pass weights that it has trained"
                 )
             yield file, about
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{weights}: can't be read as safetensors ({error})") from error
+        raise WeightsError(f"{weights} is not a readable safetensors file ({error})") from error
 
 
 def _find(weights: str | Path) -> Path:
     path = FOLDER / f"{weights}.safetensors" if str(weights) in shipped() else Path(weights)
     if not path.is_file():
-        raise WeightsError(f"{weights}: no such weights; in the package are {', '.join(shipped())}, or give a file")
+        raise WeightsError(f"no weights {weights}: pass {', '.join(shipped())}, or the path of a file")
     return path
 
 
-def _named(params: nnx.State) -> list[tuple[str, jax.Array | np.ndarray]]:
-    return [(".".join(str(part) for part in path), leaf[...]) for path, leaf in nnx.to_flat_state(params)]
+def _key(path: tuple[str | int, ...]) -> str:
+    """A parameter's name in the file."""
+    return ".".join(map(str, path))
 
 
 def _filled(params: nnx.State, tensors: dict[str, np.ndarray], name: str) -> nnx.State:
+    """The parameters with the values of a file's tensors."""
     flat = nnx.to_flat_state(params)
-    expected = {".".join(str(part) for part in path): leaf.shape for path, leaf in flat}
+    expected = {_key(path): leaf.shape for path, leaf in flat}
     found = {key: tensor.shape for key, tensor in tensors.items()}
     if expected != found:
         wrong = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))[0]
-        seen, wanted = found.get(wrong), expected.get(wrong)
-        raise WeightsError(f"{name}: weights of another architecture: {wrong} is {seen}, expected {wanted}")
-    leaves = [leaf.replace(jnp.asarray(tensors[".".join(str(p) for p in path)])) for path, leaf in flat]
-    return nnx.from_flat_state([(path, leaf) for (path, _), leaf in zip(flat, leaves)])
+        shapes = f"{wrong} has the shape {found.get(wrong)}, not {expected.get(wrong)}"
+        raise WeightsError(f"{name} holds another architecture than its metadata says: {shapes}")
+    return nnx.from_flat_state([(path, leaf.replace(jnp.asarray(tensors[_key(path)]))) for path, leaf in flat])

@@ -1,4 +1,4 @@
-"""What a run writes down: metrics.jsonl and TensorBoard, by the process that leads."""
+"""The metrics of a training run, in metrics.jsonl and for TensorBoard."""
 
 import json
 import time
@@ -10,23 +10,23 @@ from tensorboardX import SummaryWriter
 
 from vdiff_jax import sharding
 
-Record = dict[str, float]
+Scalars = dict[str, float]
 
 
-class Journal:
-    """A context manager; what was written of steps after `step` by a run that was killed is forgotten.
+class MetricWriter:
+    """Writes metrics in process 0; elsewhere it does nothing. A context manager.
 
     Args:
-      workdir: where to write.
-      step: the last step that counts.
+      workdir: the folder to write in.
+      step: the last step of the run so far. Lines of later steps, left by a run that was killed, are removed.
     """
 
     def __init__(self, workdir: Path, step: int):
         self._workdir, self._step, self._begun = workdir, step, time.monotonic()
         self._lines = self._board = None
 
-    def __enter__(self) -> "Journal":
-        if sharding.leads():
+    def __enter__(self) -> "MetricWriter":
+        if sharding.is_first_process():
             path = self._workdir / "metrics.jsonl"
             kept = [line for line in _complete_lines(path) if json.loads(line)["step"] <= self._step]
             partial = path.with_suffix(".part")
@@ -41,8 +41,8 @@ class Journal:
             self._lines.close()
             self._board.close()
 
-    def write(self, step: int, values: Record) -> None:
-        """One line with the seconds since the journal was begun."""
+    def write_scalars(self, step: int, values: Scalars) -> None:
+        """Writes one line: the step, the seconds since the run began or went on, and the values."""
         if self._lines is None:
             return
         line = {"step": step, "seconds": round(time.monotonic() - self._begun, 3), **values}
@@ -51,12 +51,12 @@ class Journal:
         for key, value in values.items():
             self._board.add_scalar(key, value, step)
 
-    def show(self, step: int, name: str, picture: Float[np.ndarray, "h w 3"]) -> None:
-        """A picture in TensorBoard, R'G'B' in [0, 1]."""
+    def write_image(self, step: int, name: str, image: Float[np.ndarray, "h w 3"]) -> None:
+        """Writes an image, R'G'B' in [0, 1], for TensorBoard."""
         if self._board is not None:
-            self._board.add_image(name, picture, step, dataformats="HWC")
+            self._board.add_image(name, image, step, dataformats="HWC")
 
 
 def _complete_lines(path: Path) -> list[str]:
-    """All but a last line that was cut short."""
+    """The lines of a file without a last one that was cut short."""
     return path.read_text().split("\n")[:-1] if path.exists() else []
