@@ -1,4 +1,4 @@
-"""Processes that don't meet are named in time; work is spread over the devices."""
+"""Processes that do not connect are named in time; work is spread over the devices."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ def test_an_unreachable_coordinator_is_named():
         sharding.connect(address, 2, 1, seconds=1)
 
 
-def test_processes_that_stay_away_are_named():
+def test_processes_that_do_not_connect_are_named():
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(ClusterError, match=f"{address}: process 1, 2 of 3"):
         sharding.connect(address, 3, 0, seconds=1)
@@ -32,13 +32,13 @@ def test_processes_that_stay_away_are_named():
     ("given", "says"),
     [(("host:1", None, None), "--processes"), (("host:1", 2, 2), "0 to 1"), (("host", 2, 0), "host:port")],
 )
-def test_what_does_not_fit_is_refused(given, says):
+def test_addresses_and_numbers_that_do_not_fit_are_refused(given, says):
     with pytest.raises(ConfigError, match=says):
         sharding.connect(*given)
 
 
 @pytest.mark.parametrize(("tasks", "joins"), [("4", True), ("1", False)])
-def test_tasks_of_slurm_find_each_other_and_a_lone_one_stays_alone(monkeypatch, tasks, joins):
+def test_several_tasks_of_slurm_connect_and_a_single_one_does_not(monkeypatch, tasks, joins):
     monkeypatch.setenv("SLURM_PROCID", "0")
     monkeypatch.setenv("SLURM_NTASKS", tasks)
     joined = []
@@ -49,14 +49,15 @@ def test_tasks_of_slurm_find_each_other_and_a_lone_one_stays_alone(monkeypatch, 
 
 def test_each_device_takes_its_share():
     program = """
-import jax, time
+import jax, threading
 from vdiff_jax.sharding import over_devices
+all_at_once = threading.Barrier(3)
 def where(n):
-    time.sleep(0.1)
+    all_at_once.wait(60)
     return n, jax.numpy.zeros(1).device.id
 seen = list(over_devices(where, range(6)))
 assert [n for n, _ in seen] == list(range(6))
-assert {device for _, device in seen} == {0, 1, 2}, seen
+assert sorted(device for _, device in seen) == [0, 0, 1, 1, 2, 2], seen
 """
     environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "3"}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=120)

@@ -1,12 +1,15 @@
-"""The weights in the package: what they are for, and their size."""
+"""The weights in the package, and files that cannot be read as weights."""
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
-from vdiff_jax.weights import FOLDER, for_task, load, shipped, trained_tasks
+from vdiff_jax.errors import WeightsError
+from vdiff_jax.nn.network import SIZES
+from vdiff_jax.weights import FOLDER, for_task, load, save, shipped, trained_tasks
 
 
-def test_a_task_gets_the_set_that_was_tuned_for_it() -> None:
+def test_a_task_gets_the_weights_tuned_for_it() -> None:
     assert for_task("base", "superres") == "base-superres"
     assert for_task("fast", "deblock") == "fast-deblock"
     assert for_task("base", "denoise") == "base-denoise"
@@ -24,10 +27,30 @@ def test_weights_load_name_their_tasks_and_are_small(name: str) -> None:
     assert (FOLDER / f"{name}.md").exists()
 
 
-def test_sets_for_noise_and_blocks_say_how_their_results_are_spread() -> None:
+def test_weights_for_denoise_and_deblock_hold_a_wiener_model() -> None:
     for name in shipped():
-        usual = load(name).wiener_model
-        assert (usual is not None) == (name.partition("-")[2] in ("denoise", "deblock"))
-        if usual is not None:
-            assert np.abs(usual.conductivities).max() < 1
-            assert (usual.left[1] > 0).all()
+        model = load(name).wiener_model
+        assert (model is not None) == (name.partition("-")[2] in ("denoise", "deblock"))
+        if model is not None:
+            assert np.abs(model.conductivities).max() < 1
+            assert (model.left[1] > 0).all()
+
+
+def test_a_name_that_is_neither_packaged_nor_a_file_lists_those_in_the_package(tmp_path) -> None:
+    with pytest.raises(WeightsError, match=r"no weights bass: pass base, .*fast"):
+        load("bass")
+    with pytest.raises(WeightsError, match=r"no weights .*none\.safetensors"):
+        load(tmp_path / "none.safetensors")
+
+
+def test_files_that_hold_something_else_are_named(tmp_path) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_text("no weights")
+    with pytest.raises(WeightsError, match=r"a\.safetensors is not a readable safetensors file"):
+        load(path)
+    save(path, SIZES["tiny"], load("fast").params, {})
+    with pytest.raises(WeightsError, match=r"another architecture than its metadata says: .* has the shape .*, not "):
+        load(path)
+    save_file({"a": np.zeros(1, np.float32)}, path, {"format": "other 3"})
+    with pytest.raises(WeightsError, match="has the format 'other 3'; this version reads"):
+        load(path)

@@ -1,26 +1,41 @@
-"""A small network and a small clip."""
+"""A small network, a small clip, and the compiled rollout that most tests share."""
 
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from flax import nnx
 
 from vdiff_jax.diffusion.rollout import rollout
-from vdiff_jax.diffusion.step import INPUTS
+from vdiff_jax.diffusion.step import INPUTS, Carry, start
 from vdiff_jax.nn.network import Network, NetworkConfig
 from vdiff_jax.observation import Observation
 
 CONFIG = NetworkConfig(widths=(4, 6), encoder=(0, 1), decoder=(1, 1), reach=(1, 3))
 
 
+def _make_network(config: NetworkConfig) -> Network:
+    """A network with random parameters, whose corrections are large enough for differences to show."""
+    rng = np.random.default_rng(0)
+
+    def drawn(leaf: jax.ShapeDtypeStruct) -> jax.Array:
+        return jnp.asarray(rng.normal(0, 0.7 / max(1, np.prod(leaf.shape[:-1])) ** 0.5, leaf.shape), jnp.float32)
+
+    # Drawn by NumPy: to compile the network's own initialisation takes longer than most tests.
+    definition, params = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=INPUTS, rngs=nnx.Rngs(0))))
+    return nnx.merge(definition, jax.tree.map(drawn, params))
+
+
 @pytest.fixture(scope="package")
-def network():
-    network = nnx.jit(lambda: Network(CONFIG, inputs=INPUTS, rngs=nnx.Rngs(0)))()
-    # At first the network hardly corrects anything: make it speak up, so that differences show.
-    network.out.kernel[...] = 20 * network.out.kernel[...]
-    return network
+def make_network() -> Callable[[NetworkConfig], Network]:
+    return _make_network
+
+
+@pytest.fixture(scope="package")
+def network() -> Network:
+    return _make_network(CONFIG)
 
 
 @pytest.fixture(scope="package")
@@ -30,7 +45,8 @@ def run(network) -> Callable:
 
 
 @pytest.fixture(scope="package")
-def observation():
+def observation() -> Observation:
+    """Six frames of 8×12 pixels, of which four in five are known."""
     keys = jax.random.split(jax.random.key(3), 3)
     shape = (6, 8, 12, 3)
     known = jax.random.bernoulli(keys[1], 0.8, (*shape[:-1], 1)).astype(jnp.float32)
@@ -41,3 +57,15 @@ def observation():
         time=jnp.arange(6, dtype=jnp.float32),
         velocity=2 * jax.random.normal(keys[2], (6, 2, 3, 4)),
     )
+
+
+@pytest.fixture(scope="package")
+def begin(observation) -> Carry:
+    """The carry before the clip's first frame."""
+    return start(CONFIG, observation.values.shape[-3:-1])
+
+
+@pytest.fixture(scope="package")
+def unknown(observation) -> Observation:
+    """A frame of which nothing is known."""
+    return jax.tree.map(lambda leaf: jnp.zeros_like(leaf[:1]), observation)

@@ -1,4 +1,4 @@
-"""Advection: known displacements of known pictures."""
+"""Advection: known displacements of known images."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,20 +13,20 @@ def field(shape, x, y):
     return jnp.broadcast_to(jnp.array([x, y], jnp.float32), (*shape, 2))
 
 
-def by_pixels(image, velocity):
+def advected_pixels(image, velocity):
     return advect(image, velocity)
 
 
-def by_blocks(image, velocity, *, nearest=False):
+def advected_blocks(image, velocity, *, nearest=False):
     moved, inside = advect_unshuffled(image, velocity[..., ::2, ::2, :], nearest=nearest)
     return shuffle(moved), repeat(inside)
 
 
-def by_nearest_blocks(image, velocity):
-    return by_blocks(image, velocity, nearest=True)
+def advected_nearest_blocks(image, velocity):
+    return advected_blocks(image, velocity, nearest=True)
 
 
-WAYS = [by_pixels, by_blocks, by_nearest_blocks]
+WAYS = [advected_pixels, advected_blocks, advected_nearest_blocks]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -39,14 +39,14 @@ def test_whole_pixels_move_exactly(way):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_does_not_move_stays(way):
+def test_no_displacement_changes_nothing(way):
     image = np.random.default_rng(0).random((6, 8, 2), np.float32)
     moved, inside = way(jnp.asarray(image), field((6, 8), 0, 0))
     np.testing.assert_array_equal(moved, image)
     assert inside.min() == 1
 
 
-def test_nearest_samples_are_taken():
+def test_advect_takes_the_nearest_samples():
     image = np.random.default_rng(1).random((9, 11, 2), np.float32)
     flow = np.random.default_rng(2).uniform(-2, 2, (9, 11, 2)).astype(np.float32)
     moved, _ = advect(jnp.asarray(image), jnp.asarray(flow))
@@ -56,10 +56,10 @@ def test_nearest_samples_are_taken():
         np.testing.assert_array_equal(moved[2:-2, 2:-2, c], expected[2:-2, 2:-2])
 
 
-def test_between_pixels_is_bilinear():
+def test_blocks_are_interpolated_bilinearly():
     image = np.random.default_rng(1).random((10, 12, 2), np.float32)
     flow = np.random.default_rng(2).uniform(-1, 1, (5, 6, 2)).astype(np.float32).repeat(2, 0).repeat(2, 1)
-    moved, _ = by_blocks(jnp.asarray(image), jnp.asarray(flow))
+    moved, _ = advected_blocks(jnp.asarray(image), jnp.asarray(flow))
     y, x = np.mgrid[:10, :12].astype(np.float32)
     for c in range(2):
         expected = map_coordinates(image[..., c], [y + flow[..., 1], x + flow[..., 0]], order=1, mode="nearest")

@@ -1,12 +1,12 @@
-"""Chroma spreads within what luma's edges enclose, and stays where it is trusted."""
+"""Chroma diffuses up to luma's edges, and stays where it is trusted."""
 
 import numpy as np
 
 from vdiff_jax.diffusion.conduction import conduct
 
 
-def told(height=48, width=80):
-    """Two halves of different luma; one place in each is told its colour."""
+def two_halves(height=48, width=80):
+    """Chroma, trust and luma of two halves with different luma; in each, a 4×4 square has a trusted colour."""
     luma = np.full((height, width), 0.3, np.float32)
     luma[:, width // 2 :] = 0.8
     chroma, trust = np.full((height, width, 2), 0.9, np.float32), np.zeros((height, width), np.float32)
@@ -16,7 +16,7 @@ def told(height=48, width=80):
 
 
 def test_a_colour_fills_its_region_and_does_not_bleed_over_the_edge():
-    chroma, trust, luma = told()
+    chroma, trust, luma = two_halves()
     result = np.asarray(conduct(chroma, trust, luma))
     assert np.abs(result[:, :40] - 0.35).max() < 0.05
     assert np.abs(result[:, 40:] - 0.6).max() < 0.05
@@ -24,13 +24,13 @@ def test_a_colour_fills_its_region_and_does_not_bleed_over_the_edge():
     assert np.abs(flat[:, 36:40] - 0.35).mean() > 0.08  # without the edge they mix
 
 
-def test_what_nothing_tells_of_stays_grey():
-    chroma, trust, luma = told()
+def test_without_trust_everything_is_grey():
+    chroma, trust, luma = two_halves()
     np.testing.assert_allclose(conduct(chroma, 0 * trust, luma), 0.5, atol=1e-6)
 
 
-def test_what_is_trusted_stays_and_what_is_not_gives_way():
-    chroma, trust, luma = told()
+def test_trusted_chroma_stays_and_doubtful_chroma_gives_way():
+    chroma, trust, luma = two_halves()
     result = np.asarray(conduct(chroma, trust, luma))
     assert np.abs(result - chroma)[trust == 1].max() < 0.01
     doubted = np.asarray(conduct(chroma, np.maximum(trust, 0.03), luma))

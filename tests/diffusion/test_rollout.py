@@ -1,153 +1,190 @@
-"""Properties of the recurrence: cut or not, batched or not, causal up to its look-ahead, bounded."""
+"""The recurrence (rollout, observation): independent of chunks and batches, causal up to its look-ahead, bounded."""
 
 import dataclasses
 import itertools
+from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vdiff_jax.diffusion.rollout import look_ahead, rollout
-from vdiff_jax.diffusion.step import _move_ahead, impose, start
-from vdiff_jax.observation import Observation
+from vdiff_jax.diffusion.rollout import look_ahead, next_held, rollout, rollout_stream
+from vdiff_jax.diffusion.step import start
+from vdiff_jax.nn.network import NetworkConfig
+from vdiff_jax.observation import Observation, holds
 
 
-def part(observation: Observation, begin: int, end: int) -> Observation:
-    return jax.tree.map(lambda leaf: leaf[begin:end], observation)
+def part(observation: Observation, first: int, last: int) -> Observation:
+    return jax.tree.map(lambda leaf: leaf[first:last], observation)
 
 
-def nothing(observation: Observation) -> Observation:
-    """A frame of which nothing is known."""
-    return jax.tree.map(lambda leaf: jnp.zeros_like(leaf[:1]), observation)
+def without_frame(observation: Observation, number: int) -> Observation:
+    """The clip when nothing is known of one frame."""
+    return dataclasses.replace(observation, known=observation.known.at[number].set(0))
 
 
-def begin(network, observation):
-    return start(network.config, observation.values.shape[-3:-1])
+@pytest.fixture(scope="module")
+def whole(run, observation, begin, unknown):
+    return run(observation, begin, unknown)
 
 
-@pytest.mark.parametrize("cuts", [(0, 3, 6), (0, 1, 2, 3, 4, 5, 6)])
-def test_cut_into_chunks_equals_whole(network, run, observation, cuts):
-    _, whole = run(observation, begin(network, observation), nothing(observation))
-    carry, parts = begin(network, observation), []
+@pytest.mark.parametrize("cuts", [(0, 3, 6), (0, 1, 4, 5, 6)])
+def test_chunks_give_the_frames_of_the_whole_clip(run, observation, begin, unknown, whole, cuts):
+    carry, parts = begin, []
     for a, b in itertools.pairwise(cuts):
-        following = part(observation, b, b + 1) if b < 6 else nothing(observation)
+        following = part(observation, b, b + 1) if b < 6 else unknown
         carry, result = run(part(observation, a, b), carry, following)
         parts.append(result)
-    np.testing.assert_allclose(jnp.concatenate(parts), whole, atol=1e-5)
+    np.testing.assert_allclose(jnp.concatenate(parts), whole[1], atol=1e-5)
 
 
-def test_batch_equals_single(network, run, observation):
-    batch = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf[::-1]]), observation)
+def test_batch_gives_the_frames_of_single_clips(network, run, observation, begin, unknown):
+    batch = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf[::-1]]), without_frame(observation, 3))
     carry = start(network.config, (2, *observation.values.shape[-3:-1]))
-    _, together = rollout(network, batch, carry)
+    _, together = jax.jit(partial(rollout, network))(batch, carry)
     for n in range(2):
-        single = jax.tree.map(lambda leaf, n=n: leaf[n], batch)
-        _, alone = run(single, begin(network, observation), nothing(observation))
+        _, alone = run(jax.tree.map(lambda leaf, n=n: leaf[n], batch), begin, unknown)
         np.testing.assert_allclose(together[n], alone, atol=1e-5)
 
 
-@pytest.mark.parametrize("rows", [2, 6, 10])
-def test_in_windows_equals_whole(network, rows):
+@pytest.fixture(scope="module")
+def stream(network) -> Callable:
+    """`rollout_stream` over a clip in memory and the frame after it: clip, carry, active -> carry, frames."""
+
+    @jax.jit
+    def run(clip: Observation, carry, active):
+        def observe(numbers):
+            frames = [jax.tree.map(lambda leaf, n=n: leaf[n], clip) for n in numbers]
+            return dataclasses.replace(jax.tree.map(lambda *leaves: jnp.stack(leaves), *frames), velocity=None)
+
+        return rollout_stream(
+            network, observe, clip.velocity[:-1], carry, finish=lambda numbers, result: result, active=active
+        )
+
+    return run
+
+
+def test_stream_gives_the_frames_of_the_rollout(stream, run, observation, begin, unknown):
+    clip = without_frame(without_frame(observation, 1), 2)
+    _, expected = run(clip, begin, unknown)
+    carry, first = stream(part(clip, 0, 4), begin, jnp.array([True] * 3))
+    last = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), part(clip, 3, 6), unknown)
+    _, second = stream(last, carry, jnp.array([True] * 3))
+    np.testing.assert_allclose(jnp.concatenate([first, second]), expected, atol=1e-5)
+
+
+def test_stream_leaves_inactive_frames_out(stream, observation, begin):
+    clip = part(observation, 0, 4)
+    before, first = stream(clip, begin, jnp.array([True, True, False]))
+    assert jnp.abs(first[:2]).max() > 0
+    assert (first[2] == 0).all()
+    after, nothing = stream(clip, before, jnp.array([False] * 3))
+    jax.tree.map(np.testing.assert_array_equal, before, after)
+    assert (nothing == 0).all()
+
+
+def test_windows_give_the_frames_of_the_whole_picture(network):
     values = jax.random.uniform(jax.random.key(5), (2, 96, 12, 3))
     tall = Observation(
         values=values, known=jnp.ones_like(values), sigma=jnp.full_like(values, 0.1), time=jnp.arange(2.0)
     )
-    whole = rollout(network, tall, begin(network, tall))[1]
-    assert rows + 2 * network.config.halo < 48  # or there is but one window
-    windowed = rollout(network, tall, begin(network, tall), rows=rows)[1]
+    carry, rows = start(network.config, (96, 12)), 10
+    assert rows + 2 * network.config.halo < 48  # several windows, the last of which overlaps the one before
+    whole, windowed = (jax.jit(partial(rollout, network, rows=r))(tall, carry)[1] for r in (None, rows))
     np.testing.assert_allclose(windowed, whole, atol=1e-5)
 
 
-def test_a_frame_sees_one_frame_ahead_and_no_further(network, observation):
-    def frame_two(values):
-        clip = dataclasses.replace(observation, values=values)
-        return rollout(network, clip, begin(network, observation))[1][2].sum()
+@pytest.fixture(scope="module")
+def gradient(make_network, observation) -> Callable:
+    """The gradient of a weighted sum of the result by the input's values; options as for `rollout`.
 
-    seen = jnp.abs(jax.grad(frame_two)(observation.values)).sum(axis=(1, 2, 3))
+    Of a network of one level and without motion, which compiles faster.
+    """
+    network = make_network(NetworkConfig(widths=(4,), encoder=(0,), decoder=(0,), reach=(1,)))
+    carry = start(network.config, observation.values.shape[-3:-1])
+
+    def loss(values, weight, **options):
+        clip = dataclasses.replace(observation, values=values, velocity=None)
+        return (weight * rollout(network, clip, carry, **options)[1]).sum()
+
+    return partial(jax.jit(jax.grad(loss), static_argnames=("unroll", "remat")), observation.values)
+
+
+def by_frame(gradient: jax.Array) -> jax.Array:
+    return jnp.abs(gradient).sum(axis=(1, 2, 3))
+
+
+def only(frame: int, observation: Observation) -> jax.Array:
+    return jnp.zeros_like(observation.values).at[frame].set(1)
+
+
+def test_a_frame_sees_one_frame_ahead_and_no_further(gradient, observation):
+    seen = by_frame(gradient(only(2, observation)))
     assert (seen[:4] > 0).all()
     assert (seen[4:] == 0).all()
 
 
-def test_what_is_known_exactly_stays(network, run, observation):
+def test_gradients_end_where_unroll_cuts_them(gradient, observation):
+    assert (by_frame(gradient(only(5, observation))) > 0).all()
+    cut = by_frame(gradient(only(5, observation), unroll=3))
+    assert (cut[:3] == 0).all()
+    assert (cut[3:] > 0).all()
+
+
+def test_remat_gives_the_same_gradients(gradient, observation):
+    weight = jax.random.normal(jax.random.key(0), observation.values.shape)
+    np.testing.assert_allclose(gradient(weight, remat=True), gradient(weight), rtol=1e-4, atol=1e-4)
+
+
+def test_samples_known_exactly_stay(run, observation, begin, unknown):
     exact = dataclasses.replace(observation, sigma=jnp.zeros_like(observation.sigma))
-    _, result = run(exact, begin(network, exact), nothing(exact))
+    _, result = run(exact, begin, unknown)
     known = observation.known > 0
     np.testing.assert_allclose(result[known], observation.values[known], atol=1e-6)
     assert jnp.abs(result - observation.values)[~known].max() > 0.01
 
 
-def test_what_stands_in_a_hole_does_not_matter(network, run, observation):
+def test_values_of_unknown_samples_do_not_matter(run, observation, begin, unknown, whole):
     junk = dataclasses.replace(observation, values=jnp.where(observation.known > 0, observation.values, 7.0))
-    _, expected = run(observation, begin(network, observation), nothing(observation))
-    _, result = run(junk, begin(network, observation), nothing(observation))
-    np.testing.assert_allclose(result, expected, atol=1e-5)
+    np.testing.assert_allclose(run(junk, begin, unknown)[1], whole[1], atol=1e-5)
 
 
-def test_a_frame_that_holds_nothing_leaves_the_state(network, run, observation):
-    known = observation.known.at[2].set(0)
-    gap = dataclasses.replace(observation, known=known)
-    before, _ = run(part(gap, 1, 2), begin(network, gap), part(gap, 3, 4))
+def test_an_unknown_frame_leaves_the_carry_as_it_is(run, observation, begin):
+    gap = without_frame(observation, 2)
+    before, _ = run(part(gap, 1, 2), begin, part(gap, 3, 4))
     after, _ = run(part(gap, 2, 3), before, part(gap, 3, 4))
     jax.tree.map(np.testing.assert_array_equal, before, after)
 
 
-def test_look_ahead_passes_over_frames_that_hold_nothing(observation):
-    gap = dataclasses.replace(observation, known=observation.known.at[2].set(0))
-    ahead = look_ahead(gap)
-    np.testing.assert_array_equal(ahead.values[1], gap.values[3])
-    np.testing.assert_array_equal(ahead.values[2], gap.values[3])
-    assert ahead.known[5].max() == 0
+def test_next_held_is_the_next_frame_of_which_something_is_known():
+    held = jnp.array([[1.0, 1, 1, 1], [1, 0, 0, 1], [0, 1, 0, 0]])
+    assert next_held(held).tolist() == [[1, 2, 3], [3, 3, 3], [1, 3, 3]]
 
 
-def test_gradient_ends_where_it_is_cut(network, observation):
-    def last(values, unroll):
-        clip = dataclasses.replace(observation, values=values)
-        return rollout(network, clip, begin(network, observation), unroll=unroll)[1][5].sum()
-
-    whole = jnp.abs(jax.grad(lambda v: last(v, None))(observation.values)).sum(axis=(1, 2, 3))
-    cut = jnp.abs(jax.grad(lambda v: last(v, 3))(observation.values)).sum(axis=(1, 2, 3))
-    assert (whole > 0).all()
-    # Frame 3 is looked at ahead by none of the frames after the cut but itself.
-    assert (cut[:3] == 0).all()
-    assert (cut[3:] > 0).all()
+def test_look_ahead_skips_unknown_frames(observation):
+    gap = without_frame(observation, 2)
+    assert holds(gap.known).tolist() == [1, 1, 0, 1, 1, 1]
+    following = part(observation, 0, 1)
+    ahead = look_ahead(gap, following)
+    for frame, expected in ((0, 1), (1, 3), (2, 3), (4, 5)):
+        np.testing.assert_array_equal(ahead.values[frame], gap.values[expected])
+    np.testing.assert_array_equal(ahead.values[5], following.values[0])
+    assert look_ahead(gap).known[5].max() == 0
 
 
-def test_remat_changes_nothing(network, observation):
-    def loss(values, remat):
-        clip = dataclasses.replace(observation, values=values)
-        return (rollout(network, clip, begin(network, observation), remat=remat)[1] ** 2).sum()
-
-    plain, again = (jax.grad(loss)(observation.values, remat) for remat in (False, True))
-    np.testing.assert_allclose(plain, again, rtol=1e-4, atol=1e-4)
-
-
-def test_hidden_state_stays_bounded(network, run, observation):
-    carry = begin(network, observation)
+def test_hidden_state_stays_bounded(run, observation, begin):
+    carry = begin
     for _ in range(50):
         carry, _ = run(observation, carry, part(observation, 0, 1))
     assert all(jnp.abs(h).max() <= 1 for h in carry.hidden)
     assert jnp.isfinite(carry.result).all()
 
 
-def test_impose_keeps_noisy_samples_free(observation):
-    z = jnp.zeros_like(observation.values)
-    np.testing.assert_array_equal(impose(z, observation), z)
-
-
-def test_saving_the_v_cycles_of_exact_frames_changes_nothing(network, run, observation):
-    whole = jnp.ones_like(observation.known).at[1::2].set(0)
-    every_other = dataclasses.replace(observation, known=whole, sigma=jnp.zeros_like(observation.sigma))
-    expected = run(every_other, begin(network, every_other), nothing(every_other))
-    result = rollout(network, every_other, begin(network, every_other), skip_exact=True)
+def test_skipping_the_v_cycles_of_exact_frames_changes_nothing(network, run, observation, begin, unknown):
+    known = jnp.ones_like(observation.known).at[1::2].set(0)
+    every_other = dataclasses.replace(observation, known=known, sigma=jnp.zeros_like(observation.sigma))
+    expected = run(every_other, begin, unknown)
+    result = jax.jit(partial(rollout, network, skip_exact=True))(every_other, begin)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), result, expected)
-
-
-def test_a_clean_frame_ahead_is_moved_by_fractions_of_a_pixel(observation):
-    ramp = jnp.broadcast_to(jnp.arange(12.0)[None, None, :, None] / 12, observation.values.shape)
-    ahead = dataclasses.replace(part(observation, 0, 1), values=ramp[:1], known=jnp.ones_like(ramp[:1]))
-    ahead = jax.tree.map(lambda leaf: leaf[0], ahead)
-    velocity = jnp.full((2, 3, 4), 0.4)
-    between = _move_ahead(ahead, velocity, jnp.array(0.0)).values
-    held = _move_ahead(ahead, velocity, jnp.array(1.0)).values
-    np.testing.assert_allclose((between - held)[:, :4], 0.4 / 12, atol=1e-5)

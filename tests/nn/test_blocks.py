@@ -1,4 +1,4 @@
-"""The blocks' own gradients, and what they are before training."""
+"""The blocks and the network (blocks, network): gradients, and what they compute before training."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import numpy as np
 from flax import nnx
 
 from vdiff_jax.diffusion.step import INPUTS
-from vdiff_jax.nn.blocks import Spread, relu
+from vdiff_jax.nn.blocks import EnlargeImage, relu
 from vdiff_jax.nn.network import SIZES, Network
 from vdiff_jax.preprocess.grids import shuffle, unshuffle
 
@@ -24,9 +24,9 @@ def test_relu_gradient_equals_autodiff():
     _same_gradients(relu, jax.nn.relu, (jax.random.normal(jax.random.key(1), (4, 5, 6)),))
 
 
-def test_an_untrained_spread_interpolates_and_keeps_what_lies_at_the_edges():
+def test_an_untrained_enlargement_is_bilinear_and_repeats_the_edges():
     ramp = jnp.broadcast_to(jnp.arange(6.0)[:, None, None], (6, 4, 3))
-    large = shuffle(Spread(rngs=nnx.Rngs(0))(ramp))
+    large = shuffle(EnlargeImage(rngs=nnx.Rngs(0))(ramp))
     expected = np.clip((np.arange(12) - 0.5) / 2, 0, 5)
     np.testing.assert_allclose(large, np.broadcast_to(expected[:, None, None], (12, 8, 3)), atol=1e-5)
 

@@ -1,4 +1,4 @@
-"""Uneven data: what kind a shot is, and that rare kinds are drawn as often as the configuration says."""
+"""Balanced sampling: kinds of shots are measured, and drawn as often as the configuration says."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def kind_of(name: str, clip: np.ndarray) -> str:
     return balance.KINDS[name][balance.kinds([balance.measure(clip)], name)[0]].name
 
 
-def test_properties_are_what_they_are_called():
+def test_shots_are_of_the_kinds_that_they_were_made_as():
     assert kind_of("motion", shot(speed=0)) == "still"
     assert kind_of("motion", shot(speed=4)) == "medium"
     assert balance.measure(shot(speed=4))["motion"] == pytest.approx(4, rel=0.2)
@@ -39,8 +39,8 @@ def uneven() -> Split:
 def test_a_95_to_5_split_is_drawn_as_configured(uneven, strength, rare):
     data = Data(frames=3, patch=32, balance={"motion": strength})
     examples = Examples(uneven, data, {"denoise": 1.0}, seed=0)
-    there, intended = examples.intended()["motion"]["medium"]
-    assert there == pytest.approx(0.05)
+    in_data, intended = examples.intended()["motion"]["medium"]
+    assert in_data == pytest.approx(0.05)
     assert intended == pytest.approx(rare)
     draws = [examples.draw(n).shot for n in range(1000)]
     seen = np.mean([n >= 95 for n in draws])

@@ -1,4 +1,4 @@
-"""Checkpoints: the newest and the best are kept, and a damaged one gives way to the one before."""
+"""Checkpoints: the newest two and the best are kept; a damaged one is skipped."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,8 +20,8 @@ def checkpoints(tmp_path):
     kept.close()
 
 
-def spoil(folder):
-    """As a disk that was full leaves it."""
+def truncate_files(folder):
+    """Leaves a checkpoint as a full disk does."""
     for path in (path for path in folder.rglob("*") if path.is_file() and path.parent != folder):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
@@ -33,18 +33,18 @@ def test_the_newest_two_and_the_best_are_kept(checkpoints):
     np.testing.assert_array_equal(state["a"], STATE["a"] * 5)
 
 
-def test_a_damaged_one_gives_way_to_the_one_before_and_is_replaced(checkpoints, tmp_path, caplog):
-    spoil(tmp_path / "checkpoints" / "5")
+def test_a_damaged_checkpoint_is_skipped_and_replaced(checkpoints, tmp_path, caplog):
+    truncate_files(tmp_path / "checkpoints" / "5")
     assert checkpoints.restore(STATE)[0] == 4
-    assert "checkpoint 5 can't be read" in caplog.text
+    assert "checkpoint 5 cannot be read" in caplog.text
     assert checkpoints.config() == {"n": 4}
     checkpoints.save(5, STATE, {"next": 50}, {"n": 50})
     checkpoints.wait()
     assert checkpoints.restore(STATE)[2] == {"next": 50}
 
 
-def test_none_that_can_be_read_is_an_error(checkpoints, tmp_path):
+def test_no_readable_checkpoint_is_an_error(checkpoints, tmp_path):
     for step in checkpoints.steps():
-        spoil(tmp_path / "checkpoints" / str(step))
+        truncate_files(tmp_path / "checkpoints" / str(step))
     with pytest.raises(CheckpointError, match="no readable checkpoint"):
         checkpoints.restore(STATE)

@@ -1,4 +1,4 @@
-"""Examples: the same from the same number, of the right shape, with the motion that they were given."""
+"""Examples: functions of their number, of the right shape and range, batched by any number of processes."""
 
 import dataclasses
 import os
@@ -14,7 +14,6 @@ from vdiff_jax.tasks import deblock
 from vdiff_jax.tasks.deblock import MARGIN
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.data import Examples, batches
-from vdiff_jax.training.synthetic import clip_of_photo, clip_of_video
 
 DATA = Data(frames=3, patch=32, batch=2, threads=1)
 
@@ -38,14 +37,14 @@ def test_example_is_a_function_of_its_number(split, examples):
     assert np.abs(examples(0).clip - examples(1).clip).max() > 0
 
 
-def test_coded_examples_are_the_same_each_time_and_stored_as_420(split):
+def test_coded_examples_are_reproducible_and_have_420_chroma(split):
     coded = [Examples(split, DATA, {"deblock": 1.0}, seed=3)(4) for _ in range(2)]
     jax.tree.map(np.testing.assert_array_equal, *coded)
     for clip in (coded[0].clip, coded[0].observation.values):
         np.testing.assert_array_equal(clip[:, ::2, ::2, 1:], clip[:, 1::2, 1::2, 1:])
 
 
-def test_a_codec_sees_more_than_the_example(split, monkeypatch):
+def test_the_codec_gets_a_margin_that_the_example_has_not(split, monkeypatch):
     task, seen = deblock.TASK, []
 
     def corrupt(rng, clip):
@@ -76,7 +75,7 @@ def test_two_processes_share_each_batch(examples):
         np.testing.assert_array_equal(part.clip[0], together.clip[n])
 
 
-def test_iterator_goes_on_where_it_was(examples):
+def test_a_restored_iterator_continues_with_the_next_batch(examples):
     iterator = iter(batches(examples, DATA))
     next(iterator)
     state = iterator.get_state()
@@ -86,34 +85,17 @@ def test_iterator_goes_on_where_it_was(examples):
     np.testing.assert_array_equal(next(other).clip, expected.clip)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priorities of their own")
-def test_threads_that_prepare_batches_give_way_to_the_step(split):
+def test_threads_that_prepare_batches_have_a_low_priority(split):
     def own():
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
-    class Noted(Examples):
+    class Recording(Examples):
         def __call__(self, index):
             seen.append(own())
             return super().__call__(index)
 
     before, seen = own(), []
-    next(iter(batches(Noted(split, DATA, {"denoise": 1.0}, seed=3), DATA)))
-    assert set(seen) == {min(19, before + 19)}
+    next(iter(batches(Recording(split, DATA, {"denoise": 1.0}, seed=3), DATA)))
+    # Elsewhere, threads have no priorities of their own.
+    assert set(seen) == ({min(19, before + 19)} if sys.platform == "linux" else {before})
     assert own() == before
-
-
-def test_photographs_move_and_videos_are_cut_from_one_place(split):
-    rng = np.random.default_rng(1)
-    clips = [clip_of_photo(rng, *split.photos, frames=4, patch=32, soft=0.4) for _ in range(8)]
-    assert all(clip.shape == (4, 32, 32, 3) for clip in clips)
-    moving = [np.abs(np.diff(clip.astype(float), axis=0)).mean() > 1 for clip in clips]
-    assert sum(moving) >= 4
-    sharp, soft = (
-        clip_of_photo(np.random.default_rng(2), *split.photos, frames=2, patch=32, soft=share) for share in (0.0, 1.0)
-    )
-    assert (
-        np.abs(np.diff(soft.astype(float), axis=2)).mean() < 0.7 * np.abs(np.diff(sharp.astype(float), axis=2)).mean()
-    )
-    still = np.repeat(np.arange(64 * 80, dtype=np.uint8).reshape(1, 64, 80, 1), 5, axis=0).repeat(3, axis=-1)
-    clip = clip_of_video(np.random.default_rng(5), still, frames=3, patch=32)
-    assert clip.shape == (3, 32, 32, 3)

@@ -1,4 +1,4 @@
-"""Losses: what each counts."""
+"""Losses: they grow with the error, and weigh luma and chroma as they say."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +19,7 @@ def off(truth, *by):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_grows_with_the_error(truth, name):
+def test_losses_grow_with_the_error(truth, name):
     exact, near, far = (float(LOSSES[name](off(truth, e, e, e), truth)) for e in (0, 0.01, 0.1))
     assert exact < near < far
 
@@ -29,7 +29,7 @@ def test_psnr_falls_by_one_for_ten_decibels(truth):
     assert far - near == pytest.approx(1, abs=0.01)
 
 
-def test_psnr_y_takes_luma_four_times_as_seriously_as_chroma_whatever_their_errors(truth):
+def test_psnr_y_weights_luma_four_times_as_much_as_chroma(truth):
     base, luma, chroma = (
         float(LOSSES["psnr_y"](off(truth, *by), truth))
         for by in ((0.02, 0.05, 0.05), (0.04, 0.05, 0.05), (0.02, 0.1, 0.1))
@@ -37,7 +37,7 @@ def test_psnr_y_takes_luma_four_times_as_seriously_as_chroma_whatever_their_erro
     assert luma - base == pytest.approx(4 * (chroma - base), rel=0.02)
 
 
-def test_a_configuration_may_ask_for_each_and_for_no_other():
+def test_a_configuration_may_name_each_loss_and_no_other():
     for name in LOSSES:
         assert config.load("configs/base.toml", {"train.loss": name}).train.loss == name
     with pytest.raises(ConfigError, match="psnr_y"):

@@ -1,5 +1,6 @@
-"""Training runs: killed and resumed = never stopped, several devices or processes = one, stopped = saved."""
+"""Whole runs (loop, evaluate, metric_writer, train.py): resumed = never stopped, several devices or processes = one."""
 
+import dataclasses
 import json
 import os
 import random
@@ -9,18 +10,24 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import imageio.v3 as iio
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import yaml
 
-from vdiff_jax import weights
+from vdiff_jax import config, sharding, train, weights
+from vdiff_jax.errors import DivergedError
 from vdiff_jax.nn.network import SIZES
+from vdiff_jax.training.loop import Run
 
 CLOUD = Path("scripts/cloud")
+STEPS = 12
 SMALL = {
     "train.size": "tiny",
     "data.patch": 16,
@@ -29,8 +36,8 @@ SMALL = {
     "data.batch": 8,
     "train.log_every": 1,
     "train.evaluate_every": 100000,
-    "train.checkpoint_every": 5,
-    "train.steps": 20,
+    "train.checkpoint_every": 4,
+    "train.steps": STEPS,
 }
 
 
@@ -45,30 +52,29 @@ def footage(tmp_path_factory) -> Path:
     return folder
 
 
-def command(footage: Path, workdir: Path, *more: str, **settings: object) -> list[str]:
+def options(footage: Path, workdir: Path, *more: str, **settings: object) -> list[str]:
+    """The command's arguments; all runs of the module share what is decoded."""
     values = {**SMALL, **{key.replace("__", "."): value for key, value in settings.items()}}
-    options = [f"--{key}={value}" for key, value in values.items()]
-    base = [sys.executable, "-m", "vdiff_jax.train", "--data", str(footage), "--workdir", str(workdir)]
-    return [*base, *options, *more]
+    base = ["--data", str(footage), "--workdir", str(workdir), "--cache", str(footage.parent / "decoded")]
+    return [*base, *(f"--{key}={value}" for key, value in values.items()), *more]
 
 
-def environment(footage: Path, devices: int = 1) -> dict[str, str]:
-    """Runs of one module share what was compiled and decoded."""
-    return {
-        **os.environ,
-        "XDG_CACHE_HOME": str(footage.parent / "caches"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
-        "JAX_NUM_CPU_DEVICES": str(devices),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
+def environment(devices: int = 1) -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {**os.environ, "JAX_NUM_CPU_DEVICES": str(devices), "PATH": path}
 
 
-def train(footage: Path, workdir: Path, *more: str, devices: int = 1, **settings: object) -> str:
-    """What a run that ends well says."""
-    arguments = command(footage, workdir, *more, **settings)
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=600, env=environment(footage, devices))
-    assert done.returncode == 0, done.stderr
-    return done.stderr
+def start(arguments: list[str], devices: int = 1) -> subprocess.Popen:
+    """The command in a process of its own."""
+    command = [sys.executable, "-m", "vdiff_jax.train", *arguments]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment(devices))
+
+
+def finish(process: subprocess.Popen) -> str:
+    """The log of a process that ends well."""
+    log = process.communicate(timeout=600)[1]
+    assert process.returncode == 0, log
+    return log
 
 
 def losses(workdir: Path) -> dict[int, float]:
@@ -77,9 +83,9 @@ def losses(workdir: Path) -> dict[int, float]:
     return {line["step"]: line["loss"] for line in lines if "loss" in line}
 
 
-def until(workdir: Path, steps: int, *processes: subprocess.Popen) -> None:
+def wait_for_step(workdir: Path, step: int, *processes: subprocess.Popen) -> None:
     deadline = time.monotonic() + 400
-    while len(losses(workdir)) < steps and time.monotonic() < deadline:
+    while len(losses(workdir)) < step and time.monotonic() < deadline:
         assert all(process.poll() is None for process in processes), [process.communicate() for process in processes]
         time.sleep(0.01)
 
@@ -90,91 +96,119 @@ def assert_close(some: dict[int, float], reference: dict[int, float]) -> None:
 
 @pytest.fixture(scope="module")
 def whole(footage, tmp_path_factory) -> Path:
+    """The workdir of a run on one device that was never stopped."""
     workdir = tmp_path_factory.mktemp("runs") / "whole"
-    (workdir.parent / "said").write_text(train(footage, workdir))
+    assert train.main(options(footage, workdir)) == 0
     return workdir
 
 
-def test_unreadable_files_are_skipped_and_named(whole):
-    said = (whole.parent / "said").read_text()
-    assert "skipped 1 unreadable" in said
-    assert "broken.png" in said
-
-
 def test_weights_of_a_run_load(whole):
-    _, _, about = weights.load(whole / "weights.safetensors")
-    assert about["step"] == "20"
-    assert json.loads(about["network"])["widths"] == list(SIZES["tiny"].widths)
+    _, _, metadata = weights.load(whole / "weights.safetensors")
+    assert metadata["step"] == str(STEPS)
+    assert json.loads(metadata["network"])["widths"] == list(SIZES["tiny"].widths)
 
 
-def test_held_out_clips_were_evaluated_and_what_was_drawn_written_down(whole):
+def test_metrics_have_the_evaluation_and_the_shares_of_the_examples(whole):
     lines = map(json.loads, (whole / "metrics.jsonl").read_text().splitlines())
     [scores] = [line for line in lines if "psnr/denoise" in line]
-    assert scores["step"] == 20
+    assert scores["step"] == STEPS
     assert 0 < scores["ssim/denoise"] < 1
     assert (scores["drawn/task/denoise"], scores["drawn/photos"]) == (1, 1)
     [events] = (whole / "tensorboard").glob("events*")
     assert b"\x89PNG" in events.read_bytes()
 
 
-@pytest.mark.slow
 def test_killed_at_a_random_moment_and_resumed_gives_the_losses_of_never_stopped(footage, whole, tmp_path):
-    moment = random.randint(2, 15)
-    process = subprocess.Popen(command(footage, tmp_path / "run"), stderr=subprocess.DEVNULL, env=environment(footage))
-    until(tmp_path / "run", moment, process)
+    moment, arguments = random.randint(2, STEPS - 2), options(footage, tmp_path / "run")
+    process = start(arguments)
+    wait_for_step(tmp_path / "run", moment, process)
     process.kill()
-    assert process.wait() == -signal.SIGKILL, f"killed after {moment} steps"
-    train(footage, tmp_path / "run", "--resume")
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, f"killed after {moment} steps"
+    assert train.main([*arguments, "--resume"]) == 0
     assert losses(tmp_path / "run") == losses(whole), f"killed after {moment} steps"
 
 
-@pytest.mark.parametrize("devices", [2, pytest.param(8, marks=pytest.mark.slow)])
-def test_several_devices_give_the_losses_of_one(footage, whole, tmp_path, devices):
-    assert f"{devices} devices" in train(footage, tmp_path / "run", devices=devices)
+@pytest.mark.parametrize(("devices", "fewer"), [(8, 2), pytest.param(4, 1, marks=pytest.mark.slow)])
+def test_several_devices_give_the_losses_of_one_and_fewer_continue_from_their_checkpoint(
+    footage, whole, tmp_path, devices, fewer
+):
+    arguments = options(footage, tmp_path / "run")
+    assert f"on {devices} devices" in finish(start(arguments, devices))
     assert_close(losses(tmp_path / "run"), losses(whole))
-
-
-@pytest.mark.slow
-def test_four_devices_do_and_two_or_one_go_on_with_what_they_saved(footage, whole, tmp_path):
-    train(footage, tmp_path / "four", devices=4)
-    assert_close(losses(tmp_path / "four"), losses(whole))
-    shutil.rmtree(tmp_path / "four" / "checkpoints" / "20")
-    for devices in (2, 1):
-        workdir = shutil.copytree(tmp_path / "four", tmp_path / str(devices))
-        said = train(footage, workdir, "--resume", devices=devices, train__steps=17)
-        assert "resumed at step 15" in said
-        assert list(losses(workdir)) == list(range(1, 18))
-        assert_close(losses(workdir), {n: loss for n, loss in losses(whole).items() if n <= 17})
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / str(STEPS))
+    log = finish(start([*arguments, "--resume"], fewer))
+    assert "resumed at step 8" in log
+    assert f"on {fewer} devices" in log
+    assert list(losses(tmp_path / "run")) == list(range(1, STEPS + 1))
+    assert_close(losses(tmp_path / "run"), losses(whole))
 
 
 @pytest.mark.parametrize(
     ("more", "devices", "says"),
     [
-        ([], 3, "not a multiple of 3 devices: take 9"),
-        ([], 1, "holds a run up to step 20: add --resume"),
+        ([], 3, "not a multiple of 3 devices: pass 9"),
+        ([], 1, f"holds a run up to step {STEPS}: pass --resume"),
         (["--resume", "--train.seed=4"], 1, "another configuration: train.seed was 0, is 4"),
     ],
 )
-def test_what_would_spoil_a_run_is_refused_in_one_line(footage, whole, more, devices, says):
-    arguments = command(footage, whole, *more)
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=300, env=environment(footage, devices))
-    assert done.returncode == 1
-    assert says in done.stderr.splitlines()[-1]
+def test_a_run_that_would_spoil_another_is_refused_in_one_line(
+    footage, whole, capsys, monkeypatch, more, devices, says
+):
+    monkeypatch.setattr(sharding.jax, "device_count", lambda: devices)
+    assert train.main(options(footage, whole, *more)) == 1
+    assert says in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_told_to_stop_it_saves_and_traces(footage, tmp_path):
-    arguments = command(footage, tmp_path / "run", "--profile=2", train__steps=100000, train__checkpoint_every=100000)
-    process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, env=environment(footage))
-    until(tmp_path / "run", 7, process)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=300) == 75
-    saved = [int(folder.name) for folder in (tmp_path / "run" / "checkpoints").iterdir()]
-    assert saved == [max(losses(tmp_path / "run"))]
-    assert list((tmp_path / "run" / "tensorboard" / "plugins" / "profile").rglob("*.xplane.pb"))
+def test_sigterm_saves_a_checkpoint_and_the_profile_is_traced(footage, tmp_path):
+    workdir, before = tmp_path / "run", signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    ended = threading.Event()
+
+    def send() -> None:
+        while len(losses(workdir)) < 7:
+            if ended.wait(0.01):
+                return
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    # No other step saves a checkpoint, and the run ends by itself if the signal has no effect.
+    arguments = options(footage, workdir, "--profile=2", train__steps=300, train__checkpoint_every=100000)
+    try:
+        assert train.main(arguments) == train.PREEMPTED
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN  # as the caller had it
+    finally:
+        ended.set()
+        sender.join()
+        signal.signal(signal.SIGTERM, before)
+    saved = [int(folder.name) for folder in (workdir / "checkpoints").iterdir()]
+    assert saved == [max(losses(workdir))]
+    assert list((workdir / "tensorboard" / "plugins" / "profile").rglob("*.xplane.pb"))
+
+
+def test_a_run_may_start_from_weights_and_stops_at_a_loss_that_is_not_finite(footage, whole, tmp_path):
+    values = config.load(None, {key: str(value) for key, value in SMALL.items()})
+    values = dataclasses.replace(values, train=dataclasses.replace(values.train, checkpoint_every=1, seed=5))
+    decoded, initial = footage.parent / "decoded", whole / "weights.safetensors"
+    run = Run(values, tmp_path / "run", footage, decoded, init_from=str(initial))
+    for params in (run.state.params, run.state.average):
+        jax.tree.map(np.testing.assert_array_equal, sharding.unreplicate(params), weights.load(initial).params)
+    save = run._save
+
+    def save_then_spoil(step, score):
+        save(step, score)
+        run.checkpoints.wait()
+        if step == 2:
+            run.state = run.state._replace(params=jax.tree.map(lambda leaf: leaf * jnp.nan, run.state.params))
+
+    run._save = save_then_spoil
+    with pytest.raises(DivergedError, match=r"at step 3 the loss is nan.*last good checkpoint is .*checkpoints/2 \("):
+        run.train()
 
 
 def of_jobset(process: int, values: dict[str, str]) -> tuple[list[str], dict[str, str]]:
-    """What Kubernetes would run in one of the pods, with some of the environment's values replaced."""
+    """The command and environment that Kubernetes runs in one of the pods, with some values replaced."""
     jobset = yaml.safe_load((CLOUD / "jobset.yaml").read_text())
     pod = jobset["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]
     container = pod["spec"]["containers"][0]
@@ -185,7 +219,7 @@ def of_jobset(process: int, values: dict[str, str]) -> tuple[list[str], dict[str
 
 
 def of_skypilot(process: int, values: dict[str, str]) -> tuple[list[str], dict[str, str]]:
-    """What SkyPilot would run on one of two nodes."""
+    """The command and environment that SkyPilot runs on one of two nodes."""
     task = yaml.safe_load((CLOUD / "skypilot.yaml").read_text())
     host, port = values["JAX_COORDINATOR_ADDRESS"].split(":")
     nodes = {"SKYPILOT_NUM_NODES": "2", "SKYPILOT_NODE_RANK": str(process), "SKYPILOT_NODE_IPS": f"{host}\n{host}"}
@@ -193,14 +227,19 @@ def of_skypilot(process: int, values: dict[str, str]) -> tuple[list[str], dict[s
     return ["bash", "-c", task["run"].replace("8476", port)], settings
 
 
-def launch(launcher, footage: Path, config: Path, workdir: Path) -> list[subprocess.Popen]:
+def launch(launcher, footage: Path, path: Path, workdir: Path) -> list[subprocess.Popen]:
+    """Two processes, as one of the launchers above starts them."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-    values = {"CONFIG": config, "DATA": footage, "WORKDIR": workdir, "JAX_COORDINATOR_ADDRESS": address}
+    values = {"CONFIG": path, "DATA": footage, "WORKDIR": workdir, "JAX_COORDINATOR_ADDRESS": address}
     processes = []
     for process in range(2):
         arguments, settings = launcher(process, {name: str(value) for name, value in values.items()})
-        how = {"stderr": subprocess.PIPE, "text": True, "env": {**environment(footage), **settings}}
+        how = {
+            "stderr": subprocess.PIPE,
+            "text": True,
+            "env": {**environment(), **settings, "XDG_CACHE_HOME": str(workdir.parent)},
+        }
         processes.append(subprocess.Popen(arguments, **how))
     return processes
 
@@ -214,20 +253,20 @@ def write_config(path: Path, **settings: object) -> None:
 
 
 @pytest.mark.slow
-def test_cloud_jobs_give_one_process_losses_stop_together_and_go_on(footage, whole, tmp_path):
-    config, workdir = tmp_path / "config.toml", tmp_path / "run"
+def test_two_processes_of_the_cloud_jobs_give_the_losses_of_one_stop_together_and_continue(footage, whole, tmp_path):
+    path, workdir = tmp_path / "config.toml", tmp_path / "run"
     # The warm-up is longer than what is compared, so the schedule's end does not matter.
-    write_config(config, train__steps=100000, train__checkpoint_every=100000)
-    processes = launch(of_jobset, footage, config, workdir)
-    until(workdir, 21, *processes)
+    write_config(path, train__steps=100000, train__checkpoint_every=100000)
+    processes = launch(of_jobset, footage, path, workdir)
+    wait_for_step(workdir, STEPS + 1, *processes)
     processes[1].send_signal(signal.SIGTERM)
-    said = [process.communicate(timeout=300)[1] for process in processes]
-    assert [process.returncode for process in processes] == [75, 75], said
+    logs = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [75, 75], logs
     assert_close(losses(workdir), losses(whole))
     last = max(losses(workdir))
-    write_config(config, train__steps=last + 2)
-    processes = launch(of_skypilot, footage, config, workdir)
-    said = [process.communicate(timeout=300)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
-    assert f"resumed at step {last}" in said[0]
+    write_config(path, train__steps=last + 2)
+    processes = launch(of_skypilot, footage, path, workdir)
+    logs = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], logs
+    assert f"resumed at step {last}" in logs[0]
     assert max(losses(workdir)) == last + 2

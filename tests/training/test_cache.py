@@ -1,4 +1,4 @@
-"""Data in buckets: read as local folders are, through a bucket that lies in memory."""
+"""Training data (cache, files): decoded once, from local folders and from a bucket in memory; cut into shots."""
 
 import sys
 
@@ -50,21 +50,21 @@ def test_a_bucket_is_decoded_once_into_the_cache(bucket, tmp_path, caplog):
 
 
 @pytest.mark.parametrize("name", ["s3://nothing-here", "no/such/folder"])
-def test_missing_data_is_named(bucket, tmp_path, name):
+def test_a_missing_folder_is_named(bucket, tmp_path, name):
     with pytest.raises(DataError, match=name):
         cache.decode(name, tmp_path, reduction=1.0)
 
 
-def test_a_folder_with_nothing_readable_is_an_error_that_names_it(tmp_path, caplog):
+def test_a_folder_without_readable_files_is_named(tmp_path, caplog):
     (tmp_path / "footage").mkdir()
     for name in ("a.mp4", "b.png"):
         (tmp_path / "footage" / name).write_text("neither a video nor a picture")
-    with pytest.raises(DataError, match="footage: no readable videos or photographs"):
+    with pytest.raises(DataError, match="footage has no readable videos or photographs"):
         cache.decode(tmp_path / "footage", tmp_path / "cache", reduction=1.0)
     assert "skipped 2 unreadable files: a.mp4" in caplog.text
 
 
-def test_what_reads_buckets_is_named_where_it_is_missing(monkeypatch, tmp_path):
+def test_the_missing_package_for_buckets_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     with pytest.raises(DataError, match=r"vdiff_jax\[cloud\]"):
         cache.decode("gs://footage", tmp_path, reduction=1.0)

@@ -1,0 +1,29 @@
+"""The parts of a step: the projection onto what is known, and the frame ahead. Whole steps are in test_rollout."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from vdiff_jax.diffusion.step import _move_ahead, impose
+from vdiff_jax.observation import Observation
+
+CLIP = jnp.linspace(0, 1, 8 * 12 * 3).reshape(8, 12, 3)
+
+
+def frame(values: jnp.ndarray, sigma: float) -> Observation:
+    return Observation(
+        values=values, known=jnp.ones_like(values), sigma=jnp.full_like(values, sigma), time=jnp.array(0.0)
+    )
+
+
+def test_impose_puts_exact_samples_back_and_leaves_noisy_ones():
+    z = jnp.full_like(CLIP, 0.3)
+    np.testing.assert_array_equal(impose(z, frame(CLIP, 0.1)), z)
+    np.testing.assert_allclose(impose(z, frame(CLIP, 0.0)), CLIP, atol=1e-6)
+
+
+def test_the_frame_ahead_is_interpolated_for_unknown_frames_only():
+    ramp = jnp.broadcast_to(jnp.arange(12.0)[None, :, None] / 12, (8, 12, 3))
+    ahead, velocity = frame(ramp, 0.0), jnp.full((2, 3, 4), 0.4)
+    interpolated = _move_ahead(ahead, velocity, jnp.array(0.0)).values
+    nearest = _move_ahead(ahead, velocity, jnp.array(1.0)).values
+    np.testing.assert_allclose((interpolated - nearest)[:, :4], 0.4 / 12, atol=1e-5)
