@@ -14,7 +14,7 @@ from tqdm import tqdm
 from vdiff_jax import config as configuration
 from vdiff_jax import sharding, weights
 from vdiff_jax.config import Config
-from vdiff_jax.errors import CheckpointError, DivergedError
+from vdiff_jax.errors import CheckpointError, ConfigError, DivergedError
 from vdiff_jax.nn.network import SIZES, count_parameters
 from vdiff_jax.training import cache
 from vdiff_jax.training.checkpoint import SCORE, Checkpoints
@@ -43,7 +43,7 @@ class Run:
       profile: the number of steps to trace for TensorBoard's profiler.
 
     Raises:
-      ConfigError: the batch cannot be split over the devices.
+      ConfigError: the batch cannot be split over the devices, or `init_from` has another size than the network.
       CheckpointError: this run would overwrite another one, or no checkpoint of the workdir can be read.
       DataError: no such folder, or no data in it.
       WeightsError: `init_from` cannot be read.
@@ -70,8 +70,12 @@ class Run:
         training, validation = cache.split(items)
         self.definition, state = initial(config.train)
         if init_from is not None:
-            params = weights.load(init_from)[1]
-            state = state._replace(params=params, average=params)
+            network, size = weights.load(init_from), config.train.size
+            if network.config != SIZES[size]:
+                raise ConfigError(
+                    f"--init-from {init_from}: these weights are not of the size {size}: change train.size"
+                )
+            state = state._replace(params=network.params, average=network.params)
         self.examples = Examples(training, config.data, config.train.tasks, seed=config.train.seed)
         self.iterator = iter(
             batches(self.examples, config.data, process=jax.process_index(), processes=jax.process_count())
