@@ -9,7 +9,7 @@ from vdiff_jax.training import dry_run as module
 from vdiff_jax.training.dry_run import dry_run
 from vdiff_jax.training.step import initial
 
-CONFIG = Config(data=Data(frames=3, patch=32, batch=2), train=Train(size="tiny", unroll=3))
+CONFIG = Config(data=Data(frames=3, patch=32, batch=2), train=Train(size="tiny", optimiser="adam", unroll=3))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,15 @@ def test_what_cannot_run_is_refused():
 
 
 def test_the_command_prints_the_report_and_makes_no_workdir(capsys, tmp_path):
-    size = ["--train.size=tiny", "--train.unroll=3", "--data.frames=3", "--data.patch=32", "--data.batch", "2"]
+    size = [
+        "--train.size=tiny",
+        "--train.optimiser=adam",
+        "--train.unroll=3",
+        "--data.frames=3",
+        "--data.patch=32",
+        "--data.batch",
+        "2",
+    ]
     assert train.main(["--dry-run", "--workdir", str(tmp_path / "run"), *size]) == 0
     assert "parameters: 12,104" in capsys.readouterr().out
     assert not (tmp_path / "run").exists()

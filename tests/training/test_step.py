@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -10,10 +11,10 @@ from vdiff_jax import sharding, tasks
 from vdiff_jax.config import Data, Train
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.data import Examples, example_shapes, stack
-from vdiff_jax.training.step import initial, make_step
+from vdiff_jax.training.step import initial, make_step, optimiser
 
 DATA = Data(frames=2, patch=16, batch=4)
-TRAIN = Train(size="tiny", unroll=2, warmup=0)
+TRAIN = Train(size="tiny", optimiser="adam", unroll=2, warmup=0)  # Adam compiles faster than Muon
 PHOTOS = [np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)]
 
 
@@ -71,3 +72,13 @@ def test_examples_of_all_tasks_stack_and_have_the_shapes_foretold(of_each_task):
 def test_superres_trains_with_its_projection(of_each_task):
     _, metrics = stepped(dataclasses.replace(TRAIN, tasks={"superres": 1.0}), of_each_task["superres"])
     assert np.isfinite(metrics["loss"])
+
+
+def test_muon_updates_kernels_by_nearly_orthogonal_matrices():
+    params = {"kernel": jnp.ones((3, 3, 2, 4)), "bias": jnp.ones(4)}
+    gradient = jax.tree.map(lambda leaf: jax.random.normal(jax.random.key(0), leaf.shape), params)
+    muon = optimiser(Train(optimiser="muon", warmup=0, learning_rate=1.0))
+    updates, _ = muon.update(gradient, muon.init(params), params)
+    before, after = (np.linalg.svd(np.reshape(tree["kernel"], (18, 4)))[1] for tree in (gradient, updates))
+    assert after.max() / after.min() < min(1.7, before.max() / before.min())
+    assert updates["bias"].shape == (4,)
