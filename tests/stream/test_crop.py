@@ -48,11 +48,11 @@ def test_a_crop_fits_back_into_its_frames():
     assert cut.planes[0].shape[1:] == cut.error.shape[1:] == found.size
     assert cut.velocity.shape[1:3] == tuple(side // 4 for side in found.size)
     parts = [Frame(tuple(plane[n] for plane in cut.planes), n) for n in range(3)]
-    for whole, frame in zip(found.paste(chunk.shown, parts), chunk.shown):
+    for whole, frame in zip(map(found.paste, chunk.shown, parts), chunk.shown, strict=True):
         for one, other in zip(whole.planes, frame.planes):
             np.testing.assert_array_equal(one, other)
     black = [Frame(tuple(np.zeros_like(plane) for plane in each.planes), each.pts) for each in parts]
-    changed = found.paste(chunk.shown, black)[0].planes[1] == 0
+    changed = found.paste(chunk.shown[0], black[0]).planes[1] == 0
     np.testing.assert_array_equal(np.argwhere(changed).min(axis=0) * 2, [found.rows.start, found.columns.start])
     assert changed.sum() == np.prod(found.size) / 4
 
