@@ -1,11 +1,12 @@
 """The queues between threads."""
 
+import threading
 import time
 
 import pytest
 
 from vdiff_jax.errors import InputError, OutputError
-from vdiff_jax.media.threads import Prefetch, WriteQueue
+from vdiff_jax.media.threads import Prefetch, WriteQueue, prefetched
 
 
 def test_closing_stops_the_iteration():
@@ -52,3 +53,41 @@ def test_a_failing_consumer_stops_the_queue():
         write_queue.finish()
     write_queue.stop()
     assert taken == [0, 1, 2]
+
+
+def counted(closed, *, fail_at=None):
+    """0, 1, 2, ...; sets `closed` when it is closed."""
+    try:
+        number = 0
+        while number != fail_at:
+            yield number
+            number += 1
+        raise ValueError("item 3 is broken")
+    finally:
+        closed.set()
+
+
+def test_the_thread_and_its_items_end_with_the_iterator():
+    closed, before = threading.Event(), threading.active_count()
+    ahead = prefetched(counted(closed), depth=2)
+    assert [next(ahead) for _ in range(3)] == [0, 1, 2]
+    assert not closed.is_set()
+    ahead.close()
+    assert closed.is_set()
+    assert threading.active_count() == before
+
+
+def test_an_error_reaches_the_caller_after_the_items_before_it():
+    closed, got = threading.Event(), []
+    with pytest.raises(ValueError, match="item 3"):
+        got.extend(prefetched(counted(closed, fail_at=3), depth=2))
+    assert closed.is_set()
+
+
+def test_nested_threads_end_together():
+    closed, before = threading.Event(), threading.active_count()
+    outer = prefetched(prefetched(counted(closed), depth=1), depth=1)
+    assert next(outer) == 0
+    outer.close()
+    assert closed.is_set()
+    assert threading.active_count() == before

@@ -1,5 +1,6 @@
-"""The library's door for arrays."""
+"""`vdiff_jax.repair` on clips in memory."""
 
+import functools
 import importlib
 import inspect
 
@@ -11,6 +12,9 @@ from PIL import Image
 import vdiff_jax
 from vdiff_jax import sample
 from vdiff_jax.errors import ClipError, MaskError, OptionError, ReferencePictureError
+
+
+repair = functools.partial(vdiff_jax.repair, weights="fast")
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +29,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def test_uint8_and_float_are_denoised_alike(clean):
+    """The one test here with the default weights."""
     noise = np.random.default_rng(0).normal(0, 25, clean.shape)
     noisy = np.clip(clean + noise, 0, 255).round().astype(np.uint8)
     repaired = vdiff_jax.repair(noisy, task="denoise", sigma=25)
@@ -39,54 +44,54 @@ def test_a_hole_is_filled_and_the_rest_stays(clean):
     mask = np.zeros(clean.shape[1:3], bool)
     mask[30:60, 40:70] = True
     damaged = np.where(mask[None, :, :, None], 200, clean).astype(np.uint8)
-    repaired = vdiff_jax.repair(damaged, task="inpaint", mask=mask)
+    repaired = repair(damaged, task="inpaint", mask=mask)
     np.testing.assert_array_equal(repaired[:, ~mask], clean[:, ~mask])
     assert psnr(repaired[:, mask], clean[:, mask]) > psnr(damaged[:, mask], clean[:, mask]) + 5
 
 
 def test_a_mask_of_everything_is_refused_and_one_of_nothing_changes_nothing(clean):
     with pytest.raises(MaskError, match="everywhere"):
-        vdiff_jax.repair(clean, task="inpaint", mask=np.ones(clean.shape[1:3], bool))
+        repair(clean, task="inpaint", mask=np.ones(clean.shape[1:3], bool))
     nothing = np.zeros(clean.shape[1:3], bool)
-    np.testing.assert_array_equal(vdiff_jax.repair(clean, task="inpaint", mask=nothing), clean)
+    np.testing.assert_array_equal(repair(clean, task="inpaint", mask=nothing), clean)
 
 
 def test_another_shot_tells_nothing_of_a_hole(clean):
     shots = [np.concatenate([clean[:3], other]) for other in (255 - clean[3:6], np.roll(clean[3:6], 40, axis=2) // 3)]
     mask = np.zeros(shots[0].shape[:3], bool)
     mask[:3, 30:60, 40:70] = True
-    first, second = (vdiff_jax.repair(clip, task="inpaint", mask=mask) for clip in shots)
+    first, second = (repair(clip, task="inpaint", mask=mask) for clip in shots)
     np.testing.assert_array_equal(first[:3], second[:3])
 
 
 def test_a_lost_frame_comes_back_between_its_neighbours(clean):
     mask = np.zeros(clean.shape[:3], bool)
     mask[4] = True
-    repaired = vdiff_jax.repair(np.where(mask[..., None], 0, clean).astype(np.uint8), task="inpaint", mask=mask)
+    repaired = repair(np.where(mask[..., None], 0, clean).astype(np.uint8), task="inpaint", mask=mask)
     np.testing.assert_array_equal(repaired[~mask], clean[~mask])
     assert psnr(repaired[4], clean[4]) > psnr(clean[3], clean[4])
 
 
 def test_two_frames_get_one_between_and_a_cut_none(clean):
-    slow = vdiff_jax.repair(clean[:2], task="interpolate", slow=2)
+    slow = repair(clean[:2], task="interpolate", slow=2)
     np.testing.assert_array_equal(slow[::2], clean[:2])
     assert psnr(slow[1], clean[0]) > psnr(clean[1], clean[0])
     apart = np.concatenate([clean[:3], 255 - clean[3:6]])
-    made = vdiff_jax.repair(apart, task="interpolate", slow=2)
+    made = repair(apart, task="interpolate", slow=2)
     np.testing.assert_array_equal(made[::2], apart)
     assert any((made[5] == apart[n]).all() for n in (2, 3))
 
 
 def test_animation_on_twos_is_made_smooth(clean):
     twos = clean.repeat(2, axis=0)
-    made = vdiff_jax.repair(twos, task="interpolate", slow=2)
+    made = repair(twos, task="interpolate", slow=2)
     np.testing.assert_array_equal(made[: 4 * 7 : 4], clean[:7])
     assert psnr(made[2], clean[0]) > psnr(clean[1], clean[0])
     assert (made[2] != clean[0]).any()
 
 
 def test_a_clean_clip_is_left_as_it_is(clean):
-    np.testing.assert_array_equal(vdiff_jax.repair(clean), clean)
+    np.testing.assert_array_equal(repair(clean), clean)
 
 
 @pytest.mark.parametrize(
@@ -102,27 +107,27 @@ def test_a_clean_clip_is_left_as_it_is(clean):
 )
 def test_what_is_no_clip_is_refused(clip, says):
     with pytest.raises(ClipError, match=says):
-        vdiff_jax.repair(clip, sigma=10)
+        repair(clip, sigma=10)
 
 
 def test_a_mask_of_another_size_is_refused(clean):
     with pytest.raises(MaskError, match="fits neither"):
-        vdiff_jax.repair(clean, mask=np.ones((5, 5), bool))
+        repair(clean, mask=np.ones((5, 5), bool))
 
 
 def test_sigma_out_of_range_is_refused(clean):
     with pytest.raises(OptionError, match="-3"):
-        vdiff_jax.repair(clean, sigma=-3)
+        repair(clean, sigma=-3)
 
 
 def test_a_small_clip_is_enlarged_by_either_factor_and_to_any_size(clean):
     small = np.stack([np.asarray(Image.fromarray(f).resize((64, 48), Image.Resampling.BICUBIC)) for f in clean[:3]])
-    double = vdiff_jax.repair(small, task="superres", scale=2, sigma=0)
+    double = repair(small, task="superres", scale=2, sigma=0)
     assert double.dtype == np.uint8
     assert double.shape == clean[:3].shape
     again = np.stack([np.asarray(Image.fromarray(f).resize((64, 48), Image.Resampling.BICUBIC)) for f in double])
     assert psnr(again, small) > 38  # what comes out is what the small clip was made of
-    odd = vdiff_jax.repair(small[:, :37, :51].astype(np.float32) / 255, task="superres", size=(120, 91), sigma=0)
+    odd = repair(small[:, :37, :51].astype(np.float32) / 255, task="superres", size=(120, 91), sigma=0)
     assert odd.dtype == np.float32
     assert odd.shape == (3, 91, 120, 3)
     shown = np.stack([np.asarray(Image.fromarray(f).resize((120, 91))) for f in small[:, :37, :51]])
@@ -131,14 +136,14 @@ def test_a_small_clip_is_enlarged_by_either_factor_and_to_any_size(clean):
 
 def test_a_grey_clip_is_coloured_from_its_first_frame(clean):
     grey = np.rint(clean @ np.array([0.299, 0.587, 0.114]))[..., None].astype(np.uint8)
-    coloured = vdiff_jax.repair(grey, task="colorize", reference=clean[0])
+    coloured = repair(grey, task="colorize", reference=clean[0])
     assert coloured.shape == clean.shape
     assert psnr(coloured[0], clean[0]) > 35
     assert psnr(coloured, clean) > psnr(np.broadcast_to(grey, clean.shape), clean)
     with pytest.raises(ReferencePictureError, match="frame 9"):
-        vdiff_jax.repair(grey, task="colorize", reference={9: clean[0]})
+        repair(grey, task="colorize", reference={9: clean[0]})
     with pytest.raises(ReferencePictureError, match="size"):
-        vdiff_jax.repair(grey, task="colorize", reference=clean[0, :50])
+        repair(grey, task="colorize", reference=clean[0, :50])
 
 
 @pytest.mark.parametrize("pan", [0, 1])
@@ -149,13 +154,13 @@ def test_what_was_seen_sixty_frames_ago_comes_back(pan):
     mask = np.zeros(clip.shape[:3], bool)
     for t in range(1, 61):
         mask[t, 30:60, 70 - pan * t + 30 * pan : 100 - pan * t + 30 * pan] = True
-    repaired = vdiff_jax.repair(np.where(mask[..., None], 255, clip).astype(np.uint8), task="inpaint", mask=mask)
+    repaired = repair(np.where(mask[..., None], 255, clip).astype(np.uint8), task="inpaint", mask=mask)
     assert psnr(repaired[60][mask[60]], clip[60][mask[60]]) > 28
 
 
 @pytest.mark.parametrize("name", vdiff_jax.__all__)
 def test_functions_stay_what_they_are_whatever_is_imported(name):
-    for package in ("arrays", "compression.adapt", "stitching.blend", "pipeline"):
+    for package in ("api", "compression.fit", "restoration.arrays", "restoration.pipeline", "stitching.blend"):
         importlib.import_module(f"vdiff_jax.{package}")
     first, second = (getattr(vdiff_jax, name) for _ in range(2))
     assert inspect.isfunction(first)

@@ -1,0 +1,33 @@
+"""Inpainting examples: nothing is known in holes, or what propagation guessed, with its expected error."""
+
+import jax
+import numpy as np
+import pytest
+
+from vdiff_jax.preprocess.colour import rgb_to_ycbcr
+from vdiff_jax.tasks.inpaint import TASK
+
+
+@pytest.fixture(scope="module")
+def examples(clip):
+    """Thirty observations of the clip."""
+    corrupt = jax.jit(TASK.corrupt)
+    return [corrupt(jax.random.key(seed), clip) for seed in range(30)]
+
+
+def test_nothing_is_known_in_holes(examples):
+    for observation in examples:
+        assert set(np.unique(observation.known)) <= {0.0, 1.0}
+        assert (observation.values[observation.known == 0] == 0).all()
+
+
+def test_propagated_samples_have_about_their_true_error(examples, clip):
+    stated, true = [], []
+    for observation in examples:
+        propagated = (observation.sigma > observation.sigma.min()) & (observation.known == 1)
+        if propagated.any():
+            stated.append(np.sqrt(np.mean(np.square(observation.sigma[propagated]))))
+            true.append(np.sqrt(np.mean(np.square(observation.values - rgb_to_ycbcr(clip))[propagated])))
+    assert 8 <= len(true) <= 22  # half of the examples
+    assert 0.6 < np.median(np.array(stated) / true) < 1.6
+    assert np.corrcoef(np.log(stated), np.log(true))[0, 1] > 0.7
