@@ -13,7 +13,6 @@ import vdiff_jax
 from vdiff_jax import sample
 from vdiff_jax.errors import ClipError, MaskError, OptionError, ReferencePictureError
 
-
 repair = functools.partial(vdiff_jax.repair, weights="fast")
 
 
