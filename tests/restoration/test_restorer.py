@@ -7,7 +7,7 @@ import pytest
 import vdiff_jax
 from vdiff_jax import sample
 from vdiff_jax.restoration.restorer import backward
-from vdiff_jax.tasks.video import Given
+from vdiff_jax.tasks.video import ChunkInputs
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_the_first_frame_gains_from_those_after_it(clip):
 def test_backward_is_the_clip_reversed():
     frames = np.arange(6, dtype=np.float32)
     velocity = np.stack([np.full((2, 2, 4), n) + np.array([0, 0, 0.5, 0.5]) for n in range(5)]).astype(np.float32)
-    given = Given(
+    given = ChunkInputs(
         planes=(frames.reshape(6, 1, 1),),
         valid=np.ones(6, np.float32),
         error=None,

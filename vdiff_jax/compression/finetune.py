@@ -25,7 +25,7 @@ from vdiff_jax.preprocess.planes import Planes, chroma_scale, clip_of_planes
 from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.tasks.projection import project
 from vdiff_jax.tasks.same_size import SameSize
-from vdiff_jax.tasks.video import Given
+from vdiff_jax.tasks.video import ChunkInputs
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Batch(NamedTuple):
       weight: each plane's weight in the loss.
     """
 
-    given: Given
+    given: ChunkInputs
     truth: Planes
     weight: Float[Array, "b n 3"]
 
@@ -155,14 +155,14 @@ def _weights(source: list[Frame], decoded: list[Frame], pixels: PixelFormat) -> 
 
 def _crop(
     rng: np.random.Generator, chunk: Chunk, source: list[Frame], weights: Float[np.ndarray, "n 3"], loop: ClosedLoop
-) -> tuple[Given, Planes, Float[np.ndarray, "n 3"]]:
+) -> tuple[ChunkInputs, Planes, Float[np.ndarray, "n 3"]]:
     """What is given, the truth and the weights of a crop at a random place."""
     shape = chunk.planes[0].shape[-2:]
     corner = tuple(_ALIGNMENT * int(rng.integers(0, max(side - _SIDE, 0) // _ALIGNMENT + 1)) for side in shape)
     size = tuple(min(_SIDE, side // _ALIGNMENT * _ALIGNMENT) for side in shape)
     missing = _FRAMES - len(source)
     truth = tuple(np.stack([*planes, *[planes[-1]] * missing]) for planes in zip(*(f.planes for f in source)))
-    given = Given(
+    given = ChunkInputs(
         planes=_window(chunk.planes, corner, size, loop.pixels),
         valid=chunk.valid,
         error=None,

@@ -23,7 +23,7 @@ Reference = np.ndarray | Mapping[int, np.ndarray]
 
 
 def repair_clip(
-    clip: Num[np.ndarray, "t h w c"],
+    clip: np.ndarray,
     *,
     task: str,
     mask: np.ndarray | None,

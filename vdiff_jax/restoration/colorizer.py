@@ -1,7 +1,8 @@
-"""Colours from the references before and after a frame, blended by trust and by distance in time, then spread.
+"""Colours a grey video from reference pictures.
 
-The motion is followed forward. What lies between a cut or a reference and the next reference is held back until that
-one comes, and is then followed once more, backward from it. A cut ends what a reference serves.
+Colours follow the optical flow forward from each reference. Frames before the next reference are held back until it
+comes, and take its colours too, along the flow backward. Both are blended by confidence and distance in time. Then the
+colours diffuse into areas the flow did not reach. No colour crosses a cut.
 """
 
 import bisect
@@ -23,41 +24,41 @@ from vdiff_jax.stream.samples import luma_of
 from vdiff_jax.tasks.colorize import Colouring, coloured_planes
 
 _HELD_BYTES = 1 << 30
-"""Memory for frames that wait for a reference; it reaches no further back than that."""
+"""Memory for frames that wait for the next reference; earlier frames do without it."""
 _CHUNK = 8
 _LEAST = 0.01
-"""The trust in a witness that nothing speaks for, while there is one: a guess beside no colour at all."""
+"""The least confidence of a tracked colour: even a doubtful one is better than grey."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Coloured:
-    """A frame as it was read, and what the references tell of its colours."""
+class TrackedFrame:
+    """A frame, and the colours that were tracked to it from a reference."""
 
-    item: AnalysedFrame
-    carried: TrackedColours
+    frame: AnalysedFrame
+    colours: TrackedColours
 
 
 class Colorizer:
     """Colours a video from references, in both directions of time where a reference lies ahead.
 
     Args:
-      job: how colorize takes the video.
-      references: the numbers of the frames that have one.
-      force: lets references contradict each other.
+      job: what colorize makes of the video's pixel format and size.
+      references: the numbers of the frames that have a reference.
+      force: accepts references that contradict each other.
     """
 
     frames, multiple = _CHUNK, 2 * VELOCITY_GRID
-    """Of a chunk; and what frames are padded to."""
+    """Frames of a chunk, and the multiple that height and width are padded to."""
 
     def __init__(self, job: Colouring, references: Iterable[int], *, force: bool = False):
         self._job, self._references, self._force = job, sorted(references), force
         self._planes = jax.jit(coloured_planes, static_argnums=0)
-        self._trail = ColourTracker()
-        self._held: list[Coloured] = []
-        self._read = 0  # frames followed forward
-        self._since: int | None = None  # the shot's last reference
-        self._trust: list[float] = []
-        self._starts: list[int] = []
+        self._tracker = ColourTracker()
+        self._held: list[TrackedFrame] = []
+        self._count = 0  # frames tracked forward
+        self._last_reference: int | None = None  # of the shot
+        self._confidence: list[float] = []
+        self._shot_starts: list[int] = []
 
     def restore(self, chunks: Iterable[Chunk]) -> Iterator[Frame]:
         """The coloured frames, in order; the chunks come in order too."""
@@ -66,77 +67,77 @@ class Colorizer:
         yield from self._release(0)
 
     def _coloured(self, chunk: Chunk) -> list[Frame]:
-        """The frames that are finished once this chunk is known."""
+        """The frames that this chunk finishes: its own, or held ones."""
         done: list[Frame] = []
         if chunk.starts_shot:
             done += self._release(0)
-            self._since = None
-            self._starts.append(self._read)
-        results = map(Coloured, chunk.analysed, self._trail(chunk))
-        for one, contradicted in zip(results, self._trail.contradicted):
-            if one.item.has_reference:
+            self._last_reference = None
+            self._shot_starts.append(self._count)
+        tracked = map(TrackedFrame, chunk.analysed, self._tracker(chunk))
+        for one, contradicted in zip(tracked, self._tracker.contradicted):
+            if one.frame.has_reference:
                 if contradicted and not self._force:
                     raise ReferencePictureError(
-                        f"the reference for frame {self._read} contradicts the one for frame {self._since}: "
+                        f"the reference for frame {self._count} contradicts the one for frame {self._last_reference}: "
                         "they colour the same things differently; correct one, or pass --force"
                     )
                 done += self._join(one)
-                self._since = self._read
+                self._last_reference = self._count
             self._held.append(one)
-            self._read += 1
-            done += self._release(self._worth_holding(one))
+            self._count += 1
+            done += self._release(self._frames_to_hold(one))
         return done
 
     def report(self) -> dict[str, Any]:
-        """Each frame's mean trust, and the frame whose colours would help most."""
-        if not self._trust:
+        """Each frame's mean confidence, and the frame that it would help most to colour next."""
+        if not self._confidence:
             return {}
-        confidence = [round(value, 3) for value in self._trust]
-        return {"confidence": confidence, "next_reference": best_next_reference(self._trust, self._starts)}
+        confidence = [round(value, 3) for value in self._confidence]
+        return {"confidence": confidence, "next_reference": best_next_reference(self._confidence, self._shot_starts)}
 
-    def _worth_holding(self, last: Coloured) -> int:
-        """How many of the latest frames a reference ahead can still serve."""
-        if last.item.has_reference:
+    def _frames_to_hold(self, last: TrackedFrame) -> int:
+        """How many of the latest frames wait for the next reference."""
+        if last.frame.has_reference:
             return 0
-        index = bisect.bisect_left(self._references, self._read)
+        index = bisect.bisect_left(self._references, self._count)
         if index == len(self._references):
             return 0
-        limit = _HELD_BYTES // (last.carried.nbytes + sum(plane.nbytes for plane in last.item.frame.planes))
-        return max(0, limit - (self._references[index] - self._read))
+        limit = _HELD_BYTES // (last.colours.nbytes + sum(plane.nbytes for plane in last.frame.frame.planes))
+        return max(0, limit - (self._references[index] - self._count))
 
     def _release(self, count: int) -> list[Frame]:
-        """All but the latest `count` of the frames held, as they are."""
+        """Finishes all held frames but the latest `count`."""
         ripe = max(0, len(self._held) - count)
         ready, self._held = self._held[:ripe], self._held[ripe:]
         return list(map(self._finished, ready))
 
-    def _join(self, reference: Coloured) -> list[Frame]:
-        """The frames held, blended with what the reference after them says."""
+    def _join(self, reference: TrackedFrame) -> list[Frame]:
+        """Finishes the held frames with the colours of the reference after them blended in."""
         held, self._held = self._held, []
         if not held:
             return []
-        backward = self._backward([*(one.item for one in held), reference.item])
+        backward = self._backward([*(one.frame for one in held), reference.frame])
         joined = []
         for distance, (one, other) in enumerate(zip(reversed(held), backward), start=1):
-            number = self._read - distance
-            since = np.inf if self._since is None else number - self._since
-            joined.append(Coloured(one.item, _blend(one.carried, other, since, distance)))
+            number = self._count - distance
+            since = np.inf if self._last_reference is None else number - self._last_reference
+            joined.append(TrackedFrame(one.frame, _blend(one.colours, other, since, distance)))
         return [self._finished(one) for one in reversed(joined)]
 
-    def _finished(self, one: Coloured) -> Frame:
-        """The frame with what it was told spread over all of it."""
-        frame, carried = one.item.frame, one.carried
-        self._trust.append(float(carried.trust.mean()))
+    def _finished(self, one: TrackedFrame) -> Frame:
+        """The frame with its tracked colours, diffused into the areas without any."""
+        frame, colours = one.frame.frame, one.colours
+        self._confidence.append(float(colours.trust.mean()))
         luma = luma_of(frame, self._job.pixels)
-        trust = np.maximum(carried.trust, _LEAST) if carried.trust.any() else carried.trust
-        chroma = np.asarray(conduct(carried.chroma, trust, luma))
-        chroma = np.where(carried.trust[..., None] < 1, chroma, carried.chroma)
+        trust = np.maximum(colours.trust, _LEAST) if colours.trust.any() else colours.trust
+        chroma = np.asarray(conduct(colours.chroma, trust, luma))
+        chroma = np.where(colours.trust[..., None] < 1, chroma, colours.chroma)
         planes = self._planes(self._job, frame.planes, chroma)
         return dataclasses.replace(frame, planes=tuple(map(np.asarray, planes)))
 
     def _backward(self, items: list[AnalysedFrame]) -> Iterator[TrackedColours]:
-        """What the frames from the last but one to the first are told from the last."""
-        trail = ColourTracker()
+        """The colours of the last frame, tracked backward to the one before it, and so on to the first."""
+        tracker = ColourTracker()
         line = [
             dataclasses.replace(
                 item, starts_shot=n == 0, flow_frame=dataclasses.replace(item.flow_frame, time=-item.flow_frame.time)
@@ -144,11 +145,11 @@ class Colorizer:
             for n, item in enumerate(reversed(items))
         ]
         for number, chunk in enumerate(cut_into_chunks(line, _CHUNK)):
-            yield from trail(chunk)[1 if number == 0 else 0 :]
+            yield from tracker(chunk)[1 if number == 0 else 0 :]
 
 
 def _blend(forward: TrackedColours, backward: TrackedColours, since: float | int, until: int) -> TrackedColours:
-    """Both directions, each weighted by its trust over its distance in time."""
+    """Blends both directions, each weighted by its confidence over its distance in time."""
     a, b = (forward.trust + 1e-3) / max(since, 1e-3), (backward.trust + 1e-3) / until
     share = (a / (a + b))[..., None]
     chroma = backward.chroma + share * (forward.chroma - backward.chroma)

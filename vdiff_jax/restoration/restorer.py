@@ -2,10 +2,10 @@
 
 import copy
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,13 +22,15 @@ from vdiff_jax.pixels import Frame
 from vdiff_jax.preprocess.planes import Planes
 from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.tasks.projection import project
-from vdiff_jax.tasks.video import Given, Job
+from vdiff_jax.tasks.video import ChunkInputs, Job
 
-_PIXELS_A_CHUNK = 16_000_000
-_LONGEST = 8
-_WARM_UP = 4
-"""Frames of a shot that are gone through backward before its first one, after which the state gains little more."""
-_PIXELS_A_WINDOW = 4_000_000
+_CHUNK_PIXELS = 16_000_000
+_CHUNK_FRAMES = 8
+"""A chunk has at most so many pixels and frames."""
+_WARM_UP_FRAMES = 4
+"""Frames after a shot's first one that are run backward first; more of them hardly improve the first frame."""
+_WINDOW_PIXELS = 4_000_000
+"""Larger frames go through the network in windows, which bounds its memory."""
 
 
 class Restorer:
@@ -36,8 +38,8 @@ class Restorer:
 
     Args:
       network: trained weights.
-      job: how the task takes the video.
-      sigma_of: the expected error of Y', Cb and Cr, in levels, of frames with these quantisers.
+      job: how the task reads the video's planes and writes them.
+      sigma_of: gives the expected error of Y', Cb and Cr, in [0, 1], of frames with these quantisers.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class Restorer:
         self._config = network.config
         self.multiple = self._config.multiple
         height, width = (side * job.scale for side in job.size)
-        self.frames = int(np.clip(_PIXELS_A_CHUNK // (height * width), 1, _LONGEST))
+        self.frames = int(np.clip(_CHUNK_PIXELS // (height * width), 1, _CHUNK_FRAMES))
         self._padded = tuple(side + -side % self.multiple for side in (height, width))
         self._carry = self._start()
         self._compiled = None
@@ -74,7 +76,7 @@ class Restorer:
         return other
 
     def _restored(self, chunk: Chunk) -> list[Frame]:
-        given = Given(
+        given = ChunkInputs(
             planes=chunk.planes,
             valid=chunk.valid,
             error=chunk.error,
@@ -93,13 +95,13 @@ class Restorer:
             if frame is not None
         ]
 
-    def _warmed_up(self, given: Given, count: int) -> Given:
-        """Goes backward through up to `count` frames after a shot's first, which then has a past as the others do.
+    def _warmed_up(self, given: ChunkInputs, count: int) -> ChunkInputs:
+        """Runs backward over up to `count` frames after a shot's first, so that the carry knows something of it.
 
         Returns:
-          What is given, the first frame's motion now being that from the second, which is its neighbour in the carry.
+          The inputs, with the first frame's backward flow leading to the second: that is the frame in the carry.
         """
-        count = min(count, _WARM_UP)
+        count = min(count, _WARM_UP_FRAMES)
         if count < 1 or not given.valid[: count + 1].all():
             return given
         skipped = self.frames - count
@@ -111,16 +113,37 @@ class Restorer:
     def _start(self) -> Carry:
         return start(self._config, self._padded)
 
-    def _advance(self, given: Given, wanted: Bool[np.ndarray, " n"]) -> Planes:
-        """Takes the carry over the frames that are wanted; their planes."""
+    def _advance(self, given: ChunkInputs, wanted: Bool[np.ndarray, " n"]) -> Planes:
+        """The planes of the active frames; the carry moves on to the last of them."""
         arguments = (self._params, self._carry, given, wanted)
         if self._compiled is None:
             begun = time.monotonic()
-            restore = partial(restore_planes, self._definition, self._job, self.multiple)
-            self._compiled = jax.jit(restore).lower(*arguments).compile()
+            self._compiled = _compiled(self._definition, self._job, self.multiple, _Shapes.of(arguments))
             self.compile_seconds = time.monotonic() - begun
         self._carry, planes = self._compiled(*arguments)
         return planes
+
+
+class _Shapes(NamedTuple):
+    """What a function is compiled for: its arguments' shapes and dtypes, and the device."""
+
+    tree: jax.tree_util.PyTreeDef
+    leaves: tuple[tuple[tuple[int, ...], np.dtype], ...]
+    device: jax.Device | None
+
+    @classmethod
+    def of(cls, arguments: Any) -> "_Shapes":
+        leaves, tree = jax.tree.flatten(arguments)
+        device = jax.config.jax_default_device  # pyright: ignore
+        return cls(tree, tuple((np.shape(leaf), np.dtype(leaf.dtype)) for leaf in leaves), device)
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(definition: nnx.GraphDef, job: Job, multiple: int, shapes: _Shapes) -> jax.stages.Compiled:
+    """`restore_planes`, compiled once for all videos of one kind and size."""
+    leaves = [jax.ShapeDtypeStruct(*leaf) for leaf in shapes.leaves]
+    restore = functools.partial(restore_planes, definition, job, multiple)
+    return jax.jit(restore).lower(*jax.tree.unflatten(shapes.tree, leaves)).compile()
 
 
 def restore_planes(
@@ -129,7 +152,7 @@ def restore_planes(
     multiple: int,
     params: nnx.State,
     carry: Carry,
-    given: Given,
+    given: ChunkInputs,
     active: Bool[Array, " n"],
 ) -> tuple[Carry, Planes]:
     """Restores one chunk, planes in and planes out: preprocess, diffuse, postprocess. Pure.
@@ -167,7 +190,7 @@ def restore_planes(
     )
 
 
-def backward(given: Given, count: int) -> Given:
+def backward(given: ChunkInputs, count: int) -> ChunkInputs:
     """A chunk in reverse: its frames `count` to 1 and, as the frame after them, frame 0.
 
     The result has as many frames as the chunk; nothing is known of those that fill it up at its start.
@@ -185,11 +208,11 @@ def backward(given: Given, count: int) -> Given:
 
 
 def _rows(width: int, multiple: int) -> int:
-    """Rows of the half-size grid in a window of about `_PIXELS_A_WINDOW` pixels."""
-    return max(1, _PIXELS_A_WINDOW // width // multiple) * multiple // 2
+    """Rows of the half-size grid in a window of about `_WINDOW_PIXELS` pixels."""
+    return max(1, _WINDOW_PIXELS // width // multiple) * multiple // 2
 
 
-def _frames(given: Given, numbers: Numbers) -> Given:
+def _frames(given: ChunkInputs, numbers: Numbers) -> ChunkInputs:
     """The frames with these numbers, without their velocity."""
 
     def taken(leaf: Array) -> Array:

@@ -15,7 +15,7 @@ from vdiff_jax.stream.sigma import measure_sigma, sigma_in_rgb, sigma_of_rgb
 from vdiff_jax.tasks.finish import wiener
 from vdiff_jax.tasks.plan import NO_ERROR, Plan, Step
 from vdiff_jax.tasks.request import Request
-from vdiff_jax.tasks.video import Given, everywhere, like
+from vdiff_jax.tasks.video import ChunkInputs, everywhere, like
 from vdiff_jax.weights import for_task
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def observe(
     clip: Float[Array, "t h w 3"],
     sigma: Float[Array, "*s 3"],
     *,
-    known: Float[Array, "t h w _"] | None = None,
+    known: Float[Array, "... _"] | None = None,
     time: Float[Array, " t"] | None = None,
 ) -> Observation:
     """What is known of a clip whose samples have an expected error. Training and serving both build on it.
@@ -65,7 +65,7 @@ class SameSize:
     def written(self) -> tuple[PixelFormat, tuple[int, int]]:
         return self.pixels, self.size
 
-    def observe(self, given: Given, multiple: int) -> Observation:
+    def observe(self, given: ChunkInputs, multiple: int) -> Observation:
         clip = clip_of_planes(given.planes, self.pixels, multiple)
         known = everywhere(given, clip)
         sigma = like(given.sigma, clip)
@@ -74,7 +74,7 @@ class SameSize:
             sigma = jnp.sqrt(sigma**2 + sigma_of_error(given.error, self.pixels, multiple) ** 2)
         return observe(clip, sigma, known=known, time=given.time)
 
-    def planes(self, given: Given, result: Float[Array, "n hp wp 3"]) -> Planes:
+    def planes(self, given: ChunkInputs, result: Float[Array, "n hp wp 3"]) -> Planes:
         planes = tuple(plane[:-1] for plane in given.planes)
         height, width = self.size
         clip = clip_of_planes(planes, self.pixels, 1)

@@ -28,7 +28,7 @@ from vdiff_jax.tasks.request import Request
 from vdiff_jax.tasks.same_size import given_or_measured_sigma
 from vdiff_jax.tasks.same_size import observe as known_with_error
 from vdiff_jax.tasks.task import Task
-from vdiff_jax.tasks.video import Given, everywhere
+from vdiff_jax.tasks.video import ChunkInputs, everywhere
 from vdiff_jax.weights import for_task
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class Enlargement:
     def written(self) -> tuple[PixelFormat, tuple[int, int]]:
         return self.pixels, self.target
 
-    def observe(self, given: Given, multiple: int) -> Observation:
+    def observe(self, given: ChunkInputs, multiple: int) -> Observation:
         small = clip_of_planes(given.planes, self.pixels, max(1, multiple // self.scale))
         clip = enlarge(small, self.scale)
         if not self._whole:
@@ -101,7 +101,7 @@ class Enlargement:
         known = everywhere(given, clip)
         return observe(clip, self.scale, given.sigma[0], whole=self._whole, known=known, time=given.time)
 
-    def planes(self, given: Given, result: Float[Array, "n hp wp 3"]) -> Planes:
+    def planes(self, given: ChunkInputs, result: Float[Array, "n hp wp 3"]) -> Planes:
         height, width = self.network_size
         planes = planes_of_clip(result[:, :height, :width], self.pixels, self.target, dtype=given.planes[0].dtype)
         if not self.pixels.alpha:

@@ -1,4 +1,4 @@
-"""How a task takes a video: from its planes to what is known of it, and from a result back to planes."""
+"""How a task converts a video: from its planes to an observation, and from a result back to planes."""
 
 import dataclasses
 from typing import Protocol, runtime_checkable
@@ -14,17 +14,17 @@ from vdiff_jax.preprocess.planes import Planes
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Given:
-    """What was read and measured of n frames of one shot and the one after them.
+class ChunkInputs:
+    """A chunk of n frames of one shot, and the frame after them, as arrays (n1 is n + 1).
 
     Attributes:
-      planes: `n1 h w` each.
-      valid: `n1`, 1 for a frame that is there.
-      error: `n1 h w`, in levels, to be expected of what was guessed, infinite where nothing is known; `None` without a
-        mask.
-      velocity: of the n frames, as an Observation's.
+      planes: `n1 h w` each, as they are stored.
+      valid: `n1`, 1 for a frame that exists.
+      error: `n1 h w`, the expected error of propagated samples in [0, 1], infinite where nothing is known, 0 outside
+        the mask; `None` without a mask.
+      velocity: of the n frames, as in an Observation.
       time: `n1`, in frame intervals.
-      sigma: `n1 3`, the expected error of Y', Cb and Cr, in levels.
+      sigma: `n1 3`, the expected error of Y', Cb and Cr, in [0, 1].
     """
 
     planes: Leaf
@@ -42,7 +42,7 @@ class Conversion(Protocol):
     Attributes:
       pixels: the video's pixel format.
       size: the video's height and width.
-      scale: how many times larger than the video's frames those are that the restorer works on.
+      scale: how many times larger the frames are that the restorer works on.
     """
 
     @property
@@ -63,20 +63,20 @@ class Conversion(Protocol):
 class Job(Conversion, Protocol):
     """A conversion by the network; all of it is static, so that it is compiled once."""
 
-    def observe(self, given: Given, multiple: int) -> Observation:
-        """What is known of the n + 1 frames, padded to a multiple; the velocity is left out."""
+    def observe(self, given: ChunkInputs, multiple: int) -> Observation:
+        """The observation of the n + 1 frames, padded to a multiple; without velocity."""
         ...
 
-    def planes(self, given: Given, result: Float[Array, "n hp wp 3"]) -> Planes:
-        """The n results, padded as the observation is, as planes."""
+    def planes(self, given: ChunkInputs, result: Float[Array, "n hp wp 3"]) -> Planes:
+        """The planes of the n results, which are padded as the observation is."""
         ...
 
 
-def everywhere(given: Given, clip: Float[Array, "n1 hp wp 3"]) -> Float[Array, "n1 hp wp 3"]:
-    """1 on frames that are there."""
+def everywhere(given: ChunkInputs, clip: Float[Array, "n1 hp wp 3"]) -> Float[Array, "n1 hp wp 3"]:
+    """1 on every sample of a frame that exists, 0 on the others."""
     return jnp.broadcast_to(given.valid.reshape(-1, 1, 1, 1), clip.shape)
 
 
 def like(channels: Float[Array, "n1 3"], clip: Float[Array, "n1 hp wp 3"]) -> Float[Array, "n1 hp wp 3"]:
-    """One number a frame and channel, for every sample of a clip."""
+    """A figure for each frame and channel, repeated for every sample of a clip."""
     return jnp.broadcast_to(channels.reshape(-1, 1, 1, 3), clip.shape)
