@@ -54,12 +54,11 @@ def _means(done: list[dict[str, Any]]) -> dict[str, Any]:
     return means
 
 
-def as_text(summary: list[dict[str, Any]], flows: dict[str, float]) -> str:
+def as_text(summary: list[dict[str, Any]]) -> str:
     """A Markdown table for each task: a row for each peer, with each variant's dB and seconds a frame, and memory.
 
     Args:
       summary: the rows that `summarise` returns.
-      flows: the mean flow of each scene in pixels a frame, printed below the tables.
     """
     parts = []
     for task in dict.fromkeys(row["task"] for row in summary):
@@ -73,8 +72,12 @@ def as_text(summary: list[dict[str, Any]], flows: dict[str, float]) -> str:
             peak = max((row.get("peak_memory_bytes", 0) for row in mine.values()), default=0)
             lines.append(f"| {peer} | {' | '.join(cells)} | {f'{peak / MIB:.0f}' if peak else ''} |")
         parts.append("\n".join(lines))
-    listed = ", ".join(f"{scene} {flow:.1f}" for scene, flow in flows.items())
-    return "\n\n".join([*parts, f"Mean flow in pixels a frame: {listed}."])
+    return "\n\n".join(parts)
+
+
+def flow_line(flows: dict[str, float]) -> str:
+    """A line with the mean flow of each scene, in pixels a frame."""
+    return f"Mean flow in pixels a frame: {', '.join(f'{scene} {flow:.1f}' for scene, flow in flows.items())}."
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, str]:
