@@ -104,10 +104,9 @@ def main() -> int:
             figures += _measure_peers(task, [p for p in problems if p.task == task], options)
     moving = {scene for scene, flow in flows.items() if flow >= MOVING}
     summary = tables.summarise(figures, moving)
-    if options.apart:
-        others = tables.summarise([f for f in figures if f["scene"] not in options.apart], moving)
-        apart = tables.summarise([f for f in figures if f["scene"] in options.apart], moving)
-        print(f"{tables.as_text(others)}\n\n{', '.join(options.apart)} apart:\n\n{tables.as_text(apart)}\n")
+    for scenes in options.group:
+        chosen = tables.summarise([figure for figure in figures if figure["scene"] in scenes], moving)
+        print(f"{', '.join(scenes)}:\n\n{tables.as_text(chosen)}\n\nAll scenes:\n")
     print(f"{tables.as_text(summary)}\n\n{tables.flow_line(flows)}")
     if options.json:
         settings = {"frames": options.frames, "size": options.size, "flow": flows}
@@ -130,7 +129,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--variants", type=words, metavar="A,B", help=f"some of {variants} (default: see above)")
     parser.add_argument("--scenes", type=words, metavar="A,B", help="names of scenes (default: all)")
     parser.add_argument(
-        "--apart", type=words, default=[], metavar="A,B", help="scenes with tables of their own (default: none)"
+        "--group",
+        type=words,
+        action="append",
+        default=[],
+        metavar="A,B",
+        help="scenes with a table of their own; may be repeated (default: none)",
     )
     parser.add_argument("--peers", type=words, metavar="A,B", help="names of peers (default: all that are installed)")
     parser.add_argument(
