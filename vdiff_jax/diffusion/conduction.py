@@ -11,9 +11,9 @@ from jaxtyping import Array, Float
 from vdiff_jax.preprocess.grids import average
 
 EDGE = 6 / 255
-"""The step in luma, in levels, that halves the conductivity."""
+"""The step in luma, in [0, 1], that halves the conductivity."""
 _DATA_WEIGHT = 4.0
-"""The weight of a given value over trust² / (1 - trust); each of the four neighbours has a weight of at most 1."""
+"""A known chroma value has this weight times trust² / (1 - trust); each of its four neighbours has at most 1."""
 _NEUTRAL_WEIGHT = 1e-3
 """The weight of grey in every cell; the same on every level, so that it does not limit how far colours reach."""
 _SWEEPS = 6
@@ -30,13 +30,13 @@ def conduct(
     red-black Gauss-Seidel sweeps. No sweep raises the energy, however steep the edges are.
 
     Args:
-      chroma: Cb and Cr in levels; any value where trust is 0.
+      chroma: Cb and Cr in [0, 1]; any value where trust is 0.
       trust: 0 to 1.
-      luma: in levels.
+      luma: in [0, 1].
       sweeps: Gauss-Seidel sweeps on each level.
 
     Returns:
-      Cb and Cr in levels; 0.5 where no trusted chroma reaches.
+      Cb and Cr in [0, 1]; 0.5 where no trusted chroma reaches.
 
     Source: Perona and Malik, 1990 (conductivity); Levin et al., Colorization using Optimization, 2004; Bornemann and
     Deuflhard, The cascadic multigrid method, 1996.

@@ -84,11 +84,12 @@ def rollout_stream(
 
     Args:
       network: the network.
-      observe: from frames' numbers, 0 to t, to what is known of these frames, without a velocity; frame t is the one
-        after the chunk.
+      observe: a function from frames' numbers, 0 to t, to the observation of these frames without a velocity; frame t
+        is the one after the chunk.
       velocity: as in Observation, of frames 0 to t - 1.
       carry: the carry after the frame before; `step.start` at the start of a shot.
-      finish: from the numbers of a frame and its look-ahead, and the frame's result, to what is returned of the frame.
+      finish: a function of the numbers of a frame and its look-ahead, and of the frame's result. It gives what is
+        returned of the frame.
       active: which frames to restore; the others leave the carry as it is, cost no time and give zeros.
       project: as in `step`.
       rows: as in `step`.
@@ -123,7 +124,7 @@ def next_held(held: Float[Array, "*b t1"]) -> Int[Array, "*b t"]:
     """For each frame but the last, the number of the next frame of which something is known.
 
     Args:
-      held: as `holds` says it, of frames 0 to t.
+      held: from `observation.holds`, for frames 0 to t: 1 where something is known of the frame.
 
     Returns:
       Numbers in 1 to t; t where nothing is known of any later frame.
@@ -172,7 +173,7 @@ def _advance(
 
 
 def _without_error(observation: Observation) -> Observation:
-    """What the step reads of its look-ahead."""
+    """The parts of an observation that `step` reads of its look-ahead; sigma is not one of them."""
     return dataclasses.replace(observation, sigma=None, velocity=None, reduction=None)
 
 

@@ -21,10 +21,10 @@ from vdiff_jax.preprocess.push_pull import fill
 INPUTS = 52
 """Channels of the encoder's input on the half-size grid."""
 FADE = 0.97
-"""The factor by which trust in a guess falls from each frame to the next."""
+"""The factor by which trust in samples that were not measured falls from each frame to the next."""
 
 Project = Callable[[Float[Array, "*b h w c"], Observation], Float[Array, "*b h w c"]]
-"""From a result and what is known of its frame to the nearest result that agrees with it."""
+"""A function from a result and its frame's observation to the nearest result that agrees with the observation."""
 
 
 @jax.tree_util.register_dataclass
@@ -34,10 +34,10 @@ class Carry:
 
     Attributes:
       hidden: the hidden state, an array `*b hl wl cl` for each level.
-      result: `*b h w c`, the last result.
-      trust: `*b h w 2`, for luma and for chroma: 1 where the last result was measured, less with each frame since then;
-        0 at the start of a shot.
-      time: `*b`, the last frame's time in frame intervals.
+      result: `*b h w c`, the previous frame's result.
+      trust: `*b h w 2`, for luma and for chroma: 1 where that result was measured, less with each frame since then; 0
+        at the start of a shot.
+      time: `*b`, the previous frame's time in frame intervals.
     """
 
     hidden: list[Leaf]
@@ -79,13 +79,13 @@ def step(
 
     Args:
       network: the network.
-      carry: the carry after the last frame.
+      carry: the carry after the previous frame.
       frame: what is known of this frame (an Observation without the time axis).
       ahead: what is known of the next frame of which something is known; `sigma`, `velocity` and `reduction` unused.
       project: projects a result onto what was measured.
       rows: the height of the windows that the network runs in, in rows of the half-size grid, to bound memory; `None`:
         the whole frame at once.
-      skip_exact: skips the V-cycles of a frame that is known without error, and is its own result.
+      skip_exact: returns a frame that is known without error unchanged, without V-cycles.
 
     Returns:
       The new carry; its `result` is the restored frame.
@@ -164,14 +164,15 @@ def _move_ahead(ahead: Observation, velocity: Array | None, held: Float[Array, "
 
 
 def _blend(a: Array, b: Array, weight: Float[Array, "*b h2 w2 8"]) -> Array:
-    """From a (weight 0) to b (weight 1); the weights are luma's and chroma's."""
+    """Linear interpolation from a (weight 0) to b (weight 1), with a weight for luma and one for chroma."""
     return a + (weight @ PAIR_TO_CHANNELS) * (b - a)
 
 
 def _first_guess(values: Array, known: Array, last: Neighbour) -> tuple[Array, Array]:
     """The frame before any V-cycle, and the trust in its result.
 
-    The frame is what is known; elsewhere the moved last result; where there is none, the mean of the surroundings.
+    A known sample is taken as it is. An unknown one is taken from the previous result, moved to this frame; where there
+    is none, from the mean of the surroundings.
     """
 
     def with_holes() -> tuple[Array, Array]:
@@ -191,7 +192,7 @@ def _expected_error(known: Array, sigma: Array) -> Float[Array, "*b h2 w2 12"]:
 
 
 def _distance(carry: Carry, frame: Observation, ahead: Observation, last: Neighbour) -> Float[Array, "*b 2"]:
-    """The time since the last frame and until the next, at most 8 frame intervals; 0 where there is none."""
+    """The time since the previous frame and until the next, at most 8 frame intervals; 0 where there is none."""
     return jnp.stack(
         [
             jnp.clip(frame.time - carry.time, 0, 8) * (jnp.max(last.trust, axis=(-3, -2, -1)) > 0),

@@ -23,7 +23,7 @@ def conv_explicit(x: Float[Array, "n h w i"], kernel: Float[Array, "3 3 i o"]) -
 
 
 def _forward(x, kernel):
-    # Flipped here, the kernel is flipped once; in the backward pass it would be flipped in every turn of a scan.
+    # The kernel is flipped here, once. In the backward pass it would be flipped in every iteration of a scan.
     return _correlate(x, kernel), (x, kernel[::-1, ::-1].swapaxes(2, 3))
 
 

@@ -57,10 +57,11 @@ class Correction(NamedTuple):
 
     Attributes:
       residual: to add to the frame, in units of its expected error.
-      last: weight of the last result in this frame, 0 to 1, one for luma and one for chroma; so are the next two.
+      last: weight of the previous frame's result in this frame, 0 to 1. Each pixel has one weight for luma and one for
+        chroma, here as in `ahead` and `around`.
       ahead: weight of the next frame.
       around: weight of `mean`, a conductivity: 0 keeps a pixel, 1 replaces it by the mean.
-      mean: the weighted mean of each pixel's surroundings, less 0.5 as z is.
+      mean: the weighted mean of each pixel's surroundings, minus 0.5 like z.
     """
 
     residual: Float[Array, "*b h w 12"]
@@ -109,8 +110,8 @@ class Network(nnx.Module):
     def correct(self, z: Float[Array, "*b h w 12"], hidden: list[Array], features: list[Array]) -> Correction:
         """One V-cycle: z goes down the pyramid, and the correction comes up, coarse to fine.
 
-        The mean comes up with it. At each level a pixel is mixed with the coarser level's image, its surroundings, by
-        the conductivity that the network gives it.
+        The mean of each pixel's surroundings is computed on the way up. At each level a pixel is mixed with the
+        enlarged image of the coarser level; the network sets the weight of that image, the conductivity.
 
         Args:
           z: the frame less 0.5, unshuffled.
@@ -133,7 +134,7 @@ class Network(nnx.Module):
                 coarse = shuffle(images[level] + (gate @ PAIR_TO_CHANNELS) * (mean - images[level]))
         out = self.out(relu(y))
         gates = jax.nn.sigmoid(out[..., 12:] - 2.0)
-        # `through` bypasses the rectifier, which would need two channels to subtract the noise of one.
+        # `through` bypasses the rectifier: noise has both signs, and each would need a channel behind a rectifier.
         residual = out[..., :12] + self.through(y)
         return Correction(residual, *jnp.split(gates, 3, axis=-1), mean)
 

@@ -24,14 +24,14 @@ _MEAN_WINDOW, _SIGMA = (3, 3), 1.5
 def deflicker(
     frames: Iterable[Frame], pixels: PixelFormat, sigma: Sequence[float] | Float[np.ndarray, " p"]
 ) -> Iterator[Frame]:
-    """Frames, each mixed with those before it where it differs from them by no more than denoising leaves.
+    """Mixes each frame with the earlier ones where they differ by no more than the noise that denoising leaves.
 
-    Motion, fades and cuts differ by more in the mean of a few pixels, and are unchanged.
+    Motion, fades and cuts change the mean of a few pixels by more, so they stay as they are.
 
     Args:
       frames: in order; alpha is unchanged.
-      pixels: what their planes mean.
-      sigma: the standard deviation of the noise that was removed from each plane, in levels.
+      pixels: their pixel format.
+      sigma: the standard deviation of the noise that was removed from each plane, in [0, 1].
     """
     last: list[np.ndarray] | None = None
     for frame in frames:

@@ -18,7 +18,7 @@ def gains(
 
     Args:
       pictures: k moments of n cameras, warped onto one canvas at reduced size, code values 0 to 255.
-      seen: the part of the canvas that each camera sees.
+      seen: True where each camera covers the canvas.
       matched: the pairs of cameras that overlap.
 
     Source: Brown and Lowe, Automatic Panoramic Image Stitching using Invariant Features, 2007, section 6, with the

@@ -17,7 +17,7 @@ class Feather:
 
     Args:
       width: pixels by which masks grow and over which the blend fades.
-      pixels: what the frames' planes mean.
+      pixels: the frames' pixel format.
     """
 
     def __init__(self, width: int, pixels: PixelFormat):

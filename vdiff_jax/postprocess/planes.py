@@ -18,8 +18,8 @@ def changed_planes(planes: Planes, change: Float[Array, "*b h w 3"], pixels: Pix
 
     Args:
       planes: the source's, `*b h w` each.
-      change: result minus source, in levels, padded or not.
-      pixels: what the planes mean.
+      change: result minus source, in [0, 1], padded or not.
+      pixels: the planes' pixel format.
     """
     height, width = planes[0].shape[-2:]
     change = change[..., :height, :width, :]
@@ -41,7 +41,7 @@ def planes_of_clip(
 
     Args:
       clip: without padding, in the planes' matrix (in BT.601 for R'G'B').
-      pixels: what the planes are to mean.
+      pixels: the planes' pixel format.
       size: height and width of luma.
       dtype: of the planes; floats are neither clipped nor rounded.
     """

@@ -2,8 +2,8 @@
 
 u ← u₀ + c₀ (u - u₀) + Σ c L(u), with u₀ the decoded frame and u the network's result. It is one step of diffusion. The
 operators L are the second differences to the neighbours in space, and the differences to the neighbouring frames warped
-along the optical flow. As in a Wiener filter their conductivities c are fitted by least squares: by the encoder to the
-very video, or to the clips that the network was trained on. So a finely coded frame improves its neighbours.
+along the optical flow, so a finely coded frame improves its neighbours. As in a Wiener filter, the conductivities c are
+fitted by least squares: by `compress` to the video itself, else once to the clips that the network was trained on.
 """
 
 import dataclasses
@@ -25,11 +25,11 @@ STEP = 256
 REACH = 2
 """Frames before and after a frame that its result depends on."""
 _SCALES = (0.5, 1.5)
-"""For each, an operator weights a difference along the motion by half where it is so many times the expected error."""
+"""Each is for one operator. It halves the weight of a difference along the motion that is this many expected errors."""
 _SMALLEST = 48
 """Pixels: in frames with a shorter side DIS cannot search, and motion is taken as zero."""
 REFERENCE_ERROR = 4.0
-"""The error in 8-bit levels at which a `WienerModel` gives its first line."""
+"""The error, in 8-bit units, to which the first row of a `WienerModel`'s arrays belongs."""
 _NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))
 """Offsets (y, x) to a sample's neighbours; each stands for the opposite one too."""
 OPERATORS = len(_NEIGHBOURS) + REACH * len(_SCALES) + 1
@@ -55,10 +55,11 @@ class WienerFilter(NamedTuple):
 class WienerModel(NamedTuple):
     """The coefficients for any video, as straight lines over log2 of its error.
 
-    Both fields hold a line for each of Y', Cb and Cr: its value at `REFERENCE_ERROR`, and its slope by doublings.
+    The first row of both arrays is the line's value at `REFERENCE_ERROR`, for Y', Cb and Cr. The second row is its
+    slope for each doubling of the error.
 
     Attributes:
-      left: log2 of the error that the network leaves, in 8-bit levels.
+      left: log2 of the error that the network leaves, in 8-bit units.
       conductivities: of the operators. The network's own is 0: its result is taken as it is.
     """
 
@@ -69,8 +70,8 @@ class WienerModel(NamedTuple):
         """The coefficients for one video.
 
         Args:
-          sigma: the expected error of each plane before the network, in levels.
-          pixels: what the planes mean; R', G' and B' are each treated as luma.
+          sigma: the expected error of each plane before the network, in [0, 1].
+          pixels: the planes' pixel format; R', G' and B' are each treated as luma.
         """
         planes = [0, 0, 0] if pixels.kind == "rgb" else [0, 1, 2]
         doublings = np.log2(np.maximum(255 * np.asarray(sigma, float), 0.25) / REFERENCE_ERROR)
@@ -80,7 +81,7 @@ class WienerModel(NamedTuple):
 
 
 def spans(pixels: PixelFormat) -> Float[np.ndarray, "3"]:
-    """How many samples of each plane span one level, from 0 to 1."""
+    """How many sample values of each plane lie between 0 and 1."""
     return np.array([sample_range(pixels, chroma=pixels.kind == "yuv" and index > 0)[1] for index in range(3)])
 
 
@@ -92,7 +93,7 @@ def wiener_step(
     Args:
       plain: the frames as they were decoded.
       restored: the network's results, or the decoded frames again; read in step with the others.
-      pixels: what the planes of both mean.
+      pixels: the pixel format of both.
       coefficients: of the step.
     """
     for frame, responses in operator_responses(plain, restored, pixels, coefficients.sigma):
@@ -113,7 +114,7 @@ def operator_responses(
     Args:
       plain: the frames as they were decoded.
       restored: the network's results, or the decoded frames again; read in step with the others.
-      pixels: what the planes of both mean.
+      pixels: the pixel format of both.
       sigma: the expected error of each plane, in samples.
     """
     motion = _MotionCompensation(pixels)

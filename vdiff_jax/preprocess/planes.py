@@ -84,7 +84,7 @@ def known_of_mask(mask: Array, pixels: PixelFormat, multiple: int) -> Float[Arra
 
     Args:
       mask: `*b h w`, 1 (or True) where the picture is unknown. A chroma sample is unknown where any of its pixels is.
-      pixels: what the planes mean.
+      pixels: the planes' pixel format.
       multiple: as in `clip_of_planes`.
     """
     return 1.0 - _with_chroma(mask.astype(jnp.float32), pixels, multiple)
@@ -100,7 +100,7 @@ def sigma_of_error(error: Array, pixels: PixelFormat, multiple: int) -> Float[Ar
     Args:
       error: luma's, `*b h w`, in levels; where it is infinite the result is 0. A chroma sample takes the largest error
         of its pixels, times `CHROMA_ERROR`.
-      pixels: what the planes mean.
+      pixels: the planes' pixel format.
       multiple: as in `clip_of_planes`.
     """
     errors = _with_chroma(jnp.where(jnp.isinf(error), 0.0, error), pixels, multiple)

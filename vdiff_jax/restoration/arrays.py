@@ -29,9 +29,9 @@ def repair_clip(
     mask: np.ndarray | None,
     reference: Reference | Sequence,
     size: tuple[int, int] | None,
-    **asked: Any,
+    **options: Any,
 ) -> Num[np.ndarray, "n h2 w2 c2"]:
-    """The repaired clip; the arguments are `vdiff_jax.repair`'s.
+    """The repaired clip; the arguments are those of `vdiff_jax.repair`.
 
     Raises:
       ClipError: an array that is no clip.
@@ -39,7 +39,7 @@ def repair_clip(
       VdiffError: one of its other kinds.
     """
     check_clip(clip)
-    check_growth(asked["grow"], masked=mask is not None)
+    check_growth(options["grow"], masked=mask is not None)
     pixels = PixelFormat(kind="rgb" if clip.shape[-1] == 3 else "gray", full_range=True)
     frames = [Frame(tuple(np.moveaxis(frame, -1, 0)), n) for n, frame in enumerate(clip)]
     masks, holes = (itertools.repeat(None), None) if mask is None else _masks(_as_array(mask), clip.shape)
@@ -49,7 +49,7 @@ def repair_clip(
         masked=mask is not None,
         size=size and size[::-1],
         references=_references(reference, clip.shape) or None,
-        **asked,
+        **options,
     )
     plan = cropped(make_plan(task, request), holes, pixels)
     restored = repair_frames(Footage(frames, masks, pixels), plan)
@@ -76,7 +76,7 @@ def _references(reference: Reference | Sequence, shape: tuple[int, ...]) -> dict
 
 
 def _masks(mask: np.ndarray, shape: tuple[int, ...]) -> tuple[Iterator[Bool[np.ndarray, "h w"]], np.ndarray]:
-    """The masks of the frames, and where any of them hides something."""
+    """The masks of the frames, and their union."""
     if mask.shape not in (shape[1:3], shape[:3]):
         raise MaskError(f"the mask's shape {mask.shape} fits neither one frame {shape[1:3]} nor the clip {shape[:3]}")
     if mask.all():

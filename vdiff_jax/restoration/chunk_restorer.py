@@ -1,4 +1,4 @@
-"""What restores a video chunk by chunk: the network, the colorizer, or either on a part of the frames."""
+"""The interface of the network's restorer and the colorizer, which work chunk by chunk; and `Cropped` for either."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -14,8 +14,8 @@ class ChunkRestorer(Protocol):
     """Restores one video.
 
     Attributes:
-      frames: of a chunk.
-      multiple: what the frames' height and width are padded to a multiple of.
+      frames: the number of frames in a chunk.
+      multiple: the frames' height and width are padded to multiples of this.
     """
 
     frames: int
@@ -26,7 +26,7 @@ class ChunkRestorer(Protocol):
         ...
 
     def report(self) -> dict[str, Any]:
-        """What the job's report says of it."""
+        """The restorer's entries in the report."""
         ...
 
 

@@ -24,7 +24,7 @@ from vdiff_jax.stream.samples import luma_of
 from vdiff_jax.tasks.colorize import Colouring, coloured_planes
 
 _HELD_BYTES = 1 << 30
-"""Memory for frames that wait for the next reference; earlier frames do without it."""
+"""Memory for frames that wait for the next reference. When it is full, the earliest are coloured without that one."""
 _CHUNK = 8
 _LEAST = 0.01
 """The least confidence of a tracked colour: even a doubtful one is better than grey."""
@@ -42,7 +42,7 @@ class Colorizer:
     """Colours a video from references, in both directions of time where a reference lies ahead.
 
     Args:
-      job: what colorize makes of the video's pixel format and size.
+      job: the video's pixel format and size.
       references: the numbers of the frames that have a reference.
       force: accepts references that contradict each other.
     """
@@ -67,7 +67,7 @@ class Colorizer:
         yield from self._release(0)
 
     def _coloured(self, chunk: Chunk) -> list[Frame]:
-        """The frames that this chunk finishes: its own, or held ones."""
+        """The frames that are finished after this chunk, held ones included."""
         done: list[Frame] = []
         if chunk.starts_shot:
             done += self._release(0)
@@ -89,7 +89,7 @@ class Colorizer:
         return done
 
     def report(self) -> dict[str, Any]:
-        """Each frame's mean confidence, and the frame that it would help most to colour next."""
+        """Each frame's mean confidence, and the number of the frame for which another reference would help most."""
         if not self._confidence:
             return {}
         confidence = [round(value, 3) for value in self._confidence]
@@ -107,9 +107,9 @@ class Colorizer:
 
     def _release(self, count: int) -> list[Frame]:
         """Finishes all held frames but the latest `count`."""
-        ripe = max(0, len(self._held) - count)
-        ready, self._held = self._held[:ripe], self._held[ripe:]
-        return list(map(self._finished, ready))
+        split = max(0, len(self._held) - count)
+        earlier, self._held = self._held[:split], self._held[split:]
+        return list(map(self._finished, earlier))
 
     def _join(self, reference: TrackedFrame) -> list[Frame]:
         """Finishes the held frames with the colours of the reference after them blended in."""

@@ -1,4 +1,4 @@
-"""Footage: what is repaired, frame by frame."""
+"""Footage: the frames that are repaired, and their masks."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What a user can ask of `repair`."""
+"""The options of `repair`."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ class Options:
       slow: how many times slower interpolate makes the video play instead.
       scale: how many times larger superres makes the video.
       size: the width and height, as shown, that superres gives it instead.
-      deinterlace: makes whole pictures of interlaced lines first.
+      deinterlace: deinterlaces the video first.
       reference: coloured pictures for colorize, `N:picture` for frame N.
       force: colorize skips its checks that the references match and that the video is grey.
-      weights: a name or a file; of a name, the set that was tuned for the task is taken, where there is one.
+      weights: a name or a file; for a name, the set tuned for the task is used, if the package has one.
       codec, options: the encoder's name and its own options.
-      start, stop: seconds; only this part is repaired.
+      start, stop: seconds; only this part is read, repaired and written.
 
     Raises:
       OptionError: a growth below 0, or without a mask.
@@ -58,7 +58,7 @@ class Options:
 
     @property
     def as_needed(self) -> bool:
-        """The video is to be repaired as it needs it: nothing but weights and encoder were chosen."""
+        """Whether no option but weights and encoder was chosen, so that the plan is automatic."""
         free = {"weights", "codec", "options"}
         return all(
             getattr(self, field.name) == field.default for field in dataclasses.fields(self) if field.name not in free

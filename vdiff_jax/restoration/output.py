@@ -1,4 +1,4 @@
-"""The properties and times of the frames that come out."""
+"""The properties of the output video and the times of its frames."""
 
 import dataclasses
 import logging
@@ -31,7 +31,7 @@ def output_info(info: media.VideoInfo, plan: Plan, lead: Fraction) -> media.Vide
 
 
 def stamped(frames: Iterable[Frame], info: media.VideoInfo, plan: Plan, lead: Fraction) -> Iterator[Frame]:
-    """The frames at the output's times; as they are where a plan keeps the input's times."""
+    """The frames with the output's time stamps; unchanged if the plan keeps the input's times."""
     if plan.interval is None:
         yield from frames
         return
@@ -41,19 +41,21 @@ def stamped(frames: Iterable[Frame], info: media.VideoInfo, plan: Plan, lead: Fr
 
 
 def stored_size(size: tuple[int, int] | None, info: media.VideoInfo) -> tuple[int, int] | None:
-    """Height and width of the stored pictures, for the width and height that a player shows."""
+    """Height and width of the stored pictures, from the width and height that a player shows."""
     if size is None:
         return None
     return size if info.rotation in (90, 270) else size[::-1]
 
 
 def _resized(info: media.VideoInfo, plan: Plan) -> media.VideoInfo:
-    """The properties in the output's size; where that would stretch the picture, pixels change their aspect instead."""
+    """The properties in the output's size. Where that would stretch the picture, the sample aspect ratio changes."""
     pixels, (height, width) = plan.job.written()
     if (height, width) == (info.height, info.width):
         return dataclasses.replace(info, pixels=pixels)
     if info.interlaced:
-        log.warning("the video is interlaced, but is taken for whole pictures: pass --deinterlace to make them")
+        log.warning(
+            "the video is interlaced, but is treated as progressive: pass --deinterlace to deinterlace it first"
+        )
     aspect, stretch = info.sample_aspect, Fraction(info.width * height, info.height * width)
     if abs(stretch - 1) > 0.01:  # below that, a side was rounded
         aspect = ((aspect or 1) * stretch).limit_denominator(1000)

@@ -50,27 +50,27 @@ def repair(
     Raises:
       VdiffError: one of its kinds, for anything wrong with the input, the options or the output.
     """
-    asked = Options(**options)
+    chosen = Options(**options)
     media.check_target(target, [source])
     stopwatch = Stopwatch()
-    with opened(source, asked, stopwatch) as video:
-        plan = plan_for(video, asked)
+    with opened(source, chosen, stopwatch) as video:
+        plan = plan_for(video, chosen)
         log.info("%s: %s", " and ".join(plan.tasks) or "nothing to do", plan.why)
         info = output_info(video.info, plan, video.lead)
-        encoder = {"codec": asked.codec, "options": asked.options}
-        sound = source if asked.slow is None else None
+        encoder = {"codec": chosen.codec, "options": chosen.options}
+        sound = source if chosen.slow is None else None
         with media.open_writer(target, info, copy_from=sound, **encoder) as writer:
             with stopwatch.stage("load"):
                 restorer = restorer_for(plan)
             frames = restored_frames(video.footage, plan, restorer, stopwatch)
             with contextlib.closing(stamped(frames, info, plan, video.lead)) as frames:
                 count = write(frames, writer, stopwatch, progress)
-            video.check_masks(asked.mask)
+            video.check_masks(chosen.mask)
     return report(stopwatch, count, info, plan, restorer)
 
 
 def restorer_for(plan: Plan) -> ChunkRestorer | None:
-    """What restores a video as planned; `None` where nothing is to be done."""
+    """The restorer for a plan; `None` where nothing is to be done."""
     if not plan.tasks:
         return None
     if plan.references is not None:
@@ -84,12 +84,12 @@ def restorer_for(plan: Plan) -> ChunkRestorer | None:
 def restored_frames(
     footage: Footage, plan: Plan, restorer: ChunkRestorer | None, stopwatch: Stopwatch | None = None
 ) -> Iterator[Frame]:
-    """The finished frames: analysed, diffused and finished as planned; as they are where nothing is to be done.
+    """Analyses, restores and finishes the frames as planned; they pass unchanged if nothing is to be done.
 
     Args:
       footage: the frames and their masks.
       plan: what is to be done.
-      restorer: what `restorer_for` made of the plan.
+      restorer: from `restorer_for`.
       stopwatch: measures the stages "analyse", "wait" and "diffuse".
     """
     if restorer is None:
@@ -103,12 +103,12 @@ def restored_frames(
 
 
 def analyse_footage(footage: Footage, plan: Plan, multiple: int) -> Iterator[AnalysedFrame]:
-    """The frames with what the restorer needs to know of them: motion, shots, fills of holes, references.
+    """The frames with everything that the restorer needs: motion, shots, filled holes, references.
 
     Args:
       footage: the frames and their masks.
       plan: what is to be done.
-      multiple: what height and width are padded to a multiple of.
+      multiple: height and width are padded to multiples of this.
     """
     analysed = analyse(*footage, multiple, scale=plan.job.scale)
     analysed = propagate(analysed, footage.pixels)
@@ -153,7 +153,7 @@ def report(
 
 
 def _grown(footage: Footage, plan: Plan, feather: Feather | None) -> Footage:
-    """The footage with its masks grown; a feather keeps the frames, to fade the fill into them later."""
+    """The footage with its masks grown; the feather keeps the source frames, to blend the repaired ones into them."""
     if feather is not None:
         return footage._replace(frames=feather.keep(footage.frames), masks=map(feather.grow, footage.masks))
     if plan.grow:

@@ -10,7 +10,7 @@ from vdiff_jax.tasks.same_size import given_or_measured_sigma, plan_of
 from vdiff_jax.weights import for_task, trained_tasks
 
 VISIBLE = 3 / 255
-"""Luma's error from which a video counts as visibly compressed."""
+"""From this error of luma on, in [0, 1], a video counts as visibly compressed."""
 LOSSLESS = frozenset({"", "ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "png", "gif", "qtrle", "magicyuv"})
 """Codecs that leave no error; "" stands for pictures and arrays."""
 
@@ -23,8 +23,8 @@ def make_plan(task: str, request: Request) -> Plan:
       request: what was asked for, and what is known of the video.
 
     Raises:
-      OptionError: an unknown task, a sigma outside 0 to 255, an option that another task takes; or what the task's own
-        `plan` raises.
+      OptionError: an unknown task, a sigma outside 0 to 255, an option of another task; or what the task's own `plan`
+        raises.
       MaskError: inpaint without a mask.
     """
     if task != "auto" and task not in tasks.NAMES:
@@ -39,7 +39,7 @@ def make_plan(task: str, request: Request) -> Plan:
 
 
 def plan_automatically(request: Request) -> Plan:
-    """Deblock where a lossy codec left a visible error above the noise, else denoise; nothing where both are small."""
+    """Plans deblock if a lossy codec left a visible error above the noise, else denoise; nothing if both are small."""
     sigma, why = given_or_measured_sigma(request)
     if request.sigma is not None:
         return plan_of(request, "denoise", sigma, why, finish=denoise.FINISH)
@@ -51,7 +51,7 @@ def plan_automatically(request: Request) -> Plan:
 
 
 def _visible_coding(request: Request, noise: float) -> Coding | None:
-    """The coding error, where it is visible, larger than the noise, and the weights can take it away."""
+    """The coding error if it is visible, larger than the noise, and the weights can remove it; else `None`."""
     if request.codec in LOSSLESS or "deblock" not in trained_tasks(for_task(request.weights, "deblock")):
         return None
     coding = measure_coding(request.frames, request.pixels, request.codec)

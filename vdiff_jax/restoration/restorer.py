@@ -1,4 +1,4 @@
-"""A network that restores one video: compiled once for its size, with a state that goes from chunk to chunk."""
+"""Restores one video with a network that is compiled once for its size; a state is carried from chunk to chunk."""
 
 import copy
 import dataclasses
@@ -26,9 +26,9 @@ from vdiff_jax.tasks.video import ChunkInputs, Job
 
 _CHUNK_PIXELS = 16_000_000
 _CHUNK_FRAMES = 8
-"""A chunk has at most so many pixels and frames."""
+"""A chunk has at most this many pixels and frames."""
 _WARM_UP_FRAMES = 4
-"""Frames after a shot's first one that are run backward first; more of them hardly improve the first frame."""
+"""Before a shot, this many frames after its first one are restored in reverse order. More hardly improve the first."""
 _WINDOW_PIXELS = 4_000_000
 """Larger frames go through the network in windows, which bounds its memory."""
 
@@ -39,7 +39,7 @@ class Restorer:
     Args:
       network: trained weights.
       job: how the task reads the video's planes and writes them.
-      sigma_of: gives the expected error of Y', Cb and Cr, in [0, 1], of frames with these quantisers.
+      sigma_of: a function from frames' quantisers to their expected error of Y', Cb and Cr, in [0, 1].
     """
 
     def __init__(
@@ -65,18 +65,18 @@ class Restorer:
             yield from self._restored(chunk)
 
     def report(self) -> dict[str, Any]:
-        """How long it took to compile, as part of the job's report."""
+        """The seconds that compilation took, for the report."""
         return {"compile_seconds": round(self.compile_seconds, 3)}
 
     def anew(self, params: nnx.State | None = None) -> "Restorer":
-        """A restorer at its first frame that shares what is compiled; with other parameters, if any are given."""
+        """A copy at the start of a video that shares the compiled function; with other parameters, if any are given."""
         other = copy.copy(self)
         other._params = self._params if params is None else params
         other._carry, other.compile_seconds = self._start(), 0.0
         return other
 
     def _restored(self, chunk: Chunk) -> list[Frame]:
-        given = ChunkInputs(
+        inputs = ChunkInputs(
             planes=chunk.planes,
             valid=chunk.valid,
             error=chunk.error,
@@ -84,38 +84,38 @@ class Restorer:
             time=chunk.time,
             sigma=self._sigma_of(chunk.quantisers).astype(np.float32),
         )
-        wanted = np.arange(self.frames) < len(chunk.analysed)
+        active = np.arange(self.frames) < len(chunk.analysed)
         if chunk.starts_shot:
             self._carry = self._start()
-            given = self._warmed_up(given, int(wanted.sum()) - 1)
-        planes = [np.asarray(plane) for plane in self._advance(given, wanted)]
+            inputs = self._warmed_up(inputs, int(active.sum()) - 1)
+        planes = [np.asarray(plane) for plane in self._advance(inputs, active)]
         return [
             Frame(tuple(plane[n] for plane in planes), frame.pts, frame.duration)
             for n, frame in enumerate(chunk.frames)
             if frame is not None
         ]
 
-    def _warmed_up(self, given: ChunkInputs, count: int) -> ChunkInputs:
-        """Runs backward over up to `count` frames after a shot's first, so that the carry knows something of it.
+    def _warmed_up(self, inputs: ChunkInputs, count: int) -> ChunkInputs:
+        """Restores up to `count` frames after a shot's first one in reverse order, so that the carry holds the shot.
 
         Returns:
-          The inputs, with the first frame's backward flow leading to the second: that is the frame in the carry.
+          The inputs. The first frame's backward flow now leads to the second frame, because that one is in the carry.
         """
         count = min(count, _WARM_UP_FRAMES)
-        if count < 1 or not given.valid[: count + 1].all():
-            return given
+        if count < 1 or not inputs.valid[: count + 1].all():
+            return inputs
         skipped = self.frames - count
-        self._advance(backward(given, count), np.arange(self.frames) >= skipped)
-        velocity = given.velocity.copy()
+        self._advance(backward(inputs, count), np.arange(self.frames) >= skipped)
+        velocity = inputs.velocity.copy()
         velocity[0, ..., :2] = velocity[0, ..., 2:]
-        return dataclasses.replace(given, velocity=velocity)
+        return dataclasses.replace(inputs, velocity=velocity)
 
     def _start(self) -> Carry:
         return start(self._config, self._padded)
 
-    def _advance(self, given: ChunkInputs, wanted: Bool[np.ndarray, " n"]) -> Planes:
+    def _advance(self, inputs: ChunkInputs, active: Bool[np.ndarray, " n"]) -> Planes:
         """The planes of the active frames; the carry moves on to the last of them."""
-        arguments = (self._params, self._carry, given, wanted)
+        arguments = (self._params, self._carry, inputs, active)
         if self._compiled is None:
             begun = time.monotonic()
             self._compiled = _compiled(self._definition, self._job, self.multiple, _Shapes.of(arguments))
@@ -140,7 +140,7 @@ class _Shapes(NamedTuple):
 
 @functools.lru_cache(maxsize=8)
 def _compiled(definition: nnx.GraphDef, job: Job, multiple: int, shapes: _Shapes) -> jax.stages.Compiled:
-    """`restore_planes`, compiled once for all videos of one kind and size."""
+    """`restore_planes`, compiled once for all videos of one pixel format and size."""
     leaves = [jax.ShapeDtypeStruct(*leaf) for leaf in shapes.leaves]
     restore = functools.partial(restore_planes, definition, job, multiple)
     return jax.jit(restore).lower(*jax.tree.unflatten(shapes.tree, leaves)).compile()
@@ -152,18 +152,18 @@ def restore_planes(
     multiple: int,
     params: nnx.State,
     carry: Carry,
-    given: ChunkInputs,
+    inputs: ChunkInputs,
     active: Bool[Array, " n"],
 ) -> tuple[Carry, Planes]:
     """Restores one chunk, planes in and planes out: preprocess, diffuse, postprocess. Pure.
 
     Args:
-      definition: the network's.
-      job: how the task takes the video.
-      multiple: of which frames are padded to a multiple.
-      params: the network's.
+      definition: the network's graph definition.
+      job: how the task reads and writes the video's planes.
+      multiple: frames are padded to multiples of this.
+      params: the network's parameters.
       carry: the carry after the chunk before.
-      given: the chunk and the frame after it.
+      inputs: the chunk and the frame after it.
       active: which frames to restore; the others leave the carry as it is and come out black.
 
     Returns:
@@ -172,15 +172,15 @@ def restore_planes(
     network = nnx.merge(definition, params)
 
     def observe(numbers: Numbers) -> Observation:
-        return job.observe(_frames(given, numbers), multiple)
+        return job.observe(_frames(inputs, numbers), multiple)
 
     def finish(numbers: Numbers, result: Float[Array, "h w c"]) -> Planes:
-        return tuple(plane[0] for plane in job.planes(_frames(given, numbers), result[None]))
+        return tuple(plane[0] for plane in job.planes(_frames(inputs, numbers), result[None]))
 
     return rollout_stream(
         network,
         observe,
-        given.velocity,
+        inputs.velocity,
         carry,
         finish=finish,
         active=active,
@@ -190,19 +190,19 @@ def restore_planes(
     )
 
 
-def backward(given: ChunkInputs, count: int) -> ChunkInputs:
+def backward(inputs: ChunkInputs, count: int) -> ChunkInputs:
     """A chunk in reverse: its frames `count` to 1 and, as the frame after them, frame 0.
 
-    The result has as many frames as the chunk; nothing is known of those that fill it up at its start.
+    The result has as many frames as the chunk; the frames that pad its start are unknown.
     """
-    frames = len(given.velocity)
+    frames = len(inputs.velocity)
     order = np.array([*[0] * (frames - count), *range(count, -1, -1)])
-    turned = jax.tree.map(lambda leaf: np.asarray(leaf)[order], dataclasses.replace(given, velocity=None))
+    turned = jax.tree.map(lambda leaf: np.asarray(leaf)[order], dataclasses.replace(inputs, velocity=None))
     return dataclasses.replace(
         turned,
         valid=turned.valid * (np.arange(frames + 1) >= frames - count),
         # The two pairs of a velocity, to the frame before and to the next, change places.
-        velocity=np.roll(np.asarray(given.velocity)[order[:-1]], 2, axis=-1),
+        velocity=np.roll(np.asarray(inputs.velocity)[order[:-1]], 2, axis=-1),
         time=-turned.time,
     )
 
@@ -212,10 +212,10 @@ def _rows(width: int, multiple: int) -> int:
     return max(1, _WINDOW_PIXELS // width // multiple) * multiple // 2
 
 
-def _frames(given: ChunkInputs, numbers: Numbers) -> ChunkInputs:
+def _frames(inputs: ChunkInputs, numbers: Numbers) -> ChunkInputs:
     """The frames with these numbers, without their velocity."""
 
     def taken(leaf: Array) -> Array:
         return jnp.concatenate([lax.dynamic_index_in_dim(leaf, number) for number in numbers])
 
-    return jax.tree.map(taken, dataclasses.replace(given, velocity=None))
+    return jax.tree.map(taken, dataclasses.replace(inputs, velocity=None))

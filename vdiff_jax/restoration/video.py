@@ -54,33 +54,33 @@ class Video(NamedTuple):
 
 
 @contextlib.contextmanager
-def opened(source: str | Path, asked: Options, stopwatch: Stopwatch) -> Iterator[Video]:
+def opened(source: str | Path, options: Options, stopwatch: Stopwatch) -> Iterator[Video]:
     """The video, open; it is closed after the `with` block.
 
     Raises:
       InputError: the video cannot be read.
       MaskError: a mask that does not fit, or that is black or white everywhere.
     """
-    with media.open_reader(source, start=asked.start, stop=asked.stop, deinterlace=asked.deinterlace) as reader:
+    with media.open_reader(source, start=options.start, stop=options.stop, deinterlace=options.deinterlace) as reader:
         info = reader.info
         frames = stopwatch.timed("read", reader)
         count = max(2, min(FIRST_FRAMES, _FIRST_BYTES // max(info.frame_bytes, 1)))
         first = list(itertools.islice(frames, count))
         frames = itertools.chain(first, frames)
-        lead = first[0].pts * info.time_base if asked.slow is None else Fraction(0)
-        with _masks(asked.mask, info, asked.start) as masks:
-            if asked.mask == AUTO:
+        lead = first[0].pts * info.time_base if options.slow is None else Fraction(0)
+        with _masks(options.mask, info, options.start) as masks:
+            if options.mask == AUTO:
                 frames, masks = frames_and_damage(frames, info.pixels)
             yield Video(info, Footage(frames, masks, info.pixels), first, lead)
 
 
-def plan_for(video: Video, asked: Options) -> Plan:
-    """What is to be done to the video.
+def plan_for(video: Video, options: Options) -> Plan:
+    """The plan for the video.
 
     Raises:
       OptionError, MaskError, ReferencePictureError: as `make_plan` and `media.read_references`.
     """
-    info, mask = video.info, asked.mask
+    info, mask = video.info, options.mask
     request = Request(
         frames=video.first,
         pixels=info.pixels,
@@ -88,24 +88,24 @@ def plan_for(video: Video, asked: Options) -> Plan:
         rate=info.rate,
         time_base=info.time_base,
         masked=mask is not None,
-        grow=asked.grow,
-        sigma=asked.sigma,
-        weights=asked.weights,
-        scale=asked.scale,
-        size=stored_size(asked.size, info),
-        fps=asked.fps,
-        slow=asked.slow,
-        references=media.read_references(asked.reference, info) or None,
-        force=asked.force,
+        grow=options.grow,
+        sigma=options.sigma,
+        weights=options.weights,
+        scale=options.scale,
+        size=stored_size(options.size, info),
+        fps=options.fps,
+        slow=options.slow,
+        references=media.read_references(options.reference, info) or None,
+        force=options.force,
     )
-    plan = make_plan(asked.task, request)
-    if not plan.holes_only or mask in (AUTO, "-") or asked.stop is not None:
+    plan = make_plan(options.task, request)
+    if not plan.holes_only or mask in (AUTO, "-") or options.stop is not None:
         return plan
-    return cropped(plan, media.mask_union(mask, info, start=asked.start), info.pixels)
+    return cropped(plan, media.mask_union(mask, info, start=options.start), info.pixels)
 
 
 def cropped(plan: Plan, holes: Bool[np.ndarray, "h w"] | None, pixels: PixelFormat) -> Plan:
-    """The plan for the part of the frames that holes depend on, where nothing but holes changes.
+    """The plan with a crop to the part of the frames that the holes depend on, if only holes change.
 
     Args:
       plan: for whole frames.
@@ -121,7 +121,7 @@ def cropped(plan: Plan, holes: Bool[np.ndarray, "h w"] | None, pixels: PixelForm
 
 @contextlib.contextmanager
 def _masks(mask: str | Path | None, info: media.VideoInfo, start: float | None):
-    """The masks of all frames; `None` for each without a mask, or where it is still to be found."""
+    """The masks of all frames; `None` for each frame if there is no mask or `auto` has yet to find it."""
     if mask is None or mask == AUTO:
         yield itertools.repeat(None)
         return

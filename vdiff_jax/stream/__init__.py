@@ -1,1 +1,1 @@
-"""The host side of the flow: frames in order, through NumPy and OpenCV."""
+"""The stages that run on the host, frame by frame in order, with NumPy and OpenCV."""

@@ -23,7 +23,7 @@ class AnalysedFrame:
       mask: True where the frame is to be repaired; `None` for a video without masks.
       flow_frame: what optical flow is measured on.
       starts_shot: whether this is the first frame of a shot.
-      error: the expected error of the fill under the mask, in levels; infinite where the fill is worthless, 0 outside
+      error: the expected error of the fill under the mask, in [0, 1]; infinite where the fill is worthless, 0 outside
         the mask. `None` until propagation has estimated it.
       shown: whether the frame is part of the output. A frame that is not shown still helps to restore the others.
       following: for an empty frame, the next frame that has content; `None` for all others.
@@ -46,7 +46,7 @@ class AnalysedFrame:
 
     @property
     def expected_error(self) -> Float[np.ndarray, "h w"]:
-        """The expected error in levels; infinite under the mask where none was estimated."""
+        """The expected error in [0, 1]; infinite under the mask if none was estimated."""
         return np.where(self.mask, np.float32(np.inf), np.float32(0)) if self.error is None else self.error
 
     @property
@@ -63,14 +63,14 @@ def analyse(
     *,
     scale: int = 1,
 ) -> Iterator[AnalysedFrame]:
-    """Finds shots, fills holes from around them, and prepares each frame for optical flow; one frame behind its input.
+    """Finds shots, fills holes from around them, and prepares each frame for optical flow; one frame of delay.
 
     Args:
       frames: a video's frames in order.
       masks: one for each frame, True where it is to be repaired; `None` for a video without masks.
-      pixels: what the frames' planes mean.
-      multiple: the pictures that optical flow is measured on are padded to a multiple of it.
-      scale: how many times larger than the frames those pictures are.
+      pixels: the frames' pixel format.
+      multiple: optical flow is measured on luma that is padded to multiples of this.
+      scale: optical flow is measured on luma that is enlarged so many times.
     """
     detector = ShotDetector()
     waiting: dict | None = None

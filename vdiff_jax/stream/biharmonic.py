@@ -21,7 +21,7 @@ _MARGIN = 16
 
 
 def biharmonic_fill(plane: Shaped[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
-    """The plane with the masked samples filled; zero where nothing at all is known.
+    """The plane with the masked samples filled; zero if no sample is known.
 
     Damped Jacobi steps with momentum on the biharmonic equation, starting from a push-pull fill.
     """
@@ -41,7 +41,7 @@ def biharmonic_fill(plane: Shaped[np.ndarray, "h w"], mask: Bool[np.ndarray, "h 
 
 
 def biharmonic_prediction(plane: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
-    """Each sample as the biharmonic equation gives it from its neighbours."""
+    """Each sample as the biharmonic equation predicts it from its neighbours."""
     return cv2.filter2D(plane, -1, _STENCIL, borderType=cv2.BORDER_REFLECT_101)
 
 

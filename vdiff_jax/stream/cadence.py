@@ -11,21 +11,22 @@ from vdiff_jax.stream.analysis import AnalysedFrame
 from vdiff_jax.stream.flow import FlowFrame
 
 _SAME = 2.0
-"""The largest change of a block's brightness from a frame to its repeat, in 8-bit units: coding changes that much."""
+"""A frame repeats another if no block's brightness differs by more than this, in 8-bit units. Coding changes that much.
+"""
 _MOVED = 6.0
-"""The smallest change of some block's brightness, in 8-bit units, that shows that something moves."""
+"""Something moves if some block's brightness changes by at least this, in 8-bit units."""
 _BLOCK = 8
 """The side of a block in half-size pixels."""
 _LONGEST = 6
-"""The longest round of a cadence in frames (3:2 pulldown has five). As many repeats in a row are a still picture."""
+"""The longest cycle of a cadence in frames (3:2 pulldown has five). As many repeats in a row are a still picture."""
 
 
 def drop_repeats(frames: Iterable[AnalysedFrame]) -> Iterator[AnalysedFrame]:
-    """Leaves out repeated frames while things move, and gives the others the times they were taken at.
+    """Leaves out repeated frames while something moves, and restores the times at which the others were taken.
 
-    Between two repeated frames the distinct ones are spaced evenly: of film shown at 30 frames a second, the four
-    frames in a round of five lie 1.25 intervals apart. A single repeat is left out without moving the others. Still
-    pictures pass unchanged.
+    From one repeated frame to the next, the distinct frames are spaced evenly. For example, film shown at 30 frames a
+    second has four distinct frames in a cycle of five; they become 1.25 intervals apart. A single repeat is left out
+    without moving the others. Still pictures pass unchanged.
     """
     run = _Run()
     for item in frames:
@@ -41,13 +42,13 @@ class _Run:
     repeats: list[list[AnalysedFrame]] = dataclasses.field(default_factory=list)
 
     def push(self, item: AnalysedFrame) -> Iterator[AnalysedFrame]:
-        """Takes the next frame; gives the frames whose times are now known."""
+        """Takes the next frame, and yields the frames whose times are now known."""
         if self.frames and not item.starts_shot and self._change_to(item) <= _SAME:
             self.repeats[-1].append(item)
             if len(self.repeats[-1]) >= _LONGEST:
                 yield from self.release()
             elif len(self.repeats[-1]) == 1 and len(self.frames) > 1 and self.repeats[0]:
-                yield from self._complete_round()
+                yield from self._complete_cycle()
             return
         if self.frames and (item.starts_shot or not self.repeats[0] or self._change_to(item) < _MOVED):
             yield from self.release()
@@ -58,7 +59,7 @@ class _Run:
         self.repeats.append([])
 
     def release(self) -> Iterator[AnalysedFrame]:
-        """The frames at their own times, the last one with its repeats: no frame follows that would show motion."""
+        """Yields the frames at their own times, and the last one's repeats: no later frame shows whether it moved."""
         yield from self.frames
         yield from self.repeats[-1] if self.repeats else ()
         self.frames, self.repeats = [], []
@@ -66,7 +67,7 @@ class _Run:
     def _change_to(self, item: AnalysedFrame) -> float:
         return _largest_change(self.frames[-1].flow_frame, item.flow_frame)
 
-    def _complete_round(self) -> Iterator[AnalysedFrame]:
+    def _complete_cycle(self) -> Iterator[AnalysedFrame]:
         """The frames from the first repeated one to just before the last repeated one, spaced evenly."""
         *spaced, last = self.frames
         count, first = len(spaced), spaced[0]

@@ -20,7 +20,7 @@ class Chunk:
       planes: the planes of n + 1 frames. The last one is the look-ahead; missing frames repeat the last frame.
       valid: n + 1 flags, 1 for a frame that has content.
       quantisers: of n + 1 frames, NaN where the stream does not carry them.
-      error: the expected errors of n + 1 frames, in levels; `None` for a video without masks.
+      error: the expected errors of n + 1 frames, in [0, 1]; `None` for a video without masks.
       velocity: of n frames; see `Observation`.
       time: of n + 1 frames, in frame intervals.
       starts_shot: whether the first frame is the first of its shot.

@@ -13,13 +13,13 @@ from vdiff_jax.stream.flow import SMALLEST
 from vdiff_jax.stream.warp import warp
 
 FADE = 0.99
-"""The share of the trust that is kept from one frame to the next at best."""
+"""Trust is multiplied by this from each frame to the next, and by less where luma differs."""
 _LUMA_TOLERANCE = 0.04
-"""A difference of luma, in levels, that shows that two pixels are not of the same thing."""
+"""A difference of luma, in [0, 1], at which trust falls to 1/e: the two pixels are probably of different objects."""
 _LOOP_TOLERANCE = 1.5
-"""Half-size pixels by which the way to the reference and back may miss where it began."""
+"""The forward-backward error, in half-size pixels, at which trust falls to a quarter."""
 _CONTRADICTION = 0.08
-"""A mean difference of chroma, in levels, that two references of the same thing never have."""
+"""References contradict each other if their chroma differs by more than this in the mean, in [0, 1]."""
 
 HalfFlow = Float[np.ndarray, "h2 w2 2"]
 """Displacements (x, y) in half-size pixels."""
@@ -31,8 +31,8 @@ class TrackedColours:
     """Colours that were tracked to a frame.
 
     Attributes:
-      chroma: Cb and Cr in levels.
-      trust: how far they can be trusted, 0 to 1.
+      chroma: Cb and Cr in [0, 1].
+      trust: the confidence that they are right, 0 to 1.
     """
 
     chroma: Float[np.ndarray, "h w 2"]
@@ -55,10 +55,10 @@ class _Source:
 class ColourTracker:
     """Tracks references' colours along the optical flow, chunk by chunk.
 
-    Each pixel has two sources. One is the reference itself: the flow to it is summed up frame by frame and refined
-    between the two frames, so it neither drifts nor blurs. The other is the frame before: it still has the colours of
-    what has turned or changed its brightness since the reference. A source is trusted where luma agrees; the reference,
-    besides, where the flow to it and back returns to its start.
+    Each pixel takes its colour from two sources. One is the reference: the flow to it is summed up frame by frame and
+    refined by a direct search, so it neither drifts nor blurs. The other is the frame before, which still has the
+    colours of objects that have turned or changed in brightness since the reference. A source is trusted where its luma
+    agrees. The reference must also pass a forward-backward check of the flow.
     """
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ class ColourTracker:
         return TrackedColours(last.chroma + share * (first.chroma - last.chroma), np.maximum(first.trust, last.trust))
 
     def _refined(self, here: HalfLuma, there: HalfLuma, guess: HalfFlow) -> HalfFlow:
-        """The guess, replaced by what a search that starts from it found, where luma agrees better with that."""
+        """The guessed flow, replaced at each pixel by that of a search from it if luma then agrees better."""
         if min(here.shape) < SMALLEST:
             return guess
         found = self._search.calc(here, there, guess.copy())
@@ -145,14 +145,14 @@ def _half_flow(field: Float[np.ndarray, "hv wv 2"], small: HalfLuma) -> HalfFlow
 
 
 def _luma_difference(here: HalfLuma, there: HalfLuma, flow: HalfFlow, sigma: float = 2.0) -> Float[np.ndarray, "h2 w2"]:
-    """By how much luma differs along a flow, in 8-bit units, averaged over a Gaussian of `sigma` pixels."""
+    """The absolute difference of luma along a flow, in 8-bit units, averaged over a Gaussian of `sigma` pixels."""
     return cv2.GaussianBlur(cv2.absdiff(here, warp(there, flow)).astype(np.float32), (0, 0), sigma)
 
 
 def best_next_reference(trust: list[float], starts: list[int]) -> int:
     """The number of the frame for which another reference would help most.
 
-    Trust is expected to fade around a new reference as it faded in the shot so far.
+    It assumes that trust fades around a new reference as it did in the shot so far.
 
     Args:
       trust: the mean trust of each frame.

@@ -9,7 +9,7 @@ from vdiff_jax.preprocess.dct import dct_matrix
 MIDDLE = {"h264": 32.0, "hevc": 32.0, "vp9": 128.0, "mpeg2video": 4.0}
 """The quantiser in the middle of each codec's practical range; MPEG-2's as log2."""
 
-# log2 of the error of Y', Cb and Cr in 8-bit levels at the middle, and its slope. Measured by
+# For Y', Cb and Cr: log2 of the error in 8-bit units at the middle quantiser, and its slope. Measured by
 # scripts/measure_coding.py; single frames' errors differ from it by a factor of 1.5 (luma) to 2 (chroma).
 ERROR = {
     "h264": ((2.03, 0.96, 0.76), (0.098, 0.056, 0.054)),
@@ -24,7 +24,7 @@ _MEAN_CHANGES = [4.19, 0.6]
 
 
 def expected_error(codec: str, quantisers: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 3"]:
-    """The expected error of Y', Cb and Cr (standard deviation, in levels) of frames coded with these quantisers.
+    """The expected error of Y', Cb and Cr (standard deviation, in [0, 1]) of frames coded with these quantisers.
 
     Raises:
       KeyError: a codec whose quantisers cannot be read.
@@ -41,12 +41,12 @@ def typical(codec: str) -> float:
 
 
 def heights(scale: str, quantisers: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Quantisers minus the middle of their scale; MPEG-2's as log2, for the others' scales are logarithmic already."""
+    """Quantisers minus the middle of their scale. MPEG-2's are taken as log2; the others are logarithmic already."""
     return (np.log2(np.maximum(quantisers, 1)) if scale == "mpeg2video" else quantisers) - MIDDLE[scale]
 
 
 def estimated_error(luma: Float[np.ndarray, "t h w"]) -> float:
-    """Luma's error in levels, estimated from decoded frames alone; within a factor of 2 on three clips of four.
+    """Luma's error in [0, 1], estimated from decoded frames alone; within a factor of 2 on three clips of four.
 
     Args:
       luma: in [0, 1], at least 32 pixels a side.
@@ -55,11 +55,11 @@ def estimated_error(luma: Float[np.ndarray, "t h w"]) -> float:
 
 
 def features(luma: Float[np.ndarray, "t h w"]) -> list[float]:
-    """Measures of a decoded clip that tell how coarsely it was coded; energies and steps as log2 of 8-bit levels.
+    """Seven measures of a decoded clip that predict its coding error; energies and steps in log2 of 8-bit units.
 
-    Four: the energy of the median 8×8 block in four bands of its DCT, of which coding empties the highest first. One:
-    how much larger steps are on a grid of 4 pixels than elsewhere. Two: the energy of the change from frame to frame,
-    and the share of pixels that do not change.
+    Features 1 to 4 are the energies of the median 8×8 block in four bands of its DCT; coarse coding empties the highest
+    band first. Feature 5 is how much larger steps are on a grid of 4 pixels than elsewhere. Features 6 and 7 are the
+    energy of the change from frame to frame, and the share of pixels that do not change.
 
     Args:
       luma: in [0, 1], at least 8 pixels a side.
@@ -76,7 +76,7 @@ def features(luma: Float[np.ndarray, "t h w"]) -> list[float]:
 
 
 def _on_grid(steps: list[np.ndarray], period: int) -> float:
-    """How much larger steps are at the grid's strongest phase than at the others, as log2, over both directions."""
+    """How much larger steps are at the grid's strongest phase than at the others, in log2, over both directions."""
     ratios = []
     for axis, step in zip((2, 1), steps):
         line = step.mean(axis=(0, 3 - axis))

@@ -11,7 +11,7 @@ from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.stream.samples import bounding_box, plane_groups
 
 _LARGEST_SHARE = 0.75
-"""A crop with a larger share of the picture than this is not worth making."""
+"""If the crop would have a larger share of the picture than this, none is made."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Crop:
     """Rows and columns of a video's pictures.
 
     Attributes:
-      rows, columns: start at a multiple of `multiple`, and end at one or at the picture's edge.
-      pixels: what the frames' planes mean.
-      multiple: of which the network needs a picture's height and width to be.
+      rows, columns: they start at a multiple of `multiple`, and end at one or at the picture's edge.
+      pixels: the frames' pixel format.
+      multiple: the network needs pictures whose height and width are multiples of this.
     """
 
     rows: slice
@@ -33,13 +33,13 @@ class Crop:
     def around(
         cls, holes: Bool[np.ndarray, "h w"] | None, pixels: PixelFormat, *, margin: int, multiple: int
     ) -> "Crop | None":
-        """The crop around all holes; `None` where it would be nearly the whole picture, or holes are unknown or none.
+        """The crop around all holes; `None` if it would be nearly the whole picture, or there are no (known) holes.
 
         Args:
           holes: True where any frame has a hole; `None` if unknown.
-          pixels: what the frames' planes mean.
+          pixels: the frames' pixel format.
           margin: pixels around holes that the result in them depends on.
-          multiple: of which the network needs a picture's height and width to be.
+          multiple: the network needs pictures whose height and width are multiples of this.
         """
         box = None if holes is None else bounding_box(holes, margin + multiple)
         if holes is None or box is None:

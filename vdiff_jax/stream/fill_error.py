@@ -11,7 +11,7 @@ from vdiff_jax.stream.push_pull import push_pull_fill
 from vdiff_jax.stream.samples import bounding_box, step_in_levels
 
 Estimate = tuple[Float[np.ndarray, "p n"], Float[np.ndarray, " n"]]
-"""Samples of p planes at n points, in levels, and the expected error of each; infinite where there is no sample."""
+"""Samples of p planes at n points, in [0, 1], and the expected error of each; infinite where there is no sample."""
 
 # The root of the mean squared error, in 8-bit units, as a product of powers: fitted (gamma regression, logarithmic
 # link) to logos, figures, scratches and drop-outs over ten of the clips that the weights were trained on.
@@ -22,16 +22,18 @@ _WINDOW = 15
 _ROUNDS = 3
 """Rounds of reweighting in `weighted_mean`."""
 _OUTLIER = 2.0
-"""An estimate this many expected variances from the mean has half its weight: the errors are heavy-tailed."""
+"""An estimate whose squared distance from the mean is this many expected variances has half its weight.
+
+The errors are heavy-tailed."""
 _MEAN_ERROR = 0.7
-"""The expected error of a mean, as a share of the one that its parts predict: the network refines the fill best so."""
+"""The expected error of a mean is this share of what its estimates predict. With 0.7 the network refines fills best."""
 
 
 def spatial_error(detail: Float[np.ndarray, " n"], distance: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """The expected error, in levels, of points that were filled from their surroundings.
+    """The expected error, in [0, 1], of points that were filled from their surroundings.
 
     Args:
-      detail: as `local_detail` gives it, 8-bit units.
+      detail: from `local_detail`, in 8-bit units.
       distance: to the nearest known pixel, in pixels, at least 1.
     """
     detail, distance = np.log1p(detail), np.log(distance)
@@ -43,11 +45,11 @@ def spatial_error(detail: Float[np.ndarray, " n"], distance: Float[np.ndarray, "
 def propagated_error(
     mismatch: Float[np.ndarray, " n"], detail: Float[np.ndarray, " n"], frames: int
 ) -> Float[np.ndarray, " n"]:
-    """The expected error, in levels, of samples that were propagated from another frame.
+    """The expected error, in [0, 1], of samples that were propagated from another frame.
 
     Args:
-      mismatch: by how much known pixels around each point differ along the same motion, in 8-bit units.
-      detail: as `local_detail` gives it, 8-bit units.
+      mismatch: the mean difference of known pixels around each point along the same motion, in 8-bit units.
+      detail: from `local_detail`, in 8-bit units.
       frames: how many frames away the other frame is.
     """
     power = _PROPAGATED["constant"] + _PROPAGATED["mismatch"] * np.log1p(mismatch)
@@ -73,7 +75,7 @@ def local_detail(item: AnalysedFrame, points: Float[np.ndarray, "n 2"], pixels: 
     Args:
       item: a frame with a mask that is not empty.
       points: x and y in pixels.
-      pixels: what the frame's planes mean.
+      pixels: the frame's pixel format.
     """
     box = bounding_box(item.mask, _WINDOW)
     assert box is not None

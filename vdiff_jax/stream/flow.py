@@ -17,7 +17,7 @@ SMALLEST = 24
 """Half-size pixels: DIS cannot search in a picture with a shorter side, and its flow is taken as zero."""
 
 _WINDOW = 9
-"""Points of the velocity grid around a point whose pixels decide its flow."""
+"""The side of the window around a point that decides its flow, in points of the velocity grid."""
 _MEASURABLE = 0.75
 """The share of that window that has to be known for the flow to be trusted."""
 _CAMERA_POINTS, _CAMERA_ROUNDS = 900, 5
@@ -42,7 +42,7 @@ class FlowFrame:
       known: 1 where the frame is known, on the velocity grid; `None` where all of it is.
       time: the frame's time in frame intervals.
       size: its height and width in pixels.
-      displacements: to other frames, by their times, where they were measured already.
+      displacements: those to other frames that are measured already, by the other frames' times.
     """
 
     small: UInt8[np.ndarray, "h2 w2"] | None
@@ -83,7 +83,7 @@ class MotionMeter:
         self._coarse, self._fine = make_dis(COARSE), make_dis(FINE)
 
     def displacement(self, here: FlowFrame, there: FlowFrame, *, fine: bool = False) -> Field:
-        """Where each pixel of one frame lies in another; in holes the flow around them is continued.
+        """Where each pixel of one frame lies in another; flow is continued into holes from around them.
 
         Args:
           here, there: the two frames.
@@ -112,7 +112,7 @@ def half_size(luma: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h2 w2"]:
 
 
 def camera_motion(field: Field, trusted: Float[np.ndarray, "hv wv"]) -> Field:
-    """The dominant motion of a field, as that of a plane before a moving camera; zero where too little is trusted.
+    """The dominant motion of a field: that of a plane seen by a moving camera. Zero if too few points are trusted.
 
     Eight parameters, fitted by reweighted least squares.
 
@@ -153,7 +153,7 @@ def _motion_basis(size: tuple[int, ...]) -> tuple[Float[np.ndarray, "n 8"], Floa
 def simplest_motion(here: FlowFrame, there: FlowFrame, field: Field) -> Field:
     """The displacement, replaced by zero or by the camera motion where either matches the two frames about as well.
 
-    A flow that is searched point by point follows the noise: pictures warped by it are blurred and flicker.
+    Flow that is measured at each point follows the noise: pictures warped by it are blurred and flicker.
     """
     if min(here.small.shape) < SMALLEST:
         return field

@@ -12,17 +12,16 @@ from vdiff_jax.stream.push_pull import push_pull_fill
 from vdiff_jax.stream.warp import grid_points, warp, warp_half_size
 
 _FAR_BETTER, _MARGIN = 0.4, 1.5
-"""A candidate replaces the first one where its mismatch is below this share of the first one's, less a margin in 8-bit
-units."""
+"""A candidate replaces the first one where its mismatch is below this share of the first one's, minus a margin in
+8-bit units."""
 
 
 def between(forward: Field, backward: Field, share: float) -> Field:
-    """The displacement from the first frame to the second of what lies at each point at a time between them.
+    """The displacement from the first frame to the second, for each point of a frame at a time between them.
 
-    Both flows are carried along themselves to that time, and their mean is taken where they meet. A point counts less
-    where the two flows disagree, as in occlusions. It counts more the more its motion differs from the scene's: an
-    object crosses in front of the scene more often than behind it. Where no point arrives the surroundings are
-    continued.
+    Both flows are splatted to that time along themselves and averaged. A point has less weight where the two flows
+    disagree, as in occlusions. It has more weight the more its motion differs from the scene's, because a moving object
+    is usually in front of the scene. Points that no flow reaches are filled from around them.
 
     Args:
       forward: from the first frame to the second.
@@ -42,7 +41,7 @@ def between(forward: Field, backward: Field, share: float) -> Field:
 def best_explained(first: FlowFrame, second: FlowFrame, candidates: Sequence[Field], share: float) -> Field:
     """The first of several displacements, replaced at each point by another that matches the two frames far better.
 
-    A median over neighbouring points removes what was chosen by chance.
+    A median over neighbouring points removes isolated wrong choices.
 
     Args:
       first, second: the two frames.

@@ -1,4 +1,4 @@
-"""The frames of a shot with the motion between them, and the way from one of them to the others along that motion."""
+"""The frames of a shot with the motion between them, and paths from one frame to the others along that motion."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class ShotFrame:
 
     Attributes:
       item: the frame, its holes filled from around them.
-      backward: the displacements to the frame before, one field for each motion that is tried; `None` if unknown.
+      backward: the displacements to the frame before, one field for each candidate motion; `None` if unknown.
       forward: the displacements to the frame after, likewise.
     """
 
@@ -42,7 +42,7 @@ class ShotFrame:
 
     @property
     def motion_count(self) -> int:
-        """How many motions are tried."""
+        """The number of candidate motions."""
         return len(self.backward or self.forward or ())
 
     def shows(self, points: Points, scale: tuple[int, int]) -> Bool[np.ndarray, " n"]:
@@ -61,7 +61,7 @@ class ShotFrame:
 
 
 def measure_motion(first: ShotFrame, second: ShotFrame, meter: MotionMeter, *, in_holes: bool) -> None:
-    """Sets the motion between two neighbouring frames; leaves it unknown where either has nothing known.
+    """Sets the motion between two neighbouring frames; it stays unknown if either frame is masked everywhere.
 
     Args:
       first, second: the frames.
@@ -84,14 +84,14 @@ def _motions(here: FlowFrame, there: FlowFrame, meter: MotionMeter, *, in_holes:
 
 
 class MotionPath:
-    """The way from a frame to the frames before or after it along one motion, computed as far as it is asked for.
+    """The displacements from a frame to the frames before or after it along one candidate motion, computed on demand.
 
     Args:
       shot: the frames of the shot that are in memory.
       index: the frame that the path starts from.
       direction: -1 to earlier frames, 1 to later ones.
-      motion: which of the frames' motions it follows.
-      coarse: whether few frames are to be visited, to save time.
+      motion: the number of the candidate motion that it follows.
+      coarse: whether to visit few frames, to save time.
     """
 
     def __init__(self, shot: Sequence[ShotFrame], index: int, direction: int, motion: int, *, coarse: bool):
@@ -126,7 +126,7 @@ class MotionPath:
         return there is self._here.mask or np.array_equal(there, self._here.mask)
 
     def mismatch(self, distance: int) -> Float[np.ndarray, "hb wb"]:
-        """By how much known pixels around each point differ from that frame along the path, in 8-bit units."""
+        """The mean difference of known pixels around each point from that frame along the path, in 8-bit units."""
         if distance not in self._mismatches:
             there = self.frame(distance).item.flow_frame
             displacement = self._displacements[distance]
@@ -149,7 +149,7 @@ def _grid_around_holes(here: AnalysedFrame) -> Float[np.ndarray, "hb wb 2"]:
 
 
 def _mismatch(here: FlowFrame, there: FlowFrame, points: Field, displacement: Field) -> Float[np.ndarray, "hb wb"]:
-    """By how much two frames differ around each point along a displacement, in 8-bit units, over known pixels."""
+    """The mean difference of two frames around each point along a displacement, in 8-bit units, over known pixels."""
     halves = 2 * points + 0.5
     difference = np.abs(remap(here.small, halves).astype(np.float32) - remap(there.small, halves + displacement / 2))
     known = np.ones_like(difference)

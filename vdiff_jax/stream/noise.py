@@ -40,10 +40,10 @@ def estimate_sigma_channels(clip: Float[np.ndarray | jax.Array, "..."], *, pairs
     """The standard deviation of each channel's noise, for noise that is white in space and time.
 
     The difference of neighbouring frames removes what stands still, and its second difference in x and y removes what
-    is smooth (Immerkær 1996). Of the residual's variances in 16×16 blocks the lowest ones count, which noise alone
-    explains: the largest set whose mean is no larger than its median. Chen, Zhu and Heng (ICCV 2015) separate noise
-    from texture so among eigenvalues. Noise that was clipped at 0 and 1 is corrected by the variance that clipping
-    leaves at the block's brightness (Foi 2009).
+    is smooth (Immerkær 1996). The variance of this residual is measured in 16×16 blocks. Only the lowest variances
+    count, those of blocks without texture: the largest set whose mean is no larger than its median. Chen, Zhu and Heng
+    (ICCV 2015) select eigenvalues by the same rule. Noise that was clipped at 0 and 1 is corrected by the variance that
+    clipping leaves at the block's brightness (Foi 2009).
 
     Args:
       clip: noisy frames `t h w c` in [0, 1], at least 8 pixels a side; a single frame is measured in space alone.
@@ -136,7 +136,7 @@ def _noise_variance(variances: np.ndarray, freedom: float) -> float:
 
 def _variance_left(observed_mean: np.ndarray, sigma: float) -> np.ndarray:
     """The share of the noise's variance that clipping to [0, 1] leaves where the clipped samples have this mean."""
-    clean = np.linspace(-sigma, 1 + sigma, 129)  # past 0 and 1, so that the noise of the mean itself averages out
+    clean = np.linspace(-sigma, 1 + sigma, 129)  # beyond 0 and 1, because the mean of a noisy block may lie there
     low, high = -clean / sigma, (1 - clean) / sigma
     density_low, density_high = (np.exp(-z * z / 2) / math.sqrt(2 * math.pi) for z in (low, high))
     below, above = (1 + _vector_erf(low / math.sqrt(2))) / 2, (1 - _vector_erf(high / math.sqrt(2))) / 2

@@ -35,14 +35,14 @@ _APART = 4
 _HELD_BYTES = 256 << 20
 """Memory for the frames of a shot; large frames are searched for over a shorter reach."""
 _THIN = 4.0
-"""Pixels from a known one up to which a fill from the surroundings is worth something; the network fills the rest."""
+"""A fill from the surroundings is used up to this many pixels from a known one; the network fills the rest."""
 _BOTH = np.ones(2, np.float32)
 
 
 def propagate(frames: Iterable[AnalysedFrame], pixels: PixelFormat) -> Iterator[AnalysedFrame]:
     """Fills holes from other frames of the shot, and sets `error` and the flow frames' `displacements`.
 
-    Frames without a mask pass unchanged. A frame is given out up to 2 × `REACH` frames after it was read.
+    Frames without a mask pass unchanged. A frame is yielded up to 2 × `REACH` frames after it was read.
     """
     first_pass = (
         _with_filled_luma(item, filled, pixels) for item, filled in _filled(frames, pixels, motion_in_holes=False)
@@ -56,7 +56,7 @@ def _filled(
     """Each frame, and the same with its holes filled: all planes where motion in holes is measured, else luma alone."""
     meter = MotionMeter()
     shot: list[ShotFrame] = []
-    done = 0  # of the frames in memory, those that were given out
+    done = 0  # how many of the frames in memory have been yielded
 
     def fill(index: int) -> tuple[AnalysedFrame, AnalysedFrame]:
         return shot[index].item, _fill_frame(shot, index, pixels, luma_only=not motion_in_holes)
@@ -103,7 +103,7 @@ class _Targets:
       points: where they lie.
       scale: pixels that a sample stands for, (y, x).
       planes: the numbers of the planes.
-      detail: as `local_detail` gives it.
+      detail: from `local_detail`.
       depth: the distance to the nearest known pixel, in pixels.
     """
 
@@ -141,7 +141,7 @@ def _fill_frame(shot: Sequence[ShotFrame], index: int, pixels: PixelFormat, *, l
 
 
 def _with_displacements(shot: Sequence[ShotFrame], index: int) -> AnalysedFrame:
-    """The frame, its flow frame with the displacements to its neighbours, so that they are not measured again."""
+    """The frame with the displacements to its neighbours in its flow frame, so that they are not measured again."""
     item = shot[index].item
     neighbours = ((shot[index].backward, index - 1), (shot[index].forward, index + 1))
     displacements = {shot[n].item.flow_frame.time: motions[0] for motions, n in neighbours if motions is not None}
@@ -201,6 +201,6 @@ def _propagated_estimates(path: MotionPath, targets: _Targets, pixels: PixelForm
 def _levels_at(
     plane: np.ndarray, points: Points, scale: tuple[int, int], pixels: PixelFormat, interpolation: int
 ) -> Float[np.ndarray, " n"]:
-    """A plane's values at points given in pixels, in levels."""
+    """A plane's values in [0, 1] at points in pixels."""
     samples = sample_at(plane, in_plane(points, scale), interpolation)
     return samples.astype(np.float32) * step_in_levels(plane, pixels)

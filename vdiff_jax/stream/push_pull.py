@@ -6,9 +6,9 @@ from jaxtyping import Float
 
 
 def push_pull_fill(image: Float[np.ndarray, "h w c"], known: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w c"]:
-    """Fills unknown pixels with a smooth continuation of the known ones; zero where nothing at all is known.
+    """Fills unknown pixels with a smooth continuation of the known ones; zero if no pixel is known.
 
-    The host's form in OpenCV: sizes change with every hole, and `preprocess.push_pull` would compile for each one.
+    This version runs on the host in OpenCV, because `preprocess.push_pull` would compile anew for each hole's size.
 
     Args:
       image: values in any unit.

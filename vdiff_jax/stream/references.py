@@ -32,7 +32,7 @@ def attach_references(
     Args:
       frames: a video's frames in order, counted from 0.
       pictures: the references.
-      pixels: what the frames' planes mean.
+      pixels: the frames' pixel format.
       force: skip the check that a picture shows its frame.
 
     Raises:
@@ -59,19 +59,19 @@ def attach_references(
 
 
 def colours_of(picture: Float[np.ndarray, "h w 4"], pixels: PixelFormat) -> Float[np.ndarray, "h w 3"]:
-    """Cb and Cr of a picture in the video's matrix, in levels, and 1 where it is opaque (0 elsewhere)."""
+    """Cb and Cr of a picture in the video's matrix, in [0, 1], and 1 where it is opaque (0 elsewhere)."""
     matrix = from_rgb(pixels.matrix if pixels.kind == "yuv" else "bt601")
     known = (picture[..., 3:] > 0.5).astype(np.float32)
     return np.concatenate([(picture[..., :3] @ matrix[1:].T + 0.5) * known, known], axis=-1)
 
 
 def has_colours(frames: Iterable[Frame], pixels: PixelFormat) -> bool:
-    """Whether any of the frames is more than grey."""
+    """Whether any of the frames has colours."""
     return any(_mean_chroma(frame, pixels) > _GREY for frame in frames)
 
 
 def _mean_chroma(frame: Frame, pixels: PixelFormat) -> float:
-    """The mean distance of chroma from neutral, in levels."""
+    """The mean distance of chroma from neutral, in [0, 1]."""
     if pixels.kind == "gray":
         return 0.0
     planes = [np.asarray(plane, np.float32) for plane in frame.planes[:3]]

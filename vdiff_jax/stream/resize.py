@@ -16,8 +16,8 @@ def resized_planes(planes: tuple[np.ndarray, ...], pixels: PixelFormat, shape: S
     """Planes in another size, by the antialiased bicubic filter; chroma keeps its siting on luma.
 
     Args:
-      planes: integers as `pixels` says.
-      pixels: what they mean.
+      planes: integer samples in the pixel format `pixels`.
+      pixels: the pixel format of both.
       shape: the new height and width of luma.
     """
     if planes[0].shape == shape:

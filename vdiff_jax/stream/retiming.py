@@ -8,21 +8,21 @@ from vdiff_jax.pixels import Frame
 from vdiff_jax.stream.analysis import AnalysedFrame
 
 _SAME = 0.05
-"""A time that is this near to a frame's, in intervals between frames, is the frame's: time stamps are rounded."""
+"""An output time this near to a frame's time, in frame intervals, counts as equal to it: time stamps are rounded."""
 
 
 def retime(frames: Iterable[AnalysedFrame], interval: Fraction) -> Iterator[AnalysedFrame]:
     """The frames of a video with empty ones inserted, so that one frame is shown every `interval`.
 
-    A frame whose time is asked for is shown as it is; the others are kept, not shown, to interpolate from. Nothing is
-    interpolated across a cut: the nearer of the two frames is shown again.
+    A frame at one of the output's times is shown as it is. The others are kept to interpolate from, but not shown.
+    Nothing is interpolated across a cut: the nearer of the two frames is shown again.
 
     Args:
       frames: a video's frames in order.
       interval: between two shown frames, in units of their `pts`.
 
     Yields:
-      The given and the inserted frames in order. The pts of shown frames count from 0.
+      The video's frames and the inserted ones in order. The pts of shown frames count from 0.
     """
     count, origin, last, span = 0, None, None, 0
     for item in frames:

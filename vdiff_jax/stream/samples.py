@@ -37,12 +37,12 @@ def mask_at_scale(mask: Bool[np.ndarray, "h w"], scale: tuple[int, int]) -> Bool
 
 
 def peak_sample(plane: np.ndarray, pixels: PixelFormat) -> float:
-    """The sample that stands for level 1 in a full-range plane: 1 for floats."""
+    """The sample value that stands for 1 in a full-range plane; 1 for floats."""
     return 1.0 if np.issubdtype(plane.dtype, np.floating) else float(pixels.peak)
 
 
 def step_in_levels(plane: np.ndarray, pixels: PixelFormat) -> float:
-    """The difference of two neighbouring samples in levels, as if the plane were full-range: errors need no more."""
+    """The step between two sample values, in [0, 1], as if the plane were full-range: exact enough for errors."""
     return 1.0 / peak_sample(plane, pixels)
 
 

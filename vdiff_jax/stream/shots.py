@@ -13,7 +13,7 @@ THUMBNAIL_SHAPE = (18, 32)
 _BLOCKS = (3, 4)  # thumbnails are matched in 3 × 4 blocks of 6 × 8 samples
 _REACH = 3  # samples: blocks are searched so far around their place, a tenth of the picture's width
 _CUT = 0.23  # a change this large is a cut
-_LONE_CUT = 0.15  # so is a smaller one that stands out from what happens on its two sides
+_LONE_CUT = 0.15  # so is a smaller change, at least this large, that exceeds those before and after it
 _CONTRAST = 3.0  # by this factor
 _SUSTAINED = 1.3  # changes within this factor before, across and after are fast motion
 
@@ -43,10 +43,11 @@ def shot_starts(thumbnails: Iterable[Float[np.ndarray, "18 32"]]) -> Iterator[bo
 
 
 class ShotDetector:
-    """Finds cuts as thumbnails come in, one frame behind, remembering four of them.
+    """Finds cuts as thumbnails come in, one frame behind, with four of them in memory.
 
-    A frame starts a shot when it differs from both frames before it and the frame after it differs from the one before
-    it: a flash of one frame passes two of the three. Sustained fast motion has changes as large on either side.
+    A frame starts a shot if it differs from both frames before it, and the frame after it differs from the one before
+    it. A flash of one frame fails one of these tests. During sustained fast motion the changes before and after are as
+    large as the one between, so it is no cut.
     """
 
     def __init__(self) -> None:

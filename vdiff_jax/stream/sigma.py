@@ -24,8 +24,8 @@ class Coding(NamedTuple):
     """The error that coding left.
 
     Attributes:
-      sigma: the mean error of Y', Cb and Cr in levels.
-      codec: the codec whose quantisers tell the error of each frame; `None` if it was estimated from the frames.
+      sigma: the mean error of Y', Cb and Cr in [0, 1].
+      codec: the codec whose quantisers predict the error of each frame; `None` if it was estimated from the frames.
       why: how it was found, for people.
     """
 
@@ -39,7 +39,7 @@ def measure_coding(frames: list[Frame], pixels: PixelFormat, codec: str) -> Codi
 
     Args:
       frames: some of its first frames.
-      pixels: what their planes mean.
+      pixels: their pixel format.
       codec: its codec, as FFmpeg calls it.
     """
     quantisers = np.array([frame.quantiser for frame in frames], np.float32)
@@ -61,7 +61,7 @@ def measure_coding(frames: list[Frame], pixels: PixelFormat, codec: str) -> Codi
 
 
 def measure_sigma(frames: list[Frame], pixels: PixelFormat) -> Float[np.ndarray, "3"]:
-    """The standard deviation of the noise in Y', Cb and Cr, in levels; zero where frames are too small to tell."""
+    """The standard deviation of the noise in Y', Cb and Cr, in [0, 1]; zero if frames are too small to measure it."""
     planes = [np.stack([f.planes[i] for f in frames]) for i in range(1 if pixels.kind == "gray" else 3)]
     if min(planes[0].shape[1:]) < 8:
         return np.zeros(3, np.float32)
@@ -78,7 +78,7 @@ def measure_sigma(frames: list[Frame], pixels: PixelFormat) -> Float[np.ndarray,
 
 
 def sigma_of_rgb(sigma: float, pixels: PixelFormat) -> Float[np.ndarray, "3"]:
-    """The standard deviation of Y', Cb and Cr, in levels, under white R'G'B' noise; subsampled chroma averages it."""
+    """The standard deviation of Y', Cb and Cr, in [0, 1], under white R'G'B' noise; subsampled chroma averages it."""
     if pixels.kind == "gray":
         return np.array([sigma, 0, 0], np.float32)
     matrix = "bt601" if pixels.kind == "rgb" else pixels.matrix

@@ -15,8 +15,8 @@ def velocity(
 ) -> Float[np.ndarray, "t hv wv 4"]:
     """The displacements (x, y) of each frame to the frame before it and to the frame after it, in full-size pixels.
 
-    Frames without content are skipped: their neighbours' displacements lead to each other, and their own are
-    interpolated between them. Where there is no neighbour the displacement is zero.
+    Displacements lead to the nearest frames that have content. Those of an empty frame are interpolated between its two
+    neighbours. Where there is no neighbour the displacement is zero.
 
     Args:
       frames: frames of one shot, in the order of their times.

@@ -1,4 +1,4 @@
-"""Samples arrays at fractional places, and warps them along an optical flow."""
+"""Samples arrays at fractional positions, and warps them along an optical flow."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""The table of tasks: each is the module of its name, and is imported when it is asked for.
+"""The table of tasks. Each task is a module of the same name, imported on first use.
 
 This module imports neither JAX nor NumPy, so that the command line can read the names at once.
 """
@@ -18,5 +18,5 @@ def find(name: str) -> "Task":
 
 
 def trained() -> list[str]:
-    """The tasks that a network is trained for."""
+    """The names of the tasks that a network is trained for."""
     return [name for name in NAMES if find(name).trained]

@@ -1,4 +1,4 @@
-"""Colorize: luma is known everywhere, chroma in the frames that someone coloured. It needs no network."""
+"""Colorize: gives a grey video the colours of reference pictures, without a network."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ from vdiff_jax.tasks.task import Task
 
 @dataclasses.dataclass(frozen=True)
 class Colouring:
-    """A video that keeps its luma and gets new chroma; a grey one becomes R'G'B'."""
+    """How colorize converts a video: luma is kept, chroma is replaced, and a grey pixel format becomes R'G'B'."""
 
     pixels: PixelFormat
     size: tuple[int, int]
@@ -30,7 +30,7 @@ class Colouring:
 
 
 def coloured_planes(job: Colouring, source: Planes, chroma: Float[Array, "*b h w 2"]) -> Planes:
-    """The source's planes with new chroma (Cb, Cr in [0, 1]); its luma stays the very same."""
+    """The source's planes with new chroma (Cb, Cr in [0, 1]); luma is unchanged."""
     pixels, size = job.written()
     luma = clip_of_planes(source, job.pixels, 1)[..., :1]
     clip = jnp.concatenate([luma, chroma], axis=-1)
@@ -40,7 +40,7 @@ def coloured_planes(job: Colouring, source: Planes, chroma: Float[Array, "*b h w
 
 
 def plan(request: Request) -> Plan:
-    """Gives a grey video the colours of reference pictures.
+    """Plans to give a grey video the colours of reference pictures.
 
     Raises:
       OptionError: no reference, or a video that has colours.
@@ -48,7 +48,7 @@ def plan(request: Request) -> Plan:
     if not request.references:
         raise OptionError("colorize needs a coloured frame: pass --reference PICTURE, or N:PICTURE for frame N")
     if not request.force and has_colours(request.frames, request.pixels):
-        raise OptionError("the video has colours already: pass --force to have them replaced")
+        raise OptionError("the video has colours already: pass --force to replace them")
     return Plan(
         tasks=("colorize",),
         weights="",

@@ -1,4 +1,4 @@
-"""Deblock: every sample is known, with the error that a video codec left."""
+"""Deblock: removes coding artefacts. Every sample is known, with the error that is expected of its codec."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,19 +16,19 @@ from vdiff_jax.tasks.same_size import given_or_measured_sigma, observe, plan_of
 from vdiff_jax.tasks.task import Task
 
 MEASURED, ESTIMATED = 0.35, 0.25
-"""The share of clips whose true mean error is known, and of those with only an estimate for the whole clip.
+"""The share of training clips whose sigma has the true mean error, and of those with one estimate for all frames.
 
 The others have the error that each frame's quantiser predicts."""
 REDUCED, SIZES = 0.2, (4 / 5, 2 / 3, 1 / 2)
-"""The share of clips that were coded in a smaller size, as `compress` may do, and those sizes."""
+"""The share of training clips that are coded in a smaller size, as `compress` may do, and those sizes."""
 
 MARGIN = 32
-"""Pixels around an example that are coded with it, so that objects do not leave the coded picture at once."""
+"""Pixels around an example that are coded with it, so that objects do not leave the coded picture within a frame."""
 FINISH = (wiener,)
 
 
 def plan(request: Request) -> Plan:
-    """Takes away the coding error that the stream's quantisers predict, or that is estimated from the frames."""
+    """Plans to remove the coding error: the given sigma, else what quantisers predict, else what frames show."""
     if request.sigma is not None:
         return plan_of(request, "deblock", *given_or_measured_sigma(request), finish=FINISH)
     coding = measure_coding(request.frames, request.pixels, request.codec)
@@ -36,11 +36,13 @@ def plan(request: Request) -> Plan:
 
 
 def corrupt(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Observation:
-    """A clip after a video codec at any quality; the observation's sigma is each frame's expected error.
+    """Codes a clip by a video codec at a random quality; the observation's sigma is each frame's expected error.
 
-    Sigma is one of three: what the frame's quantiser predicts; this, scaled so that its mean is the true error, as a
-    compressed file says it (always for a clip coded in a smaller size); or one figure for all frames, as far off as an
-    estimate from the frames is.
+    Sigma is drawn from three kinds:
+    - the error that each frame's quantiser predicts;
+    - the same, scaled so that its mean is the true error, as compressed files store it. A clip coded in a smaller size
+      always gets this kind;
+    - one figure for all frames, about as wrong as an estimate from the frames.
     """
     reduced = rng.random() < REDUCED
     video = coded(rng, clip, share=rng.choice(SIZES) if reduced else 1.0)

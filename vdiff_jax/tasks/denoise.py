@@ -1,4 +1,4 @@
-"""Denoise: every sample is known, with an expected error."""
+"""Denoise: removes noise. Every sample is known, with an expected error."""
 
 import jax
 import jax.numpy as jnp
@@ -17,24 +17,22 @@ from vdiff_jax.tasks.same_size import STRONGEST, given_or_measured_sigma, observ
 from vdiff_jax.tasks.task import Task
 
 KINDS = (0.7, 0.1, 0.1, 0.1)
-"""The shares of white noise, camera noise, correlated noise and film grain."""
+"""The shares of training clips with white noise, camera noise, correlated noise and film grain."""
 CODED = 0.1
-"""The share of clips whose noise went through a codec."""
-
-
+"""The share of training clips that are coded by a video codec after noise is added."""
 FINISH = (deflicker, wiener)
 
 
 def plan(request: Request) -> Plan:
-    """Takes away the noise that was given or is measured; fills the holes of a mask as well."""
+    """Plans to remove noise of the given or the measured sigma, and to fill the holes of a mask if there is one."""
     return plan_of(request, "denoise", *given_or_measured_sigma(request), finish=FINISH)
 
 
 def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
-    """Noise of sigma 0 to 55, weak more often than strong, mostly white.
+    """Adds noise of sigma 0 to 55 in 8-bit units, weak more often than strong, mostly white.
 
-    Three times out of four it is clipped and rounded to 8 bits as in a file. The observation says the sigma of noise
-    that depends on brightness for each sample or, half the time, as one figure for the clip.
+    Three clips out of four are then clipped and rounded to 8 bits, as in a file. Where noise depends on brightness,
+    half of the observations have a sigma for each sample, the others one sigma for the clip.
     """
     sigma_key, noise_key, store_key, estimate_key, kind_key, place_key = jax.random.split(key, 6)
     sigma = STRONGEST * jax.random.uniform(sigma_key) ** 1.5
@@ -44,13 +42,13 @@ def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
     noisy = jnp.where(jax.random.bernoulli(store_key, 0.75), quantise(noisy), noisy)
     everywhere = jnp.sqrt(jnp.mean(expected**2, axis=(0, 1, 2), keepdims=True))
     expected = jnp.where(jax.random.bernoulli(place_key), expected, everywhere)
-    # The sigma in the observation is a little off, as an estimate is.
+    # Measured sigmas are off by a few per cent, so the observation's sigma is too.
     estimated = expected * jnp.exp(0.05 * jax.random.normal(estimate_key))
     return observe(rgb_to_ycbcr(noisy), estimated)
 
 
 def corrupt_by_codec(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Observation:
-    """Noise of sigma 0 to 40 under a video codec; the observation's sigma is about the error that is left."""
+    """Adds noise of sigma 0 to 40 and codes the clip; the observation's sigma is about the true error that is left."""
     noisy = clip + rng.uniform(0, 40 / 255) * rng.standard_normal(clip.shape, np.float32)
     decoded = coded(rng, np.clip(noisy, 0, 1)).clip
     error = np.sqrt(np.mean((decoded - rgb_to_stored(clip)) ** 2, axis=(0, 1, 2)))
@@ -76,7 +74,7 @@ def _correlated(key, clip, sigma):
 
 
 def _grain(key, clip, sigma):
-    """Film grain: the same in all three colours, so that chroma has none."""
+    """Film grain: the same in R', G' and B', so chroma has none."""
     width_key, key = jax.random.split(key)
     noise = coloured(key, (*clip.shape[:3], 1), jax.random.uniform(width_key, minval=0.4, maxval=1.2))
     luma = rgb_to_ycbcr(clip)[..., :1]

@@ -1,4 +1,4 @@
-"""The steps that may follow the network: a task names those that its results need."""
+"""The steps that may follow the network: deflicker and the Wiener step. Each task lists those that it uses."""
 
 import contextlib
 import itertools
@@ -12,19 +12,19 @@ from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.weights import load
 
 _AHEAD = 8
-"""Frames that the network may be ahead of the Wiener step."""
+"""The network runs at most this many frames ahead of the Wiener step."""
 
 
 def deflicker(frames: Iterable[Frame], plan: Plan) -> Iterator[Frame]:
-    """Takes the flicker out of what stands still."""
+    """Reduces flicker where nothing moves."""
     pixels = plan.job.pixels
     return deflicker_frames(frames, pixels, plan.sigma_of_planes(pixels))
 
 
 def wiener(frames: Iterable[Frame], plan: Plan) -> Iterator[Frame]:
-    """The Wiener step in space and time, where the weights have coefficients for it.
+    """Applies the Wiener step; frames pass unchanged if the weights have no coefficients for it.
 
-    The network restores the next frames in a thread meanwhile.
+    Meanwhile a thread runs the network on the next frames.
     """
     model, pixels = load(plan.weights).wiener_model, plan.job.pixels
     if model is None:

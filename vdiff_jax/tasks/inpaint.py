@@ -1,4 +1,4 @@
-"""Inpaint: every sample outside the mask is known, exactly or with an expected error."""
+"""Inpaint: fills the holes of a mask. Samples outside it are known, exactly or with an expected error."""
 
 import dataclasses
 
@@ -19,15 +19,15 @@ from vdiff_jax.tasks.same_size import given_or_measured_sigma, observe, plan_of
 from vdiff_jax.tasks.task import Task
 
 PROPAGATED = 0.5
-"""The share of clips whose holes are already filled by propagation from other frames."""
+"""The share of training clips whose holes are filled first, as propagation from other frames does."""
 _WRONG = 0.2
-"""The share of those whose propagated samples show something else."""
+"""The share of those that are filled from a wrong place, 5 to 32 pixels away."""
 _ERRORS = (0.003, 0.2)
 """The range of the expected error of propagated samples, in [0, 1]."""
 
 
 def plan(request: Request) -> Plan:
-    """Fills the holes of a mask; denoises the rest only where a sigma was given.
+    """Plans to fill the holes of a mask; the rest is denoised only if a sigma was given.
 
     Raises:
       MaskError: there is no mask.
@@ -38,13 +38,13 @@ def plan(request: Request) -> Plan:
         )
     if request.sigma is not None:
         return plan_of(request, "denoise", *given_or_measured_sigma(request), finish=FINISH)
-    return plan_of(request, "denoise", NO_ERROR, "nothing but the holes is to change")
+    return plan_of(request, "denoise", NO_ERROR, "only the holes change")
 
 
 def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
-    """A still logo, a moving figure, scratches, dirt or drop-outs; one time in three under noise.
+    """Masks a still logo, a moving figure, scratches, dirt or drop-outs; one clip in three has noise as well.
 
-    Half the time the holes are filled by propagation, and the observation says the expected error of the fill.
+    Half of the clips get their holes filled, as by propagation. The observation then has the fill's expected error.
     """
     kind_key, mask_key, share_key, sigma_key, noisy_key, noise_key, propagated_key, way_key = jax.random.split(key, 8)
     shape = clip.shape[:3]
@@ -68,7 +68,7 @@ def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
 
 
 def _propagated(key: PRNGKeyArray, observation: Observation, truth: Array, noisy: Array, mask: Array) -> Observation:
-    """Fills the mask with the clip shifted by 0.3 to 2 pixels, or more; the expected error is about the true one."""
+    """Fills the mask with the clip shifted by 0.3 to 2 pixels, or 16 times as far; sigma is about its true error."""
     far_key, length_key, angle_key, error_key = jax.random.split(key, 4)
     far = jax.random.bernoulli(far_key, _WRONG)
     length = jnp.where(far, 16.0, 1.0) * jax.random.uniform(length_key, minval=0.3, maxval=2.0)

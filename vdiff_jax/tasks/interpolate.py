@@ -1,4 +1,4 @@
-"""Interpolate: the frames that exist are known, nothing of the frames between them."""
+"""Interpolate: makes frames at new times. The video's own frames are known, those between them unknown."""
 
 from fractions import Fraction
 
@@ -18,21 +18,21 @@ from vdiff_jax.tasks.task import Task
 from vdiff_jax.weights import for_task
 
 _NOISY = 0.6
-"""The share of training clips with noise that the observation does not mention, as most footage has."""
+"""The share of training clips with noise although the observation's sigma is 0: most footage has some noise."""
 _STRONGEST = 5 / 255
 
 
 def plan(request: Request) -> Plan:
-    """Makes frames at other times; the frames that exist stay as they are.
+    """Plans to make frames at new times; the video's own frames stay as they are.
 
     Raises:
-      OptionError: neither a rate nor a slowness, both, or one that makes no frames.
+      OptionError: neither fps nor slow, both, or one that is out of range.
     """
     rate, seconds = _rate(request)
     return Plan(
         tasks=("interpolate",),
         weights=for_task(request.weights, "interpolate"),
-        why="frames at other times were asked for; those that exist stay as they are",
+        why="new frames are made between the video's own, which stay as they are",
         job=SameSize(request.pixels, request.shape),
         grow=request.grow,
         interval=seconds / request.time_base,
@@ -41,7 +41,7 @@ def plan(request: Request) -> Plan:
 
 
 def _rate(request: Request) -> tuple[Fraction, Fraction]:
-    """Frames per second that come out, and the seconds of the input between two of them."""
+    """The output's frames per second, and the seconds of input from one output frame to the next."""
     if (request.fps is None) == (request.slow is None):
         raise OptionError("interpolate needs either --fps, the rate to reach, or --slow, how many times slower to play")
     if request.slow is not None:
@@ -59,7 +59,7 @@ def _rate(request: Request) -> tuple[Fraction, Fraction]:
 
 
 def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
-    """Leaves out every second frame. Some clips have noise, which the mean of two neighbours halves."""
+    """Hides every second frame. Some clips have noise, whose variance the mean of two neighbours halves."""
     noise_key, width_key, sigma_key, noisy_key = jax.random.split(key, 4)
     sigma = _STRONGEST * jax.random.uniform(sigma_key) * jax.random.bernoulli(noisy_key, _NOISY)
     noise = coloured(noise_key, clip.shape, jax.random.uniform(width_key, minval=0.3, maxval=1.0))

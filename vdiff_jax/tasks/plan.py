@@ -26,16 +26,16 @@ class Plan:
       tasks: the names of the tasks; none where the video is left as it is.
       weights: the name of the weights; "" where the task needs no network.
       why: the reason, in a sentence for people.
-      job: what the tasks make of the pixel format and size; for the network, how planes are read and written.
+      job: the output's pixel format and size; for the network also how planes are read and written.
       sigma: the expected error of Y', Cb and Cr, in [0, 1]; the mean where it differs from frame to frame.
       sigma_rgb: the same as the sigma of white R'G'B' noise, in 8-bit units.
-      codec: the codec whose quantisers say each frame's expected error; `None` where `sigma` holds for all frames.
+      codec: the codec whose quantisers predict each frame's expected error; `None` where `sigma` holds for all frames.
       finish: the steps that follow the network, in order.
       grow: pixels around the masks that are filled too, fading out.
-      holes_only: samples that no mask covers come out as they came in.
+      holes_only: samples outside the masks stay unchanged.
       crop: the part of the frames that the network sees, where only holes change; `None` for whole frames.
-      interval: time between two frames that come out, in units of the frames' pts; `None` to keep the frames' times.
-      rate: frames per second that come out; `None` for the input's.
+      interval: time between two output frames, in units of the frames' pts; `None` to keep the frames' times.
+      rate: the output's frames per second; `None` for the input's.
       references: coloured pictures (R'G'B' and opacity) by frame number; `None` where nothing is coloured.
       force: colorize skips its checks.
     """
@@ -60,7 +60,7 @@ class Plan:
         """Each frame's expected error, in [0, 1].
 
         Args:
-          quantisers: of the frames, NaN where the stream does not say.
+          quantisers: of the frames, NaN where the stream does not carry them.
         """
         everywhere = np.broadcast_to(self.sigma, (len(quantisers), 3)).astype(np.float32)
         if self.codec is None:
@@ -69,7 +69,7 @@ class Plan:
         return np.where(known, expected_error(self.codec, np.nan_to_num(quantisers)), everywhere)
 
     def sigma_of_planes(self, pixels: PixelFormat) -> Float[np.ndarray, "3"]:
-        """The expected error of each plane, in [0, 1]; R', G' and B' each have the one that gives luma its own."""
+        """The expected error of each plane, in [0, 1]. R', G' and B' get the error that results in luma's."""
         return np.full(3, self.sigma_rgb / 255, np.float32) if pixels.kind == "rgb" else self.sigma
 
     def report(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a result is projected onto, whatever the task: the observation itself says it."""
+"""Makes a result agree with everything its observation knows exactly; the same for all tasks."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -9,36 +9,38 @@ from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.resample import enlarge, reduce
 
 FACTORS = (2, 4)
-"""The reductions that are undone."""
+"""The factors of reduction that superres undoes."""
 ROUNDS = 3
-"""Back-projections, each of which leaves a part of what the one before missed."""
+"""The number of back-projections; each lowers the remaining difference."""
 
 
 def project(z: Float[Array, "*b h w c"], frame: Observation) -> Float[Array, "*b h w c"]:
-    """Samples known exactly become themselves; reductions known exactly are met by back-projection."""
+    """The result with exactly known samples put back, then back-projected where its reduction is known exactly."""
     return back_project(impose(z, frame), frame)
 
 
 def back_project(z: Float[Array, "*b h w c"], frame: Observation) -> Float[Array, "*b h w c"]:
-    """z ← z + U(y - D z), U y being `frame.values`: the result's reduction comes close to what was measured.
+    """z ← z + U(y - D z): changes the result z so that its reduction D z comes close to the small frame y.
+
+    U enlarges; U y is `frame.values`.
 
     Source: Irani and Peleg, Improving Resolution by Image Registration, 1991.
     """
     if frame.reduction is None:
         return z
     for factor in FACTORS:
-        z = _met(z, frame, factor)
+        z = _back_projected(z, frame, factor)
     return z
 
 
-def _met(z: Float[Array, "*b h w c"], frame: Observation, factor: int) -> Float[Array, "*b h w c"]:
-    """z, the channels that were reduced by a factor brought near to what was measured."""
+def _back_projected(z: Float[Array, "*b h w c"], frame: Observation, factor: int) -> Float[Array, "*b h w c"]:
+    """z with the channels back-projected that were reduced by this factor."""
     reduced = frame.reduction[..., None, None, :] == factor
 
-    def nearer() -> Array:
+    def corrected() -> Array:
         result = z
         for _ in range(ROUNDS):
             result = result + jnp.where(reduced, frame.values - enlarge(reduce(result, factor), factor), 0.0)
         return result
 
-    return lax.cond(jnp.any(reduced), nearer, lambda: z)
+    return lax.cond(jnp.any(reduced), corrected, lambda: z)

@@ -12,7 +12,7 @@ Number = Fraction | float | int
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the planner of a task decides from.
+    """What the `plan` of a task decides from.
 
     Attributes:
       frames: the video's first frames, on which noise is measured.
@@ -23,7 +23,7 @@ class Request:
       masked: a mask was given.
       grow: pixels around the mask that are filled too, fading out.
       sigma: the noise in 8-bit units; `None` to measure it.
-      weights: the name of the weights; a plan takes the set that was tuned for its one task, where there is one.
+      weights: the name of the weights; if the package has a set tuned for the task, the plan uses that set.
       scale: how many times larger superres makes the video.
       size: the height and width that superres gives it instead.
       fps: the rate that interpolate makes.

@@ -1,4 +1,4 @@
-"""What the tasks share whose result has the size of the input: denoise, deblock, inpaint, interpolate."""
+"""Shared by the tasks that keep the frames' size: denoise, deblock, inpaint, interpolate."""
 
 import dataclasses
 import logging
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 STRONGEST = 55 / 255
 """The strongest noise that the network is trained for."""
 CLEAN = 1.5 / 255
-"""A measured error below this is left alone: it cannot be told from fine texture."""
+"""An error measured below this is not removed: it cannot be distinguished from fine texture."""
 
 
 def observe(
@@ -33,7 +33,7 @@ def observe(
     known: Float[Array, "... _"] | None = None,
     time: Float[Array, " t"] | None = None,
 ) -> Observation:
-    """What is known of a clip whose samples have an expected error. Training and serving both build on it.
+    """The observation of a clip whose samples have an expected error. Training and restoration both use it.
 
     Args:
       clip: Y'CbCr in [0, 1].
@@ -55,7 +55,7 @@ def observe(
 class SameSize:
     """A video whose samples are known with an expected error, or hidden by a mask.
 
-    Only what the network changed is added to the planes, so that an unchanged sample stays the very same.
+    Only the network's change is added to the planes, so a sample that it did not change keeps its exact value.
     """
 
     pixels: PixelFormat
@@ -65,17 +65,17 @@ class SameSize:
     def written(self) -> tuple[PixelFormat, tuple[int, int]]:
         return self.pixels, self.size
 
-    def observe(self, given: ChunkInputs, multiple: int) -> Observation:
-        clip = clip_of_planes(given.planes, self.pixels, multiple)
-        known = everywhere(given, clip)
-        sigma = like(given.sigma, clip)
-        if given.error is not None:
-            known = known * known_of_mask(jnp.isinf(given.error), self.pixels, multiple)
-            sigma = jnp.sqrt(sigma**2 + sigma_of_error(given.error, self.pixels, multiple) ** 2)
-        return observe(clip, sigma, known=known, time=given.time)
+    def observe(self, inputs: ChunkInputs, multiple: int) -> Observation:
+        clip = clip_of_planes(inputs.planes, self.pixels, multiple)
+        known = everywhere(inputs, clip)
+        sigma = like(inputs.sigma, clip)
+        if inputs.error is not None:
+            known = known * known_of_mask(jnp.isinf(inputs.error), self.pixels, multiple)
+            sigma = jnp.sqrt(sigma**2 + sigma_of_error(inputs.error, self.pixels, multiple) ** 2)
+        return observe(clip, sigma, known=known, time=inputs.time)
 
-    def planes(self, given: ChunkInputs, result: Float[Array, "n hp wp 3"]) -> Planes:
-        planes = tuple(plane[:-1] for plane in given.planes)
+    def planes(self, inputs: ChunkInputs, result: Float[Array, "n hp wp 3"]) -> Planes:
+        planes = tuple(plane[:-1] for plane in inputs.planes)
         height, width = self.size
         clip = clip_of_planes(planes, self.pixels, 1)
         return changed_planes(planes, result[:, :height, :width] - clip, self.pixels)
@@ -91,21 +91,21 @@ def plan_of(
     finish: tuple[Step, ...] = (),
     sceptical: bool = False,
 ) -> Plan:
-    """The plan that fills the holes of a mask, if there is one, and cleans the rest if it has an error.
+    """The plan that fills the holes of a mask, if there is one, and denoises or deblocks the rest if sigma is above 0.
 
     Args:
-      request: what was asked for.
+      request: what the user asked for, and the video's first frames.
       cleaning: "denoise" or "deblock".
-      sigma: the expected error of Y', Cb and Cr, in [0, 1]; 0 to leave alone what no mask covers.
+      sigma: the expected error of Y', Cb and Cr, in [0, 1]; 0 to leave everything outside masks unchanged.
       why: the reason for this sigma.
-      codec: the codec whose quantisers say each frame's error, if one does.
-      finish: the steps that follow the network where cleaning is all there is to do.
-      sceptical: leaves alone what has an error below `CLEAN`.
+      codec: the codec whose quantisers predict each frame's error; `None` where sigma holds for all frames.
+      finish: the steps that follow the network, for videos without a mask.
+      sceptical: treats a sigma below `CLEAN` as 0.
     """
     pixels, holes = request.pixels, ("inpaint",) if request.masked else ()
     strength = sigma_in_rgb(sigma, pixels)
     if strength > STRONGEST * 255:
-        log.warning("sigma %.0f is above the weights' range: taken as %.0f", strength, STRONGEST * 255)
+        log.warning("sigma %.0f is above the weights' range: %.0f is used", strength, STRONGEST * 255)
         sigma = sigma * (STRONGEST * 255 / strength)
     if sceptical and sigma_in_rgb(sigma, pixels) < CLEAN * 255:
         why, sigma = f"{why}: clean enough to be left as it is", NO_ERROR
@@ -130,7 +130,7 @@ def plan_of(
 
 
 def given_or_measured_sigma(request: Request) -> tuple[Float[np.ndarray, "3"], str]:
-    """The noise of Y', Cb and Cr, in [0, 1], and where the figure comes from."""
+    """The noise of Y', Cb and Cr, in [0, 1], and whether it was given or measured, in words."""
     if request.sigma is not None:
         return sigma_of_rgb(request.sigma / 255, request.pixels), f"sigma {request.sigma:g} was given"
     sigma = measure_sigma(request.frames, request.pixels)

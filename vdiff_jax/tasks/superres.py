@@ -1,4 +1,4 @@
-"""Super-resolution: the small video was measured; its enlargement is known with an expected error."""
+"""Super-resolution: enlarges a video. Its bicubic enlargement is known, with an expected error."""
 
 import dataclasses
 import logging
@@ -34,13 +34,13 @@ from vdiff_jax.weights import for_task
 log = logging.getLogger(__name__)
 
 ERROR = {2: 0.03, 4: 0.05}
-"""The usual error of an enlargement by each factor, in levels."""
+"""The typical error of an enlargement by each factor, in [0, 1]."""
 CODED = 0.1
-"""The share of examples that went through a video codec at half their size."""
+"""The share of training examples that are coded by a video codec at half their size."""
 _REAL = 0.2
-"""The share of examples that are like real footage: with unknown blur, noise and codec blocks."""
+"""The share of training examples with unknown blur, noise and codec blocks, like real footage."""
 NOISY = 3.0 / 255
-"""Noise below this is taken for the fine texture of a clean reduction: small pictures have much of it."""
+"""Noise measured below this counts as fine texture, of which small pictures have much."""
 
 
 def observe(
@@ -52,13 +52,13 @@ def observe(
     known: Float[Array, "t h w 3"] | None = None,
     time: Float[Array, " t"] | None = None,
 ) -> Observation:
-    """What is known of a Y'CbCr clip that was `factor` times smaller.
+    """The observation of a large Y'CbCr clip of which only a clip `factor` times smaller is known.
 
     Args:
       enlarged: the small clip's bicubic enlargement.
       factor: 2 or 4.
-      sigma: the small clip's own expected error; where it is 0, luma is exactly the antialiased bicubic reduction.
-      whole: so is chroma (it is not where it was stored smaller than luma).
+      sigma: the small clip's own expected error; 0 if it is exactly the antialiased bicubic reduction of the large one.
+      whole: whether the small clip's chroma has luma's resolution. If not, its reduction is not known exactly.
       known, time: as in `same_size.observe`.
     """
     clean = jnp.max(sigma) == 0
@@ -70,7 +70,7 @@ def observe(
 
 @dataclasses.dataclass(frozen=True)
 class Enlargement:
-    """A video computed `scale` times larger than it is, and written in the size that was asked for.
+    """How superres converts a video: the network works at `scale` times its size; the result is resized to `target`.
 
     Attributes:
       pixels: of the video.
@@ -92,29 +92,29 @@ class Enlargement:
     def written(self) -> tuple[PixelFormat, tuple[int, int]]:
         return self.pixels, self.target
 
-    def observe(self, given: ChunkInputs, multiple: int) -> Observation:
-        small = clip_of_planes(given.planes, self.pixels, max(1, multiple // self.scale))
+    def observe(self, inputs: ChunkInputs, multiple: int) -> Observation:
+        small = clip_of_planes(inputs.planes, self.pixels, max(1, multiple // self.scale))
         clip = enlarge(small, self.scale)
         if not self._whole:
-            chroma = [pad(self._chroma(plane)[..., None], multiple) for plane in given.planes[1:3]]
+            chroma = [pad(self._chroma(plane)[..., None], multiple) for plane in inputs.planes[1:3]]
             clip = jnp.concatenate([clip[..., :1], *chroma], axis=-1)
-        known = everywhere(given, clip)
-        return observe(clip, self.scale, given.sigma[0], whole=self._whole, known=known, time=given.time)
+        known = everywhere(inputs, clip)
+        return observe(clip, self.scale, inputs.sigma[0], whole=self._whole, known=known, time=inputs.time)
 
-    def planes(self, given: ChunkInputs, result: Float[Array, "n hp wp 3"]) -> Planes:
+    def planes(self, inputs: ChunkInputs, result: Float[Array, "n hp wp 3"]) -> Planes:
         height, width = self.network_size
-        planes = planes_of_clip(result[:, :height, :width], self.pixels, self.target, dtype=given.planes[0].dtype)
+        planes = planes_of_clip(result[:, :height, :width], self.pixels, self.target, dtype=inputs.planes[0].dtype)
         if not self.pixels.alpha:
             return planes
-        alpha = resample(given.planes[-1][:-1].astype(jnp.float32), self.target)
-        return (*planes, jnp.clip(jnp.round(alpha), 0, self.pixels.peak).astype(given.planes[-1].dtype))
+        alpha = resample(inputs.planes[-1][:-1].astype(jnp.float32), self.target)
+        return (*planes, jnp.clip(jnp.round(alpha), 0, self.pixels.peak).astype(inputs.planes[-1].dtype))
 
     @property
     def _whole(self) -> bool:
         return self.pixels.kind != "yuv" or self.pixels.subsampling == (1, 1)
 
     def _chroma(self, plane: Array) -> Float[Array, "n1 h w"]:
-        """Chroma straight from its own grid to that of the enlarged luma."""
+        """Chroma resampled from its own grid to that of the enlarged luma, in one step."""
         scale, shift = chroma_scale(self.pixels), chroma_shift(self.pixels)
         return resample(
             levels(plane, self.pixels, chroma=True),
@@ -125,10 +125,10 @@ class Enlargement:
 
 
 def plan(request: Request) -> Plan:
-    """Makes a video larger, by a scale or to a size.
+    """Plans to enlarge a video by a scale or to a size.
 
     Raises:
-      OptionError: a mask, no scale or size or both, or one that is no enlargement or does not fit into memory.
+      OptionError: a mask; neither a scale nor a size, or both; a size that is no enlargement or does not fit memory.
     """
     if request.masked:
         raise OptionError("superres fills no holes: repair them first with --task inpaint")
@@ -138,11 +138,13 @@ def plan(request: Request) -> Plan:
     factor, target = _enlargement(small, request.size or _scaled(small, request.scale, pixels))
     sigma, why = given_or_measured_sigma(request)
     if request.sigma is None and sigma_in_rgb(sigma, pixels) < NOISY * 255:
-        why, sigma = f"{why}: taken for a clean reduction", NO_ERROR
+        why, sigma = f"{why}, so little that it counts as fine texture", NO_ERROR
     job = Enlargement(pixels, small, factor, target)
     check_memory(job.network_size, job.target)
     if target[0] > small[0] * factor:
-        log.warning("%dx%d is more than %d times larger: the rest is interpolated", *target[::-1], factor)
+        log.warning(
+            "%dx%d is more than %d times larger: beyond that factor the frames are interpolated", *target[::-1], factor
+        )
     return Plan(
         tasks=("superres",),
         weights=for_task(request.weights, "superres"),
@@ -154,14 +156,14 @@ def plan(request: Request) -> Plan:
 
 
 def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
-    """A reduction by 2 or by 4, rounded to 8 bits; some clips also get blur, noise and blocks, as real footage has."""
+    """Reduces a clip by 2 or 4, in 8 bits; some clips also get blur, noise and blocks, like real footage."""
     factor_key, small_key = jax.random.split(key)
     makers = [lambda k, c, n=n: _reduced(k, c, n) for n in FACTORS]
     return jax.lax.switch(jax.random.randint(factor_key, (), 0, len(makers)), makers, small_key, clip)
 
 
 def corrupt_by_codec(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Observation:
-    """A reduction by 2 after a video codec at any quality, as in a compressed file; sigma is its true error.
+    """Reduces a clip by 2 and codes it at a random quality, as a compressed file has it; sigma is the true error.
 
     Height and width are multiples of 4.
     """
@@ -185,7 +187,7 @@ def _reduced(key: PRNGKeyArray, clip: Float[Array, "t h w 3"], factor: int) -> O
     enlarged = enlarge(small, factor)
 
     def stored() -> Observation:
-        """Chroma kept once for 2×2 pixels of the small clip."""
+        """With one chroma sample for 2×2 pixels of the small clip (4:2:0)."""
         chroma = average(pad(small[..., 1:], 2))
         chroma = enlarge(chroma, 2 * factor)[..., : clip.shape[-3], : clip.shape[-2], :]
         return observe(jnp.concatenate([enlarged[..., :1], chroma], axis=-1), factor, sigma, whole=False)
@@ -196,7 +198,7 @@ def _reduced(key: PRNGKeyArray, clip: Float[Array, "t h w 3"], factor: int) -> O
 
 
 def _real_footage(key: PRNGKeyArray, clip: Float[Array, "t h w 3"], factor: int) -> tuple[Array, Array]:
-    """A small Y'CbCr clip with unknown blur, noise and codec blocks; and its expected error.
+    """The clip reduced, with unknown blur, noise and codec blocks, as Y'CbCr; and its expected error.
 
     The blur is between none and a Gaussian of 0.6 small pixels. Sigma holds noise and quantisation, not the blur.
     """
@@ -228,7 +230,7 @@ def _blur(clip: Float[Array, "t h w c"], sigma: Array) -> Float[Array, "t h w c"
 def _scaled(small: tuple[int, int], scale: Fraction | float | int, pixels: PixelFormat) -> tuple[int, int]:
     """Height and width, `scale` times larger, rounded to what subsampled chroma needs."""
     if not 1 < scale < np.inf:
-        raise OptionError(f"scale {float(scale):g} isn't offered: it is how many times larger, above 1")
+        raise OptionError(f"scale {float(scale):g} is out of range: it is how many times larger, above 1")
     if scale == int(scale):
         return small[0] * int(scale), small[1] * int(scale)
     across, down = pixels.subsampling

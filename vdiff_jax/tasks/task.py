@@ -1,4 +1,4 @@
-"""What a task is: how it is planned, and how its training examples are made from clean clips."""
+"""What defines a task: how it is planned for a video, and how its training examples are made from clean clips."""
 
 import dataclasses
 from collections.abc import Callable
@@ -18,23 +18,23 @@ CorruptOnHost = Callable[[np.random.Generator, Float[np.ndarray, "t h w 3"]], Ob
 
 
 def as_420(observation: Observation, truth: Clip) -> Stored:
-    """An observation and its truth as they are where chroma is stored as 4:2:0."""
+    """An observation and its ground truth with chroma subsampled to 4:2:0."""
     return subsampled_observation(observation), subsampled(truth)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Task:
-    """One job, by its name on the command line.
+    """One task of `repair`.
 
     Attributes:
       name: as on the command line.
-      plan: decides for one video: which expected error, which weights, which finishing steps, and why.
+      plan: decides the expected error, the weights and the finishing steps for one video, and says why.
       options: the fields of a request that this task alone takes.
       corrupt: makes the observation that trains the task from a clean R'G'B' clip in [0, 1]; pure and compiled.
-      corrupt_on_host: the same through a video codec, so that chroma is 4:2:0 already; not compiled.
+      corrupt_on_host: the same by a video codec, so that chroma is 4:2:0 already; not compiled.
       share_on_host: the share of the examples that are made by `corrupt_on_host`, 0 to 1.
       margin: pixels on each side of an example that the codec sees too, and that are cut off after it.
-      stored: makes the observation and its truth (Y'CbCr) what they are where chroma is stored as 4:2:0.
+      stored: subsamples the chroma of an observation and its ground truth (Y'CbCr) to 4:2:0.
     """
 
     name: str
@@ -48,5 +48,5 @@ class Task:
 
     @property
     def trained(self) -> bool:
-        """A network is trained for it."""
+        """Whether a network is trained for it."""
         return self.corrupt is not None or self.corrupt_on_host is not None

@@ -19,7 +19,7 @@ class ChunkInputs:
 
     Attributes:
       planes: `n1 h w` each, as they are stored.
-      valid: `n1`, 1 for a frame that exists.
+      valid: `n1`, 1 for a frame that has content, 0 for an empty or a missing one.
       error: `n1 h w`, the expected error of propagated samples in [0, 1], infinite where nothing is known, 0 outside
         the mask; `None` without a mask.
       velocity: of the n frames, as in an Observation.
@@ -37,7 +37,7 @@ class ChunkInputs:
 
 @runtime_checkable
 class Conversion(Protocol):
-    """What a task makes of videos of one pixel format and size.
+    """How a task converts videos of one pixel format and size.
 
     Attributes:
       pixels: the video's pixel format.
@@ -55,26 +55,26 @@ class Conversion(Protocol):
     def scale(self) -> int: ...
 
     def written(self) -> tuple[PixelFormat, tuple[int, int]]:
-        """Pixel format and (height, width) of the frames that come out."""
+        """The output's pixel format and (height, width)."""
         ...
 
 
 @runtime_checkable
 class Job(Conversion, Protocol):
-    """A conversion by the network; all of it is static, so that it is compiled once."""
+    """A conversion by the network. It is a static argument of the compiled function, so it must be hashable."""
 
-    def observe(self, given: ChunkInputs, multiple: int) -> Observation:
-        """The observation of the n + 1 frames, padded to a multiple; without velocity."""
+    def observe(self, inputs: ChunkInputs, multiple: int) -> Observation:
+        """The observation of the n + 1 frames, padded to a multiple of `multiple`; without velocity."""
         ...
 
-    def planes(self, given: ChunkInputs, result: Float[Array, "n hp wp 3"]) -> Planes:
+    def planes(self, inputs: ChunkInputs, result: Float[Array, "n hp wp 3"]) -> Planes:
         """The planes of the n results, which are padded as the observation is."""
         ...
 
 
-def everywhere(given: ChunkInputs, clip: Float[Array, "n1 hp wp 3"]) -> Float[Array, "n1 hp wp 3"]:
-    """1 on every sample of a frame that exists, 0 on the others."""
-    return jnp.broadcast_to(given.valid.reshape(-1, 1, 1, 1), clip.shape)
+def everywhere(inputs: ChunkInputs, clip: Float[Array, "n1 hp wp 3"]) -> Float[Array, "n1 hp wp 3"]:
+    """1 on every sample of a frame that has content, 0 on the others."""
+    return jnp.broadcast_to(inputs.valid.reshape(-1, 1, 1, 1), clip.shape)
 
 
 def like(channels: Float[Array, "n1 3"], clip: Float[Array, "n1 hp wp 3"]) -> Float[Array, "n1 hp wp 3"]:
