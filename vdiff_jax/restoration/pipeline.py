@@ -145,7 +145,7 @@ def report(
 ) -> dict[str, Any]:
     """The report of a job as JSON."""
     parts = [restorer.report() for restorer in restorers if restorer is not None]
-    compiling = sum(part.pop("compile_seconds", 0.0) for part in parts)
+    compiling = sum((part.pop("compile_seconds", 0.0) for part in parts), 0.0)
     made = stopwatch.report(count, info.width, info.height, compiling) | {"plan": plan.report()}
     for part in parts:
         made |= part
