@@ -4,14 +4,18 @@ import dataclasses
 from fractions import Fraction
 
 import cv2
+import jax
 import numpy as np
 import pytest
+from flax import nnx
 
-from vdiff_jax import media, sample
+from vdiff_jax import media, sample, weights
 from vdiff_jax.compression.codec import CODECS, check_source
 from vdiff_jax.compression.settings import Settings
 from vdiff_jax.compression.source import open_source
 from vdiff_jax.compression.track_encoder import TrackEncoder
+from vdiff_jax.diffusion.step import INPUTS
+from vdiff_jax.nn.network import SIZES, Network
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.runtime.stopwatch import Stopwatch
 
@@ -46,6 +50,16 @@ def source(tmp_path_factory):
     with media.open_writer(path, info, options={"crf": "4"}, copy_from=sample.NOISY) as writer:
         for n, pts in enumerate(PTS):
             writer.write(Frame(planes(n), pts, 512))
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """A file of weights: a tiny network of random parameters, which is quickly compiled."""
+    path, rng = tmp_path_factory.mktemp("weights") / "tiny.safetensors", np.random.default_rng(0)
+    network = nnx.eval_shape(lambda: Network(SIZES["tiny"], inputs=INPUTS, rngs=nnx.Rngs(0)))
+    params = jax.tree.map(lambda leaf: rng.normal(0, 0.1, leaf.shape).astype(np.float32), nnx.split(network)[1])
+    weights.save(path, SIZES["tiny"], params, {})
     return path
 
 

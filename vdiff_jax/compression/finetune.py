@@ -155,7 +155,7 @@ def _weights(source: list[Frame], decoded: list[Frame], pixels: PixelFormat) -> 
 
 def _crop(
     rng: np.random.Generator, chunk: Chunk, source: list[Frame], weights: Float[np.ndarray, "n 3"], loop: ClosedLoop
-) -> tuple[ChunkInputs, Planes, Float[np.ndarray, "n 3"]]:
+) -> tuple[ChunkInputs, tuple[np.ndarray, ...], Float[np.ndarray, "n 3"]]:
     """What is given, the truth and the weights of a crop at a random place."""
     shape = chunk.planes[0].shape[-2:]
     corner = tuple(_ALIGNMENT * int(rng.integers(0, max(side - _SIDE, 0) // _ALIGNMENT + 1)) for side in shape)
@@ -173,7 +173,9 @@ def _crop(
     return given, _window(truth, corner, size, loop.pixels), weights
 
 
-def _window(planes: Planes, corner: Sequence[int], size: Sequence[int], pixels: PixelFormat) -> Planes:
+def _window(
+    planes: tuple[np.ndarray, ...], corner: Sequence[int], size: Sequence[int], pixels: PixelFormat
+) -> tuple[np.ndarray, ...]:
     """The planes of a crop; `corner` and `size` are in luma's pixels."""
     (y, x), (height, width) = corner, size
     cut = []

@@ -58,6 +58,7 @@ def make_settings(
     Raises:
       OptionError: an option is out of range, or two options contradict each other.
       OutputError: the codec's encoder is missing.
+      WeightsError: the weights are missing.
     """
     _check_quality(crf, bitrate, target_vmaf)
     if adapt not in GRADIENT_STEPS:
@@ -89,7 +90,7 @@ def check_files(source: np.ndarray | str | Path, target: str | Path) -> None:
     media.check_target(target, [] if isinstance(source, np.ndarray) else [source])
 
 
-def _check_quality(crf: float | None, bitrate: float | None, target_vmaf: float | None) -> None:
+def _check_quality(crf: float | int | None, bitrate: float | int | None, target_vmaf: float | int | None) -> None:
     if sum(option is not None for option in (crf, bitrate, target_vmaf)) > 1:
         raise OptionError("crf, bitrate and target_vmaf exclude each other: pass only one of them")
     if bitrate is not None and not bitrate > 0:
