@@ -59,7 +59,7 @@ class Measured(NamedTuple):
       name: of the damage.
       pixels: the clip's pixel format.
       heights: log2 of each plane's error over `REFERENCE_ERROR`.
-      left: log2 of each plane's error after the network, in 8-bit levels.
+      left: log2 of each plane's error after the network, in 8-bit units.
       found: the moments of the operators, for the least squares fit.
     """
 

@@ -3,7 +3,7 @@
     python scripts/measure_coding.py CLIPS [--draws 400]
 
 Cuts small clips from the first frames of the videos in CLIPS and from its photographs, reduced in size so that they are
-clean, and codes them as training does. Two least squares fits are printed, both for log2 of the error in 8-bit levels:
+clean, and codes them as training does. Two least squares fits are printed, both for log2 of the error in 8-bit units:
 for each codec, a line over the quantiser for Y', Cb and Cr; and weights of the features of the decoded frames, which
 serve where no quantiser is known.
 """
@@ -75,7 +75,7 @@ def _cut(frames: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
 
 
 def _measured(rng: np.random.Generator, clip: np.ndarray) -> tuple:
-    """Codes a clip; the codec, each frame's quantiser, its error of Y', Cb and Cr in 8-bit levels, and features."""
+    """Codes a clip; the codec, each frame's quantiser, its error of Y', Cb and Cr in 8-bit units, and features."""
     video = coded(rng, clip)
     error = 255 * np.sqrt(np.mean((video.clip - rgb_to_stored(clip)) ** 2, axis=(1, 2)))
     return video.codec, video.quantisers, np.maximum(error, 0.1), features(video.clip[..., 0])

@@ -27,8 +27,8 @@ class Data:
       soft: share of the photographs that are blurred, so that they look out of focus.
       reduction: the factor by which videos are made smaller first, which removes their own noise.
       threads: threads that prepare clips.
-      balance: evens out the kinds of shots, from 0 (as they come; the default) to 1 (all equally often), for each of
-        `PROPERTIES`.
+      balance: evens out the kinds of shots, from 0 (not at all; the default) to 1 (all kinds equally often), for each
+        of `PROPERTIES`.
     """
 
     frames: int = 5
@@ -51,7 +51,7 @@ class Train:
       loss: "psnr" (of R'G'B'), "psnr_y" (mostly of luma), "charbonnier" or "mse".
       optimiser: "muon" or "adam".
       steps: training steps; the learning rate falls along a cosine until the last one.
-      unroll: frames that gradients are followed back through; must divide `data.frames`.
+      unroll: frames over which gradients are back-propagated; must divide `data.frames`.
       learning_rate: peak of the learning rate.
       warmup: steps of its linear rise to the peak.
       final: share of the peak that is left at the end of the cosine.
@@ -138,7 +138,7 @@ def decode(table: dict[str, Any], origin: str, places: dict[str, str] | None = N
     Args:
       table: the values by section and name.
       origin: where the table comes from, for error messages.
-      places: where single values, such as "train.steps", come from, if that is known more exactly.
+      places: where single values, such as "train.steps", come from (file and line), if known.
 
     Raises:
       ConfigError: an unknown key, a wrong type or a value out of range.

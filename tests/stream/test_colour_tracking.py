@@ -15,7 +15,7 @@ COUNT = 24
 
 @pytest.fixture(scope="module")
 def pan():
-    """Blots that pan by 1.5 pixels a frame: luma `t h w` and chroma `t h w 2`, in levels."""
+    """Blots that pan by 1.5 pixels a frame: luma `t h w` and chroma `t h w 2`, in [0, 1]."""
     rng = np.random.default_rng(3)
     wide = rng.random((16, 36, 3), np.float32).repeat(12, 0).repeat(12, 1)
     wide = cv2.GaussianBlur(wide, (0, 0), 2)

@@ -1,4 +1,4 @@
-"""Makes a trial clip whose clean version is known: a video's own frames, reduced until clean, then damaged alike."""
+"""Makes a trial clip whose clean version is known: a video's frames, reduced until clean, then damaged again."""
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -20,13 +20,13 @@ FRAMES = 24
 _LARGEST = (360, 640)
 """The largest height and width of the clip. Larger frames are cropped to their middle."""
 _REDUCTIONS = {4: 512, 2: 96}
-"""The factors by which frames are reduced, so that their own noise is small beside the added damage, and the smallest
-side of a frame for each."""
+"""The factors by which frames are reduced, and the smallest side of a frame for each. Reduction makes the frames' own
+noise small compared with the added damage."""
 _WEAK = 10.0
 """Noise below this sigma, in 8-bit units, is reduced by a factor of 2 only."""
 _RATE = Fraction(25)
 _QUANTISERS = np.arange(10, 52)
-"""The quantisers of H.264 that are considered."""
+"""The quantisers of H.264 that are tried."""
 
 
 class Trial(NamedTuple):

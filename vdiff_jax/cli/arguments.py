@@ -10,7 +10,7 @@ _OUTPUT_HELP = "a video file, a folder/ for PNGs, or - (YUV4MPEG2 on stdout)"
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; `command` of what it parses is the command's name."""
+    """The parser of all commands. The parsed arguments have the command's name in `command`."""
     parser = argparse.ArgumentParser(
         prog="python -m vdiff_jax.infer", description="Repairs, stitches and compresses video."
     )
@@ -166,7 +166,7 @@ def _add_decompress(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_choose(commands: argparse._SubParsersAction) -> None:
-    choose = commands.add_parser("choose", help="try which algorithm suits a video and this machine")
+    choose = commands.add_parser("choose", help="find out which algorithm repairs a video best on this machine")
     choose.add_argument("input", help="a video, or a folder or glob of pictures")
     _add_json(choose)
     _add_report(choose)
@@ -174,8 +174,8 @@ def _add_choose(commands: argparse._SubParsersAction) -> None:
 
 def _add_compare(commands: argparse._SubParsersAction) -> None:
     compare = commands.add_parser("compare", help="measure PSNR, SSIM and VMAF against a reference")
-    compare.add_argument("reference", help="the video as it should be")
-    compare.add_argument("test", help="the video to judge")
+    compare.add_argument("reference", help="the original video")
+    compare.add_argument("test", help="the video to measure")
     compare.add_argument(
         "--html", metavar="REPORT.html", help="write a page with the metrics and the worst frames (default: none)"
     )

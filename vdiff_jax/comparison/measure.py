@@ -54,7 +54,7 @@ def compare(reference: Video, test: Video, *, html: str | Path | None = None) ->
     Returns:
       `frames`, `width`, `height`, `seconds`; the mean over frames of `psnr` (R'G'B', dB; equal frames count as 100),
       `psnr_y`, `ssim` and `vmaf` (None where it can't be measured); `temporal_error`, the mean difference between the
-      two videos' changes from frame to frame, in 8-bit levels; `per_frame`, the first four metrics of every frame.
+      two videos' changes from frame to frame, in 8-bit units; `per_frame`, the first four metrics of every frame.
 
     Raises:
       FormatError: the videos differ in size.
@@ -115,7 +115,7 @@ class _Measurements:
 
     Attributes:
       series: each metric's name and its value for every frame.
-      temporal_errors: the temporal error of every frame but the first, in 8-bit levels.
+      temporal_errors: the temporal error of every frame but the first, in 8-bit units.
       size: height and width of the frames.
     """
 

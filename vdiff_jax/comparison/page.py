@@ -18,7 +18,7 @@ _NAMES = {
     "psnr_y": "PSNR, luma (dB)",
     "ssim": "SSIM",
     "vmaf": "VMAF",
-    "temporal_error": "temporal error (8-bit levels)",
+    "temporal_error": "temporal error (8-bit units)",
 }
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:960px;padding:0 1em}
 table{border-collapse:collapse}td,th{padding:.2em 1em .2em 0;text-align:left}

@@ -1,4 +1,4 @@
-"""Compression: an ordinary video track, and a small attachment that lets `decompress` improve on it."""
+"""Compression: an ordinary video track, and a small attachment by which `decompress` improves it."""
 
 from vdiff_jax.compression.decoder import decompress
 from vdiff_jax.compression.encoder import compress

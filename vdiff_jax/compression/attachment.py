@@ -20,7 +20,7 @@ _CHECKSUM = 4
 """Bytes of the checksum."""
 _MOST_FRAMES = 10_000_000
 _LARGEST_SCALE = 4
-"""How many times larger than the track's the source's height or width may be."""
+"""The source's height and width are at most this many times the track's."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class Network(WeightsId):
 
     Attributes:
       error: of Y', Cb and Cr, in eighths of an octave: relative to the error that each frame's quantiser predicts, or,
-        for a codec whose quantisers can't be read, to one 8-bit level.
+        for a codec whose quantisers can't be read, to one 8-bit unit.
       update: the change of the parameters for this video (see weight_update.py); empty for none.
     """
 
@@ -77,7 +77,7 @@ class WienerStep:
     """How the Wiener step filters the track.
 
     Attributes:
-      error: of Y', Cb and Cr, in eighths of an octave relative to one 8-bit level.
+      error: of Y', Cb and Cr, in eighths of an octave relative to one 8-bit unit.
       coefficients: of each operator, in 256ths; first those of Y', then of Cb and of Cr.
     """
 
@@ -93,10 +93,10 @@ class Attachment:
       size: the source's height and width.
       track: the track's height and width; None where they are the source's.
       timestamps: None where the track's own are exact.
-      wiener: None shows the track as it is.
-      network: None lets the Wiener step work without the network.
+      wiener: the Wiener step; None where the track is shown as it is.
+      network: the network; None where the Wiener step works without it.
       interpolation: the weights that interpolate every second frame; None where the track has all frames. With it,
-        `timestamps` is never None, because it tells the number of frames.
+        `timestamps` is never None, because it gives the number of frames.
     """
 
     size: tuple[int, int]
@@ -118,7 +118,7 @@ class Attachment:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """What the decoder does, in order, in the words of reports."""
+        """The decoder's steps in order, as reports name them."""
         parts = {
             "enlarge": self.track,
             "deblock": self.network,
@@ -253,11 +253,11 @@ class _Reader:
         self._data, self._position = data, 0
 
     def integers(self, count: int) -> list[int]:
-        """So many integers >= 0."""
+        """This many integers >= 0."""
         return [self._integer() for _ in range(count)]
 
     def signed(self, count: int) -> list[int]:
-        """So many integers of either sign."""
+        """This many integers of either sign."""
         return [-(value >> 1) if value & 1 else value >> 1 for value in self.integers(count)]
 
     def block(self) -> bytes:

@@ -1,4 +1,4 @@
-"""The choice of the attachment for a track: what the decoder is to do, and what that gains."""
+"""Chooses the attachment for a track: the decoder's steps, and the quality that they gain."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ def choose_attachment(encoder: TrackEncoder, track: Track, network: Weights) -> 
 def choose_without_network(
     encoder: TrackEncoder, samples: Sequence[Sample], size: int, network: Weights, variant: Variant
 ) -> AttachmentChoice:
-    """The best attachment without the network: quick enough to compare variants by.
+    """The best attachment without the network, which is fast enough to be computed for every variant.
 
     Args:
       encoder: the encoder.

@@ -1,4 +1,4 @@
-"""The decoder inside the encoder: what `decompress` will make of the samples."""
+"""The decoder inside the encoder: computes what `decompress` will show for the samples."""
 
 import itertools
 from collections.abc import Sequence

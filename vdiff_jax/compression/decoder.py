@@ -48,7 +48,7 @@ class Decoding(Plan):
 
     Attributes:
       octaves: log2 of the error of Y', Cb and Cr, relative to what each frame's quantiser predicts; where `codec` is
-        None, relative to one 8-bit level.
+        None, relative to one 8-bit unit.
     """
 
     octaves: Float[np.ndarray, "3"]
@@ -62,7 +62,7 @@ class Decoding(Plan):
 
 
 def plan_of(attachment: Attachment, info: media.VideoInfo) -> Decoding:
-    """The plan for a track: which of the decoder's steps it takes, and with which expected error.
+    """The plan for a track: the decoder's steps, and the expected error.
 
     Args:
       attachment: the track's attachment.
@@ -105,7 +105,7 @@ def weights_of(needed: WeightsId, given: str | Path | None) -> Weights:
 
     Args:
       needed: the weights that the file was compressed with.
-      given: the name or file of weights to use instead of looking for those of that name.
+      given: the user's weights, a name or a file; None to take the package's weights of the needed name.
 
     Raises:
       WeightsError: the weights are missing, or differ from those needed.
@@ -195,14 +195,17 @@ def decoded(
         restored = restored_frames(Footage(restored, masks, info.pixels), plan, restorers[0], clock)
         # The network computes the next chunk during the Wiener step.
         restored = stack.enter_context(contextlib.closing(prefetched(restored, restorers[0].frames)))
-    # Each decoded frame is there by the time its restored frame is.
+    # A decoded frame is appended before its restored frame is yielded.
     decoded_frames = (plain.popleft() for _ in itertools.count())
     by = wiener_filter(attachment.wiener, info.pixels)
     return wiener_step(decoded_frames, restored, info.pixels, by), restorers
 
 
 def interpolator_of(attachment: Attachment, info: media.VideoInfo, weights: str | Path | None) -> Interpolator:
-    """The interpolator with the weights that the attachment names; `weights` may be meant for restoration instead."""
+    """The interpolator with the weights that the attachment names.
+
+    The user's `weights` are taken if they are those; otherwise they are meant for restoration.
+    """
     needed = attachment.interpolation
     given = weights if weights is not None and identity(weights) == needed.digest else None
     return Interpolator(weights_of(needed, given), info.pixels, attachment.size)
@@ -228,7 +231,7 @@ def wiener_filter(wiener: WienerStep, pixels: PixelFormat) -> WienerFilter:
 
 
 def in_sample_values(error: tuple[int, int, int], pixels: PixelFormat) -> Float[np.ndarray, "3"]:
-    """An error of Y', Cb and Cr in sample values, given in eighths of an octave relative to one 8-bit level."""
+    """An error of Y', Cb and Cr in sample values, given in eighths of an octave relative to one 8-bit unit."""
     return np.exp2(np.array(error) / STEPS_PER_OCTAVE) / 255 * spans(pixels)
 
 

@@ -40,7 +40,7 @@ _LEARNING_RATE = 0.03
 _SHRINKAGE = 0.3
 """Each step moves every number towards 0 by this share of the learning rate.
 
-A number whose gradients do not agree from step to step so stays 0, which takes almost no bytes.
+So a number whose gradients do not agree from step to step stays 0, which takes almost no bytes.
 """
 _IN_RGB = np.array([3.0, 3.26, 2.48], np.float32)
 """How much an error of Y', Cb and Cr counts in R'G'B': sums of squares over the BT.601 matrix's columns."""
@@ -52,12 +52,12 @@ class Batch(NamedTuple):
     """Crops of the samples.
 
     Attributes:
-      given: the decoded frames, `b n1`, of which the last is only look-ahead.
+      inputs: the decoded frames, `b n1`, of which the last is only look-ahead.
       truth: the source's planes, `b n`.
       weight: each plane's weight in the loss.
     """
 
-    given: ChunkInputs
+    inputs: ChunkInputs
     truth: Planes
     weight: Float[Array, "b n 3"]
 
@@ -75,9 +75,9 @@ def fine_tune(loop: ClosedLoop, *, steps: int, seed: int) -> Float[np.ndarray, "
     network = loop.network
     batches = _batches(loop, np.random.default_rng(seed))
     first = next(batches)
-    side = first.given.planes[0].shape[-2:]
+    side = first.inputs.planes[0].shape[-2:]
     job = SameSize(loop.pixels, side)
-    loss = partial(_loss, network.definition, network.params, job, first.given.planes[0].shape[-3] - 1)
+    loss = partial(_loss, network.definition, network.params, job, first.inputs.planes[0].shape[-3] - 1)
     schedule = optax.cosine_decay_schedule(_LEARNING_RATE, steps)
     adam = optax.adam(schedule)
 
@@ -105,10 +105,10 @@ def _loss(
     """The loss of an update; `frames` is the number of a crop's frames without the look-ahead."""
     network = nnx.merge(definition, changed(params, update))
     multiple = network.config.multiple
-    observation = jax.vmap(lambda given: job.observe(given, multiple))(batch.given)
+    observation = jax.vmap(lambda inputs: job.observe(inputs, multiple))(batch.inputs)
     clip = jax.tree.map(lambda leaf: leaf[:, :frames], observation)
     following = jax.tree.map(lambda leaf: leaf[:, frames:], observation)
-    clip = dataclasses.replace(clip, velocity=batch.given.velocity)
+    clip = dataclasses.replace(clip, velocity=batch.inputs.velocity)
     carry = start(network.config, (clip.values.shape[0], *clip.values.shape[2:4]))
     _, result = rollout(network, clip, carry, following=following, project=project)
     pixels = job.written()[0]
@@ -156,13 +156,13 @@ def _weights(source: list[Frame], decoded: list[Frame], pixels: PixelFormat) -> 
 def _crop(
     rng: np.random.Generator, chunk: Chunk, source: list[Frame], weights: Float[np.ndarray, "n 3"], loop: ClosedLoop
 ) -> tuple[ChunkInputs, tuple[np.ndarray, ...], Float[np.ndarray, "n 3"]]:
-    """What is given, the truth and the weights of a crop at a random place."""
+    """A crop at a random place: its decoded frames, the source's planes and their weights in the loss."""
     shape = chunk.planes[0].shape[-2:]
     corner = tuple(_ALIGNMENT * int(rng.integers(0, max(side - _SIDE, 0) // _ALIGNMENT + 1)) for side in shape)
     size = tuple(min(_SIDE, side // _ALIGNMENT * _ALIGNMENT) for side in shape)
     missing = _FRAMES - len(source)
     truth = tuple(np.stack([*planes, *[planes[-1]] * missing]) for planes in zip(*(f.planes for f in source)))
-    given = ChunkInputs(
+    inputs = ChunkInputs(
         planes=_window(chunk.planes, corner, size, loop.pixels),
         valid=chunk.valid,
         error=None,
@@ -170,7 +170,7 @@ def _crop(
         time=chunk.time,
         sigma=loop.plan.sigma_of(chunk.quantisers).astype(np.float32),
     )
-    return given, _window(truth, corner, size, loop.pixels), weights
+    return inputs, _window(truth, corner, size, loop.pixels), weights
 
 
 def _window(

@@ -1,4 +1,4 @@
-"""Fits the decoder's steps to one video: the Wiener step, the error the network expects, a few of its parameters."""
+"""Fits the decoder to one video: the Wiener step, the network's expected error, and a few of its parameters."""
 
 import dataclasses
 import logging
@@ -31,7 +31,7 @@ _LARGEST_COEFFICIENT = 4
 
 
 class Fit(NamedTuple):
-    """What the decoder is to do, and what it gains.
+    """The decoder's steps for one video, and their gain.
 
     Attributes:
       wiener, network: parts of the attachment; None for a step that is left out.
@@ -62,7 +62,7 @@ class CodingError(NamedTuple):
     """The error that the codec left in Y', Cb and Cr, in eighths of an octave.
 
     Attributes:
-      absolute: relative to one 8-bit level.
+      absolute: relative to one 8-bit unit.
       relative: relative to the error that the quantisers predict; `absolute` if they can't be read.
     """
 

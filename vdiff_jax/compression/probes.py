@@ -16,18 +16,18 @@ from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.weights import Weights
 
 _LEAST_GAIN = 0.1
-"""How many dB of luma's PSNR one variant has to be better than another."""
+"""A variant must be better than another by this many dB of luma's PSNR to replace it."""
 _PIXELS_EXPONENT = 0.75
 """At the same crf a picture's bytes grow with about this power of its pixels."""
 _HALF_RATE_OCTAVES = 0.4
-"""At the same crf the bytes fall by about so many octaves if every second frame is left out."""
+"""At the same crf the bytes fall by about this many octaves if every second frame is left out."""
 _MOST_GAIN = 2.0
-"""How many dB better, at most, the frames of another variant may be coded in the same bytes."""
+"""At most this many dB are gained by coding another variant's frames more finely in the same bytes."""
 _HALF_RATE_PSNR = 32.0
 """Above this luma PSNR in dB half rate is not tried: on three scenes it was better only below 29."""
 _TRIES = 4
 _SIZE_TOLERANCE = 0.03
-"""A search for a size ends up to so many octaves below it."""
+"""A search for a size accepts up to this many octaves less."""
 
 
 class Probe(NamedTuple):
@@ -82,7 +82,7 @@ class Prober:
 
     Args:
       encoder: the encoder.
-      network: the weights; probes do without them.
+      network: the weights; probes do not run them.
       vmaf: None leaves VMAF out.
     """
 
@@ -92,7 +92,7 @@ class Prober:
         self.probe = functools.cache(self._probe)
 
     def smaller(self) -> list[Variant]:
-        """The variants of fewer pixels that are worth a probe."""
+        """The variants with fewer pixels that may be probed."""
         return smaller_variants(self._encoder.source.info)
 
     def half_rate(self, crf: float, variant: Variant) -> list[Variant]:
@@ -104,23 +104,26 @@ class Prober:
         return [variant._replace(half_rate=True)]
 
     def _probe(self, crf: float, variant: Variant) -> Probe:
-        """From samples that are encoded alone. Only where a VMAF is the target, they are restored and have a VMAF."""
+        """A probe from separately encoded samples; these are restored, and VMAF is measured, only for a target VMAF."""
         samples, size = self._encoder.sampler.encoded(crf, variant)
         if self._needs_vmaf:
             return self._restored(samples, crf, variant, size)
         return Probe(variant, crf, size, self._psnr([sample.decoded for sample in samples], variant), None)
 
     def probe_track(self, track: Track) -> Probe:
-        """From samples of an encoded track, restored, with their VMAF."""
+        """A probe from samples of an encoded track, restored, with their VMAF."""
         return self._restored(self._encoder.sampler.of_track(track), track.crf, track.variant, track.size)
 
     def could_beat(self, variant: Variant, other: Probe) -> bool:
-        """Whether a variant is better than a probe if it is coded as well as can be hoped for in the same bytes."""
+        """Whether a variant could be better than a probe in the same bytes.
+
+        Its PSNR without coding error, at most `_MOST_GAIN` above the probe's, must exceed the probe's.
+        """
         uncoded = [sample.decoded for sample in self._encoder.sampler.not_encoded(variant)]
         return self._psnr(uncoded, variant, most=other.psnr + _MOST_GAIN) > other.psnr
 
     def probe_same_size(self, other: Probe, variant: Variant) -> Probe:
-        """A variant in as many bytes as another probe or a little fewer; in more if a few tries find no such crf."""
+        """A probe of a variant in the bytes of another probe, or slightly fewer; more if a few tries find no such crf."""
         codec = self._encoder.settings.codec
         octaves = _PIXELS_EXPONENT * float(np.log2(np.prod(variant.shape) / np.prod(other.variant.shape)))
         crf = codec.coarser(other.crf, octaves - _HALF_RATE_OCTAVES * (variant.half_rate - other.variant.half_rate))

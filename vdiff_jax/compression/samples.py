@@ -1,4 +1,4 @@
-"""Samples: short runs of frames on which the encoder predicts what the decoder will make of the whole video."""
+"""Samples: short runs of frames from which the encoder predicts the decoder's result for the whole video."""
 
 import dataclasses
 import functools
@@ -74,7 +74,7 @@ class Sampler:
     Args:
       source: the source.
       coded: its properties as the encoder receives it.
-      settings: what the caller asked for.
+      settings: the options of `compress`.
 
     Attributes:
       frame_count: the number of the source's frames; None until they were counted.

@@ -16,7 +16,7 @@ GRADIENT_STEPS = {"none": 0, "fast": 120, "best": 800}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the caller asked for.
+    """The checked options of one call of `compress`.
 
     Attributes:
       codec: the track's codec.

@@ -1,7 +1,7 @@
 """The smallest track for which `decompress` is expected to reach a target VMAF.
 
-Probes with the Wiener step alone give a first crf. Then the whole track is encoded, and its own samples, with all that
-the decoder does, show how far the probes were wrong.
+Probes with the Wiener step alone give a first crf. Then the whole track is encoded. Samples of that track, restored by
+all of the decoder's steps, show the error of the probes.
 """
 
 import logging

@@ -29,7 +29,7 @@ class TrackEncoder:
     Args:
       source: the source.
       coded: its properties as the encoder receives it.
-      settings: what the caller asked for.
+      settings: the options of `compress`.
       folder: where the tracks are written.
       clock: measures the stage "encode".
       progress: is called with the number of frames encoded.

@@ -16,7 +16,7 @@ def quantised_blocks(clip: Float[Array, "*b h w c"], step: Float[Array, ""] | fl
 
     Args:
       clip: height and width are multiples of 8.
-      step: the step of the mean, in the clip's unit.
+      step: the quantisation step of a block's mean, in the clip's unit.
     """
     *batch, height, width, channels = clip.shape
     blocks = clip.reshape(-1, height // _SIDE, _SIDE, width // _SIDE, _SIDE, channels)

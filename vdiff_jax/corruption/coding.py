@@ -42,7 +42,7 @@ def coded(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"], *, share
     """A clip coded by a random codec, with a random quality and a random place on the block grid and in the GOP.
 
     Args:
-      rng: draws what is random.
+      rng: the source of randomness.
       clip: R'G'B' in [0, 1], of even height and width.
       share: of the height and width; the clip is reduced to it before coding and enlarged again afterwards.
     """
@@ -77,7 +77,7 @@ def clip_of(planes: tuple[UInt8[np.ndarray, "..."], ...]) -> Float[np.ndarray, "
 
 
 def rgb_to_stored(clip: Float[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t h w 3"]:
-    """An R'G'B' clip in [0, 1] as Y'CbCr, as it would be decoded after lossless coding; the truth for `coded`."""
+    """An R'G'B' clip in [0, 1] as Y'CbCr, as lossless coding would leave it; the ground truth for `coded`."""
     return np.stack([clip_of(planes_of_rgb(frame)) for frame in clip])
 
 

@@ -4,25 +4,25 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-Noise = Float[Array, "t h w c"]
+Clip = Float[Array, "t h w c"]
 Scalar = Float[Array, ""] | float
 
 
-def gaussian(key: PRNGKeyArray, clip: Noise, sigma: Scalar) -> Noise:
+def gaussian(key: PRNGKeyArray, clip: Clip, sigma: Scalar) -> Clip:
     """The clip with white noise of standard deviation `sigma`, in the clip's unit. Frame n uses fold_in(key, n)."""
     return clip + sigma * white(key, clip.shape)
 
 
-def white(key: PRNGKeyArray, shape: tuple[int, ...]) -> Noise:
+def white(key: PRNGKeyArray, shape: tuple[int, ...]) -> Clip:
     """Unit white noise, each frame from its own key."""
     keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(jnp.arange(shape[0]))
     return jax.vmap(lambda k: jax.random.normal(k, shape[1:]))(keys)
 
 
-def coloured(key: PRNGKeyArray, shape: tuple[int, ...], width: Scalar) -> Noise:
+def coloured(key: PRNGKeyArray, shape: tuple[int, ...], width: Scalar) -> Clip:
     """Spatially correlated noise of standard deviation 1: white noise filtered by a Gaussian.
 
-    Demosaicking, scaling and film grain correlate noise so.
+    Demosaicking, scaling and film grain give such noise.
 
     Args:
       key: draws the noise.
@@ -38,20 +38,20 @@ def coloured(key: PRNGKeyArray, shape: tuple[int, ...], width: Scalar) -> Noise:
     return noise
 
 
-def camera_sigma(clip: Noise, read: Scalar, shot: Scalar) -> Noise:
+def camera_sigma(clip: Clip, read: Scalar, shot: Scalar) -> Clip:
     """The standard deviation of a sensor's noise, whose variance grows with brightness.
 
     Args:
       clip: in [0, 1].
       read: the standard deviation at black.
-      shot: that of the noise which is added to it at white.
+      shot: the standard deviation of the shot noise at white, which is added to `read`'s.
 
     Source: Foi et al., Practical Poissonian-Gaussian noise modeling, 2008, equation 3.
     """
     return jnp.sqrt(read**2 + shot**2 * jnp.clip(clip, 0, 1))
 
 
-def grain_sigma(luma: Noise, sigma: Scalar) -> Noise:
+def grain_sigma(luma: Clip, sigma: Scalar) -> Clip:
     """The standard deviation of film grain: `sigma` at mid-grey, zero at black and white."""
     inside = jnp.clip(luma, 0, 1)
     return sigma * 2 * jnp.sqrt(inside * (1 - inside))

@@ -1,4 +1,4 @@
-"""Chroma subsampling, as storing a clip as video does it."""
+"""Chroma subsampling to 4:2:0, as in a stored video."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ def subsampled(clip: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
 
 
 def subsampled_observation(observation: Observation) -> Observation:
-    """An observation with 4:2:0 chroma: known where all of its four pixels are, its white noise halved by the mean."""
+    """An observation with 4:2:0 chroma, known where all four pixels are; their mean halves the sigma of white noise."""
     whole = (subsampled(observation.known) == 1).astype(jnp.float32)
     return dataclasses.replace(
         observation,

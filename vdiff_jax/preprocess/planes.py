@@ -98,7 +98,7 @@ def sigma_of_error(error: Array, pixels: PixelFormat, multiple: int) -> Float[Ar
     """The expected error of each channel; padded as `clip_of_planes` pads.
 
     Args:
-      error: luma's, `*b h w`, in levels; where it is infinite the result is 0. A chroma sample takes the largest error
+      error: luma's, `*b h w`, in [0, 1]; where it is infinite the result is 0. A chroma sample takes the largest error
         of its pixels, times `CHROMA_ERROR`.
       pixels: the planes' pixel format.
       multiple: as in `clip_of_planes`.

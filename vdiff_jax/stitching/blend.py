@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from vdiff_jax.diffusion.multigrid import solve_poisson
 
-_TRUSTED = 16 / 255  # larger differences are probably not exposure, but a thing that only one camera sees
+_TRUSTED = 16 / 255  # a larger difference is probably not exposure, but an object that only one camera sees
 _DATA_WEIGHT = 0.5  # of a trusted difference, relative to the smoothness of the correction
 
 State = tuple[Float[Array, "n h w 3"], Float[Array, "n h w 1"]]
@@ -35,9 +35,9 @@ def seam_corrections(
     """Returns what to add to each camera's picture so that no step remains at the seams.
 
     Each camera's difference from the mean of all cameras that see a cell is averaged over time. Only small differences
-    are trusted: a large one is a thing that only one camera sees, which must not bleed. The trusted differences are
-    interpolated by a membrane. Then the remaining jumps across the seams are diffused as in Poisson blending, with a
-    screening that lets the correction fade over `reach` cells.
+    are trusted: a large one is an object that only one camera sees, which must not be blended. The trusted differences
+    are interpolated by a membrane. Then the remaining jumps across the seams are diffused as in Poisson blending, with
+    a screening term, by which the correction fades over `reach` cells.
 
     Args:
       pictures: the cameras on the reduced canvas, gains applied, [0, 1].

@@ -53,7 +53,8 @@ def adjust_homographies(
 ) -> tuple[Float[np.ndarray, "n 3 3"], float]:
     """Refines homographies camera → reference so that matching points coincide.
 
-    The error is measured in the cameras' own pixels, in both directions. On the canvas, shrinking would lower it.
+    The error is measured in the cameras' own pixels, in both directions. An error on the canvas would become smaller if
+    all pictures shrank.
 
     Args:
       homographies: a first guess.
@@ -91,9 +92,9 @@ def adjust_rotations(
     reference: int,
     sizes: list[tuple[int, int]],
 ) -> tuple[Float[np.ndarray, "n 3 3"], Float[np.ndarray, " n"], float]:
-    """Does the same for cameras that rotate about one point: each has a focal length and a rotation.
+    """Refines homographies likewise, for cameras that rotate about one point: each has a focal length and a rotation.
 
-    These are four parameters instead of eight, so that even a thin overlap determines the far corners.
+    These are four parameters for each camera instead of eight, so even a thin overlap determines the far corners.
 
     Args:
       homographies: a first guess, camera → reference.

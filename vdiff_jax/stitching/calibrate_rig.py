@@ -24,7 +24,7 @@ _SPAN = 20.0  # seconds: the time from which these frames are taken
 _CELLS = 6000  # of the reduced canvas
 _ROUNDS = 3  # of synchronisation
 _CONVERGED = 0.5  # pixels: synchronisation ends when the geometry changes by less
-_SEARCHES = ((4.0, 0.1), (1.5, 0.0))  # seconds searched for moments with common features, and the interval of moments
+_SEARCHES = ((4.0, 0.1), (1.5, 0.0))  # seconds that are searched for common features, and those between two moments
 
 
 def calibrate_rig(
@@ -46,7 +46,7 @@ def calibrate_rig(
     first = _first_estimate(sources)
     estimate = _synchronise(sources, first)
     if moving_rig.rig_moves(estimate.calibration, estimate.features):
-        # Synchronisation takes a camera's pan for motion in the picture. It is repeated with the pan taken out.
+        # Synchronisation mistakes a camera's pan for motion in the scene. It is repeated with the pan removed.
         estimate = _synchronise(sources, first.with_calibration(moving_rig.track_rig(sources, first.calibration)))
         if len(estimate.calibration.times) == 1:
             estimate = estimate.with_calibration(moving_rig.track_rig(sources, estimate.calibration))

@@ -21,7 +21,7 @@ _PIXELS = PixelFormat(kind="rgb", full_range=True)
 
 
 def fill(network: Weights, moments: Iterable[tuple[RGB, Bool[np.ndarray, "h w"]]]) -> Iterator[RGB]:
-    """Yields the frames with unseen pixels filled by the network; it remembers from frame to frame what it has seen.
+    """Yields the frames with unseen pixels filled by the network, which also uses what earlier frames showed there.
 
     Args:
       network: trained weights.

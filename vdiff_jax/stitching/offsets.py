@@ -20,7 +20,7 @@ _CELLS = 6000  # of the reduced canvas
 
 
 def offsets_from_overlap(sources: Sequence[Source], calibration: Calibration) -> Float[np.ndarray, " n"]:
-    """Returns by how much to correct the offsets so that the motion in the overlaps agrees.
+    """Returns the corrections to the offsets with which the motion in the overlaps agrees.
 
     All are 0 if a camera has fewer than eight frames that are not black.
     """

@@ -23,7 +23,7 @@ Grey = UInt8[np.ndarray, "h w"]
 
 
 def static_background(view: Sequence[UInt8[np.ndarray, "h w 3"]]) -> UInt8[np.ndarray, "h w 3"] | None:
-    """Returns the median of a standing camera's frames, free of noise and of what passes; None if the camera moves."""
+    """Returns the median of a fixed camera's frames, without noise and moving objects; None if the camera moves."""
     # Without smoothing, noise would dominate the correlation, and interpolation would lower the error by averaging it.
     greys = [
         cv2.GaussianBlur(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 1.5) for frame in view
@@ -37,7 +37,7 @@ def static_background(view: Sequence[UInt8[np.ndarray, "h w 3"]]) -> UInt8[np.nd
 
 
 def _camera_moved(first: Float[np.ndarray, "h w"], later: Float[np.ndarray, "h w"], shift: tuple[float, float]) -> bool:
-    """Whether undoing the shift makes the pictures agree better; the shift of noise or of a passing thing does not."""
+    """Whether undoing the shift makes the pictures agree better; for a shift due to noise or moving objects it won't."""
     if np.hypot(*shift) <= _STATIC:
         return False
     back = cv2.warpAffine(
@@ -76,7 +76,7 @@ def refine_matches(
 def _align(
     first: UInt8[np.ndarray, "h w 3"], second: UInt8[np.ndarray, "_h _w 3"], across: Float[np.ndarray, "3 3"]
 ) -> tuple[Grey, Grey, Bool[np.ndarray, "h w"]]:
-    """The first picture, the second one warped onto it at equal brightness and clipping, and where both see."""
+    """The first picture, the second one warped onto it with equal brightness and clipping, and where both are valid."""
     size, back = first.shape[1::-1], cv2.WARP_INVERSE_MAP
     # OpenCV's bicubic kernel shifts smooth slopes by up to 0.05 pixels (a = -0.75), Lanczos by less than 0.01.
     moved = cv2.warpPerspective(second, across, size, flags=cv2.INTER_LANCZOS4 | back, borderMode=cv2.BORDER_REPLICATE)

@@ -60,7 +60,7 @@ def _seam_cost(pictures: np.ndarray, labels: np.ndarray, index: int, moving: np.
 
 
 def cells_crossed(labels: Int[np.ndarray, "h w"], moving: Bool[np.ndarray, "h w"]) -> int:
-    """Returns how many of the moving cells lie at a seam."""
+    """Returns how many of the cells with motion lie at a seam."""
     at_seam = np.zeros(labels.shape, bool)
     for axis in (0, 1):
         one, other = np.moveaxis(labels, axis, 0)[:-1], np.moveaxis(labels, axis, 0)[1:]

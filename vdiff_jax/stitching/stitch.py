@@ -103,7 +103,7 @@ def stitch(
 
 
 def _choose_fill(fill: bool | FillClip, network: Weights | None) -> Fill | None:
-    """The function that fills unseen pixels: the caller's, the network's, or diffusion; None if none is wanted."""
+    """The function that fills unseen pixels: the caller's, the network's, or diffusion; None if nothing is filled."""
     if not fill:
         return None
     if fill is not True:

@@ -16,7 +16,7 @@ _SIDE = 128
 
 
 class Kind(NamedTuple):
-    """A range of a property, from the limit of the kind before up to `limit`."""
+    """A named range of a property, from the limit of the kind before it up to `limit`."""
 
     name: str
     limit: float
@@ -27,7 +27,7 @@ KINDS = {
     "motion": (Kind("still", 0.5), Kind("slow", 2), Kind("medium", 6), Kind("fast", math.inf)),
     # The mean of R', G' and B', 0 to 1.
     "brightness": (Kind("dark", 0.2), Kind("dim", 0.4), Kind("middle", 0.6), Kind("bright", math.inf)),
-    # The mean difference of neighbouring pixels, levels of 255.
+    # The mean difference of neighbouring pixels, in 8-bit units.
     "texture": (Kind("smooth", 3), Kind("plain", 6), Kind("rich", 12), Kind("dense", math.inf)),
     # Frames.
     "length": (Kind("glimpse", 12), Kind("short", 48), Kind("medium", 192), Kind("long", math.inf)),
@@ -55,8 +55,9 @@ def kinds(shots: list[dict[str, float]], name: str) -> Int[np.ndarray, " n"]:
 def weights(shots: list[dict[str, float]], strengths: dict[str, float]) -> Float[np.ndarray, " n"]:
     """The probability of each shot; the sum is 1.
 
-    A kind of n shots gets a share in proportion to n^(1 - strength): 0 draws shots as they come, 1 draws all kinds of
-    that property equally often. The shares of several properties are fitted in turns until all of them hold.
+    A kind of n shots gets a share in proportion to n^(1 - strength). Strength 0 draws all shots equally often; strength
+    1 draws all kinds of that property equally often. The shares of several properties are fitted in turn until all of
+    them hold.
 
     Args:
       shots: each shot's properties, as `measure` gives them.

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 VIDEOS = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg", ".m4v", ".y4m", ".ts", ".gif"}
 STILL = 0.35
-"""Frames that differ from the last one kept by less than this are left out (mean at 64×36, in 8-bit levels)."""
+"""A frame that differs from the last kept one by less than this is left out (mean at 64×36, in 8-bit units)."""
 _LUMA = from_rgb("bt601")[0] / 255
 """From 8-bit R'G'B' to luma in [0, 1] (BT.601)."""
 
@@ -107,8 +107,8 @@ def decode(folder: str | Path, cache: Path, *, reduction: float, exclude: tuple[
 def split(items: list[Item]) -> tuple[Split, Split]:
     """The training and the validation data.
 
-    Validation gets the last tenth of each video (of an only file, the last third) and every 20th photograph. Training
-    videos are cut into shots; validation videos are not.
+    Validation gets the last tenth of each video (the last third if there is only one file) and every 20th photograph.
+    Training videos are cut into shots; validation videos are not.
     """
     arrays = [item.frames() for item in items]
     photos = [a[0] for a in arrays if len(a) == 1]

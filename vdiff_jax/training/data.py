@@ -1,4 +1,4 @@
-"""Training examples: clean clips, corrupted as they are needed, in batches that grain prepares in other threads."""
+"""Training examples: clean clips that are corrupted on demand, in batches that grain prepares in other threads."""
 
 import dataclasses
 import functools
@@ -28,11 +28,11 @@ from vdiff_jax.training.cache import Split
 from vdiff_jax.training.synthetic import clip_of_photo, clip_of_video, flipped
 
 SUBSAMPLED = 0.5
-"""The share of clips whose chroma is made 4:2:0. Clips that go through a codec always have it."""
+"""The share of clips whose chroma is subsampled to 4:2:0. Clips that a codec decoded always are."""
 
 
 class Example(NamedTuple):
-    """What is known of a clip, and the true clip: Y'CbCr in [0, 1]."""
+    """The observation of a clip, and its ground truth: Y'CbCr in [0, 1]."""
 
     observation: Observation
     clip: Float[Array, "*b t h w 3"]
@@ -100,7 +100,7 @@ class Examples:
     def _corrupted(
         self, name: str, rng: np.random.Generator, index: int, clip: Float[np.ndarray, "t h w 3"]
     ) -> tuple[Observation, Float[Array | np.ndarray, "t h w 3"]]:
-        """What is known of a clip after its task's compiled corruption, and the true clip in Y'CbCr."""
+        """The observation of a clip after its task's compiled corruption, and the ground truth in Y'CbCr."""
         observation, truth = self._corrupt[name](self._seed, index, clip), _truth(clip)
         return self._stored[name](observation, truth) if rng.random() < SUBSAMPLED else (observation, truth)
 
@@ -161,7 +161,7 @@ _NICE = 19
 
 
 def _in_background(examples: Examples, number: int) -> Example:
-    """The example, made in a thread of low priority: the training step is as slow as the slowest of its own threads."""
+    """The example, made at low thread priority: one delayed thread of the training step would delay the whole step."""
     if sys.platform == "linux" and not hasattr(_thread, "is_nice"):
         _thread.is_nice = True
         own = threading.get_native_id()
@@ -201,12 +201,12 @@ def _truth(clip: Float[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t h w 3"]:
 
 
 def _keyed(corrupt: Corrupt) -> Callable[[int, int, np.ndarray], Observation]:
-    """A corruption of which the random key comes from the seed and the number of the example."""
+    """The corruption as a function of seed, example number and clip; the random key comes from seed and number."""
     return lambda seed, index, clip: corrupt(jax.random.fold_in(jax.random.key(seed), index), clip)
 
 
 def _jitted(function: Callable) -> Callable:
-    """The function compiled, with a lock, and with the random numbers of a single device, which are cheaper."""
+    """The function compiled, for one thread at a time, and with JAX's cheaper random numbers for a single device."""
     compiled = jax.jit(function)
     lock = threading.Lock()
 

@@ -27,7 +27,7 @@ class Chip(NamedTuple):
     memory: float
 
 
-# float32 is what JAX uses for it by default: one bfloat16 pass on TPUs, TF32 on GPUs that have it.
+# The second peak is for float32 at JAX's default precision: one bfloat16 pass on TPUs, TF32 on GPUs that have it.
 CHIPS = {
     "TPU v4": Chip(275, 275, 1228, 32),
     "TPU v5e": Chip(197, 197, 819, 16),
@@ -42,7 +42,7 @@ CHIPS = {
 
 
 class Cost(NamedTuple):
-    """What one step costs on one device: arithmetic, bytes moved, bytes of activations and of all memory."""
+    """What one step costs on one device: floating-point operations, bytes moved, bytes of activations and in all."""
 
     flops: float
     bytes: float

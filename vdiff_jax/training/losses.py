@@ -19,7 +19,7 @@ def mse(result: Float[Array, "*b h w 3"], truth: Float[Array, "*b h w 3"]) -> Fl
 def psnr(result: Float[Array, "*b h w 3"], truth: Float[Array, "*b h w 3"]) -> Float[Array, ""]:
     """Minus a tenth of the mean PSNR of the frames in dB, so that weak and strong errors count the same.
 
-    Each frame's squared error is raised by 3e-6 (55 dB); without that, nearly perfect frames would dominate.
+    3e-6 (55 dB) is added to each frame's squared error; without it, nearly perfect frames would dominate.
     """
     error = jnp.mean(_difference(result, truth) ** 2, axis=(-3, -2, -1))
     return jnp.mean(jnp.log10(error + 3e-6))

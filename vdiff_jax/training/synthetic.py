@@ -13,7 +13,7 @@ def clip_of_photo(
     """A moving camera's view of a photograph, half the time with a piece of another photograph moving across it.
 
     Args:
-      rng: the source of randomness; so in the functions below.
+      rng: the source of randomness.
       photo: the photograph.
       other: the photograph of the moving object.
       frames: the length of the clip.
@@ -107,7 +107,7 @@ def _camera_view(
 
 
 def _corner(rng: np.random.Generator, photo: Picture, reach: int) -> tuple[int, int]:
-    """The top left corner of a square of the photograph: half the time the one with more texture of two drawn."""
+    """The top left corner of a random square of the photograph; half the time the more textured one of two squares."""
     corners = [tuple(int(rng.integers(0, n - reach + 1)) for n in photo.shape[:2]) for _ in range(2)]
     coarse = [photo[y : y + reach : 4, x : x + reach : 4, 1].astype(np.int16) for y, x in corners]
     texture = [np.abs(np.diff(c, axis=0)).mean() + np.abs(np.diff(c, axis=1)).mean() for c in coarse]

@@ -80,7 +80,7 @@ def _read(weights: str, modified: int) -> Weights:
 
 
 def identity(weights: str | Path) -> bytes:
-    """The first 8 bytes of the SHA-256 of a file of weights.
+    """The first 8 bytes of a weights file's SHA-256, by which compressed files name the weights they need.
 
     Raises:
       WeightsError: no such file.
@@ -105,7 +105,7 @@ def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, 
       path: the file.
       config: the network's size.
       params: its parameters.
-      about: metadata, in JSON: the `config` and the `step` of the training run, and `spread`, a `WienerModel`.
+      about: metadata, in JSON: the `config` and the `step` of the training run; under the key `spread`, a `WienerModel`.
     """
     tensors = {_key(path): np.asarray(leaf[...], np.float32) for path, leaf in nnx.to_flat_state(params)}
     metadata = {**about, "format": FORMAT, "network": json.dumps(dataclasses.asdict(config))}
@@ -125,7 +125,7 @@ def _opened(weights: str | Path) -> Iterator[tuple[safe_open, dict[str, str]]]:
             if about.get("format") != FORMAT:
                 raise WeightsError(
                     f"{weights} has the format {about.get('format')!r}; this version reads {FORMAT!r}: "
-                    "pass weights that it has trained"
+                    "pass weights that were trained by this version"
                 )
             yield file, about
     except (SafetensorError, OSError) as error:
