@@ -123,7 +123,7 @@ class Prober:
         return self._psnr(uncoded, variant, most=other.psnr + _MOST_GAIN) > other.psnr
 
     def probe_same_size(self, other: Probe, variant: Variant) -> Probe:
-        """A probe of a variant in the bytes of another probe, or slightly fewer; more if a few tries find no such crf."""
+        """A probe of a variant in the bytes of another probe or a little fewer; more if few tries find no such crf."""
         codec = self._encoder.settings.codec
         octaves = _PIXELS_EXPONENT * float(np.log2(np.prod(variant.shape) / np.prod(other.variant.shape)))
         crf = codec.coarser(other.crf, octaves - _HALF_RATE_OCTAVES * (variant.half_rate - other.variant.half_rate))

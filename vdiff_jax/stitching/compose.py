@@ -158,7 +158,7 @@ class Composer:
         self._background += rate.astype(np.float32) * (pictures - self._background)
 
     def _use(self, labels: Int[np.ndarray, "h w"]) -> None:
-        """Computes each camera's share of each pixel from the cells' labels: 1 inside, a short ramp across each seam."""
+        """Computes each camera's share of each pixel from the labels: 1 inside, a short ramp across the seams."""
         self.labels = labels
         height, width = self._seen.shape[1:]
         size = (self._grid[1] * self.step, self._grid[0] * self.step)

@@ -37,7 +37,7 @@ def static_background(view: Sequence[UInt8[np.ndarray, "h w 3"]]) -> UInt8[np.nd
 
 
 def _camera_moved(first: Float[np.ndarray, "h w"], later: Float[np.ndarray, "h w"], shift: tuple[float, float]) -> bool:
-    """Whether undoing the shift makes the pictures agree better; for a shift due to noise or moving objects it won't."""
+    """Whether undoing the shift makes the pictures agree better; a shift due to noise or moving objects fails this."""
     if np.hypot(*shift) <= _STATIC:
         return False
     back = cv2.warpAffine(
