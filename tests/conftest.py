@@ -64,3 +64,65 @@ def sample_clips(tmp_path_factory):
                     )
                     writer.write(dataclasses.replace(frame, planes=cropped))
     return folder
+
+
+@pytest.fixture(scope="session")
+def flash_clip():
+    """Writes a video of 64×48 pixels with a white frame and a beep at the same times, so that sync can be measured."""
+    from fractions import Fraction
+
+    import av
+    import numpy as np
+
+    def write(path, *, seconds=0.8, rate=25, flashes=(0.2, 0.6), clock=0, sound="aac", sound_seconds=None, **options):
+        """`clock` is the time in seconds of the first frame; `sound=None` makes a silent file."""
+        with av.open(str(path), "w", options=options) as output:
+            video = output.add_stream("mpeg2video", rate=rate)
+            video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+            video.codec_context.gop_size = rate
+            audio = output.add_stream(sound, rate=48000, layout="mono") if sound else None
+            for number in range(round(seconds * rate)):
+                white = any(abs(number / rate - flash) < 0.5 / rate for flash in flashes)
+                picture = av.VideoFrame.from_ndarray(np.full((48, 64), 235 if white else 16, np.uint8), "gray")
+                picture = picture.reformat(format="yuv420p")
+                picture.pts, picture.time_base = number + round(clock * rate), Fraction(1, rate)
+                output.mux(video.encode(picture))
+                if audio is not None and number == 0:
+                    times = np.arange(round((sound_seconds or seconds) * 48000)) / 48000
+                    on = sum(((times >= flash) & (times < flash + 0.05)) for flash in flashes)
+                    wave = (0.5 * on * np.sin(2 * np.pi * 1000 * times)).astype(np.float32)
+                    frame = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
+                    frame.sample_rate, frame.time_base = 48000, Fraction(1, 48000)
+                    frame.pts = round(clock * 48000)
+                    output.mux(audio.encode(frame))
+            for stream in (video, audio) if audio else (video,):
+                output.mux(stream.encode(None))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def flashes_and_beeps():
+    """Returns the times in seconds at which a file's flashes and beeps begin."""
+    import av
+    import numpy as np
+
+    def measure(path):
+        with av.open(str(path)) as container:
+            bright = [(f.time, f.to_ndarray(format="gray").mean() > 128) for f in container.decode(video=0)]
+        flashes = [time for (time, on), (_, before) in zip(bright, [(0, False), *bright]) if on and not before]
+        beeps, latest = [], -1.0
+        with av.open(str(path)) as container:
+            for frame in container.decode(audio=0) if container.streams.audio else ():
+                samples = frame.to_ndarray().astype(float)
+                peak = 1 if frame.format.name.startswith("flt") else np.iinfo(frame.to_ndarray().dtype).max
+                channels = 1 if frame.format.is_planar else frame.layout.nb_channels
+                for index in np.flatnonzero(np.abs(samples[0, ::channels]) > 0.05 * peak):
+                    time = frame.time + index / frame.sample_rate
+                    if time - latest > 0.1:
+                        beeps.append(time)
+                    latest = time
+        return flashes, beeps
+
+    return measure

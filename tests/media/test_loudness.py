@@ -38,3 +38,11 @@ def test_clips_get_the_same_loudness_and_keep_their_times(tmp_path):
 def test_without_any_sound_nothing_is_written(tmp_path):
     assert not loudness.write_soundtrack(tmp_path / "film.mka", [(None, 0.0, 1.0, 0.0)])
     assert not (tmp_path / "film.mka").exists()
+
+
+def test_seconds_count_from_the_beginning_of_the_file_and_sound_may_outlast_the_part(flash_clip, tmp_path):
+    clip = str(flash_clip(tmp_path / "hour.ts", clock=3600, sound_seconds=1.5))
+    assert loudness.write_soundtrack(tmp_path / "film.mka", [(clip, 0.0, 0.8, 0.0)])
+    sound = _read(tmp_path / "film.mka")
+    assert len(sound) == 0.8 * 48_000
+    assert np.flatnonzero(np.abs(sound) > 0.05)[0] / 48_000 == pytest.approx(0.2, abs=0.03)

@@ -1,4 +1,4 @@
-"""Sound, subtitles, chapters and metadata are copied (`copies` and `tracks`)."""
+"""Sound, subtitles, chapters and metadata are copied (`copies`, `tracks` and `codec_delay`)."""
 
 from fractions import Fraction
 
@@ -147,3 +147,40 @@ def test_sound_and_picture_are_interleaved(make_clip, copy_through, tmp_path):
             if packet.size:
                 latest[packet.stream.type] = float(packet.dts * packet.time_base)
                 assert abs(latest["video"] - latest["audio"]) < 0.6
+
+
+@pytest.mark.parametrize("source", ["clip.mp4", "clip.mkv"])
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_sound_before_the_start_is_copied_with_its_delay(flash_clip, copy_through, tmp_path, source, name):
+    """AAC encoders put 1024 samples of priming before time 0: players need that packet, and the header's delay."""
+    clip = flash_clip(tmp_path / source)
+    copy_through(clip, tmp_path / name)
+    before, after = sound_packets(clip), sound_packets(tmp_path / name)
+    assert list(after) == list(before)
+    assert min(before.values()) == pytest.approx(-1024 / 48000, abs=0.0005)
+    assert list(after.values()) == pytest.approx(list(before.values()), abs=0.00051)
+    assert video_times(tmp_path / name) == pytest.approx(video_times(clip), abs=0.00051)
+    if name == "out.mkv":
+        with av.open(str(tmp_path / name)) as container:
+            assert container.streams.audio[0].codec_context.delay == 1024
+
+
+def video_times(path):
+    with av.open(str(path)) as container:
+        return [frame.time for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.mp4"])
+def test_a_subtitle_on_the_screen_at_the_start_of_a_part_is_shortened(make_clip, copy_through, tmp_path, name):
+    clip = make_clip("clip.mkv", smooth=True, count=100)
+    add_subtitles(clip.path, tmp_path / "words.mkv", ["gone", "cut", "whole", "cut at the end"])
+    copy_through(tmp_path / "words.mkv", tmp_path / name, start=1.6, stop=3.4)
+    with av.open(str(tmp_path / name)) as container:
+        stream = container.streams.subtitles[0]
+        shown = [
+            (line.dialogue.decode(), packet.pts * packet.time_base, packet.duration * packet.time_base)
+            for packet in container.demux(stream)
+            for line in (packet.decode() if packet.size else ())
+        ]
+    shown = [(text, round(float(begin), 3), round(float(lasts), 3)) for text, begin, lasts in shown if text]
+    assert shown == [("cut", 0, 0.2), ("whole", 0.4, 0.8), ("cut at the end", 1.4, 0.4)]

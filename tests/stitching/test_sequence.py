@@ -53,3 +53,18 @@ def test_errors_name_bad_options(wide):
         stitch([wide[:4], wide[4:8]], layout="sequence", bridge=-1)
     with pytest.raises(StitchError, match="1 rates for 2 inputs"):
         stitch([wide[:4], wide[4:8]], rates=[25.0])
+
+
+@pytest.mark.parametrize("first", ["plain.mp4", "hour.ts", "silent.ts"])
+def test_sound_stays_in_sync_whatever_the_clips_clocks_show(flash_clip, flashes_and_beeps, tmp_path, first):
+    clips = {
+        "plain.mp4": flash_clip(tmp_path / "plain.mp4", sound_seconds=1.2),
+        "hour.ts": flash_clip(tmp_path / "hour.ts", clock=3600, flashes=(0.32,)),
+        "silent.ts": flash_clip(tmp_path / "silent.ts", clock=7, flashes=(0.4,), sound=None),
+    }
+    order = [clips[first], *(clip for name, clip in clips.items() if name != first)]
+    stitch(order, tmp_path / "film.mkv", layout="sequence")
+    flashes, beeps = flashes_and_beeps(tmp_path / "film.mkv")
+    silent = 0.8 * list(order).index(clips["silent.ts"]) + 0.4
+    assert len(flashes) == 4
+    assert beeps == pytest.approx([flash for flash in flashes if abs(flash - silent) > 0.01], abs=0.02)

@@ -9,6 +9,7 @@ from fractions import Fraction
 import av
 
 from vdiff_jax.errors import OutputError
+from vdiff_jax.media.codec_delay import first_sound_times
 from vdiff_jax.media.probe import choose_stream, open_container
 from vdiff_jax.media.sources import Source
 from vdiff_jax.media.tracks import ATTACHMENT_NAME, Tracks
@@ -99,16 +100,5 @@ def audio_lead(source: Source | None, info: VideoInfo) -> int:
     """Milliseconds, rounded up, by which a file's sound begins before its picture, as encoder priming makes it."""
     if source is None or not os.path.isfile(source):
         return 0
-    name = os.fspath(source)
-    earliest = info.start
-    with open_container(name, name) as container:
-        sounds = [stream for stream in container.streams.audio if stream.codec_context is not None]
-        started: set[int] = set()
-        for packet in container.demux(sounds) if sounds else ():
-            if packet.pts is not None:
-                earliest = min(earliest, packet.pts * packet.time_base)
-                started.add(packet.stream.index)
-            if len(started) == len(sounds) or packet.pts is None:
-                break
-    lead = info.start - earliest
-    return math.ceil(1000 * lead)
+    earliest = min([info.start, *first_sound_times(os.fspath(source)).values()])
+    return math.ceil(1000 * (info.start - earliest))

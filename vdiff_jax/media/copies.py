@@ -8,6 +8,8 @@ import av
 from av.audio.stream import AudioStream
 from av.subtitles.stream import SubtitleStream
 
+from vdiff_jax.media.codec_delay import delayed_template
+
 logger = logging.getLogger(__name__)
 # Keys that the muxer writes itself, or that hold only for the source's encoding.
 OUTDATED_KEYS = (
@@ -36,6 +38,14 @@ class Copy:
     def __init__(self, output: av.container.OutputContainer, source: av.stream.Stream):
         self.stream = output.add_stream_from_template(source)
         self._label(source)
+
+    @classmethod
+    def delayed(cls, output: av.container.OutputContainer, source: AudioStream, delay: Fraction) -> "Copy":
+        """A copy in Matroska whose header says that the first `delay` seconds are the encoder's priming."""
+        with delayed_template(source, delay) as template:
+            copy = cls(output, template)
+        copy._label(source)
+        return copy
 
     def _label(self, source: av.stream.Stream) -> None:
         self.stream.metadata.update(fresh_metadata(source.metadata))

@@ -1,6 +1,8 @@
 """The soundtrack of a film: each clip's sound at the same loudness (EBU R 128, FFmpeg's loudnorm)."""
 
+import itertools
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -23,9 +25,13 @@ def has_sound(path: str | Path) -> bool:
 
 
 def normalised(path: str | Path, start: float, stop: float) -> Iterator[np.ndarray]:
-    """A file's sound from `start` to `stop` seconds at -16 LUFS, in blocks `2 n` of float samples at 48 kHz."""
+    """A file's sound from `start` to `stop` seconds at -16 LUFS, in blocks `2 n` of float samples at 48 kHz.
+
+    Seconds count from the beginning of the file, whatever time its clock shows there.
+    """
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
+        origin = Fraction(container.start_time or 0, av.time_base)
         graph = av.filter.Graph()
         chain = [
             graph.add_abuffer(template=stream),
@@ -38,12 +44,14 @@ def normalised(path: str | Path, start: float, stop: float) -> Iterator[np.ndarr
             graph.add("abuffersink"),
         ]
         graph.link_nodes(*chain).configure()
-        for frame in container.decode(stream):
-            if frame.time is not None and frame.time > stop + 1.0:
+        for frame in itertools.chain(container.decode(stream), [None]):
+            if frame is not None and frame.pts is not None:
+                frame.pts -= round(origin / frame.time_base)
+            try:
+                graph.push(frame)
+            except av.EOFError:  # the filters have all the sound they need
                 break
-            graph.push(frame)
             yield from _finished(graph)
-        graph.push(None)
         yield from _finished(graph)
 
 

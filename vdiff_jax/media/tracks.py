@@ -1,13 +1,15 @@
 """Copies sound, subtitles, attachments, chapters and metadata while the video is written."""
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import av
 from av.audio.stream import AudioStream
 from av.subtitles.stream import SubtitleStream
 
+from vdiff_jax.media.codec_delay import declared_delay, first_sound_times
 from vdiff_jax.media.copies import Copy, SubtitleCopy, Transcode, fresh_metadata
 from vdiff_jax.media.probe import open_container
 from vdiff_jax.media.video import VideoInfo
@@ -30,6 +32,8 @@ SUBTITLES_IN = {
 }
 # The file name of a compressed file's attachment. It belongs to that file's picture, so it is never copied.
 ATTACHMENT_NAME = "vdiff"
+# Seconds by which time stamps in whole milliseconds may be off.
+ROUNDED_TIME = Fraction(1, 500)
 # Seconds after the end of the wanted part at which reading stops.
 STOP_MARGIN = 5
 
@@ -49,6 +53,8 @@ class Tracks:
         self._container = container
         self._start = info.start
         self._stop = info.stop
+        self._cut = self._start - info.audio_lead > Fraction(self._source.start_time or 0, av.time_base)
+        self._sound_times = {} if self._cut else first_sound_times(path)
         self._copies: dict[int, Copy] = {}
         for stream in self._source.streams:
             copy = self._add(stream)
@@ -62,10 +68,10 @@ class Tracks:
         self._packets = (
             self._source.demux([self._source.streams[i] for i in self._copies]) if self._copies else iter(())
         )
+        self._part = self._packets_of_part()
         self._waiting: av.Packet | None = None
-        self._cut = self._start - info.audio_lead > Fraction(self._source.start_time or 0, av.time_base)
-        if self._cut and self._copies:
-            self._seek()
+        if self._cut and self._copies and not any(self._source.streams[i].type == "subtitle" for i in self._copies):
+            self._seek()  # a subtitle that is on the screen at the start may have begun long before
 
     def _add(self, stream: av.stream.Stream) -> Copy | None:
         if stream.type == "audio":
@@ -82,7 +88,7 @@ class Tracks:
             return self._drop(stream, "this FFmpeg does not know its codec")
         takes = AUDIO_IN[self._container]
         holds = takes is None or stream.codec_context.codec.canonical_name in takes
-        if holds and (copy := self._copy(stream)) is not None:
+        if holds and (copy := self._copy(stream, self._priming(stream))) is not None:
             return copy
         codec = AUDIO_ENCODER[self._container]
         logger.info("the sound (%s) is encoded again as %s", stream.codec_context.codec.canonical_name, codec)
@@ -102,10 +108,20 @@ class Tracks:
         except (ValueError, av.FFmpegError):
             return self._drop(stream, f"it can't be converted to {TEXT_SUBTITLES[self._container]}")
 
-    def _copy(self, stream: av.stream.Stream) -> Copy | None:
+    def _priming(self, stream: AudioStream) -> Fraction:
+        """Seconds of encoder priming that Matroska's header must declare, because the source's header does not.
+
+        Matroska holds no other time stamps before 0; MP4 holds them in an edit list.
+        """
+        first = self._sound_times.get(stream.index, self._start)
+        needed = self._start - first
+        holds = self._container in ("mp4", "mov") or needed - declared_delay(stream) < ROUNDED_TIME
+        return Fraction(0) if holds else needed
+
+    def _copy(self, stream: av.stream.Stream, priming: Fraction = Fraction(0)) -> Copy | None:
         """A copy of the track; None if the muxer rejects it."""
         try:
-            return Copy(self._output, stream)
+            return Copy.delayed(self._output, stream, priming) if priming else Copy(self._output, stream)
         except (ValueError, av.FFmpegError):
             return None
 
@@ -134,17 +150,9 @@ class Tracks:
 
     def advance(self, until: Fraction | None, mux: Mux) -> None:
         """Muxes the packets that start before `until` seconds of the output; None muxes all that remain."""
-        while True:
-            packet = self._waiting or self._next()
+        while (packet := self._waiting or next(self._part, None)) is not None:
             self._waiting = None
-            if packet is None:
-                break
-            time = (packet.pts if packet.pts is not None else packet.dts) * packet.time_base
-            if self._stop is not None and time >= self._stop + STOP_MARGIN:
-                break
-            if self._outside(packet, time):
-                continue
-            if until is not None and time - self._start > until:
+            if until is not None and _time(packet) - self._start > until:
                 self._waiting = packet
                 return
             for ready in self._copies[packet.stream.index].packets(packet, self._start):
@@ -154,22 +162,49 @@ class Tracks:
                 for ready in copy.flush():
                     mux(ready)
 
-    def _outside(self, packet: av.Packet, time: Fraction) -> bool:
-        """Whether a packet lies outside the wanted part, or is encoder priming that needs a negative time stamp."""
-        if self._stop is not None and time >= self._stop:
-            return True
-        return time < self._start and (self._cut or self._container in ("matroska", "webm"))
+    def _packets_of_part(self) -> Iterator[av.Packet]:
+        """The packets of the wanted part. Subtitles that lie partly in it are shortened to it.
 
-    def _next(self) -> av.Packet | None:
-        """The next packet that has content and a time; None at the end or at damage."""
-        while True:
-            try:
-                packet = next(self._packets, None)
-            except av.FFmpegError:
-                return None
-            if packet is None or (packet.size and (packet.pts is not None or packet.dts is not None)):
-                return packet
+        Sound before the start of a whole file is the encoder's priming, which belongs to it.
+        """
+        shown: dict[int, av.Packet] = {}  # the latest subtitle of each stream that lasts until the next one
+        for packet in self._timed_packets():
+            time, subtitle = _time(packet), packet.stream.type == "subtitle"
+            if self._stop is not None and time >= self._stop:
+                if time >= self._stop + STOP_MARGIN:
+                    break
+                continue
+            if time >= self._start:
+                while shown:
+                    yield self._shortened(shown.popitem()[1])
+            elif subtitle and not packet.duration:
+                shown[packet.stream.index] = packet
+                continue
+            elif time + packet.duration * packet.time_base <= self._start if subtitle else self._cut:
+                continue
+            yield self._shortened(packet) if subtitle else packet
+
+    def _shortened(self, subtitle: av.Packet) -> av.Packet:
+        """A subtitle with the time that it shares with the wanted part."""
+        base, end = subtitle.time_base, _time(subtitle) + (subtitle.duration or 0) * subtitle.time_base
+        end = end if self._stop is None else min(end, self._stop)
+        subtitle.pts = subtitle.dts = max(round(self._start / base), round(_time(subtitle) / base))
+        if subtitle.duration:
+            subtitle.duration = max(1, round(end / base) - subtitle.pts)
+        return subtitle
+
+    def _timed_packets(self) -> Iterator[av.Packet]:
+        """The packets that have content and a time, until the end or damage."""
+        with contextlib.suppress(av.FFmpegError):
+            for packet in self._packets:
+                if packet.size and (packet.pts is not None or packet.dts is not None):
+                    yield packet
 
     def close(self) -> None:
         """Closes the source."""
         self._source.close()
+
+
+def _time(packet: av.Packet) -> Fraction:
+    """Seconds, in the file's own time, at which a packet starts."""
+    return (packet.pts if packet.pts is not None else packet.dts) * packet.time_base

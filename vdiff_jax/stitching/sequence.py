@@ -76,6 +76,7 @@ class ClipSequence:
         self._debug = None if debug is None else DebugPictures(debug)
         self.size = (sources[0].size[0] + sources[0].size[0] % 2, sources[0].size[1] + sources[0].size[1] % 2)
         self.rate = sources[0].rate
+        self._leads: dict[Source, float] = {}  # seconds from the beginning of each clip's file to its first frame
         ends = [joins.read_ends(self._adapted(source)) for source in sources]
         self.joins = [joins.find_join(first, second) for first, second in itertools.pairwise(ends)]
         self.parts = self._parts([each.count for each in ends])
@@ -113,21 +114,30 @@ class ClipSequence:
         return [] if join.overlap or not self._bridge else self._interpolate(last, first, self._bridge)
 
     def sound_spans(self) -> list[tuple[Source, float, float, float]]:
-        """Returns each part's source, first and last second that are shown, and the seconds of the bridge before it."""
+        """Returns each part's source, first and last second that are shown, and the seconds of the bridge before it.
+
+        Seconds count from the beginning of the clip's file, where its sound may start before its picture.
+        """
         result = []
         for index, part in enumerate(self.parts):
+            lead = self._leads[part.source]
             bridged = index > 0 and not self.joins[index - 1].overlap
             gap = self._bridge / self.rate if bridged else 0.0
-            result.append((part.source, part.start / self.rate, part.stop / self.rate, gap))
+            result.append((part.source, lead + part.start / self.rate, lead + part.stop / self.rate, gap))
         return result
 
     def _adapted(self, source: Source) -> Iterator[RGB]:
-        """A clip's frames at the sequence's size and rate; a picture lasts one frame."""
+        """A clip's frames at the sequence's size and rate, from its first frame on; a picture lasts one frame."""
         last = 1 / source.rate
         if source.count == 1:
             last = max(last, 1 / self.rate)
-        for frame in joins.resample(iter(source.frames()), self.rate, last):
+        for frame in joins.resample(self._from_zero(source), self.rate, last):
             yield joins.fit_to_size(frame, self.size)
+
+    def _from_zero(self, source: Source) -> Iterator[tuple[float, RGB]]:
+        """A clip's frames with their seconds since the first one, whose time is noted in `_leads`."""
+        for seconds, frame in source.frames():
+            yield seconds - self._leads.setdefault(source, seconds), frame
 
     def _shown(self, part: ClipPart) -> Iterator[RGB]:
         shown = (frame for index, frame in enumerate(self._adapted(part.source)) if part.start <= index < part.stop)

@@ -152,6 +152,8 @@ def _write_or_collect(
         sound = _sound(product, sources, stack)
         if isinstance(product, Panorama):
             info = _starting_later(info, float(product.calibration.offsets.max()))
+        else:  # the soundtrack starts at 0, whatever time the first clip's clock shows
+            info = dataclasses.replace(info, start=Fraction(0))
         writer = stack.enter_context(open_writer(output, info, codec=codec, options=options, copy_from=sound))
         for index, frame in enumerate(_counted(product.frames(), progress)):
             writer.write(output_frame(frame, info, index))
