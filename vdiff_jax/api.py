@@ -35,7 +35,7 @@ def repair(
 
     Args:
       clip: `t h w c` R'G'B' or grey (c = 3 or 1), uint8, or float in [0, 1] (noise may reach beyond; the result is not
-        rounded); or a path, with `output`. A file that `compress` wrote is decompressed, unless more is asked for.
+        rounded); or a path, with `output`. A file that `compress` wrote is decompressed if no option is chosen.
       output: where to write, if `clip` is a path.
       task: "auto", "denoise", "deblock", "inpaint", "interpolate", "superres" or "colorize".
       mask: True where the clip is to be filled, `h w` or `t h w`; a path, if `clip` is one.
@@ -73,12 +73,12 @@ def repair(
 def repair_path(
     source: str | Path, target: str | Path, *, progress: Callable[[int], Any] = lambda frames: None, **options: Any
 ) -> dict[str, Any]:
-    """Repairs a video from path to path; one that `compress` wrote is decompressed, unless more is asked for.
+    """Repairs a video from path to path; one that `compress` wrote is decompressed, unless other options are chosen.
 
     Args:
       source, target, progress, options: as `restoration.pipeline.repair` takes them.
     """
-    asked = Options(**options)
-    if asked.as_needed and media.read_attachment(source) is not None:
-        return decompress(source, target, progress=progress, codec=asked.codec, options=asked.options)
+    chosen = Options(**options)
+    if chosen.as_needed and media.read_attachment(source) is not None:
+        return decompress(source, target, progress=progress, codec=chosen.codec, options=chosen.options)
     return repair_video(source, target, progress=progress, **options)

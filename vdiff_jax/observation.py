@@ -24,8 +24,8 @@ class Observation:
       sigma: `*b t h w c`, the expected error of what is known, in the unit of `values`.
       time: `*b t`, each frame's time in frame intervals.
       velocity: `*b t h/4 w/4 4`, displacements in pixels (x, y) from each pixel of frame t to its place in the last
-        frame of which something is known (first pair) and in the next one (second pair), on a grid `VELOCITY_GRID`
-        times coarser than the frames; `None` if no motion was measured.
+        frame with content (first pair) and in the next one (second pair), on a grid `VELOCITY_GRID` times coarser than
+        the frames; `None` if no motion was measured. A frame has content if any of its samples is known.
       reduction: `*b t c`, the factor of the antialiased bicubic reduction through which each channel was measured;
         `values` are then its bicubic enlargement. 1 for samples measured directly; `None`: all were.
     """
@@ -39,5 +39,5 @@ class Observation:
 
 
 def holds(known: Float[Array, "*b h w c"]) -> Float[Array, "*b"]:
-    """1 for a frame of which something is known, 0 for one of which nothing is known."""
+    """1 for a frame with content, of which some sample is known; 0 for an empty frame."""
     return jnp.max(known, axis=(-3, -2, -1))

@@ -197,8 +197,8 @@ def decoded(
         restored = stack.enter_context(contextlib.closing(prefetched(restored, restorers[0].frames)))
     # A decoded frame is appended before its restored frame is yielded.
     decoded_frames = (plain.popleft() for _ in itertools.count())
-    by = wiener_filter(attachment.wiener, info.pixels)
-    return wiener_step(decoded_frames, restored, info.pixels, by), restorers
+    coefficients = wiener_filter(attachment.wiener, info.pixels)
+    return wiener_step(decoded_frames, restored, info.pixels, coefficients), restorers
 
 
 def interpolator_of(attachment: Attachment, info: media.VideoInfo, weights: str | Path | None) -> Interpolator:

@@ -48,7 +48,7 @@ def rollout(
       skip_exact: as in `step`; slows the backward pass down.
 
     Returns:
-      The carry after the last frame of which something is known, and the restored clip.
+      The carry after the last frame with content, and the restored clip.
     """
 
     def body(carry: Carry, frames: tuple[Observation, Observation, Array]) -> tuple[Carry, Array]:
@@ -96,7 +96,7 @@ def rollout_stream(
       skip_exact: as in `step`.
 
     Returns:
-      The carry after the last frame of which something is known, and what `finish` made of each frame, stacked.
+      The carry after the last frame with content, and what `finish` made of each frame, stacked.
     """
     numbers = jnp.arange(velocity.shape[0])
     held = lax.map(lambda n: holds(observe((n,)).known[0]), jnp.arange(velocity.shape[0] + 1))
@@ -121,13 +121,13 @@ def rollout_stream(
 
 
 def next_held(held: Float[Array, "*b t1"]) -> Int[Array, "*b t"]:
-    """For each frame but the last, the number of the next frame of which something is known.
+    """For each frame but the last, the number of the next frame with content.
 
     Args:
-      held: from `observation.holds`, for frames 0 to t: 1 where something is known of the frame.
+      held: from `observation.holds`, for frames 0 to t: 1 for a frame with content.
 
     Returns:
-      Numbers in 1 to t; t where nothing is known of any later frame.
+      Numbers in 1 to t; t where no later frame has content.
     """
     last = held.shape[-1] - 1
     numbers = jnp.where(held > 0, jnp.arange(last + 1).reshape((1,) * (held.ndim - 1) + (-1,)), last)
@@ -135,7 +135,7 @@ def next_held(held: Float[Array, "*b t1"]) -> Int[Array, "*b t"]:
 
 
 def look_ahead(observation: Observation, following: Observation | None = None) -> Observation:
-    """Each frame's look-ahead: values, known and time of the next frame of which something is known.
+    """Each frame's look-ahead: values, known and time of the next frame with content.
 
     Args:
       observation: what is known of the clip.
@@ -160,7 +160,7 @@ def look_ahead(observation: Observation, following: Observation | None = None) -
 def _advance(
     network: Network, carry: Carry, frame: Observation, ahead: Observation, **options
 ) -> tuple[Carry, Float[Array, "*b h w c"]]:
-    """One frame's step: its result, and the new carry, which is the old one where nothing is known of the frame."""
+    """One frame's step: its result, and the new carry, which is the old one where the frame is empty."""
     new = step(network, carry, frame, ahead, **options)
     held = holds(frame.known)
 

@@ -81,7 +81,7 @@ def step(
       network: the network.
       carry: the carry after the previous frame.
       frame: what is known of this frame (an Observation without the time axis).
-      ahead: what is known of the next frame of which something is known; `sigma`, `velocity` and `reduction` unused.
+      ahead: what is known of the next frame with content; `sigma`, `velocity` and `reduction` unused.
       project: projects a result onto what was measured.
       rows: the height of the windows that the network runs in, in rows of the half-size grid, to bound memory; `None`:
         the whole frame at once.
@@ -148,7 +148,7 @@ def _move_carry(carry: Carry, velocity: Array | None) -> tuple[list[Array], Neig
 
 
 def _move_ahead(ahead: Observation, velocity: Array | None, held: Float[Array, "*b"]) -> Neighbour:
-    """The next frame moved to this one, of which something is known where `held` is 1."""
+    """The next frame moved to this one; it has content where `held` is 1."""
     if velocity is None:
         return Neighbour(unshuffle(ahead.values), unshuffle(ahead.known) @ _CHANNELS_TO_PAIR)
     cells = to_grid(velocity[..., 2:], 2) * 2

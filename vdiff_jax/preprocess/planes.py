@@ -14,8 +14,8 @@ def clip_of_planes(planes: Planes, pixels: PixelFormat, multiple: int) -> Float[
     """Planes as Y'CbCr in [0, 1] with chroma centred at 0.5, in the planes' own matrix (BT.601 for R'G'B').
 
     Args:
-      planes: `*b h w` each, integers as `pixels` says, or floats in [0, 1]; alpha is left out.
-      pixels: what they mean.
+      planes: `*b h w` each, integers in the format `pixels`, or floats in [0, 1]; alpha is left out.
+      pixels: the planes' pixel format.
       multiple: height and width are padded to a multiple of it by repeating the last row and column.
     """
     height, width = planes[0].shape[-2:]
@@ -34,12 +34,12 @@ def clip_of_planes(planes: Planes, pixels: PixelFormat, multiple: int) -> Float[
 def levels(
     plane: Array | np.ndarray, pixels: PixelFormat, *, chroma: bool
 ) -> Float[Array, "*b h w"] | Float[np.ndarray, "*b h w"]:
-    """Samples as levels: numbers in [0, 1], neutral chroma at 0.5.
+    """Samples as floats in [0, 1], neutral chroma at 0.5.
 
     Args:
-      plane: integers as `pixels` says, or floats, which are levels already. A NumPy array gives a NumPy array, so that
-        the host needs no copy to a device.
-      pixels: what the samples mean.
+      plane: integers in the format `pixels`, or floats, which stay as they are. A NumPy array gives a NumPy array, so
+        that the host needs no copy to a device.
+      pixels: the plane's pixel format.
       chroma: whether the plane is Cb or Cr.
     """
     if jnp.issubdtype(plane.dtype, jnp.floating):
@@ -49,7 +49,7 @@ def levels(
 
 
 def sample_range(pixels: PixelFormat, *, chroma: bool) -> tuple[float, float]:
-    """The sample of level 0 (of neutral chroma), and how many samples span 1. Source: ITU-R BT.2100 table 9."""
+    """The sample value of 0 (of neutral chroma), and how many values lie between 0 and 1. Source: BT.2100 table 9."""
     unit = 1 << (pixels.bits - 8)
     if chroma:
         return 128.0 * unit, float(pixels.peak if pixels.full_range else 224 * unit)

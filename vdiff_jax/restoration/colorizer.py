@@ -138,13 +138,13 @@ class Colorizer:
     def _backward(self, items: list[AnalysedFrame]) -> Iterator[TrackedColours]:
         """The colours of the last frame, tracked backward to the one before it, and so on to the first."""
         tracker = ColourTracker()
-        line = [
+        in_reverse = [
             dataclasses.replace(
                 item, starts_shot=n == 0, flow_frame=dataclasses.replace(item.flow_frame, time=-item.flow_frame.time)
             )
             for n, item in enumerate(reversed(items))
         ]
-        for number, chunk in enumerate(cut_into_chunks(line, _CHUNK)):
+        for number, chunk in enumerate(cut_into_chunks(in_reverse, _CHUNK)):
             yield from tracker(chunk)[1 if number == 0 else 0 :]
 
 

@@ -197,13 +197,13 @@ def backward(inputs: ChunkInputs, count: int) -> ChunkInputs:
     """
     frames = len(inputs.velocity)
     order = np.array([*[0] * (frames - count), *range(count, -1, -1)])
-    turned = jax.tree.map(lambda leaf: np.asarray(leaf)[order], dataclasses.replace(inputs, velocity=None))
+    in_reverse = jax.tree.map(lambda leaf: np.asarray(leaf)[order], dataclasses.replace(inputs, velocity=None))
     return dataclasses.replace(
-        turned,
-        valid=turned.valid * (np.arange(frames + 1) >= frames - count),
-        # The two pairs of a velocity, to the frame before and to the next, change places.
+        in_reverse,
+        valid=in_reverse.valid * (np.arange(frames + 1) >= frames - count),
+        # A velocity's pairs for the frame before and for the next frame are swapped.
         velocity=np.roll(np.asarray(inputs.velocity)[order[:-1]], 2, axis=-1),
-        time=-turned.time,
+        time=-in_reverse.time,
     )
 
 

@@ -71,18 +71,18 @@ def _chunk(
 ) -> Chunk:
     missing = size - len(items)
     after = after and (after.following or after)
-    line = [*items, *[items[-1]] * missing, after or items[-1]]
+    padded = [*items, *[items[-1]] * missing, after or items[-1]]
     field = velocity(
         [i.flow_frame for i in items], before=before and before.flow_frame, after=after and after.flow_frame
     )
     valid = [*(float(i.has_content) for i in items), *[0.0] * missing, float(after is not None)]
     return Chunk(
         analysed=items,
-        planes=tuple(np.stack(planes) for planes in zip(*(item.frame.planes for item in line))),
+        planes=tuple(np.stack(planes) for planes in zip(*(item.frame.planes for item in padded))),
         valid=np.array(valid, np.float32),
-        quantisers=np.array([item.frame.quantiser for item in line], np.float32),
-        error=None if items[0].mask is None else np.stack([item.expected_error for item in line]),
+        quantisers=np.array([item.frame.quantiser for item in padded], np.float32),
+        error=None if items[0].mask is None else np.stack([item.expected_error for item in padded]),
         velocity=np.concatenate([field, np.zeros((missing, *field.shape[1:]), np.float32)]),
-        time=np.array([item.flow_frame.time for item in line], np.float32),
+        time=np.array([item.flow_frame.time for item in padded], np.float32),
         starts_shot=starts_shot,
     )

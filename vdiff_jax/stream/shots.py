@@ -51,8 +51,10 @@ class ShotDetector:
     """
 
     def __init__(self) -> None:
-        self._recent: list[np.ndarray] = []  # up to two frames before the one judged next, itself, the one after
-        self._judged = 0  # the index among them of the one judged next
+        self._recent: list[
+            np.ndarray
+        ] = []  # at most two frames before the next one to judge, that one, the one after it
+        self._judged = 0  # the index in `_recent` of the next frame to judge
 
     def push(self, picture: Float[np.ndarray, "..."]) -> bool | None:
         """Takes the next frame's thumbnail. Returns whether the frame before it starts a shot; `None` if it has none.

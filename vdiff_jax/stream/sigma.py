@@ -26,7 +26,7 @@ class Coding(NamedTuple):
     Attributes:
       sigma: the mean error of Y', Cb and Cr in [0, 1].
       codec: the codec whose quantisers predict the error of each frame; `None` if it was estimated from the frames.
-      why: how it was found, for people.
+      why: how it was measured, as a sentence for the report.
     """
 
     sigma: Float[np.ndarray, "3"]

@@ -25,7 +25,7 @@ class Plan:
     Attributes:
       tasks: the names of the tasks; none where the video is left as it is.
       weights: the name of the weights; "" where the task needs no network.
-      why: the reason, in a sentence for people.
+      why: the reason, as a sentence for the report.
       job: the output's pixel format and size; for the network also how planes are read and written.
       sigma: the expected error of Y', Cb and Cr, in [0, 1]; the mean where it differs from frame to frame.
       sigma_rgb: the same as the sigma of white R'G'B' noise, in 8-bit units.

@@ -112,7 +112,7 @@ def plan_of(
     clean = sigma.max() == 0
     tasks = holes + (() if clean else (cleaning,))
     if request.masked:
-        why = "; ".join(part for part in ("a mask says what to fill", why) if part)
+        why = "; ".join(part for part in ("the mask's holes are filled", why) if part)
         # The Wiener step's coefficients are fitted to frames without holes.
         finish = tuple(step for step in finish if step is not wiener)
     return Plan(
