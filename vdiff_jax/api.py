@@ -43,7 +43,7 @@ def repair(
       sigma: the noise's standard deviation in 8-bit units; measured if left out.
       slow: how many times slower interpolate makes the clip: 2 makes one frame between any two (2 t - 1 in all).
       scale: how many times larger superres makes the clip, such as 2, 4 or 1.5.
-      size: the width and height that superres gives it instead.
+      size: instead of scale: the width and height of superres' output.
       reference: coloured frames for colorize by frame number: `h w 3`, or `h w 4` whose last channel is 1 where it is
         coloured; one alone is frame 0's. For paths, their names, `N:picture` for frame N.
       force: colorize skips its checks that the references match and that the clip is grey.
@@ -57,7 +57,7 @@ def repair(
 
     Raises:
       ClipError: an array that is no clip.
-      VdiffError: one of its other kinds, for anything wrong with the input, the options or the output.
+      VdiffError: another of its subclasses, for anything wrong with the input, the options or the output.
     """
     common = {"task": task, "mask": mask, "grow": grow, "sigma": sigma, "slow": slow, "scale": scale, "size": size}
     common |= {"reference": reference, "force": force, "weights": weights}

@@ -142,7 +142,7 @@ def decompress(
       The report; without a target, uint8 R'G'B' `t h w 3`.
 
     Raises:
-      VdiffError: one of its kinds, for anything wrong with the input, the weights or the output.
+      VdiffError: one of its subclasses, for anything wrong with the input, the weights or the output.
     """
     clock = Stopwatch()
     if target is not None:

@@ -54,7 +54,7 @@ def compress(
       progress: is called with the number of frames encoded.
 
     Raises:
-      VdiffError: one of its kinds, for anything wrong with the input, the options or the output.
+      VdiffError: one of its subclasses, for anything wrong with the input, the options or the output.
     """
     clock = Stopwatch()
     check_files(source, target)

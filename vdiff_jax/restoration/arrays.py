@@ -36,7 +36,7 @@ def repair_clip(
     Raises:
       ClipError: an array that is no clip.
       MaskError: a mask that does not fit.
-      VdiffError: one of its other kinds.
+      VdiffError: another of its subclasses.
     """
     check_clip(clip)
     check_growth(options["grow"], masked=mask is not None)

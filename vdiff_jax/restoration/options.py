@@ -22,9 +22,9 @@ class Options:
       grow: pixels around the mask that are filled too, fading out.
       sigma: the noise in 8-bit units; measured if left out.
       fps: the rate that interpolate makes.
-      slow: how many times slower interpolate makes the video play instead.
+      slow: instead of fps: how many times slower interpolate makes the video play.
       scale: how many times larger superres makes the video.
-      size: the width and height, as shown, that superres gives it instead.
+      size: instead of scale: the width and height, as shown, of superres' output.
       deinterlace: deinterlaces the video first.
       reference: coloured pictures for colorize, `N:picture` for frame N.
       force: colorize skips its checks that the references match and that the video is grey.

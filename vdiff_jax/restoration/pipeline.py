@@ -48,7 +48,7 @@ def repair(
       **options: the fields of `Options`.
 
     Raises:
-      VdiffError: one of its kinds, for anything wrong with the input, the options or the output.
+      VdiffError: one of its subclasses, for anything wrong with the input, the options or the output.
     """
     chosen = Options(**options)
     media.check_target(target, [source])

@@ -1,4 +1,4 @@
-"""The sample clip: a few seconds of a flower (CC0), made noisy and scratched, and its clean truth."""
+"""The sample clip: a few seconds of a flower (CC0), made noisy and scratched, and its clean original."""
 
 from pathlib import Path
 

@@ -142,7 +142,7 @@ def fit_geometry(matches: list[Matches], sizes: tuple[tuple[int, int], ...]) -> 
 
 
 def central_camera(matches: list[Matches], count: int) -> int:
-    """Returns the camera whose farthest other camera is fewest pairs away; of equal ones, that with most matches."""
+    """Returns the camera from which the farthest other one is the fewest pairs away; if equal, with most matches."""
     distance = np.where(np.eye(count) > 0, 0.0, np.inf)
     weight = np.zeros(count)
     for pair in matches:

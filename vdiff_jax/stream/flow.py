@@ -143,7 +143,7 @@ def camera_motion(field: Field, trusted: Float[np.ndarray, "hv wv"]) -> Field:
 
 @functools.lru_cache(maxsize=4)
 def _motion_basis(size: tuple[int, ...]) -> tuple[Float[np.ndarray, "n 8"], Float[np.ndarray, "n 8"]]:
-    """By how much each of the eight parameters moves every point of a grid, in x and in y."""
+    """The displacement of every point of a grid, in x and in y, by each of the eight parameters."""
     x, y = (grid_points(size) / np.array(size[::-1], np.float32) - 0.5).reshape(-1, 2).T
     one, none = np.ones_like(x), np.zeros_like(x)
     basis_x = np.stack([one, x, y, none, none, none, x * x, x * y], axis=-1)

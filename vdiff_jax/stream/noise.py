@@ -119,7 +119,7 @@ def _sigma(variances: np.ndarray, patch_means: np.ndarray, *, block: int, rounds
 
 
 def _noise_variance(variances: np.ndarray, freedom: float) -> float:
-    """The variance of noise, from the variances of blocks some of which have texture too.
+    """The variance of the noise, from the variances of blocks. Some of the blocks have texture too.
 
     The variance of noise in a block is chi-squared distributed. Its cube root is nearly normal (Wilson and Hilferty
     1931), so its mean equals its median unless texture adds a tail.

@@ -35,7 +35,9 @@ _APART = 4
 _HELD_BYTES = 256 << 20
 """Memory for the frames of a shot; large frames are searched for over a shorter reach."""
 _THIN = 4.0
-"""A fill from the surroundings is used up to this many pixels from a known one; the network fills the rest."""
+"""Points that no other frame shows are filled from around them up to this many pixels from a known one.
+
+The network fills the rest."""
 _BOTH = np.ones(2, np.float32)
 
 
@@ -151,7 +153,7 @@ def _with_displacements(shot: Sequence[ShotFrame], index: int) -> AnalysedFrame:
 def _spatial_estimate(item: AnalysedFrame, targets: _Targets, pixels: PixelFormat) -> Estimate:
     """The fill from the surroundings, which the frame has already."""
     nearest = cv2.INTER_NEAREST
-    samples = [_levels_at(item.frame.planes[n], targets.points, targets.scale, pixels, nearest) for n in targets.planes]
+    samples = [_values_at(item.frame.planes[n], targets.points, targets.scale, pixels, nearest) for n in targets.planes]
     return np.stack(samples), spatial_error(targets.detail, np.maximum(targets.depth, 1))
 
 
@@ -191,14 +193,14 @@ def _propagated_estimates(path: MotionPath, targets: _Targets, pixels: PixelForm
         errors[found[hit], hit] = propagated_error(mismatch, targets.detail[hit], distance)
         for row, n in enumerate(targets.planes):
             plane = source.item.frame.planes[n]
-            samples[found[hit], row, hit] = _levels_at(plane, points[shown], targets.scale, pixels, cv2.INTER_CUBIC)
+            samples[found[hit], row, hit] = _values_at(plane, points[shown], targets.scale, pixels, cv2.INTER_CUBIC)
         found[hit] += 1
         last_distance[hit] = distance
         open_targets = open_targets[found[open_targets] < _SOURCES]
     return list(zip(samples, errors))
 
 
-def _levels_at(
+def _values_at(
     plane: np.ndarray, points: Points, scale: tuple[int, int], pixels: PixelFormat, interpolation: int
 ) -> Float[np.ndarray, " n"]:
     """A plane's values in [0, 1] at points in pixels."""

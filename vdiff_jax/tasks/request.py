@@ -25,9 +25,9 @@ class Request:
       sigma: the noise in 8-bit units; `None` to measure it.
       weights: the name of the weights; if the package has a set tuned for the task, the plan uses that set.
       scale: how many times larger superres makes the video.
-      size: the height and width that superres gives it instead.
+      size: instead of scale: the height and width of superres' output.
       fps: the rate that interpolate makes.
-      slow: how many times slower interpolate makes the video play instead.
+      slow: instead of fps: how many times slower interpolate makes the video play.
       references: coloured pictures by frame number, for colorize.
       force: colorize skips its checks that the references match and that the video is grey.
     """

@@ -40,7 +40,7 @@ CODED = 0.1
 _REAL = 0.2
 """The share of training examples with unknown blur, noise and codec blocks, like real footage."""
 NOISY = 3.0 / 255
-"""Noise measured below this counts as fine texture, of which small pictures have much."""
+"""Noise measured below this counts as fine texture: small pictures have much of it."""
 
 
 def observe(
