@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 from vdiff_jax.errors import InputError
+from vdiff_jax.media.clock import clock_of
 from vdiff_jax.media.deinterlace import deinterlaced
 from vdiff_jax.media.planes import planes_of
 from vdiff_jax.media.probe import choose_stream, declared_duration, describe, open_container
@@ -47,13 +48,19 @@ class VideoSource:
         self._end = None if stop is None else Fraction(stop).limit_denominator(av.time_base)
         self._damaged = self._resized = False
         self._deinterlace = deinterlace
+        self._clock = clock_of(name)
         self._open()
         try:
-            first = self._seek() if self._begin > 0 and name != "-" else None
+            first = self._seek() if self._begin > 0 and name != "-" and not self._clock.jumps else None
             first = first or self._rewind()
             self._declared, self._certain = declared_duration(self._container, self._stream)
+            if self._clock.jumps:  # the file declares at most the time to the first jump
+                self._declared, self._certain = self._clock.ends[self._stream.index] - self._origin, True
             self._first = self._forward(first)
             whole = describe(self._container, self._stream, self._first, path=None if name == "-" else name)
+            if self._clock.jumps:
+                frames = self._clock.counts[self._stream.index]
+                whole = dataclasses.replace(whole, duration=float(self._declared), frames=frames)
             self._declared_frames = whole.frames
             self.info = self._cut(whole)
             self._quantiser_by_type = self._mean_quantisers() if whole.codec == "hevc" and name != "-" else {}
@@ -72,7 +79,7 @@ class VideoSource:
         self._stream.codec_context.options = EXPORT_QUANTISERS if exports else {}
         # With a thread for each frame, quantisers are exported of pictures that another thread is still decoding.
         self._stream.thread_type = "SLICE" if exports else "AUTO"
-        self._origin = Fraction(self._container.start_time or 0, av.time_base)
+        self._origin = self._clock.start(self._container)
         frames = self._decode()
         self._decoded = deinterlaced(frames, self._stream.time_base) if self._deinterlace else frames
 
@@ -134,7 +141,7 @@ class VideoSource:
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """All frames that can be decoded. Damaged packets are skipped and noted in `_damaged`."""
-        packets = self._container.demux(self._stream)
+        packets = self._clock.packets(self._container, [self._stream])
         ended = False
         while not ended:
             try:

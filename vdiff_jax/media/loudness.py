@@ -1,14 +1,16 @@
 """The soundtrack of a film: each clip's sound at the same loudness (EBU R 128, FFmpeg's loudnorm)."""
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
+
+from vdiff_jax.media.clock import clock_of
 
 RATE = 48_000
 _TARGET = "I=-16:TP=-1.5:LRA=11"
@@ -31,7 +33,8 @@ def normalised(path: str | Path, start: float, stop: float) -> Iterator[np.ndarr
     """
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
-        origin = Fraction(container.start_time or 0, av.time_base)
+        clock = clock_of(str(path))
+        origin = clock.start(container)
         graph = av.filter.Graph()
         chain = [
             graph.add_abuffer(template=stream),
@@ -44,7 +47,7 @@ def normalised(path: str | Path, start: float, stop: float) -> Iterator[np.ndarr
             graph.add("abuffersink"),
         ]
         graph.link_nodes(*chain).configure()
-        for frame in itertools.chain(container.decode(stream), [None]):
+        for frame in itertools.chain(_decoded(clock.packets(container, [stream])), [None]):
             if frame is not None and frame.pts is not None:
                 frame.pts -= round(origin / frame.time_base)
             try:
@@ -53,6 +56,14 @@ def normalised(path: str | Path, start: float, stop: float) -> Iterator[np.ndarr
                 break
             yield from _finished(graph)
         yield from _finished(graph)
+
+
+def _decoded(packets: Iterator[av.Packet]) -> Iterator[av.AudioFrame]:
+    """The sound of all packets that can be decoded."""
+    with contextlib.suppress(av.FFmpegError):
+        for packet in packets:
+            with contextlib.suppress(av.FFmpegError):
+                yield from packet.decode()
 
 
 def _finished(graph: av.filter.Graph) -> Iterator[np.ndarray]:

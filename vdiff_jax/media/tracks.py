@@ -9,6 +9,7 @@ import av
 from av.audio.stream import AudioStream
 from av.subtitles.stream import SubtitleStream
 
+from vdiff_jax.media.clock import clock_of
 from vdiff_jax.media.codec_delay import declared_delay, first_sound_times
 from vdiff_jax.media.copies import Copy, SubtitleCopy, Transcode, fresh_metadata
 from vdiff_jax.media.probe import open_container
@@ -53,7 +54,8 @@ class Tracks:
         self._container = container
         self._start = info.start
         self._stop = info.stop
-        self._cut = self._start - info.audio_lead > Fraction(self._source.start_time or 0, av.time_base)
+        clock = clock_of(path)
+        self._cut = self._start - info.audio_lead > clock.start(self._source)
         self._sound_times = {} if self._cut else first_sound_times(path)
         self._copies: dict[int, Copy] = {}
         for stream in self._source.streams:
@@ -66,12 +68,14 @@ class Tracks:
         self._copy_chapters()
         output.metadata.update(fresh_metadata(self._source.metadata))
         self._packets = (
-            self._source.demux([self._source.streams[i] for i in self._copies]) if self._copies else iter(())
+            clock.packets(self._source, [self._source.streams[i] for i in self._copies]) if self._copies else iter(())
         )
         self._part = self._packets_of_part()
         self._waiting: av.Packet | None = None
-        if self._cut and self._copies and not any(self._source.streams[i].type == "subtitle" for i in self._copies):
-            self._seek()  # a subtitle that is on the screen at the start may have begun long before
+        # A subtitle that is on the screen at the start may have begun long before.
+        subtitled = any(self._source.streams[i].type == "subtitle" for i in self._copies)
+        if self._cut and self._copies and not subtitled and not clock.jumps:
+            self._seek()
 
     def _add(self, stream: av.stream.Stream) -> Copy | None:
         if stream.type == "audio":
@@ -86,6 +90,8 @@ class Tracks:
     def _add_audio(self, stream: AudioStream) -> Copy | None:
         if stream.codec_context is None:
             return self._drop(stream, "this FFmpeg does not know its codec")
+        if not stream.codec_context.sample_rate:
+            return self._drop(stream, "its format can't be found")
         takes = AUDIO_IN[self._container]
         holds = takes is None or stream.codec_context.codec.canonical_name in takes
         if holds and (copy := self._copy(stream, self._priming(stream))) is not None:

@@ -1,0 +1,189 @@
+"""Time that goes on where a file's clock jumps: recordings joined byte by byte, restarted broadcasts, reset counters.
+
+Sound, picture and subtitles are read at different places; all of them demux through the file's `Clock`, so they get
+the same correction and stay in sync.
+"""
+
+import functools
+import os
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+from av.format import Flags
+
+from vdiff_jax.media.probe import open_container
+
+# Formats, beside those that FFmpeg marks, whose time stamps may jump.
+_LIVE_FORMATS = frozenset({"flv", "live_flv"})
+# Seconds by which a stream's decoding time may fall, or rise, without being a jump. FFmpeg's tools allow a rise of 10.
+_LARGEST_FALL, _LARGEST_RISE = 0.1, 10.0
+_UNITS = 90_000  # corrections are whole multiples of 1/90000 s, the unit of MPEG's clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clock:
+    """What is added to a file's time stamps.
+
+    Attributes:
+        shifts: for each stream's number, packet numbers in ascending order and the seconds to add from each one on.
+        begin: seconds, in the file's own time, at which it starts; None if its header says so reliably.
+        ends: corrected seconds at which each stream ends.
+        counts: how many packets each stream has.
+    """
+
+    shifts: dict[int, list[tuple[int, Fraction]]] = field(default_factory=dict)
+    begin: Fraction | None = None
+    ends: dict[int, Fraction] = field(default_factory=dict)
+    counts: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def jumps(self) -> bool:
+        """Whether time stamps are corrected. Such a file must be read from its beginning: seeking would fail."""
+        return bool(self.shifts)
+
+    def start(self, container: av.container.InputContainer) -> Fraction:
+        """Seconds, in the file's own time, at which an open file starts."""
+        return Fraction(container.start_time or 0, av.time_base) if self.begin is None else self.begin
+
+    def packets(
+        self, container: av.container.InputContainer, streams: Sequence[av.stream.Stream]
+    ) -> Iterator[av.Packet]:
+        """The packets of some streams from the beginning of the file, with corrected time stamps.
+
+        Raises:
+            av.FFmpegError: the file is damaged.
+        """
+        packets = container.demux(*streams)
+        return map(_Correction(self.shifts), packets) if self.jumps else packets
+
+
+class _Correction:
+    """Adds a clock's corrections to packets in the order of the file."""
+
+    def __init__(self, shifts: dict[int, list[tuple[int, Fraction]]]):
+        self._shifts = shifts
+        self._counts: Counter[int] = Counter()
+
+    def __call__(self, packet: av.Packet) -> av.Packet:
+        if not packet.size:  # PyAV's end marker
+            return packet
+        shifts = self._shifts.get(packet.stream.index, [])
+        at = bisect_right(shifts, self._counts[packet.stream.index], key=lambda shift: shift[0])
+        self._counts[packet.stream.index] += 1
+        if at:
+            units = round(shifts[at - 1][1] / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts + units
+            packet.dts = None if packet.dts is None else packet.dts + units
+        return packet
+
+
+def clock_of(name: str) -> Clock:
+    """The clock of a file. A file whose format allows jumps is read once to find them; `-` has none."""
+    if not os.path.isfile(name):
+        return Clock()
+    status = os.stat(name)
+    return _scanned(os.path.abspath(name), status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _scanned(name: str, size: int, changed: int) -> Clock:
+    with open_container(name, name) as container:
+        discontinuous = container.format.flags & Flags.ts_discont.value
+        if not discontinuous and not _LIVE_FORMATS & set(container.format.name.split(",")):
+            return Clock()
+        scan = _Scan()
+        packets = container.demux()
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError:
+                break
+            if packet is None:
+                break
+            if packet.size:
+                scan.add(packet)
+    return scan.clock()
+
+
+@dataclass
+class _Stretch:
+    """Packets between two jumps: when each stream starts and ends, and the latest packet's time, all in seconds."""
+
+    latest: float
+    starts: dict[int, float] = field(default_factory=dict)
+    ends: dict[int, float] = field(default_factory=dict)
+
+
+class _Scan:
+    """Divides a file's packets into stretches without a jump.
+
+    The streams reach a jump at different places in the file, because each packet is delayed as its stream needs. So
+    the first stream that jumps opens a stretch, and the others join it when their time fits it better.
+    """
+
+    def __init__(self) -> None:
+        self._stretches: list[_Stretch] = []
+        self._counts: Counter[int] = Counter()
+        self._latest: dict[int, tuple[int, float, float]] = {}  # each stream's stretch, latest time and its end
+        self._moves: dict[int, list[tuple[int, int]]] = {}  # each stream's packet numbers at which a stretch begins
+
+    def add(self, packet: av.Packet) -> None:
+        """Assigns the next packet of the file to a stretch."""
+        index, number = packet.stream.index, self._counts[packet.stream.index]
+        self._counts[index] += 1
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        if stamp is None:
+            return
+        unit = float(packet.time_base)
+        time, lasts = stamp * unit, (packet.duration or 0) * unit
+        leading = packet.stream.type in ("video", "audio")
+        place = self._place(index, time, leading)
+        moves = self._moves.setdefault(index, [])
+        if not moves or moves[-1][1] != place:
+            moves.append((number, place))
+        self._latest[index] = (place, time, time + lasts)
+        if leading:
+            stretch, shown = self._stretches[place], time if packet.pts is None else packet.pts * unit
+            stretch.latest = time
+            stretch.starts[index] = min(stretch.starts.get(index, shown), shown)
+            stretch.ends[index] = max(stretch.ends.get(index, shown + lasts), shown + lasts)
+
+    def _place(self, index: int, time: float, leading: bool) -> int:
+        """The number of the stretch of a packet at this time. Only sound and picture, which lead, open a stretch."""
+        newest = len(self._stretches) - 1
+        if newest < 0:
+            self._stretches.append(_Stretch(time))
+            return 0
+        if index not in self._latest:
+            return newest
+        place, latest, end = self._latest[index]
+        if place < newest and abs(time - self._stretches[newest].latest) <= abs(time - end):
+            return newest
+        risen = min(time - end, time - self._stretches[place].latest) > _LARGEST_RISE
+        if leading and (time < latest - _LARGEST_FALL or risen):
+            self._stretches.append(_Stretch(time))
+            return newest + 1
+        return place
+
+    def clock(self) -> Clock:
+        """The clock that lets each stretch begin where those before it end, without an overlap in any stream."""
+        if len(self._stretches) < 2:
+            return Clock()
+        first, *later = self._stretches
+        ends, shifts = dict(first.ends), [Fraction(0)]
+        for stretch in later:
+            gaps = [ends[i] - start for i, start in stretch.starts.items() if i in ends]
+            shift = max(gaps) if gaps else max(ends.values()) - min(stretch.starts.values())
+            shifts.append(Fraction(round(shift * _UNITS), _UNITS))
+            for i, end in stretch.ends.items():
+                ends[i] = max(ends.get(i, 0.0), end + float(shifts[-1]))
+        return Clock(
+            shifts={i: [(number, shifts[place]) for number, place in moves] for i, moves in self._moves.items()},
+            begin=Fraction(round(min(first.starts.values()) * _UNITS), _UNITS),
+            ends={i: Fraction(end).limit_denominator(_UNITS) for i, end in ends.items()},
+            counts=dict(self._counts),
+        )
