@@ -41,7 +41,7 @@ def loop(tiny):
 def test_the_loss_of_the_decoded_frames_is_1(loop):
     """The crops are as large as these frames, so that the weights of whole frames are those of the crops."""
     batch = jax.tree.map(jnp.asarray, next(finetune._batches(loop, np.random.default_rng(0))))
-    decoded = tuple(plane[:, :-1] for plane in batch.given.planes)
+    decoded = tuple(plane[:, :-1] for plane in batch.inputs.planes)
     difference = clip_of_planes(decoded, PIXELS, 1) - clip_of_planes(batch.truth, PIXELS, 1)
     assert jnp.sum(batch.weight * finetune._errors(difference, PIXELS)) == pytest.approx(1, rel=1e-3)
 
