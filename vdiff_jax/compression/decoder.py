@@ -17,13 +17,13 @@ from vdiff_jax import media
 from vdiff_jax.compression.attachment import (
     STEPS_PER_OCTAVE,
     Attachment,
-    Timestamps,
     WeightsId,
     WienerStep,
     unpack,
 )
 from vdiff_jax.compression.interpolation import Interpolator
-from vdiff_jax.compression.track import Variant, resize_frames, resized_info
+from vdiff_jax.compression.timestamps import schedule_of
+from vdiff_jax.compression.track import resize_frames, resized_info
 from vdiff_jax.compression.weight_update import apply
 from vdiff_jax.errors import AttachmentError, WeightsError
 from vdiff_jax.media.quantisers import scale_of
@@ -150,21 +150,24 @@ def decompress(
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(media.open_reader(source))
         attachment = find_attachment(source, (reader.info.height, reader.info.width))
-        info = timed(resized_info(reader.info, attachment.size), attachment)
+        frames = clock.timed("read", reader)
+        first = next(frames)
+        schedule = schedule_of(attachment, times_from(first, reader.info, source), reader.info.start, source)
+        info = schedule.of_video(resized_info(reader.info, attachment.size), attachment)
         plan = plan_of(attachment, info)
         writer = PictureList(info)
         if target is not None:
             writer = media.open_writer(target, info, codec=codec, options=options, copy_from=source)
             writer = stack.enter_context(writer)
-        frames = resize_frames(clock.timed("read", reader), info.pixels, attachment.size)
+        frames = resize_frames(itertools.chain([first], frames), info.pixels, attachment.size)
         frames, restorers = decoded(attachment, plan, info, frames, clock, stack, weights)
         if attachment.interpolation is not None:
             interpolator = interpolator_of(attachment, info, weights)
-            frames = interpolator(frames, kept_frames(attachment), clock)
+            frames = interpolator(frames, schedule.numbers, clock)
             frames = stack.enter_context(contextlib.closing(frames))
             restorers.append(interpolator.restorer)
         count = 0
-        for frame in with_timestamps(frames, attachment.timestamps):
+        for frame in schedule.stamped(frames):
             with clock.stage("write"):
                 writer.write(frame)
             count += 1
@@ -211,10 +214,10 @@ def interpolator_of(attachment: Attachment, info: media.VideoInfo, weights: str 
     return Interpolator(weights_of(needed, given), info.pixels, attachment.size)
 
 
-def kept_frames(attachment: Attachment) -> list[int]:
-    """The numbers of the frames that a track at half rate keeps."""
-    count = len(attachment.timestamps.steps)
-    return Variant(attachment.shape, half_rate=True).kept_frames(range(count), count)
+def times_from(first: Frame, info: media.VideoInfo, source: str | Path) -> list[Fraction]:
+    """Seconds, in the file's own time, at which its frames are shown, from the first one that can be decoded on."""
+    begin = info.start + (first.pts - Fraction(1, 2)) * info.time_base
+    return [time for time in media.frame_times(source) if time >= begin]
 
 
 def copied_to(plain: deque[Frame], frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -246,22 +249,3 @@ class PictureList:
         """Appends a frame; a grey one becomes R'G'B' too."""
         picture = media.picture_of(frame.planes, self._pixels, deep=False)
         self.pictures.append(picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=-1))
-
-
-def timed(info: media.VideoInfo, attachment: Attachment) -> media.VideoInfo:
-    """The track's properties with the source's time base, start and frame rate."""
-    timestamps = attachment.timestamps
-    if timestamps is None:
-        return info
-    lead, rate = Fraction(timestamps.lead, 1000), info.rate if attachment.interpolation is None else 2 * info.rate
-    return dataclasses.replace(info, time_base=timestamps.time_base, start=lead, audio_lead=lead, rate=rate)
-
-
-def with_timestamps(frames: Iterable[Frame], timestamps: Timestamps | None) -> Iterator[Frame]:
-    """Frames with the source's exact time stamps, or with their own if None is given."""
-    if timestamps is None:
-        yield from frames
-        return
-    # There are as many frames as time stamps, or fewer if the file was cut short.
-    for frame, pts, step in zip(frames, timestamps.times, timestamps.steps):
-        yield dataclasses.replace(frame, pts=pts, duration=step)

@@ -41,6 +41,16 @@ def video_bytes(source: Source) -> int:
         return sum(packet.size for packet in container.demux(choose_stream(container, name)))
 
 
+def frame_times(source: Source) -> list[Fraction]:
+    """Seconds, in the file's own time, at which its frames are shown, in ascending order. None is decoded."""
+    name = os.fspath(source)
+    if not os.path.isfile(name):
+        return []
+    with open_container(name, name) as container:
+        packets = container.demux(choose_stream(container, name))
+        return sorted(packet.pts * packet.time_base for packet in packets if packet.size and packet.pts is not None)
+
+
 def remux(
     video: Source, target: Source, attachment: bytes | None, info: VideoInfo, *, copy_from: Source | None, lead: int
 ) -> None:
