@@ -127,9 +127,9 @@ class Restorer:
 class _Shapes(NamedTuple):
     """What a function is compiled for: its arguments' shapes and dtypes, and the device."""
 
-    tree: jax.tree_util.PyTreeDef
+    tree: Any
     leaves: tuple[tuple[tuple[int, ...], np.dtype], ...]
-    device: jax.Device | None
+    device: Any
 
     @classmethod
     def of(cls, arguments: Any) -> "_Shapes":
