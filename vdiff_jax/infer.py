@@ -13,6 +13,7 @@ from vdiff_jax.cli.progress import progress_bar, stopping_on_signals
 from vdiff_jax.cli.report_text import choice_text, comparison_text
 from vdiff_jax.errors import VdiffError
 from vdiff_jax.runtime.caches import use_compilation_cache
+from vdiff_jax.runtime.warning_log import collected_warnings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,11 +27,13 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr, force=True)
-    logging.getLogger("vdiff_jax").setLevel(_level(options))
+    if options.quiet:  # the report lists warnings all the same
+        logging.getLogger().handlers[0].setLevel(logging.ERROR)
+    logging.getLogger("vdiff_jax").setLevel(logging.DEBUG if options.debug else logging.WARNING)
     if not options.debug:
         warnings.simplefilter("ignore")
     use_compilation_cache()
-    with stopping_on_signals():
+    with stopping_on_signals(), collected_warnings() as options.warnings:
         try:
             return _COMMANDS[options.command](options)
         except VdiffError as error:
@@ -40,10 +43,6 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
         except KeyboardInterrupt:
             return 130
-
-
-def _level(options: argparse.Namespace) -> int:
-    return logging.ERROR if options.quiet else logging.DEBUG if options.debug else logging.WARNING
 
 
 def _one_line(error: VdiffError) -> str:
@@ -176,10 +175,10 @@ def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path,
 
 
 def _write_report(options: argparse.Namespace, report: dict) -> None:
-    """Writes the report, if --report names a file. The file does not exist before it is complete."""
+    """Writes the report with the warnings, if --report names a file. It does not exist before it is complete."""
     if options.report:
         partial = options.report.with_name(options.report.name + ".part")
-        partial.write_text(json.dumps(report, indent=2) + "\n")
+        partial.write_text(json.dumps(report | {"warnings": options.warnings}, indent=2) + "\n")
         partial.replace(options.report)
 
 

@@ -88,7 +88,7 @@ def make_trial(frames: Sequence[Frame], pixels: PixelFormat, plan: Plan, folder:
         damaged, codec, description = clean, "libx264", f"H.264 at quantiser {quantiser}"
         options = {"preset": "medium", "qp": str(quantiser)}
     info = media.VideoInfo(width=size[1], height=size[0], pixels=pixels, rate=_RATE, time_base=1 / _RATE)
-    with media.open_writer(path, info, codec=codec, options=options) as writer:
+    with media.open_writer(path, info, codec=codec, options=options, trial=True) as writer:
         for frame in damaged:
             writer.write(frame)
     sigma = plan.sigma_rgb if task == "denoise" else 0.0

@@ -1,17 +1,12 @@
 """The video codecs that `compress` offers, and the videos that each of them refuses."""
 
 import dataclasses
-import logging
 import math
 
 from vdiff_jax.errors import FormatError, OptionError, OutputError
 from vdiff_jax.media import VideoInfo
 from vdiff_jax.media.encoders import available_encoders, choose_encoding
-
-log = logging.getLogger(__name__)
-
-_HDR = {16: "PQ", 18: "HLG"}
-"""FFmpeg's numbers of the HDR transfer functions."""
+from vdiff_jax.media.fidelity import ALPHA_OUTPUTS, HDR_TRANSFERS, losses, warn_of_losses
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,14 +81,13 @@ def check_source(info: VideoInfo, codec: Codec, preset: str | None) -> VideoInfo
       FormatError: the video has alpha, is HDR with more bits than the encoder keeps, or is refused by the encoder.
     """
     if info.pixels.alpha:
-        raise FormatError(f"the video has an alpha channel, which {codec.name} can't store: flatten it first")
+        raise FormatError(f"the video has an alpha channel, which {codec.name} can't store: {ALPHA_OUTPUTS}")
     encoding = choose_encoding("matroska", info, codec.encoder, codec.options(codec.crf, preset))
-    hdr = _HDR.get(info.tags.transfer)
+    hdr = HDR_TRANSFERS.get(info.tags.transfer)
     if hdr is not None and encoding.pixels.bits < info.pixels.bits:
         raise FormatError(
             f"the video is HDR ({hdr}) of {info.pixels.bits} bits and {codec.encoder} keeps {encoding.pixels.bits}: "
             "pass another codec"
         )
-    if hdr is not None:
-        log.warning("the video is HDR (%s): its bits and colour tags are kept, its mastering metadata is not", hdr)
+    warn_of_losses(losses(info, "matroska", codec.encoder, encoding.pixels), "the compressed file")
     return encoding.info

@@ -102,7 +102,9 @@ class Sampler:
             path = Path(folder) / "sample.mp4"
             for frames in self._source_frames(variant):
                 options = self._settings.encoder_options(crf)
-                with media.open_writer(path, info, codec=self._settings.codec.encoder, options=options) as writer:
+                with media.open_writer(
+                    path, info, codec=self._settings.codec.encoder, options=options, trial=True
+                ) as writer:
                     for frame in resize_frames(frames, info.pixels, variant.shape):
                         writer.write(dataclasses.replace(frame, pts=frame.pts - frames[0].pts))
                 size += media.video_bytes(path)

@@ -71,7 +71,7 @@ class TrackEncoder:
         path = self._folder / f"{crf:.2f}.{variant.shape[0]}x{variant.shape[1]}.{variant.half_rate:d}.mp4"
         info, times = variant.info(self.source.info), []
         codec, options = self.settings.codec, self.settings.encoder_options(crf)
-        writer = media.open_writer(path, info, codec=codec.encoder, options=options)
+        writer = media.open_writer(path, info, codec=codec.encoder, options=options, trial=True)
         with self._clock.stage("encode"), self.source.frames() as frames, writer:
             frames = self._recorded(frames, times)
             kept = every_second(frames) if variant.half_rate else frames

@@ -22,8 +22,15 @@ OUTDATED_KEYS = (
     "number_of_",
     "_statistics",
     "rotate",
+    "alpha_mode",
 )
 AUDIO_BITS_PER_CHANNEL = 96_000
+LAYOUTS_OF = {
+    "aac": {"mono", "stereo", "2.1", "3.0", "3.0(back)", "4.0", "quad", "5.0", "5.1", "7.1"},
+    "libopus": {"mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"},
+    "flac": {"mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"},
+}
+"""Layouts that are read back as they were encoded, by encoder."""
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 
 
@@ -72,7 +79,7 @@ class Transcode(Copy):
         rate = source.codec_context.sample_rate
         self.stream = output.add_stream(codec, rate=rate if not rates or rate in rates else 48000)
         channels = source.codec_context.layout.nb_channels
-        self.stream.codec_context.layout = LAYOUTS.get(channels, "stereo")
+        self.stream.codec_context.layout = _layout(codec, source.codec_context.layout.name, channels)
         self.stream.codec_context.bit_rate = AUDIO_BITS_PER_CHANNEL * channels
         self._label(source)
 
@@ -91,6 +98,17 @@ class Transcode(Copy):
     def flush(self) -> Iterator[av.Packet]:
         """The packets that remain in the encoder."""
         yield from self.stream.encode(None)
+
+
+def _layout(codec: str, layout: str, channels: int) -> str:
+    """The layout to encode: the source's, or with a warning the nearest that players read back unchanged."""
+    held = LAYOUTS_OF[codec]
+    plain = {4: "quad", 6: "5.1", 7: "6.1", 8: "7.1"}.get(channels, LAYOUTS.get(channels, "stereo"))
+    nearest = (layout, layout.removesuffix("(side)"), plain, "7.1" if channels > 6 else "5.1")
+    name = next(name for name in nearest if name in held)
+    if name != layout:
+        logger.warning("the sound's channels change from %s to %s in %s: .mkv keeps them", layout, name, codec)
+    return name
 
 
 class SubtitleCopy(Copy):

@@ -15,7 +15,7 @@ from vdiff_jax.errors import InputError
 from vdiff_jax.media.clock import clock_of
 from vdiff_jax.media.deinterlace import deinterlaced
 from vdiff_jax.media.planes import planes_of
-from vdiff_jax.media.probe import choose_stream, declared_duration, describe, open_container
+from vdiff_jax.media.probe import alpha_decoder, choose_stream, declared_duration, describe, open_container
 from vdiff_jax.media.quantisers import EXPORT_QUANTISERS, QuantiserByType, frame_quantiser, mean_by_type, scale_of
 from vdiff_jax.media.video import Seconds, VideoInfo
 from vdiff_jax.pixels import Frame
@@ -80,6 +80,7 @@ class VideoSource:
         # With a thread for each frame, quantisers are exported of pictures that another thread is still decoding.
         self._stream.thread_type = "SLICE" if exports else "AUTO"
         self._origin = self._clock.start(self._container)
+        self._decoder = alpha_decoder(self._stream) or self._stream
         frames = self._decode()
         self._decoded = deinterlaced(frames, self._stream.time_base) if self._deinterlace else frames
 
@@ -152,7 +153,7 @@ class VideoSource:
             if packet is not None and packet.size == 0:  # a repeated frame in AVI, or PyAV's end marker
                 continue
             try:
-                frames = self._stream.decode(packet)
+                frames = self._decoder.decode(packet)
             except (av.FFmpegError, EOFError):
                 self._damaged = self._damaged or not ended
                 continue

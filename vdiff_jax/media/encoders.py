@@ -11,6 +11,7 @@ from fractions import Fraction
 import av
 
 from vdiff_jax.errors import OptionError, OutputError
+from vdiff_jax.media.fidelity import fidelity_options
 from vdiff_jax.media.planes import RANGE_LIMITED, TAG_OF_MATRIX, pixel_format
 from vdiff_jax.media.video import VideoInfo
 from vdiff_jax.pixels import PixelFormat
@@ -124,7 +125,9 @@ def choose_encoding(container: str, info: VideoInfo, codec: str | None, options:
         pixels=pixels,
         packed=packed,
         info=replace(info, pixels=pixels, tags=tags, time_base=Fraction(time_base)),
-        options=_options(encoder.name, pixels, options or {}),
+        options=fidelity_options(
+            encoder.name, replace(info, pixels=pixels), _options(encoder.name, pixels, options or {})
+        ),
     )
 
 

@@ -42,14 +42,15 @@ def run_filters(frames: Iterator[av.VideoFrame], chain: FilterChain, time_base: 
         if graph is None or frame_format != graph_format:
             if graph is not None:
                 yield from _flushed(graph, time_base)
-            graph, graph_format = _graph(frame, chain, time_base), frame_format
+            graph, graph_format = filter_graph(frame, chain, time_base), frame_format
         graph.vpush(frame)
         yield from _finished(graph, time_base)
     if graph is not None:
         yield from _flushed(graph, time_base)
 
 
-def _graph(frame: av.VideoFrame, chain: FilterChain, time_base: Fraction) -> av.filter.Graph:
+def filter_graph(frame: av.VideoFrame, chain: FilterChain, time_base: Fraction) -> av.filter.Graph:
+    """A chain of filters for pictures of the size and format of `frame`."""
     graph = av.filter.Graph()
     source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
     filters = [graph.add(name, options) for name, options in chain]

@@ -11,6 +11,8 @@ import av
 from vdiff_jax.errors import OutputError
 from vdiff_jax.media.colour import convert
 from vdiff_jax.media.encoders import choose_encoding, keep_scheduling_priority
+from vdiff_jax.media.fidelity import BOTTOM_FIRST, holds_fields, losses
+from vdiff_jax.media.filters import filter_graph
 from vdiff_jax.media.palette import indexed
 from vdiff_jax.media.pictures import picture_of
 from vdiff_jax.media.planes import frame_of
@@ -49,6 +51,7 @@ class FileSink:
         self._first: Fraction | None = None
         self._last: int | None = None
         self._pending: av.Packet | None = None
+        self._marked: av.filter.Graph | None = None  # marks frames as interlaced
         self._delay: int | None = None
         self._last_shown: tuple[int, int] | None = None  # pts and duration of the packet with the largest pts
         self._piped = path is None
@@ -79,6 +82,9 @@ class FileSink:
         context.time_base = stream.time_base = info.time_base
         context.thread_count = 0
         context.flags |= av.codec.context.Flags.frame_duration
+        if holds_fields(encoding.codec, info):
+            flags = av.codec.context.Flags
+            context.flags |= flags.interlaced_dct | flags.interlaced_me
         if info.sample_aspect:
             context.sample_aspect_ratio = info.sample_aspect
             if (
@@ -109,14 +115,33 @@ class FileSink:
             f"the encoder {encoding.codec} rejects {size} {encoding.pixels.name} with {options or 'its defaults'}"
         )
 
+    def losses(self) -> list[str]:
+        """What the file does not keep of the video, each with the output that would."""
+        return losses(self._source, self._container, self._encoding.codec, self._encoding.pixels)
+
     def write(self, frame: Frame) -> None:
         """Encodes and muxes a frame."""
         encoding = self._encoding
         picture = self._indexed(frame) if self._container == "gif" else self._planar(frame)
         picture.pts, picture.duration = self._stamp(frame)
         picture.time_base = encoding.info.time_base
+        picture = self._with_fields(picture)
         _tag(picture, encoding.info)
         self._mux(self._stream.encode(picture))
+
+    def _with_fields(self, picture: av.VideoFrame) -> av.VideoFrame:
+        """The picture marked with its order of fields, where the encoder stores it. Only a filter can set the mark."""
+        encoding = self._encoding
+        if not holds_fields(encoding.codec, encoding.info):
+            return picture
+        if self._marked is None:
+            mode = "bff" if encoding.info.field_order in BOTTOM_FIRST else "tff"
+            self._marked = filter_graph(picture, [("setfield", mode)], encoding.info.time_base)
+        pts, duration = picture.pts, picture.duration
+        self._marked.vpush(picture)
+        marked = self._marked.vpull()
+        marked.pts, marked.duration, marked.time_base = pts, duration, encoding.info.time_base
+        return marked
 
     def _planar(self, frame: Frame) -> av.VideoFrame:
         encoding, planes = self._encoding, frame.planes

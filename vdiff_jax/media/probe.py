@@ -9,6 +9,7 @@ import av
 import numpy as np
 
 from vdiff_jax.errors import InputError
+from vdiff_jax.media.fidelity import hdr_metadata, unsupported_side_data
 from vdiff_jax.media.planes import RANGE_FULL, pixel_format
 from vdiff_jax.media.video import ColourTags, VideoInfo, rotation_of
 
@@ -70,6 +71,7 @@ def describe(
     matrix = _display_matrix(first)
     rate = stream.average_rate or stream.guessed_rate or FALLBACK_RATE
     duration, _ = declared_duration(container, stream)
+    mastering_display, content_light = hdr_metadata(first)
     return VideoInfo(
         path=path,
         width=first.width,
@@ -86,7 +88,23 @@ def describe(
         codec=stream.codec_context.codec.canonical_name,
         has_audio=any(other.type == "audio" for other in container.streams),
         interlaced=bool(first.interlaced_frame),
+        field_order=stream.codec_context.field_order,
+        mastering_display=mastering_display,
+        content_light=content_light,
+        unsupported_side_data=unsupported_side_data(first),
     )
+
+
+def alpha_decoder(stream: av.VideoStream) -> av.VideoCodecContext | None:
+    """A decoder of the transparency of VP8 and VP9, which FFmpeg's own decoders drop; None for other streams."""
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.codec.canonical_name)
+    tagged = any(key.lower() == "alpha_mode" and value == "1" for key, value in stream.metadata.items())
+    if name is None or not tagged:
+        return None
+    try:
+        return av.CodecContext.create(name, "r")
+    except ValueError:  # an FFmpeg without libvpx
+        return None
 
 
 def declared_duration(container: av.container.InputContainer, stream: av.VideoStream) -> tuple[Fraction | None, bool]:

@@ -12,6 +12,7 @@ from av.subtitles.stream import SubtitleStream
 from vdiff_jax.media.clock import clock_of
 from vdiff_jax.media.codec_delay import declared_delay, first_sound_times
 from vdiff_jax.media.copies import Copy, SubtitleCopy, Transcode, fresh_metadata
+from vdiff_jax.media.covers import Covers, main_video
 from vdiff_jax.media.probe import open_container
 from vdiff_jax.media.video import VideoInfo
 
@@ -33,6 +34,7 @@ SUBTITLES_IN = {
 }
 # The file name of a compressed file's attachment. It belongs to that file's picture, so it is never copied.
 ATTACHMENT_NAME = "vdiff"
+LOUDNESS_TAGS = ("REPLAYGAIN_", "R128_")
 # Seconds by which time stamps in whole milliseconds may be off.
 ROUNDED_TIME = Fraction(1, 500)
 # Seconds after the end of the wanted part at which reading stops.
@@ -57,6 +59,8 @@ class Tracks:
         clock = clock_of(path)
         self._cut = self._start - info.audio_lead > clock.start(self._source)
         self._sound_times = {} if self._cut else first_sound_times(path)
+        self._covers = Covers(path, output, container)
+        self._main = main_video(self._source)
         self._copies: dict[int, Copy] = {}
         for stream in self._source.streams:
             copy = self._add(stream)
@@ -64,9 +68,12 @@ class Tracks:
                 stream.discard = av.stream.Discard.all
             else:
                 self._copies[stream.index] = copy
-        self.video_metadata = next((fresh_metadata(stream.metadata) for stream in self._source.streams.video), {})
+        self.video_metadata = next(
+            (fresh_metadata(stream.metadata) for stream in self._source.streams.video if stream.index == self._main), {}
+        )
         self._copy_chapters()
         output.metadata.update(fresh_metadata(self._source.metadata))
+        self._warn_of_tags()
         self._packets = (
             clock.packets(self._source, [self._source.streams[i] for i in self._copies]) if self._copies else iter(())
         )
@@ -82,10 +89,27 @@ class Tracks:
             return self._add_audio(stream)
         if stream.type == "subtitle":
             return self._add_subtitle(stream)
-        attached = stream.type == "attachment" and stream.metadata.get("filename") != ATTACHMENT_NAME
-        if attached and self._container == "matroska":
-            self._output.add_stream_from_template(stream)
+        if stream.type == "video":
+            return self._add_video(stream)
+        if stream.type != "attachment":
+            return self._drop(stream, "no output holds it: extract it from the input into a file of its own")
+        if stream.metadata.get("filename") == ATTACHMENT_NAME:
+            return None
+        if self._container != "matroska":
+            return self._drop(stream, f"{self._container} can't hold it; .mkv keeps it")
+        self._output.add_stream_from_template(stream)
         return None
+
+    def _add_video(self, stream: av.VideoStream) -> None:
+        """Copies a cover picture; a further video track is not copied."""
+        if stream.index == self._main:
+            return None
+        if stream.disposition & av.stream.Disposition.attached_pic:
+            reason = self._covers.add(stream)
+            if reason is not None:
+                self._drop(stream, reason)
+            return None
+        return self._drop(stream, "an output holds one video track: extract it from the input into a file of its own")
 
     def _add_audio(self, stream: AudioStream) -> Copy | None:
         if stream.codec_context is None:
@@ -135,6 +159,13 @@ class Tracks:
         """Warns of a track that is not copied."""
         logger.warning("the %s track %d is not copied: %s", stream.type, stream.index, reason)
 
+    def _warn_of_tags(self) -> None:
+        """Warns of loudness tags, which MP4 does not hold."""
+        tagged = [self._source, *self._source.streams.audio]
+        loudness = any(key.upper().startswith(LOUDNESS_TAGS) for part in tagged for key in part.metadata)
+        if loudness and self._container in ("mp4", "mov"):
+            logger.warning("the loudness tags (ReplayGain, R128) are not kept: .mkv and .webm keep them")
+
     def _copy_chapters(self) -> None:
         """Copies the chapters within the wanted part, with their times moved to its start."""
         chapters = []
@@ -156,6 +187,8 @@ class Tracks:
 
     def advance(self, until: Fraction | None, mux: Mux) -> None:
         """Muxes the packets that start before `until` seconds of the output; None muxes all that remain."""
+        for cover in self._covers.packets():
+            mux(cover)
         while (packet := self._waiting or next(self._part, None)) is not None:
             self._waiting = None
             if until is not None and _time(packet) - self._start > until:

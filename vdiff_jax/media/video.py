@@ -41,6 +41,9 @@ class VideoInfo:
         codec: FFmpeg's name of the codec.
         has_audio: whether the file has a sound track.
         interlaced: whether the first frame is stored as two fields.
+        field_order: FFmpeg's number of the order of fields; 0 if unknown.
+        mastering_display, content_light: HDR10's static metadata, as `fidelity.hdr_metadata` returns it.
+        unsupported_side_data: names of the first frame's side data that no output keeps.
         start, stop: seconds in the file's own time: where pts 0 lies, and where reading ends (None: at the end).
         audio_lead: seconds of sound before pts 0 that belong to the video.
     """
@@ -60,6 +63,10 @@ class VideoInfo:
     codec: str = ""
     has_audio: bool = False
     interlaced: bool = False
+    field_order: int = 0
+    mastering_display: tuple[Fraction, ...] | None = None
+    content_light: tuple[int, int] | None = None
+    unsupported_side_data: tuple[str, ...] = ()
     start: Fraction = Fraction(0)
     stop: Fraction | None = None
     audio_lead: Fraction = Fraction(0)

@@ -1,6 +1,7 @@
 """Writing a video to a file, a folder of pictures, one picture, or as YUV4MPEG2 to stdout."""
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import av
 
 from vdiff_jax.errors import FormatError, OutputError
 from vdiff_jax.media.encoders import container_of
+from vdiff_jax.media.fidelity import losses, warn_of_losses
 from vdiff_jax.media.mux import FileSink
 from vdiff_jax.media.pictures import DEEP_WRITERS, picture_of, write_picture
 from vdiff_jax.media.sources import PICTURE_ENDINGS, Source
@@ -17,6 +19,8 @@ from vdiff_jax.media.target import PendingFile, check_target, is_folder_target
 from vdiff_jax.media.threads import WriteQueue, queue_depth
 from vdiff_jax.media.video import VideoInfo, turn
 from vdiff_jax.pixels import Frame
+
+ALPHA_PICTURES = frozenset({".png", ".tif", ".tiff", ".webp"})
 
 
 @runtime_checkable
@@ -111,6 +115,7 @@ def open_writer(
     codec: str | None = None,
     options: dict[str, str] | None = None,
     copy_from: Source | None = None,
+    trial: bool = False,
 ) -> VideoWriter:
     """Opens an output.
 
@@ -122,6 +127,7 @@ def open_writer(
         codec: the name of an FFmpeg encoder; None for the container's default.
         options: the encoder's options.
         copy_from: the file whose sound, subtitles, chapters and metadata are copied where the container holds them.
+        trial: the output is not for the user, so that nothing is said about what it loses.
 
     Raises:
         OutputError: as for `check_target`; also if the ending or the encoder is unknown, or the encoder rejects the
@@ -131,12 +137,13 @@ def open_writer(
     name = os.fspath(target)
     check_target(name, (info.path, copy_from))
     ending = Path(name).suffix.lower()
-    if is_folder_target(name):
-        pending = PendingFile(name, folder=True)
-        return VideoWriter(PictureSink(pending.path, info, folder=True), pending, info, name)
-    if ending in PICTURE_ENDINGS:
-        pending = PendingFile(name)
-        return VideoWriter(PictureSink(pending.path, info, folder=False), pending, info, name)
+    folder = is_folder_target(name)
+    if folder or ending in PICTURE_ENDINGS:
+        pending = PendingFile(name, folder=folder)
+        sink = PictureSink(pending.path, info, folder=folder)
+        if not trial:
+            warn_of_losses(sink.losses(), name)
+        return VideoWriter(sink, pending, info, name)
     container = "yuv4mpegpipe" if name == "-" else container_of(name)
     pending = None if name == "-" else PendingFile(name)
     shown = "stdout" if name == "-" else name
@@ -146,6 +153,8 @@ def open_writer(
             sink = FileSink(
                 pending and os.fspath(pending.path), container, info, codec=codec, options=options, copy_from=tracks
             )
+        if not trial:
+            warn_of_losses(sink.losses(), shown)
         return VideoWriter(sink, pending, info, shown)
     except BaseException:
         if pending is not None:
@@ -162,6 +171,12 @@ class PictureSink:
         self._folder = folder
         self._deep = folder or path.suffix.lower() in DEEP_WRITERS
         self._count = 0
+
+    def losses(self) -> list[str]:
+        """What the pictures do not keep of the video, each with the output that would."""
+        alpha = self._folder or self._path.suffix.lower() in ALPHA_PICTURES
+        pixels = dataclasses.replace(self._info.pixels, alpha=alpha)
+        return losses(self._info, "pictures", "pictures", pixels)
 
     def write(self, frame: Frame) -> None:
         """Writes the next picture.

@@ -61,4 +61,4 @@ def _resized(info: media.VideoInfo, plan: Plan) -> media.VideoInfo:
         aspect = ((aspect or 1) * stretch).limit_denominator(1000)
     if aspect not in (None, 1):
         log.warning("pixels are not square: %s before, %s now", info.sample_aspect or "1", aspect)
-    return dataclasses.replace(info, pixels=pixels, width=width, height=height, sample_aspect=aspect)
+    return dataclasses.replace(info, pixels=pixels, width=width, height=height, sample_aspect=aspect, interlaced=False)

@@ -172,8 +172,19 @@ def output_info(source: Source, size: tuple[int, int], rate: float) -> VideoInfo
     return dataclasses.replace(
         info, path=None, width=size[0], height=size[1], rate=exact, time_base=1 / exact, frames=None, duration=None,
         rotation=0, display_matrix=None, stop=None, codec="",
-        pixels=dataclasses.replace(info.pixels, alpha=False),
+        pixels=dataclasses.replace(info.pixels, alpha=False), interlaced=False,
     )  # fmt: skip
+
+
+def lost_in_stitching(sources: Sequence[Source]) -> list[str]:
+    """What the pictures of the sources lose on their way into one film, each with what would keep it."""
+    infos = [source.info for source in sources if isinstance(source, FileSource)]
+    lost = []
+    if any(info.interlaced for info in infos):
+        lost.append("the field order of interlaced video: run repair --deinterlace on the inputs first")
+    if any(info.pixels.alpha for info in infos):
+        lost.append("the transparency (alpha channel); repair keeps it")
+    return lost
 
 
 def output_frame(frame: RGB, info: VideoInfo, index: int) -> Frame:

@@ -16,13 +16,22 @@ import numpy as np
 from jaxtyping import UInt8
 
 from vdiff_jax.media import VideoInfo, check_target, loudness, open_writer
+from vdiff_jax.media.fidelity import warn_of_losses
 from vdiff_jax.runtime.peak_memory import peak_memory_bytes
 from vdiff_jax.stitching import joins, learned
 from vdiff_jax.stitching.blend import fill_by_diffusion
 from vdiff_jax.stitching.layout import choose_layout
 from vdiff_jax.stitching.panorama import Fill, FillClip, Panorama, PanoramaOptions, fill_in_chunks
 from vdiff_jax.stitching.sequence import ClipSequence, Interpolate
-from vdiff_jax.stitching.source import RGB, FileSource, Source, open_sources, output_frame, output_info
+from vdiff_jax.stitching.source import (
+    RGB,
+    FileSource,
+    Source,
+    lost_in_stitching,
+    open_sources,
+    output_frame,
+    output_info,
+)
 from vdiff_jax.weights import Weights
 from vdiff_jax.weights import load as load_weights
 
@@ -154,6 +163,7 @@ def _write_or_collect(
             info = _starting_later(info, float(product.calibration.offsets.max()))
         else:  # the soundtrack starts at 0, whatever time the first clip's clock shows
             info = dataclasses.replace(info, start=Fraction(0))
+        warn_of_losses(lost_in_stitching(sources), os.fspath(output))
         writer = stack.enter_context(open_writer(output, info, codec=codec, options=options, copy_from=sound))
         for index, frame in enumerate(_counted(product.frames(), progress)):
             writer.write(output_frame(frame, info, index))

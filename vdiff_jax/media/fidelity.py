@@ -1,0 +1,125 @@
+"""What an output keeps of a video besides its pixels and tags, and the one warning that names what it loses."""
+
+import logging
+import struct
+from collections.abc import Iterable
+from fractions import Fraction
+
+import av
+
+from vdiff_jax.media.video import VideoInfo
+from vdiff_jax.pixels import PixelFormat
+
+logger = logging.getLogger(__name__)
+FIELD_ENCODERS = frozenset({"libx264", "mpeg2video", "ffv1", "prores_ks", "wrapped_avframe"})
+"""Encoders that store the order of fields."""
+HDR_OPTION = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "svtav1-params"}
+"""Encoders that store HDR10's static metadata, and the option that takes it."""
+HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+"""FFmpeg's numbers of the HDR transfer functions."""
+BOTTOM_FIRST = frozenset({3, 4})
+"""FFmpeg's numbers of the field orders that show the bottom field first."""
+UNSUPPORTED_SIDE_DATA = {
+    "A53_CC": "the closed captions; no output keeps them: extract them from the input first",
+    "DYNAMIC_HDR_PLUS": "the HDR10+ metadata; no output keeps it",
+    "DOVI_METADATA": "the Dolby Vision metadata; no output keeps it",
+    "STEREO3D": "the stereo 3D flag; no output keeps it",
+    "SPHERICAL": "the 360-degree projection flag; no output keeps it",
+    "AFD": "the active format description; no output keeps it",
+}
+"""Side data of a frame that PyAV cannot write, and what to say of it."""
+ALPHA_OUTPUTS = ".webm (8 bits), a folder of pictures, .mkv with --codec ffv1 and .mov with --codec prores_ks keep it"
+
+
+def hdr_metadata(frame: av.VideoFrame) -> tuple[tuple[Fraction, ...] | None, tuple[int, int] | None]:
+    """HDR10's static metadata of a frame; None for what is absent.
+
+    Returns:
+        The mastering display as x and y of red, green, blue and white, then the least and the greatest luminance in
+        cd/m²; and the content light level as MaxCLL and MaxFALL in cd/m².
+    """
+    mastering, light = frame.side_data.get("MASTERING_DISPLAY_METADATA"), frame.side_data.get("CONTENT_LIGHT_LEVEL")
+    display = None
+    if mastering is not None:
+        numbers = struct.unpack_from("<22i", bytes(mastering))
+        if all(numbers[20:]) and all(numbers[1:20:2]):
+            display = tuple(Fraction(a, b) for a, b in zip(numbers[:20:2], numbers[1:20:2], strict=True))
+    level = None if light is None else struct.unpack_from("<2I", bytes(light))
+    return display, level
+
+
+def unsupported_side_data(frame: av.VideoFrame) -> tuple[str, ...]:
+    """The names of a frame's side data that no output keeps."""
+    return tuple(name for name in UNSUPPORTED_SIDE_DATA if frame.side_data.get(name) is not None)
+
+
+def holds_fields(encoder: str, info: VideoInfo) -> bool:
+    """Whether an encoder stores the fields of this interlaced video. x264 needs whole macroblock rows of chroma."""
+    rows = 2 * info.pixels.subsampling[1]
+    return info.interlaced and encoder in FIELD_ENCODERS and (encoder != "libx264" or info.height % rows == 0)
+
+
+def fidelity_options(encoder: str, info: VideoInfo, options: dict[str, str]) -> dict[str, str]:
+    """The encoder's options, extended by those that store the field order and HDR10's static metadata."""
+    options = dict(options)
+    if holds_fields(encoder, info):
+        bottom = info.field_order in BOTTOM_FIRST
+        options["field_order"] = "bb" if bottom else "tt"
+        if encoder == "libx264":
+            options["x264-params"] = ":".join(
+                [*filter(None, [options.get("x264-params")]), "bff=1" if bottom else "tff=1"]
+            )
+    if encoder in HDR_OPTION and (texts := _hdr_parameters(encoder, info)):
+        name = HDR_OPTION[encoder]
+        options[name] = ":".join([*filter(None, [options.get(name)]), *texts])
+    return options
+
+
+def _hdr_parameters(encoder: str, info: VideoInfo) -> list[str]:
+    """HDR10's static metadata in the syntax of an encoder: x264 and x265 count in units, SVT-AV1 in plain numbers."""
+    texts = []
+    if info.mastering_display is not None:
+        *points, least, greatest = info.mastering_display
+        if encoder == "libsvtav1":
+            red_x, red_y, green_x, green_y, blue_x, blue_y, white_x, white_y = (f"{float(v):.5f}" for v in points)
+            low, high = f"{float(least):.5f}", f"{float(greatest):.5f}"
+        else:
+            red_x, red_y, green_x, green_y, blue_x, blue_y, white_x, white_y = (round(v * 50_000) for v in points)
+            low, high = round(least * 10_000), round(greatest * 10_000)
+        key = {"libx264": "mastering-display", "libx265": "master-display"}.get(encoder, "mastering-display")
+        shape = f"G({green_x},{green_y})B({blue_x},{blue_y})R({red_x},{red_y})WP({white_x},{white_y})L({high},{low})"
+        texts.append(f"{key}={shape}")
+    if info.content_light is not None:
+        key = {"libx264": "cll", "libx265": "max-cll"}.get(encoder, "content-light")
+        texts.append(f"{key}={info.content_light[0]},{info.content_light[1]}")
+    return texts
+
+
+def losses(info: VideoInfo, container: str, encoder: str, pixels: PixelFormat) -> list[str]:
+    """What an output loses of a video, each with the output that would keep it.
+
+    Args:
+        info: the video.
+        container: FFmpeg's name of the muxer, or `pictures`.
+        encoder: FFmpeg's name of the encoder, or `pictures`.
+        pixels: the format that is stored.
+    """
+    lost = []
+    if info.interlaced and not holds_fields(encoder, info):
+        keeps = ".mkv, .mp4 and .mov with --codec libx264 (heights divisible by 4) and .mkv with --codec ffv1 keep it"
+        lost.append(f"the field order of interlaced video; {keeps}, or pass --deinterlace to repair")
+    if info.pixels.alpha and not pixels.alpha:
+        lost.append(f"the transparency (alpha channel); {ALPHA_OUTPUTS}")
+    if encoder not in HDR_OPTION:
+        names = [("the mastering display", info.mastering_display), ("the content light level", info.content_light)]
+        if present := [name for name, value in names if value is not None]:
+            lost.append(f"{' and '.join(present)} of HDR10; .mkv and .mp4 with --codec libx265 keep them")
+    if info.tags.transfer in HDR_TRANSFERS and container in ("pictures", "gif", "yuv4mpegpipe"):
+        lost.append(f"the HDR colour tags ({HDR_TRANSFERS[info.tags.transfer]}); .mkv, .mp4, .mov and .webm keep them")
+    return lost + [UNSUPPORTED_SIDE_DATA[name] for name in info.unsupported_side_data]
+
+
+def warn_of_losses(lost: Iterable[str], name: str) -> None:
+    """Logs one warning that names all that the output `name` loses; none if it loses nothing."""
+    if lost := list(lost):
+        logger.warning("%s does not keep: %s", name, "; also ".join(lost))
