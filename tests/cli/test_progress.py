@@ -66,7 +66,7 @@ def test_main_restores_the_signal_handlers_of_its_caller(monkeypatch, outcome):
         """The caller's own."""
 
     monkeypatch.setitem(infer._COMMANDS, "choose", command)
-    former = signal.signal(signal.SIGTERM, handler)
+    former = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         if outcome == "bug":
             with pytest.raises(ZeroDivisionError):
@@ -74,7 +74,7 @@ def test_main_restores_the_signal_handlers_of_its_caller(monkeypatch, outcome):
         else:
             assert infer.main(["choose", "in.mp4"]) == {"done": 0, "error": 1, "interrupted": 130}[outcome]
         assert installed == [progress.request_stop] * 2
-        assert signal.getsignal(signal.SIGTERM) is handler
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert all(signal.getsignal(number) is handler for number in former)
     finally:
-        signal.signal(signal.SIGTERM, former)
+        for number, theirs in former.items():
+            signal.signal(number, theirs)
