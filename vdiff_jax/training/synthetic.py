@@ -68,7 +68,7 @@ def _camera_path(rng: np.random.Generator, frames: int) -> tuple[np.ndarray, np.
     t = np.arange(frames) - (frames - 1) / 2
     if rng.random() < 0.3:
         return np.zeros((frames, 2)), rng.normal(0, 0.1) + 0 * t, np.ones(frames)
-    speed = rng.exponential(2.5) * (rng.random() < 0.85)
+    speed = rng.exponential(4.0) * (rng.random() < 0.85)
     direction = rng.uniform(0, 2 * np.pi)
     offset = t[:, None] * speed * np.array([np.cos(direction), np.sin(direction)])
     offset = offset + np.cumsum(rng.normal(0, rng.choice([0, 0.15, 0.6]), (frames, 2)), axis=0)
