@@ -119,7 +119,7 @@ def attached(compressed, folder, attachment):
     """The compressed file with another attachment."""
     path = folder / "attached.mkv"
     info = media.probe(compressed / "small.mkv")
-    media.remux(compressed / "plain.mp4", path, attachment, info, copy_from=None, lead=0)
+    media.remux(compressed / "plain.mp4", path, attachment, info, copy_from=None)
     return path
 
 

@@ -30,12 +30,11 @@ def test_stdin_is_refused():
 
 def test_whole_milliseconds_need_no_time_stamps():
     times = [(40 * n, 40) for n in range(5)]
-    assert timestamps_of(times, INFO, 0) is None
-    assert timestamps_of(times, INFO, 7).lead == 7
-    assert timestamps_of(times, INFO, 0, always=True).times == [0, 40, 80, 120, 160]
+    assert timestamps_of(times, INFO) is None
+    assert timestamps_of(times, INFO, always=True).times == [0, 40, 80, 120, 160]
 
 
 def test_the_last_frame_lasts_as_long_as_the_one_before_if_nothing_else_is_known():
     third = VideoInfo(**{**INFO.__dict__, "time_base": Fraction(1, 30)})
-    assert timestamps_of([(0, 1), (1, 2), (3, None)], third, 0).steps == (1, 2, 2)
-    assert timestamps_of([(5, None)], third, 0).steps == (1,)
+    assert timestamps_of([(0, 1), (1, 2), (3, None)], third).steps == (1, 2, 2)
+    assert timestamps_of([(5, None)], third).steps == (1,)

@@ -26,7 +26,7 @@ def half_rate(source, tmp_path_factory, open_encoder):
     choice = choose_track(encoder, Prober(encoder, network, None), encoder.track())
     attachment, info = choose_attachment(encoder, choice.track, network), encoder.source.info
     path, variant = folder / "small.mkv", choice.track.variant
-    media.remux(choice.track.path, path, attachment.packed, variant.info(info), copy_from=source, lead=encoder.lead)
+    media.remux(choice.track.path, path, attachment.packed, variant.info(info), copy_from=source)
     shown = attachment.loop.shown(attachment.attachment)
     return choice, luma_psnr(encoder.sampler.with_all_frames(shown, variant), PIXELS), path
 
@@ -102,7 +102,7 @@ def test_a_smaller_track_is_chosen_where_it_is_better_and_decodes_as_predicted(
     assert track.size <= plain.size
     samples = encoder.sampler.of_track(track)
     packed = choose_without_network(encoder, samples, track.size, network, track.variant).packed
-    media.remux(track.path, tmp_path / "small.mkv", packed, encoder.source.info, copy_from=None, lead=0)
+    media.remux(track.path, tmp_path / "small.mkv", packed, encoder.source.info, copy_from=None)
     assert media.probe(tmp_path / "small.mkv").height == track.variant.shape[0]
     decompress(tmp_path / "small.mkv", tmp_path / "large.mkv", codec="ffv1")
     large = read_frames(tmp_path / "large.mkv")

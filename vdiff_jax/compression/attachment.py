@@ -31,7 +31,7 @@ class Timestamps:
       time_base: seconds per unit.
       first: the first frame's time stamp.
       steps: from each frame to the next; the last one is the last frame's duration.
-      lead: milliseconds by which the track starts later than the source, to leave room for sound that starts earlier.
+      lead: milliseconds by which the track starts later than the source; 0 in files that are written now.
     """
 
     time_base: Fraction

@@ -104,7 +104,7 @@ def _write(candidate: Candidate, encoder: TrackEncoder, target: str | Path) -> N
     attachment, info = candidate.attachment_choice.packed, track.variant.info(source.info)
     pending = PendingFile(target)
     try:
-        media.remux(track.path, pending.path, attachment, info, copy_from=source.path, lead=encoder.lead)
+        media.remux(track.path, pending.path, attachment, info, copy_from=source.path)
     except BaseException:
         pending.remove()
         raise

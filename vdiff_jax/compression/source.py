@@ -60,14 +60,13 @@ def open_source(source: np.ndarray | str | Path, rate: Fraction | float | int) -
 
 
 def timestamps_of(
-    times: Sequence[tuple[int, int | None]], info: media.VideoInfo, lead: int, *, always: bool = False
+    times: Sequence[tuple[int, int | None]], info: media.VideoInfo, *, always: bool = False
 ) -> Timestamps | None:
     """The exact time stamps of frames; None where Matroska's milliseconds are exact, unless `always`.
 
     Args:
       times: pts and duration of each frame.
       info: gives the time base and the frame rate.
-      lead: milliseconds by which the track starts later than the source.
       always: returns the time stamps in any case.
     """
     pts = [time for time, _ in times]
@@ -75,10 +74,10 @@ def timestamps_of(
     last = times[-1][1] or (pts[-1] - pts[-2] if len(pts) > 1 else step)
     ends = [*pts[1:], pts[-1] + last]
     exact = all((time * info.time_base * 1000).denominator == 1 for time in (pts[0], *ends))
-    if exact and lead == 0 and not always:
+    if exact and not always:
         return None
     steps = tuple(end - start for start, end in zip(pts, ends))
-    return Timestamps(time_base=info.time_base, first=pts[0], steps=steps, lead=lead)
+    return Timestamps(time_base=info.time_base, first=pts[0], steps=steps)
 
 
 def converted(frame: Frame, source: PixelFormat, coded: PixelFormat) -> Frame:

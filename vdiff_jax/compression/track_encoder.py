@@ -37,7 +37,6 @@ class TrackEncoder:
     Attributes:
       shape: the source's height and width.
       whole: the variant that keeps all of the source.
-      lead: milliseconds by which tracks start later than the source.
       sampler: samples of the source and its tracks.
     """
 
@@ -51,7 +50,6 @@ class TrackEncoder:
         progress: Callable[[int], Any] = lambda frames: None,
     ):
         self.source, self.coded, self.settings = source, coded, settings
-        self.lead = media.audio_lead(source.path, source.info)
         self._folder, self._clock, self._progress = folder, clock, progress
         self.shape = source.info.height, source.info.width
         self.whole = Variant(self.shape)
@@ -93,7 +91,7 @@ class TrackEncoder:
 
     def timestamps(self, track: Track) -> Timestamps | None:
         """The time stamps that the attachment has to hold, because the track's are rounded or incomplete."""
-        return timestamps_of(track.times, self.source.info, self.lead, always=track.variant.half_rate)
+        return timestamps_of(track.times, self.source.info, always=track.variant.half_rate)
 
     def _search_rate(self) -> Track:
         """The track nearest to the bit rate of the settings, from below if there is one."""

@@ -1,7 +1,7 @@
 """Reads and writes video and pictures. Only this package imports PyAV and imageio."""
 
 from vdiff_jax.media import loudness
-from vdiff_jax.media.attachments import audio_lead, frame_times, read_attachment, remux, video_bytes
+from vdiff_jax.media.attachments import frame_times, read_attachment, remux, video_bytes
 from vdiff_jax.media.mask import MovingMask, mask_union, read_mask
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
 from vdiff_jax.media.read import VideoReader, is_picture, open_reader, probe
@@ -22,7 +22,6 @@ __all__ = [
     "VideoReader",
     "VideoWriter",
     "Vmaf",
-    "audio_lead",
     "check_reference",
     "check_target",
     "frame_times",

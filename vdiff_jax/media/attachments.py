@@ -1,15 +1,12 @@
 """The attachment of a compressed Matroska file: reading it, and remuxing a video track with it."""
 
 import contextlib
-import dataclasses
-import math
 import os
 from fractions import Fraction
 
 import av
 
 from vdiff_jax.errors import OutputError
-from vdiff_jax.media.codec_delay import first_sound_times
 from vdiff_jax.media.probe import choose_stream, open_container
 from vdiff_jax.media.sources import Source
 from vdiff_jax.media.tracks import ATTACHMENT_NAME, Tracks
@@ -52,7 +49,7 @@ def frame_times(source: Source) -> list[Fraction]:
 
 
 def remux(
-    video: Source, target: Source, attachment: bytes | None, info: VideoInfo, *, copy_from: Source | None, lead: int
+    video: Source, target: Source, attachment: bytes | None, info: VideoInfo, *, copy_from: Source | None
 ) -> None:
     """Writes a Matroska file: one file's video track, an attachment, and another file's sound, subtitles and metadata.
 
@@ -64,20 +61,17 @@ def remux(
         attachment: the bytes that `read_attachment` will return; None for no attachment.
         info: properties of the source; the tracks of `copy_from` are timed relative to its start.
         copy_from: the source, if it is a file.
-        lead: milliseconds by which every track is delayed, so that no time stamp is negative (see `audio_lead`).
 
     Raises:
         OutputError: the file cannot be written.
     """
     try:
-        _remux(os.fspath(video), os.fspath(target), attachment, info, copy_from and os.fspath(copy_from), lead)
+        _remux(os.fspath(video), os.fspath(target), attachment, info, copy_from and os.fspath(copy_from))
     except (av.FFmpegError, OSError) as error:
         raise OutputError(f"{target} can't be written: {error.strerror or error}") from error
 
 
-def _remux(
-    video: str, target: str, attachment: bytes | None, info: VideoInfo, copy_from: str | None, lead: int
-) -> None:
+def _remux(video: str, target: str, attachment: bytes | None, info: VideoInfo, copy_from: str | None) -> None:
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_container(video, video))
         output = stack.enter_context(av.open(f"file:{target}", "w", format="matroska"))
@@ -86,29 +80,19 @@ def _remux(
         stream.codec_context.framerate = info.rate  # packets of this duration then store none
         tracks = None
         if copy_from is not None:
-            delayed = dataclasses.replace(info, start=info.start - Fraction(lead, 1000))
-            tracks = Tracks(copy_from, output, "matroska", delayed)
+            tracks = Tracks(copy_from, output, "matroska", info)
             stack.callback(tracks.close)
             stream.metadata.update(tracks.video_metadata)
         if attachment is not None:
             output.add_attachment(ATTACHMENT_NAME, ATTACHMENT_TYPE, attachment)
         output.start_encoding()
-        shift = round(Fraction(lead, 1000) / kept.time_base)
         for packet in source.demux(kept):
             if packet.dts is None:
                 continue
             time = packet.dts * packet.time_base
-            packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
+            packet.stream = stream
             output.mux(packet)
             if tracks is not None:
                 tracks.advance(time, output.mux)
         if tracks is not None:
             tracks.advance(None, output.mux)
-
-
-def audio_lead(source: Source | None, info: VideoInfo) -> int:
-    """Milliseconds, rounded up, by which a file's sound begins before its picture, as encoder priming makes it."""
-    if source is None or not os.path.isfile(source):
-        return 0
-    earliest = min([info.start, *first_sound_times(os.fspath(source)).values()])
-    return math.ceil(1000 * (info.start - earliest))
