@@ -2,12 +2,10 @@
 
 import contextlib
 import heapq
-import itertools
 import logging
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,8 +13,9 @@ from jaxtyping import Float, UInt8
 
 from vdiff_jax import media, metrics
 from vdiff_jax.comparison.page import Strip, page
+from vdiff_jax.comparison.shift import ShiftDetector
+from vdiff_jax.comparison.sides import Pair, Side, Video, chunks, match_sizes, open_side, pairs
 from vdiff_jax.errors import ClipError, FormatError, MissingError
-from vdiff_jax.media.arrays import check_clip
 from vdiff_jax.media.colour import convert, from_rgb, to_rgb
 from vdiff_jax.pixels import Frame, PixelFormat
 
@@ -29,22 +28,11 @@ _WORST_FRAMES = 3
 """How many of the worst frames the page shows."""
 _SSIM_WINDOW = 11
 
-Video = np.ndarray | str | Path
 Clip = Float[np.ndarray, "_ h w 3"]
-Pair = tuple[Frame, Frame]
-"""A frame of the reference, and the same frame of the test."""
-
-
-class _Side(NamedTuple):
-    """One of the two videos: its name in messages, its frames, and their format."""
-
-    name: str
-    frames: Iterator[Frame]
-    pixels: PixelFormat
 
 
 def compare(reference: Video, test: Video, *, html: str | Path | None = None) -> dict[str, Any]:
-    """Measures how near a video is to its reference.
+    """Measures how near a video is to its reference. Pictures are compared as they are shown.
 
     Args:
       reference: what the video should be: a path, or `t h w c` (c = 3 or 1), uint8 or float in [0, 1].
@@ -54,10 +42,11 @@ def compare(reference: Video, test: Video, *, html: str | Path | None = None) ->
     Returns:
       `frames`, `width`, `height`, `seconds`; the mean over frames of `psnr` (R'G'B', dB; equal frames count as 100),
       `psnr_y`, `ssim` and `vmaf` (None where it can't be measured); `temporal_error`, the mean difference between the
-      two videos' changes from frame to frame, in 8-bit units; `per_frame`, the first four metrics of every frame.
+      two videos' changes from frame to frame, in 8-bit units; `shift`, how many frames the test is late (1, 0 or -1);
+      `per_frame`, the first four metrics of every frame.
 
     Raises:
-      FormatError: the videos differ in size.
+      FormatError: the videos are shown in different sizes.
       ClipError: an array is not a clip, or there are no frames to compare.
       InputError: a video can't be read.
     """
@@ -65,19 +54,18 @@ def compare(reference: Video, test: Video, *, html: str | Path | None = None) ->
         media.check_target(html, [video for video in (reference, test) if isinstance(video, str | Path)])
     begun = time.monotonic()
     with contextlib.ExitStack() as stack:
-        sides = [_open(video, name, stack) for video, name in ((reference, "reference"), (test, "test"))]
-        measured = _measure(*sides)
+        sides = [open_side(video, name, stack) for video, name in ((reference, "reference"), (test, "test"))]
+        measured = _measure(*match_sizes(*sides))
     height, width = measured.size
     report = {"reference": sides[0].name, "test": sides[1].name, "frames": len(measured.series["psnr"])}
     report |= {"width": width, "height": height}
     report |= {name: _mean(values) for name, values in measured.series.items()}
     report["temporal_error"] = _mean(measured.temporal_errors)
+    report["shift"] = measured.shifts.shift()
     report["seconds"] = round(time.monotonic() - begun, 3)
     report["per_frame"] = {name: [round(float(v), 3) for v in values] for name, values in measured.series.items()}
     if html is not None:
-        partial = Path(f"{html}.part")
-        partial.write_text(page(report, measured.worst()))
-        partial.replace(html)
+        media.write_text(html, page(report, measured.worst()))
     return report
 
 
@@ -85,28 +73,20 @@ def _mean(values: list[float]) -> float | None:
     return round(float(np.mean(values)), 4) if values else None
 
 
-def _open(video: Video, name: str, stack: contextlib.ExitStack) -> _Side:
-    if isinstance(video, str | Path):
-        reader = stack.enter_context(media.open_reader(video))
-        return _Side(str(video), iter(reader), reader.info.pixels)
-    clip = np.asarray(video)
-    check_clip(clip)
-    if clip.dtype != np.uint8:
-        clip = np.rint(np.clip(clip, 0, 1) * 65535).astype(np.uint16)
-    bits = 8 * clip.dtype.itemsize
-    pixels = PixelFormat(kind="rgb" if clip.shape[-1] == 3 else "gray", bits=bits, full_range=True)
-    return _Side(name, (Frame(tuple(np.moveaxis(frame, -1, 0)), n) for n, frame in enumerate(clip)), pixels)
-
-
-def _measure(reference: _Side, test: _Side) -> "_Measurements":
+def _measure(reference: Side, test: Side) -> "_Measurements":
     measured = _Measurements()
     vmaf = _VmafSeries(reference.pixels, test.pixels)
-    for chunk in _chunks(_pairs(reference, test)):
+    for chunk in chunks(pairs(reference, test), _CHUNK):
         measured.add(*(_rgb([pair[i] for pair in chunk], side.pixels) for i, side in enumerate((reference, test))))
         vmaf.add(chunk)
     if not measured.series["psnr"]:
         raise ClipError(f"{reference.name} and {test.name} have no frames to compare")
     measured.series["vmaf"] = vmaf.scores
+    if shift := measured.shifts.shift():
+        log.warning(
+            "%s is one frame %s: its frames match those of %s one place %s",
+            *(test.name, "late" if shift > 0 else "early", reference.name, "earlier" if shift > 0 else "later"),
+        )
     return measured
 
 
@@ -117,12 +97,14 @@ class _Measurements:
       series: each metric's name and its value for every frame.
       temporal_errors: the temporal error of every frame but the first, in 8-bit units.
       size: height and width of the frames.
+      shifts: finds whether one video is shifted by a frame.
     """
 
     def __init__(self) -> None:
         self.series: dict[str, list[float]] = {"psnr": [], "psnr_y": [], "ssim": [], "vmaf": []}
         self.temporal_errors: list[float] = []
         self.size = (0, 0)
+        self.shifts = ShiftDetector()
         self._worst: list[tuple[float, int, Strip]] = []  # a heap: of the worst frames the best comes first
         self._last: tuple[Clip, Clip] | None = None
 
@@ -130,6 +112,7 @@ class _Measurements:
         """Measures a chunk, R'G'B' in [0, 1]."""
         first = len(self.series["psnr"])
         self.size = reference.shape[1:3]
+        self.shifts.add(reference, test)
         self.series["psnr"] += np.minimum(metrics.psnr(test, reference), LARGEST_PSNR).tolist()
         self.series["psnr_y"] += np.minimum(metrics.psnr_y(test, reference), LARGEST_PSNR).tolist()
         if min(self.size) >= _SSIM_WINDOW:
@@ -171,27 +154,6 @@ class _VmafSeries:
         except FormatError as error:
             log.warning("VMAF is not measured: %s", error)
             self.scores, self._vmaf = [], None
-
-
-def _pairs(reference: _Side, test: _Side) -> Iterator[Pair]:
-    """The frames of both videos side by side, as many as the shorter one has."""
-    for number, pair in enumerate(itertools.zip_longest(reference.frames, test.frames)):
-        if pair[0] is None or pair[1] is None:
-            longer = test if pair[0] is None else reference
-            log.warning("%s has more frames: the first %d are compared", longer.name, number)
-            return
-        (width, height), (test_width, test_height) = (frame.planes[0].shape[::-1] for frame in pair)
-        if (width, height) != (test_width, test_height):
-            raise FormatError(
-                f"{reference.name} is {width}x{height}, {test.name} is {test_width}x{test_height}: "
-                "scale one of them to the other's size first"
-            )
-        yield pair
-
-
-def _chunks(pairs: Iterator[Pair]) -> Iterator[list[Pair]]:
-    while chunk := list(itertools.islice(pairs, _CHUNK)):
-        yield chunk
 
 
 def _rgb(frames: list[Frame], pixels: PixelFormat) -> Clip:

@@ -1,6 +1,7 @@
 """FFmpeg's filters through PyAV: a chain of filters that takes and returns one frame after another."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -32,6 +33,14 @@ def apply_filters(
     chain = [*chain, ("format", f"pix_fmts={pixels.name}")]
     shown = run_filters(iter(pictures), chain, time_base)
     return [Frame(planes_of(picture, pixels), number) for number, picture in enumerate(shown)]
+
+
+def scaled(frames: Iterable[Frame], pixels: PixelFormat, size: tuple[int, int]) -> Iterator[Frame]:
+    """The frames in another width and height, by swscale's bicubic filter; everything else stays."""
+    width, height = size
+    for frame in frames:
+        picture = frame_of(frame.planes, pixels).reformat(width, height, interpolation="BICUBIC")
+        yield replace(frame, planes=planes_of(picture, pixels))
 
 
 def run_filters(frames: Iterator[av.VideoFrame], chain: FilterChain, time_base: Fraction) -> Iterator[av.VideoFrame]:

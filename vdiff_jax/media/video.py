@@ -83,6 +83,11 @@ class VideoInfo:
         return (self.height, self.width) if self.rotation in (90, 270) else (self.width, self.height)
 
 
+def rates_differ(first: Fraction, second: Fraction) -> bool:
+    """Whether two rates differ by more than 0.5 %; 30 and 29.97 frames per second, often mixed up, count as equal."""
+    return abs(first / second - 1) > Fraction(1, 200)
+
+
 def rotation_of(matrix: Iterable[int] | None) -> int:
     """The rotation of a display matrix in clockwise degrees: 0, 90, 180 or 270."""
     if matrix is None:
