@@ -1,6 +1,5 @@
-"""Old film: finds dust, dirt, drop-outs and scratches, and evens out brightness flicker."""
+"""Old film: finds dust, dirt, drop-outs and scratches."""
 
-import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from jaxtyping import Bool, Float
 
 from vdiff_jax.observation import VELOCITY_GRID
 from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.stream.brightness import CUT, even_brightness
 from vdiff_jax.stream.flow import FlowFrame, MotionMeter
 from vdiff_jax.stream.samples import luma_of
 from vdiff_jax.stream.shots import change, thumbnail
@@ -37,12 +37,6 @@ _SCRATCH_CONTRAST = 0.03
 """The least mean contrast of a scratch, in levels."""
 _SCRATCH_SIDES = [np.array([[1, 0, shift], [0, 1, 0]], np.float32) for shift in (-3, 3)]
 """Shifts to the pixels on both sides of a scratch."""
-_CUT = 0.15
-"""A change between two thumbnails, as `shots.change` has it, above which they are of different shots."""
-_ADAPTATION = 0.15
-"""The share by which the slow mean of brightness follows each frame."""
-_LARGEST_GAIN = 0.15
-"""Brightness is changed by at most this share."""
 
 
 def damage_mask(
@@ -113,20 +107,6 @@ def _warped_to(here: Float[np.ndarray, "h w"], other: Float[np.ndarray, "h w"]) 
     return warp(other, flow)
 
 
-def even_brightness(frames: Iterable[Frame], pixels: PixelFormat) -> Iterator[Frame]:
-    """The frames with their mean brightness led by its slow mean: flicker goes, a fade stays, a cut starts afresh."""
-    before, level = None, 0.0
-    for frame in frames:
-        luma = luma_of(frame, pixels)
-        small, mean = thumbnail(luma), float(luma.mean())
-        if before is None or change(before, small) > _CUT:
-            level = mean
-        before = small
-        level += _ADAPTATION * (mean - level)
-        gain = float(np.clip(level / max(mean, 1e-3), 1 - _LARGEST_GAIN, 1 + _LARGEST_GAIN))
-        yield dataclasses.replace(frame, planes=_scaled(frame.planes, gain, pixels))
-
-
 class _Inspected(NamedTuple):
     """A frame, its luma, and its thumbnail for finding cuts."""
 
@@ -152,8 +132,7 @@ def _with_mask(
     before: _Inspected | None, here: _Inspected, after: _Inspected | None
 ) -> tuple[Frame, Bool[np.ndarray, "h w"]]:
     neighbours = [
-        other.luma if other is not None and change(here.small, other.small) < _CUT else None
-        for other in (before, after)
+        other.luma if other is not None and change(here.small, other.small) < CUT else None for other in (before, after)
     ]
     return here.frame, damage_mask(neighbours[0], here.luma, neighbours[1])
 
@@ -162,16 +141,3 @@ def frames_and_damage(frames: Iterable[Frame], pixels: PixelFormat) -> tuple[Ite
     """The frames with even brightness, and the masks of their damage; read both in step to save memory."""
     first, second = itertools.tee(detect_damage(even_brightness(frames, pixels), pixels))
     return (frame for frame, _ in first), (mask for _, mask in second)
-
-
-def _scaled(planes: tuple[np.ndarray, ...], gain: float, pixels: PixelFormat) -> tuple[np.ndarray, ...]:
-    """The planes with luma, or R'G'B', multiplied by `gain`, counted from black."""
-    black = 0.0 if pixels.full_range else 16.0 * (1 << (pixels.bits - 8))
-    count = 3 if pixels.kind == "rgb" else 1
-
-    def scaled(plane: np.ndarray) -> np.ndarray:
-        if np.issubdtype(plane.dtype, np.floating):
-            return plane * np.float32(gain)
-        return np.clip(np.rint((plane - black) * gain + black), 0, pixels.peak).astype(plane.dtype)
-
-    return (*(scaled(plane) for plane in planes[:count]), *planes[count:])
