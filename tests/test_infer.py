@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import av
 import numpy as np
@@ -94,6 +95,7 @@ def test_the_report_says_what_was_done(repaired):
         (["{folder}/text.mp4", "-o", "{folder}/out.mp4"], "text.mp4"),
         ([str(sample.TRUTH), "-o", "{folder}/no/such/out.mp4"], "out.mp4"),
         ([str(sample.TRUTH), "-o", str(sample.TRUTH)], "flower.mp4"),
+        ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--report", "{folder}/no/r.json"], "there is no folder"),
         ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--task", "inpaint"], "mask"),
         ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--mask", "{folder}/small.png"], "480x270"),
         ([str(sample.TRUTH), "-o", "{folder}/out.mp4", "--sigma", "300"], "300"),
@@ -202,6 +204,21 @@ def test_a_folder_of_videos_is_spread_over_two_devices(tmp_path, sample_clips):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.mkv", "b.mkv"]
     assert infer.main(["repair", str(tmp_path / "in" / "b.mkv"), "-o", str(tmp_path / "alone.mkv"), *DENOISE]) == 0
     np.testing.assert_array_equal(frames(tmp_path / "out" / "b.mkv"), frames(tmp_path / "alone.mkv"))
+
+
+def test_a_batch_of_tapes_and_broadcasts_gets_results_that_can_be_written(tmp_path, flash_clip, flashes_and_beeps):
+    (tmp_path / "in").mkdir()
+    delays = {}
+    for name, sound in (("tape.avi", "pcm_s16le"), ("broadcast.ts", "mp2"), ("dvd.mpg", "mp2")):
+        flash_clip(tmp_path / "in" / name, sound=sound)
+        delays[f"{Path(name).stem}.mkv"] = np.subtract(*flashes_and_beeps(tmp_path / "in" / name))
+    done = infer.main(
+        ["repair", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--task", "denoise", "--sigma", "0"]
+    )
+    assert done == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == delays.keys()
+    for name, delay in delays.items():
+        np.testing.assert_allclose(np.subtract(*flashes_and_beeps(tmp_path / "out" / name)), delay, atol=0.002)
 
 
 def test_a_truncated_video_is_repaired_as_far_as_it_goes(tmp_path, sample_clips, capfd):

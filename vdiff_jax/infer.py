@@ -11,7 +11,7 @@ from pathlib import Path
 from vdiff_jax.cli.arguments import build_parser
 from vdiff_jax.cli.progress import progress_bar, stopping_on_signals
 from vdiff_jax.cli.report_text import choice_text, comparison_text
-from vdiff_jax.errors import VdiffError
+from vdiff_jax.errors import OutputError, VdiffError
 from vdiff_jax.runtime.caches import use_compilation_cache
 from vdiff_jax.runtime.warning_log import collected_warnings
 
@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     use_compilation_cache()
     with stopping_on_signals(), collected_warnings() as options.warnings:
         try:
+            _check_report(options)
             return _COMMANDS[options.command](options)
         except VdiffError as error:
             if options.debug:
@@ -154,14 +155,19 @@ def _encoder_options(options: argparse.Namespace) -> dict[str, str] | None:
 
 def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path, Path], dict]) -> int:
     """Repairs a folder of videos to a folder of results, spread over the devices. Failures are listed at the end."""
+    from vdiff_jax import media
     from vdiff_jax.sharding import over_devices
 
     folder = Path(options.output)
-    folder.mkdir(parents=True, exist_ok=True)
+    targets = {video: folder / name for video, name in zip(videos, media.result_names(videos))}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"the folder {folder} can't be made for the results: {error.strerror}") from error
 
     def attempt(video: Path) -> dict | VdiffError:
         try:
-            return one(video, folder / video.name)
+            return one(video, targets[video])
         except VdiffError as error:
             return error
 
@@ -174,12 +180,22 @@ def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path,
     return 1 if failures else 0
 
 
+def _check_report(options: argparse.Namespace) -> None:
+    """Raises OutputError before any work if --report names a file that can't be written."""
+    if options.report:
+        from vdiff_jax import media
+
+        names = ("input", "output", "reference", "test", "mask")
+        files = [file for name in names if isinstance(file := getattr(options, name, None), str)]
+        media.check_report(options.report, [*files, *getattr(options, "inputs", [])])
+
+
 def _write_report(options: argparse.Namespace, report: dict) -> None:
     """Writes the report with the warnings, if --report names a file. It does not exist before it is complete."""
     if options.report:
-        partial = options.report.with_name(options.report.name + ".part")
-        partial.write_text(json.dumps(report | {"warnings": options.warnings}, indent=2) + "\n")
-        partial.replace(options.report)
+        from vdiff_jax import media
+
+        media.write_text(options.report, json.dumps(report | {"warnings": options.warnings}, indent=2) + "\n")
 
 
 _COMMANDS = {

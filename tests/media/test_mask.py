@@ -1,10 +1,23 @@
 """Masks: pixels that are at least half white are filled; wrong sizes and lengths are errors."""
 
+import dataclasses
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from vdiff_jax.errors import MaskError
-from vdiff_jax.media import PixelFormat, VideoInfo, mask_union, open_reader, probe, read_mask, write_picture
+from vdiff_jax.media import (
+    Frame,
+    PixelFormat,
+    VideoInfo,
+    mask_union,
+    open_reader,
+    open_writer,
+    probe,
+    read_mask,
+    write_picture,
+)
 
 
 def info_of(width=8, height=6, matrix=None, rotation=0):
@@ -97,3 +110,46 @@ def test_wrong_masks_are_errors(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"x")
     with pytest.raises(MaskError, match="damaged or not a picture"):
         read_mask(tmp_path / "broken.png", info_of())
+
+
+@pytest.fixture
+def numbered_masks(tmp_path):
+    """Writes a mask video whose picture n is white in n columns, 100 ms each."""
+
+    def write(count, rate=10):
+        path = tmp_path / "mask.mkv"
+        pixels = PixelFormat(kind="gray", full_range=True)
+        info = VideoInfo(width=32, height=16, pixels=pixels, rate=Fraction(rate), time_base=1 / Fraction(rate))
+        with open_writer(path, info, codec="ffv1") as writer:
+            for n in range(count):
+                picture = np.zeros((16, 32), np.uint8)
+                picture[:, :n] = 255
+                writer.write(Frame((picture,), n))
+        return path
+
+    return write
+
+
+def columns_at(path, times, *, start=None, rate=25):
+    """How many columns are white in the masks of frames at these times in milliseconds."""
+    info = dataclasses.replace(info_of(32, 16), rate=Fraction(rate), time_base=Fraction(1, 1000))
+    frames = [Frame((np.zeros((16, 32), np.uint8),), time) for time in times]
+    with read_mask(path, info, start=start) as masks:
+        return [int(mask[0].sum()) for _, mask in zip(masks.following(frames), masks)]
+
+
+def test_a_mask_of_another_rate_is_matched_by_time(numbered_masks, caplog):
+    path = numbered_masks(4)
+    assert columns_at(path, range(0, 400, 40)) == [0, 0, 0, 1, 1, 2, 2, 2, 3, 3]
+    assert "mask.mkv has 10 frames per second, the video 25" in caplog.text
+    assert columns_at(path, range(0, 400, 200), rate=5) == [0, 2]
+    assert columns_at(path, [0, 99, 100, 333], rate=9) == [0, 1, 1, 3]  # a stamp may be rounded by a millisecond
+
+
+def test_a_mask_of_another_rate_begins_with_what_is_shown_at_the_start(numbered_masks):
+    assert columns_at(numbered_masks(8), range(0, 200, 40), start=0.24) == [2, 2, 3, 3, 4]
+
+
+def test_a_mask_of_another_rate_that_ends_early_is_an_error(numbered_masks):
+    with pytest.raises(MaskError, match="the video has more frames"):
+        columns_at(numbered_masks(3), range(0, 400, 40))

@@ -1,11 +1,12 @@
 """Checks of output paths."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from vdiff_jax.errors import OutputError
-from vdiff_jax.media import PixelFormat, VideoInfo, open_writer, probe
+from vdiff_jax.media import PixelFormat, VideoInfo, check_report, open_writer, probe, result_names, write_text
 
 
 def test_a_folder_without_write_permission_is_an_error(tmp_path, monkeypatch):
@@ -28,3 +29,50 @@ def test_the_input_is_never_the_output(make_clip, tmp_path):
 
 def probe_folder(folder):
     return VideoInfo(path=str(folder), width=4, height=4, pixels=PixelFormat(kind="rgb", full_range=True))
+
+
+def test_names_of_255_bytes_are_written_and_longer_ones_are_errors(make_clip, copy_through, tmp_path, leftovers):
+    clip = make_clip(count=2)
+    name = "é" * 125 + "x.mkv"
+    assert len(name.encode()) == 255
+    copy_through(clip.path, tmp_path / name)
+    assert leftovers(tmp_path) == sorted([clip.path.name, name])
+    assert probe(tmp_path / name).frames == 2
+    with pytest.raises(OutputError, match="longer than 255 bytes"):
+        copy_through(clip.path, tmp_path / f"x{name}")
+
+
+def test_a_symlink_is_written_through(make_clip, copy_through, tmp_path):
+    clip = make_clip(count=2)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    for link, real in (("old.mkv", "real.mkv"), ("dangling.mkv", "new.mkv")):
+        (tmp_path / link).symlink_to(disk / real)
+    (disk / "real.mkv").write_bytes(b"before")
+    for link, real in (("old.mkv", "real.mkv"), ("dangling.mkv", "new.mkv")):
+        copy_through(clip.path, tmp_path / link)
+        assert (tmp_path / link).is_symlink()
+        assert probe(disk / real).frames == 2
+    write_text(tmp_path / "old.mkv", "text")
+    assert (disk / "real.mkv").read_text() == "text"
+
+
+def test_results_of_a_batch_have_endings_that_can_be_written():
+    def names(*videos):
+        return result_names([Path(video) for video in videos])
+
+    assert names("a.mp4", "b.AVI", "c.mkv", "d.ts") == ["a.mp4", "b.mkv", "c.mkv", "d.mkv"]
+    assert names("a.avi", "a.mkv", "b.avi", "b.ts") == ["a.avi.mkv", "a.mkv", "b.avi.mkv", "b.ts.mkv"]
+    with pytest.raises(OutputError, match=r"one/a\.mp4 and two/a\.mp4 would get the same result"):
+        names("one/a.mp4", "two/a.mp4")
+
+
+def test_a_report_that_can_t_be_written_is_an_error(tmp_path):
+    for report, why in (
+        (tmp_path / "none" / "r.json", "there is no folder"),
+        (tmp_path, "it is a folder"),
+        (tmp_path / "out.mkv", "also an input or the output"),
+    ):
+        with pytest.raises(OutputError, match=why):
+            check_report(report, [tmp_path / "in.mkv", tmp_path / "out.mkv"])
+    check_report(tmp_path / "r.json", [None, tmp_path / "out.mkv"])

@@ -73,7 +73,7 @@ def _open_encoder(
 ) -> Iterator[TrackEncoder]:
     """An encoder whose tracks lie in a temporary folder beside the target."""
     coded = check_source(source.info, settings.codec, settings.preset)
-    with tempfile.TemporaryDirectory(prefix=f".{target.stem}.", suffix=".part", dir=target.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=".vdiff.", suffix=".part", dir=target.resolve().parent) as folder:
         yield TrackEncoder(source, coded, settings, Path(folder), clock, progress)
 
 

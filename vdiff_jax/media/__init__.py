@@ -4,10 +4,10 @@ from vdiff_jax.media import loudness
 from vdiff_jax.media.attachments import frame_times, read_attachment, remux, video_bytes
 from vdiff_jax.media.mask import MovingMask, mask_union, read_mask
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
-from vdiff_jax.media.read import VideoReader, is_picture, open_reader, probe
+from vdiff_jax.media.read import VideoReader, open_reader, probe
 from vdiff_jax.media.references import check_reference, read_references
-from vdiff_jax.media.sources import list_pictures, list_videos
-from vdiff_jax.media.target import check_target, is_folder_target
+from vdiff_jax.media.sources import is_picture, list_pictures, list_videos
+from vdiff_jax.media.target import check_report, check_target, is_folder_target, result_names, write_text
 from vdiff_jax.media.video import ColourTags, VideoInfo
 from vdiff_jax.media.vmaf import Vmaf
 from vdiff_jax.media.write import VideoWriter, open_writer
@@ -23,6 +23,7 @@ __all__ = [
     "VideoWriter",
     "Vmaf",
     "check_reference",
+    "check_report",
     "check_target",
     "frame_times",
     "is_folder_target",
@@ -40,6 +41,8 @@ __all__ = [
     "read_picture",
     "read_references",
     "remux",
+    "result_names",
     "video_bytes",
     "write_picture",
+    "write_text",
 ]

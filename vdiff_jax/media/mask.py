@@ -2,17 +2,24 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator
+import logging
+import math
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from vdiff_jax.errors import InputError, MaskError
 from vdiff_jax.media.colour import to_rgb
-from vdiff_jax.media.read import VideoReader, is_picture, open_reader
-from vdiff_jax.media.sources import Source
-from vdiff_jax.media.video import Seconds, VideoInfo, turn_back
-from vdiff_jax.pixels import LUMA_WEIGHTS, PixelFormat
+from vdiff_jax.media.read import VideoReader, open_reader
+from vdiff_jax.media.sources import Source, is_picture
+from vdiff_jax.media.video import Seconds, VideoInfo, rates_differ, turn_back
+from vdiff_jax.pixels import LUMA_WEIGHTS, Frame, PixelFormat
+
+logger = logging.getLogger(__name__)
 
 _RED, _BLUE = LUMA_WEIGHTS["bt601"]
 _LUMA = np.array([_RED, 1 - _RED - _BLUE, _BLUE], np.float32)
@@ -33,8 +40,14 @@ def read_mask(path: Source, info: VideoInfo, *, start: Seconds | None = None) ->
     Raises:
         MaskError: the mask does not exist, can't be read, or has another size than the video.
     """
+    lead = Fraction(0)
     try:
         reader = open_reader(path, start=None if is_picture(path) else start, picture_rate=info.rate)
+        if start and os.fspath(path) != "-" and rates_differ(reader.info.rate, info.rate):
+            reader.close()  # the picture that is shown at `start` may begin before it
+            rate = reader.info.rate
+            earlier = max(Fraction(0), Fraction(start) - 2 / rate)
+            reader, lead = open_reader(path, start=earlier), _first(start, info.rate) - _first(earlier, rate)
     except InputError as error:
         raise MaskError(f"the mask can't be read: {error}") from error
     try:
@@ -42,7 +55,7 @@ def read_mask(path: Source, info: VideoInfo, *, start: Seconds | None = None) ->
     except MaskError:
         reader.close()
         raise
-    moving = MovingMask(reader, info, str(path))
+    moving = MovingMask(reader, info, str(path), lead)
     if not is_picture(path):
         return moving
     with moving:
@@ -65,22 +78,49 @@ def mask_union(path: Source, info: VideoInfo, *, start: Seconds | None = None) -
     return None
 
 
+def _first(start: Seconds, rate: Fraction) -> Fraction:
+    """The time of the first frame at or after `start`."""
+    return math.ceil(Fraction(start).limit_denominator(1_000_000) * rate) / rate
+
+
 class MovingMask:
     """One mask a frame, `h w` bool; a context manager that can be iterated once.
 
     Iterating past the last picture raises MaskError. So `zip(frames, masks)` fails if the video has more frames.
+
+    Args:
+        reader: the mask.
+        info: properties of the video.
+        name: the mask's name in messages.
+        lead: seconds from the first picture that is read to the video's first frame.
     """
 
-    def __init__(self, reader: VideoReader, info: VideoInfo, name: str):
+    def __init__(self, reader: VideoReader, info: VideoInfo, name: str, lead: Fraction = Fraction(0)):
         self._reader = reader
         self._info = info
         self._name = name
+        self._lead = lead
+        self._times: deque[Fraction] | None = None  # of frames that have passed and whose masks have not
         self.all_white = True
         """Whether every picture so far was white everywhere."""
 
+    def following(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The video's frames, to be drawn in step with the masks: a mask of another rate is then matched by time."""
+        if not rates_differ(self._reader.info.rate, self._info.rate):
+            yield from frames
+            return
+        logger.warning(
+            "the mask %s has %.5g frames per second, the video %.5g: they are matched by time",
+            *(self._name, self._reader.info.rate, self._info.rate),
+        )
+        self._times = deque()
+        for frame in frames:
+            self._times.append(frame.pts * self._info.time_base)
+            yield frame
+
     def __iter__(self) -> Iterator[np.ndarray]:
         count = 0
-        for mask in self.pictures():
+        for mask in self.pictures() if self._times is None else self._shown():
             count += 1
             self.all_white &= bool(mask.all())
             yield mask
@@ -90,14 +130,33 @@ class MovingMask:
 
     def pictures(self) -> Iterator[np.ndarray]:
         """The masks of all pictures, without an error at the end."""
+        return map(self._mask, self._reader)
+
+    def _shown(self) -> Iterator[np.ndarray]:
+        """The mask that is shown at each time in `_times`; it ends where the mask's last picture ends."""
+        own = self._reader.info
+        tolerance = min(1 / own.rate, 1 / self._info.rate) / 4  # stamps may be rounded
+        pictures = iter(self._reader)
+        here, after = None, next(pictures, None)
+        origin = Fraction(0) if after is None else after.pts * own.time_base
+        while self._times:
+            time = self._times.popleft() + self._lead + tolerance
+            while after is not None and after.pts * own.time_base <= max(time, origin):
+                here, after = after, next(pictures, None)
+            if here is None:
+                return
+            lasts = here.duration * own.time_base if here.duration else 1 / own.rate
+            if after is None and time - tolerance >= here.pts * own.time_base + lasts:
+                return
+            yield self._mask(here)
+
+    def _mask(self, picture: Frame) -> np.ndarray:
         matrix = self._info.display_matrix
-        stored = (self._info.height, self._info.width)
-        for frame in self._reader:
-            mask = _white(frame.planes, self._reader.info.pixels)
-            if matrix is not None and not _is_stored(self._reader.info, self._info):
-                mask = turn_back(mask, matrix)
-            assert mask.shape == stored
-            yield np.ascontiguousarray(mask)
+        mask = _white(picture.planes, self._reader.info.pixels)
+        if matrix is not None and not _is_stored(self._reader.info, self._info):
+            mask = turn_back(mask, matrix)
+        assert mask.shape == (self._info.height, self._info.width)
+        return np.ascontiguousarray(mask)
 
     def close(self) -> None:
         """Closes the mask's reader."""

@@ -11,6 +11,8 @@ from PIL import Image
 
 from vdiff_jax.errors import InputError, OutputError
 from vdiff_jax.media.colour import Planes, convert, to_rgb
+from vdiff_jax.media.planes import pixel_format, planes_of
+from vdiff_jax.media.probe import choose_stream, open_container
 from vdiff_jax.media.video import Seconds, VideoInfo
 from vdiff_jax.pixels import Frame, PixelFormat
 
@@ -31,8 +33,10 @@ def read_picture(path: str | Path) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"no such file: {path}")
+    ending = path.suffix.lower()
+    read = _read_deep if ending in DEEP_ENDINGS else _read_ffmpeg if ending == ".dpx" else _read_pillow
     try:
-        picture = _read_deep(path) if path.suffix.lower() in DEEP_ENDINGS else _read_pillow(path)
+        picture = read(path)
     except Exception as error:
         raise InputError(f"{path} is empty, damaged or not a picture") from error
     if picture.dtype not in (np.uint8, np.uint16) or picture.ndim not in (2, 3):
@@ -53,6 +57,16 @@ def _quiet_opencv() -> None:
     import cv2
 
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+def _read_ffmpeg(path: Path) -> np.ndarray:
+    """The picture's R'G'B' as stored: a DPX's logarithmic samples stay logarithmic."""
+    with open_container(str(path), str(path)) as container:
+        frame = next(container.decode(choose_stream(container, str(path))))
+        pixels = pixel_format(
+            frame.format, matrix_tag=frame.colorspace, range_tag=frame.color_range, height=frame.height
+        )
+        return picture_of(planes_of(frame, pixels), pixels)
 
 
 def _read_pillow(path: Path) -> np.ndarray:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from vdiff_jax.errors import InputError, OptionError
+from vdiff_jax.media.animation import AnimationSource
 from vdiff_jax.media.decode import VideoSource
 from vdiff_jax.media.pictures import PictureSource
-from vdiff_jax.media.sources import PICTURE_ENDINGS, Source, list_pictures
+from vdiff_jax.media.sources import Source, is_animation, is_picture, list_pictures, refuse_linear
 from vdiff_jax.media.threads import Prefetch, queue_depth
 from vdiff_jax.media.video import Seconds, VideoInfo
 from vdiff_jax.pixels import Frame
@@ -88,12 +89,10 @@ def open_reader(
     pictures = [Path(name)] if is_picture(name) else list_pictures(name)
     if pictures is not None:
         return VideoReader(PictureSource(pictures, name, Fraction(picture_rate), start, stop))
+    refuse_linear([Path(name)], name)
+    if Path(name).suffix.lower() == ".webp" and is_animation(name):
+        return VideoReader(AnimationSource(name, start, stop))
     return VideoReader(VideoSource(name, start, stop, deinterlace=deinterlace))
-
-
-def is_picture(source: Source) -> bool:
-    """Whether `source` is a file with the ending of a still picture."""
-    return Path(source).suffix.lower() in PICTURE_ENDINGS and os.path.isfile(source)
 
 
 def probe(source: Source) -> VideoInfo:

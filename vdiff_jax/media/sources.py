@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from vdiff_jax.errors import InputError
@@ -12,12 +13,50 @@ def _endings(names: str) -> frozenset[str]:
     return frozenset(f".{name}" for name in names.split())
 
 
-PICTURE_ENDINGS = _endings("png jpg jpeg bmp webp tif tiff ppm pgm pnm jp2")
+PICTURE_ENDINGS = _endings("png jpg jpeg bmp webp tif tiff ppm pgm pnm jp2 dpx")
+WRITABLE_PICTURES = PICTURE_ENDINGS - _endings("dpx")
+LINEAR_ENDINGS = _endings("exr hdr pfm")
+"""Pictures in floating point and linear light, which may be brighter than white. They are refused."""
 VIDEO_ENDINGS = _endings(
     "mp4 m4v mkv webm mov avi mpg mpeg m2v vob ts mts m2ts y4m gif flv wmv asf ogv 3gp mxf "
     "h264 264 h265 265 hevc ivf obu nut dv rm rmvb apng"
 )
 Source = str | os.PathLike
+_HEADER_BYTES = 1 << 16
+"""An APNG is marked before its pixels, so within its first bytes."""
+
+
+def is_picture(source: Source) -> bool:
+    """Whether `source` is a file with a still picture, by its ending; an animated WebP or PNG is a video."""
+    return Path(source).suffix.lower() in PICTURE_ENDINGS and os.path.isfile(source) and not is_animation(source)
+
+
+def is_animation(source: Source) -> bool:
+    """Whether `source` is a WebP or PNG file whose header says that it is animated."""
+    if Path(source).suffix.lower() not in (".webp", ".png"):
+        return False
+    try:
+        with open(source, "rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except OSError:
+        return False
+    if header.startswith(b"RIFF"):
+        return header[8:16] == b"WEBPVP8X" and bool(header[20] & 2)
+    return header.startswith(b"\x89PNG") and b"acTL" in header.partition(b"IDAT")[0]
+
+
+def refuse_linear(paths: Iterable[Path], name: Source) -> None:
+    """Raises InputError if a picture stores linear light in floating point, such as OpenEXR.
+
+    Args:
+        paths: the pictures.
+        name: what the user passed.
+    """
+    if linear := next((path for path in paths if path.suffix.lower() in LINEAR_ENDINGS), None):
+        raise InputError(
+            f"{name} can't be read: {linear.suffix.lower()} pictures ({linear.name}) store linear light, which is not "
+            "supported; convert them to PNG or TIFF with 16 bits first"
+        )
 
 
 def list_pictures(source: Source) -> list[Path] | None:
@@ -29,11 +68,12 @@ def list_pictures(source: Source) -> list[Path] | None:
     matches = _matches(source)
     if matches is None:
         return None
-    pictures = [path for path in matches if path.suffix.lower() in PICTURE_ENDINGS]
+    pictures = [path for path in matches if is_picture(path)]
     if pictures:
         return pictures
-    if any(path.suffix.lower() in VIDEO_ENDINGS for path in matches):
+    if any(map(_is_video, matches)):
         raise InputError(f"{source} holds videos, not pictures: pass one of the videos")
+    refuse_linear(matches, source)
     raise InputError(f"{source} holds no pictures ({', '.join(sorted(PICTURE_ENDINGS))})")
 
 
@@ -48,12 +88,17 @@ def list_videos(source: Source) -> list[Path] | None:
     matches = _matches(source)
     if matches is None:
         return None
-    videos = [path for path in matches if path.suffix.lower() in VIDEO_ENDINGS]
+    videos = [path for path in matches if _is_video(path)]
     if videos:
         return videos
-    if any(path.suffix.lower() in PICTURE_ENDINGS for path in matches):
+    if any(map(is_picture, matches)):
         return None
+    refuse_linear(matches, source)
     raise InputError(f"{source} holds no videos and no pictures")
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_ENDINGS or is_animation(path)
 
 
 def _matches(source: Source) -> list[Path] | None:

@@ -1,13 +1,20 @@
 """Output paths: checks, and files that get their name only when they are complete."""
 
 import contextlib
+import itertools
 import os
 import shutil
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from vdiff_jax.errors import OutputError
+from vdiff_jax.media.encoders import CONTAINERS
 from vdiff_jax.media.sources import Source
+
+LONGEST_NAME = 255
+"""The bytes that file systems allow for a name."""
+_numbers = itertools.count()
 
 
 def is_folder_target(target: Source) -> bool:
@@ -29,7 +36,9 @@ def check_target(target: Source, inputs: Iterable[Source | None] = ()) -> None:
     for source in inputs:
         if source is not None and _same(name, os.fspath(source)):
             raise OutputError(f"the output {name} is the input: pass another name")
-    path = Path(name)
+    path = Path(os.path.realpath(name))  # an output that is a symlink is written through
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise OutputError(f"{name} can't be written: its name is longer than {LONGEST_NAME} bytes, pass a shorter one")
     if not path.parent.is_dir():
         raise OutputError(f"{name} can't be written: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK | os.X_OK) or (path.is_file() and not os.access(path, os.W_OK)):
@@ -41,18 +50,66 @@ def check_target(target: Source, inputs: Iterable[Source | None] = ()) -> None:
             raise OutputError(f"the folder {name} is not empty: pass a new one, or empty it")
 
 
+def check_report(report: Source, files: Iterable[Source | None]) -> None:
+    """Checks the path of a report before work begins.
+
+    Args:
+        report: the path.
+        files: the job's inputs and output, which the report must not replace.
+
+    Raises:
+        OutputError: as for `check_target`; also if it is a folder, or one of `files`.
+    """
+    name = os.fspath(report)
+    check_target(name)
+    if is_folder_target(name):
+        raise OutputError(f"the report {name} can't be written: it is a folder, pass a file such as report.json")
+    for file in files:
+        if file is not None and _same(name, os.fspath(file)):
+            raise OutputError(f"the report {name} is also an input or the output: pass another name")
+
+
 def _same(target: str, source: str) -> bool:
     if os.path.exists(target) and os.path.exists(source):
         return os.path.samefile(target, source)
     return os.path.abspath(target) == os.path.abspath(source)
 
 
+def result_names(videos: Sequence[Path]) -> list[str]:
+    """The name of each result of a batch: the video's own; with .mkv instead of an ending that can't be written.
+
+    Where that is another result's name, .mkv is appended to the whole name.
+
+    Raises:
+        OutputError: two videos have the same name.
+    """
+    names = {video.name: video for video in reversed(videos)}
+    for video in videos:
+        if names[video.name] != video:
+            raise OutputError(
+                f"{names[video.name]} and {video} would get the same result: repair one folder after the other"
+            )
+    endings = CONTAINERS.keys()
+    others = Counter(video.stem for video in videos if video.suffix.lower() not in endings)
+    return [
+        video.name
+        if video.suffix.lower() in endings
+        else f"{video.stem}.mkv"
+        if others[video.stem] == 1 and f"{video.stem}.mkv" not in names
+        else f"{video.name}.mkv"
+        for video in videos
+    ]
+
+
 class PendingFile:
-    """A file or folder under a temporary name, in the same folder as its target and with the same ending."""
+    """A file or folder under a short temporary name, in the same folder as its target and with the same ending.
+
+    A target that is a symlink is followed: the file that it points to is replaced, and the link stays.
+    """
 
     def __init__(self, target: Source, *, folder: bool = False):
-        self.target = Path(target)
-        name = f".{self.target.stem}.{os.getpid()}.part{self.target.suffix}"
+        self.target = Path(os.path.realpath(target))
+        name = f".vdiff.{os.getpid()}.{next(_numbers)}.part{Path(target).suffix}"
         self.path = self.target.with_name(name)
         try:
             if folder:
@@ -79,3 +136,18 @@ class PendingFile:
         else:
             with contextlib.suppress(OSError):
                 self.path.unlink(missing_ok=True)
+
+
+def write_text(target: Source, text: str) -> None:
+    """Writes a text file, such as a report, which gets its name only when it is complete.
+
+    Raises:
+        OutputError: it can't be written.
+    """
+    pending = PendingFile(target)
+    try:
+        pending.path.write_text(text)
+    except OSError as error:
+        pending.remove()
+        raise OutputError(f"{target} can't be written: {error.strerror}") from error
+    pending.commit()

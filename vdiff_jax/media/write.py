@@ -14,7 +14,7 @@ from vdiff_jax.media.encoders import container_of
 from vdiff_jax.media.fidelity import losses, warn_of_losses
 from vdiff_jax.media.mux import FileSink
 from vdiff_jax.media.pictures import DEEP_WRITERS, picture_of, write_picture
-from vdiff_jax.media.sources import PICTURE_ENDINGS, Source
+from vdiff_jax.media.sources import WRITABLE_PICTURES, Source
 from vdiff_jax.media.target import PendingFile, check_target, is_folder_target
 from vdiff_jax.media.threads import WriteQueue, queue_depth
 from vdiff_jax.media.video import VideoInfo, turn
@@ -138,7 +138,7 @@ def open_writer(
     check_target(name, (info.path, copy_from))
     ending = Path(name).suffix.lower()
     folder = is_folder_target(name)
-    if folder or ending in PICTURE_ENDINGS:
+    if folder or ending in WRITABLE_PICTURES:
         pending = PendingFile(name, folder=folder)
         sink = PictureSink(pending.path, info, folder=folder)
         if not trial:

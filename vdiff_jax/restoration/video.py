@@ -71,6 +71,8 @@ def opened(source: str | Path, options: Options, stopwatch: Stopwatch) -> Iterat
         with _masks(options.mask, info, options.start) as masks:
             if options.mask == AUTO:
                 frames, masks = frames_and_damage(frames, info.pixels)
+            elif isinstance(masks, media.MovingMask):
+                frames = masks.following(frames)
             yield Video(info, Footage(frames, masks, info.pixels), first, lead)
 
 
