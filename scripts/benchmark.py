@@ -42,7 +42,6 @@ import concurrent.futures
 import contextlib
 import json
 import multiprocessing
-import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -66,6 +65,8 @@ from benchmarking.problems import (
 from benchmarking.scenes import find_scenes, read_frames, read_scene, write_frames
 from benchmarking.scores import changed_outside, mean_flow, score
 from peers.table import peers_for
+
+from vdiff_jax.runtime.peak_memory import peak_memory_bytes
 
 VARIANTS = {
     "denoise": tuple(str(sigma) for sigma in SIGMAS),
@@ -219,7 +220,7 @@ def _measure(name: str, problem: Problem, options: argparse.Namespace) -> dict:
     except (RuntimeError, OSError, ValueError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return {**figure, "error": str(error)}
-    own_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    own_memory = peak_memory_bytes()
     chosen, masks = restored.numbers, problem.masks()
     ours = peer.source == "this project"
     files = 0.0 if ours or problem.task == "deblock" else files_seconds(problem, restored.frames)

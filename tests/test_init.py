@@ -12,6 +12,10 @@ def test_every_function_is_found_in_its_module(name):
     assert function.__name__ == name
 
 
+def test_dir_lists_the_functions():
+    assert set(vdiff_jax.__all__) < set(dir(vdiff_jax))
+
+
 def test_another_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'sharpen'"):
         vdiff_jax.sharpen  # noqa: B018

@@ -1,5 +1,6 @@
 """`vdiff_jax.repair`: the same for clips in memory, for files and for the command line."""
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from vdiff_jax.restoration.arrays import Reference, repair_clip
 from vdiff_jax.restoration.options import Options
 from vdiff_jax.restoration.pipeline import repair as repair_video
 from vdiff_jax.tasks.request import Number
+
+log = logging.getLogger(__name__)
 
 
 def repair(
@@ -80,5 +83,7 @@ def repair_path(
     """
     chosen = Options(**options)
     if chosen.as_needed and media.read_attachment(source) is not None:
+        if chosen.audio_codec != "copy":
+            log.warning("the sound of a compressed file is copied: run repair on the result to encode it again")
         return decompress(source, target, progress=progress, codec=chosen.codec, options=chosen.options)
     return repair_video(source, target, progress=progress, **options)

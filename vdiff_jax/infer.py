@@ -1,4 +1,4 @@
-"""The command line: `python -m vdiff_jax.infer repair IN -o OUT`."""
+"""The command line: `vdiff repair IN -o OUT`, or `python -m vdiff_jax repair IN -o OUT`."""
 
 import argparse
 import json
@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vdiff_jax.cli.arguments import build_parser
+from vdiff_jax.cli.overwriting import check_overwriting
 from vdiff_jax.cli.progress import progress_bar, stopping_on_signals
+from vdiff_jax.cli.repair_options import QUALITIES
 from vdiff_jax.cli.report_text import choice_text, comparison_text
-from vdiff_jax.errors import OutputError, VdiffError
+from vdiff_jax.errors import OptionError, OutputError, VdiffError
 from vdiff_jax.runtime.caches import use_compilation_cache
 from vdiff_jax.runtime.warning_log import collected_warnings
+
+log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,7 +56,7 @@ def _one_line(error: VdiffError) -> str:
 
 _REPAIR = (
     *("task", "mask", "grow", "sigma", "fps", "slow", "scale", "size", "reference", "force", "deinterlace"),
-    *("weights", "codec", "start", "stop"),
+    *("double_rate", "weights", "codec", "audio_codec", "start", "stop"),
 )
 """The options of the command line that `repair_path` takes under the same name."""
 
@@ -65,10 +69,12 @@ def _repair(options: argparse.Namespace) -> int:
         options.input = str(sample.NOISY)
         if options.task in ("auto", "inpaint"):
             options.mask = options.mask or str(sample.MASK)
-    keywords = {name: getattr(options, name) for name in _REPAIR}
-    keywords["options"] = _encoder_options(options)
+    options.weights = options.weights or QUALITIES[options.quality]
+    keywords = {"options": _encoder_options(options)}
+    keywords |= {name: getattr(options, name) for name in _REPAIR}
 
     def one(source: str | Path, target: str | Path) -> dict:
+        check_overwriting(target, overwrite=options.overwrite, keep=options.keep)
         with progress_bar(str(source), quiet=options.quiet) as progress:
             return repair_path(source, target, progress=progress, **keywords)
 
@@ -82,6 +88,7 @@ def _repair(options: argparse.Namespace) -> int:
 def _stitch(options: argparse.Namespace) -> int:
     from vdiff_jax.stitching.stitch import stitch
 
+    check_overwriting(options.output, overwrite=options.overwrite, keep=options.keep)
     names = ("layout", "calibration", "projection", "crop", "fill", "steady", "bridge", "weights", "codec")
     keywords = {name: getattr(options, name) for name in names}
     with progress_bar(options.inputs[0], quiet=options.quiet) as progress:
@@ -103,6 +110,7 @@ def _stitch(options: argparse.Namespace) -> int:
 def _compress(options: argparse.Namespace) -> int:
     from vdiff_jax.compression import compress
 
+    check_overwriting(options.output, overwrite=options.overwrite, keep=options.keep)
     names = ("codec", "crf", "bitrate", "target_vmaf", "preset", "adapt", "weights")
     keywords = {name: getattr(options, name) for name in names}
     with progress_bar(options.input, quiet=options.quiet) as progress:
@@ -113,6 +121,7 @@ def _compress(options: argparse.Namespace) -> int:
 def _decompress(options: argparse.Namespace) -> int:
     from vdiff_jax.compression import decompress
 
+    check_overwriting(options.output, overwrite=options.overwrite, keep=options.keep)
     keywords = {"weights": options.weights, "codec": options.codec, "options": _encoder_options(options)}
     with progress_bar(options.input, quiet=options.quiet) as progress:
         _write_report(options, decompress(options.input, options.output, progress=progress, **keywords))
@@ -149,8 +158,20 @@ def _stages_folder(options: argparse.Namespace) -> str | None:
 
 
 def _encoder_options(options: argparse.Namespace) -> dict[str, str] | None:
-    """The options to pass to the encoder; None if none were given."""
-    return {key: str(value) for key in ("crf", "preset") if (value := getattr(options, key)) is not None} or None
+    """The options to pass to the encoder; None if none were given. Checks them, and finds the encoder of --hardware."""
+    from vdiff_jax import media
+
+    if options.hardware:
+        codec = options.codec or "h264"
+        if codec not in media.HARDWARE:
+            raise OptionError(f"--hardware takes --codec {', '.join(media.HARDWARE)}, not {codec}")
+        options.codec = media.hardware_encoder(codec)
+        if options.codec is None:
+            log.warning("no graphics chip here encodes %s: it is encoded on the processor", codec)
+            options.codec = codec
+    given = {key: str(value) for key in ("crf", "preset") if (value := getattr(options, key)) is not None} or None
+    media.check_encoder(options.output, options.codec, given)
+    return given
 
 
 def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path, Path], dict]) -> int:
@@ -164,6 +185,7 @@ def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path,
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"the folder {folder} can't be made for the results: {error.strerror}") from error
+    videos = [video for video in videos if not (options.keep and targets[video].exists())]
 
     def attempt(video: Path) -> dict | VdiffError:
         try:

@@ -1,7 +1,6 @@
 """Filters of FFmpeg (PyPI imageio-ffmpeg), with the best settings that `sweep_filters.py` found."""
 
 import dataclasses
-import resource
 import time
 from collections.abc import Callable
 
@@ -11,6 +10,7 @@ from benchmarking.problems import Problem
 from benchmarking.streams import run_filter
 
 from peers.peer import Restored, missing_modules
+from vdiff_jax.runtime.peak_memory import peak_memory_bytes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class FFmpegPeer:
             frames=frames,
             numbers=list(range(len(frames))),
             seconds_per_frame=max(seconds, 0.0) / max(count, 1),
-            peak_memory_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+            peak_memory_bytes=peak_memory_bytes(children=True),
         )
 
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import pytest
 
+import vdiff_jax
 from vdiff_jax.cli.arguments import build_parser
 from vdiff_jax.compression.codec import CODECS
 from vdiff_jax.compression.settings import default_weights
@@ -65,6 +66,8 @@ def test_the_defaults_in_the_help_are_those_of_the_encoders():
         ("repair -o out.mp4 --scale 1.5", "scale", Fraction(3, 2)),
         ("repair -o out.mp4 --size 1920x1080", "size", (1920, 1080)),
         ("repair -o out.mp4 --from 1.5", "start", 1.5),
+        ("repair -o out.mp4 --to 0:01:30", "stop", 90),
+        ("repair -o out.mp4 --crf 18", "crf", 18),
         ("repair -o out.mp4 --reference 0:a.png b.png", "reference", ["0:a.png", "b.png"]),
         ("compress in.mp4 -o out.mkv --bitrate 500k", "bitrate", 500_000),
         ("compress in.mp4 -o out.mkv --bitrate 2M", "bitrate", 2_000_000),
@@ -82,6 +85,11 @@ def test_values_are_parsed(arguments, name, value):
         ("repair -o out.mp4 --task sharpen", "invalid choice: 'sharpen'"),
         ("repair -o out.mp4 --fps 1/0", "1/0 is not a number"),
         ("repair -o out.mp4 --size 1920", "1920 is not a size"),
+        ("repair -o out.mp4 --crf 64", "64 is out of range"),
+        ("repair -o out.mp4 --grow -1", "-1 is out of range"),
+        ("repair -o out.mp4 --sigma 300", "300 is out of range"),
+        ("repair -o out.mp4 --quality fast --weights base", "not allowed with argument"),
+        ("repair -o out.mp4 -y -n", "not allowed with argument"),
         ("compress in.mp4 -o out.mkv --bitrate fast", "fast is not a bitrate"),
         ("compress in.mp4 -o out.mkv --crf 30 --bitrate 1M", "not allowed with argument --crf"),
         ("stitch -o out.mp4", "required: IN"),
@@ -92,6 +100,20 @@ def test_wrong_usage_exits_with_2(capsys, arguments, message):
         build_parser().parse_args(arguments.split())
     assert exit_.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("program", ["vdiff_jax", "vdiff_jax.infer"])
+def test_the_package_and_the_module_are_the_same_program(program):
+    done = subprocess.run([sys.executable, "-m", program, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"vdiff_jax {vdiff_jax.__version__}\n"
+
+
+def test_the_shell_completes_commands_and_options(capsys):
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["--print-completion", "bash"])
+    script = capsys.readouterr().out
+    assert all(command in script for command in commands())
+    assert all(part in script for part in ("--target-vmaf", "(fast base best)", "_shtab_compgen_files"))
 
 
 def test_help_imports_nothing_slow():

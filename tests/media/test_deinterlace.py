@@ -42,6 +42,18 @@ def test_fields_become_progressive_pictures(interlaced):
     assert combing(whole) < 0.3 * combing(woven)
 
 
+def test_fields_become_pictures_of_their_own_at_twice_the_rate(interlaced):
+    """The edge moves 4 pixels from field to field."""
+    with open_reader(interlaced, double_rate=True) as reader:
+        pictures, info = list(reader), reader.info
+    assert (info.rate, info.frames, len(pictures)) == (50, 20, 20)
+    times = [float(picture.pts * info.time_base) for picture in pictures]
+    np.testing.assert_allclose(times, np.arange(20) / 50, atol=1e-3)
+    assert {float(picture.duration * info.time_base) for picture in pictures} == {0.02}
+    edges = [int((picture.planes[0][24] > 120).sum()) for picture in pictures[:12]]
+    np.testing.assert_allclose(np.diff(edges), 4)
+
+
 def test_a_part_can_be_deinterlaced(interlaced):
     with open_reader(interlaced, start=0.2, stop=0.32, deinterlace=True) as reader:
         assert [frame.pts for frame in reader] == [0, 40, 80]

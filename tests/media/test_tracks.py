@@ -6,7 +6,9 @@ import av
 import numpy as np
 import pytest
 
+from vdiff_jax.errors import OptionError, OutputError
 from vdiff_jax.media import probe
+from vdiff_jax.media.tracks import check_audio_codec
 
 
 def sound(path):
@@ -47,6 +49,20 @@ def test_sound_that_a_container_can_t_hold_is_encoded_again(make_clip, copy_thro
     tone = (tone[::2] if codec == "pcm_s16le" else tone)[4800:52800].astype(np.float64)
     spectrum = np.abs(np.fft.rfft(tone))
     assert abs(spectrum.argmax() - 440) <= 1
+
+
+@pytest.mark.parametrize(("codec", "expected"), [("flac", "flac"), ("opus", "opus"), ("none", None)])
+def test_sound_is_encoded_in_the_codec_that_was_asked_for(make_clip, copy_through, tmp_path, codec, expected, streams):
+    clip = make_clip("clip.mp4", codec="libx264", smooth=True, count=25, audio="aac")
+    copy_through(clip.path, tmp_path / "out.mkv", audio_codec=codec)
+    assert streams(tmp_path / "out.mkv").get("audio") == expected
+
+
+def test_an_audio_codec_that_no_container_or_this_one_can_t_hold_is_refused():
+    with pytest.raises(OptionError, match="pass one of copy, none, aac"):
+        check_audio_codec("matroska", "mp2")
+    with pytest.raises(OutputError, match="pass opus, or write"):
+        check_audio_codec("webm", "aac")
 
 
 def test_metadata_and_chapters_are_copied(make_clip, copy_through, tmp_path):

@@ -2,6 +2,8 @@
 
 from vdiff_jax.media import loudness
 from vdiff_jax.media.attachments import frame_times, read_attachment, remux, video_bytes
+from vdiff_jax.media.encoders import check_encoder
+from vdiff_jax.media.hardware import HARDWARE, hardware_encoder
 from vdiff_jax.media.mask import MovingMask, mask_union, read_mask
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
 from vdiff_jax.media.read import VideoReader, open_reader, probe
@@ -14,6 +16,7 @@ from vdiff_jax.media.write import VideoWriter, open_writer
 from vdiff_jax.pixels import Frame, PixelFormat
 
 __all__ = [
+    "HARDWARE",
     "ColourTags",
     "Frame",
     "MovingMask",
@@ -22,10 +25,12 @@ __all__ = [
     "VideoReader",
     "VideoWriter",
     "Vmaf",
+    "check_encoder",
     "check_reference",
     "check_report",
     "check_target",
     "frame_times",
+    "hardware_encoder",
     "is_folder_target",
     "is_picture",
     "list_pictures",

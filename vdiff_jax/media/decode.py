@@ -14,6 +14,7 @@ import numpy as np
 from vdiff_jax.errors import InputError
 from vdiff_jax.media.clock import clock_of
 from vdiff_jax.media.deinterlace import deinterlaced
+from vdiff_jax.media.fidelity import BOTTOM_FIRST
 from vdiff_jax.media.planes import planes_of
 from vdiff_jax.media.probe import alpha_decoder, choose_stream, declared_duration, describe, open_container
 from vdiff_jax.media.quantisers import EXPORT_QUANTISERS, QuantiserByType, frame_quantiser, mean_by_type, scale_of
@@ -34,20 +35,27 @@ class VideoSource:
         name: a file, or `-` for stdin.
         start, stop: seconds from the beginning of the file; frames with start <= time < stop are read.
         deinterlace: make progressive pictures from interlaced fields.
+        double_rate: one picture for each field, instead of one for each frame.
 
     Raises:
         InputError: the file can't be read as a video, or has no frame in the wanted part.
     """
 
     def __init__(
-        self, name: str, start: Seconds | None = None, stop: Seconds | None = None, *, deinterlace: bool = False
+        self,
+        name: str,
+        start: Seconds | None = None,
+        stop: Seconds | None = None,
+        *,
+        deinterlace: bool = False,
+        double_rate: bool = False,
     ):
         self._name = "stdin" if name == "-" else name
         self._file = sys.stdin.buffer if name == "-" else name
         self._begin = Fraction(start or 0).limit_denominator(av.time_base)
         self._end = None if stop is None else Fraction(stop).limit_denominator(av.time_base)
         self._damaged = self._resized = False
-        self._deinterlace = deinterlace
+        self._deinterlace, self._double_rate = deinterlace or double_rate, double_rate
         self._clock = clock_of(name)
         self._open()
         try:
@@ -61,6 +69,9 @@ class VideoSource:
             if self._clock.jumps:
                 frames = self._clock.counts[self._stream.index]
                 whole = dataclasses.replace(whole, duration=float(self._declared), frames=frames)
+            if self._double_rate:
+                frames = whole.frames and 2 * whole.frames
+                whole = dataclasses.replace(whole, rate=2 * whole.rate, time_base=self._time_base, frames=frames)
             self._declared_frames = whole.frames
             self.info = self._cut(whole)
             self._quantiser_by_type = self._mean_quantisers() if whole.codec == "hevc" and name != "-" else {}
@@ -81,8 +92,12 @@ class VideoSource:
         self._stream.thread_type = "SLICE" if exports else "AUTO"
         self._origin = self._clock.start(self._container)
         self._decoder = alpha_decoder(self._stream) or self._stream
-        frames = self._decode()
-        self._decoded = deinterlaced(frames, self._stream.time_base) if self._deinterlace else frames
+        frames, time_base = self._decode(), Fraction(self._stream.time_base)
+        self._time_base = time_base / 2 if self._double_rate else time_base
+        if self._deinterlace:
+            bottom_first = self._stream.codec_context.field_order in BOTTOM_FIRST
+            frames = deinterlaced(frames, time_base, bottom_first=bottom_first, double_rate=self._double_rate)
+        self._decoded = frames
 
     def _seek(self) -> av.VideoFrame | None:
         """The first frame decoded after seeking; None if there is none at or before the wanted time."""
@@ -91,7 +106,7 @@ class VideoSource:
             offset = round((wanted - SEEK_MARGIN) / self._stream.time_base)
             self._container.seek(offset, stream=self._stream)
             first = next(self._decoded, None)
-            if first is not None and first.pts is not None and first.pts * self._stream.time_base <= wanted:
+            if first is not None and first.pts is not None and first.pts * self._time_base <= wanted:
                 return first
         except av.FFmpegError:
             logger.debug("%s does not support seeking: reading from its start", self._name)
@@ -123,7 +138,7 @@ class VideoSource:
     def _time(self, frame: av.VideoFrame) -> Fraction:
         """Seconds from the beginning of the file."""
         stamp = frame.pts if frame.pts is not None else frame.dts
-        return Fraction(0) if stamp is None else stamp * Fraction(self._stream.time_base) - self._origin
+        return Fraction(0) if stamp is None else stamp * self._time_base - self._origin
 
     def _cut(self, whole: VideoInfo) -> VideoInfo:
         """The properties of the part that is read. Its first frame has pts 0; a whole file keeps its own times."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,9 @@ import av
 
 from vdiff_jax.errors import OptionError, OutputError
 from vdiff_jax.media.fidelity import fidelity_options
+from vdiff_jax.media.hardware import HARDWARE
 from vdiff_jax.media.planes import RANGE_LIMITED, TAG_OF_MATRIX, pixel_format
+from vdiff_jax.media.sources import PICTURE_ENDINGS
 from vdiff_jax.media.video import VideoInfo
 from vdiff_jax.pixels import PixelFormat
 
@@ -39,6 +42,19 @@ DEFAULT_OPTIONS = {
     "mpeg4": {"b": "20M"},
     "mpeg2video": {"b": "20M"},
     "ffv1": {"level": "3", "slicecrc": "1"},
+    **{f"{codec}_nvenc": {"rc": "vbr", "cq": "19", "b": "0", "preset": "p5"} for codec in ("h264", "hevc", "av1")},
+    **{f"{codec}_qsv": {"global_quality": "19"} for codec in ("h264", "hevc", "av1", "vp9")},
+    **{f"{codec}_amf": {"rc": "cqp", "qp_i": "18", "qp_p": "18"} for codec in ("h264", "hevc", "av1")},
+    # VideoToolbox's quality 65 of 100, in FFmpeg's units of 118.
+    **{f"{codec}_videotoolbox": {"flags": "+qscale", "global_quality": "7670"} for codec in ("h264", "hevc")},
+}
+CRF_OF_HARDWARE = {"nvenc": ("cq",), "qsv": ("global_quality",), "amf": ("qp_i", "qp_p")}
+"""What the encoders of a graphics chip call the quality that others call crf; their scale is that of x264."""
+SOFTWARE = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1", "vp9": "libvpx-vp9"}
+"""The encoders that a codec's own name stands for."""
+HIGHEST_CRF = {
+    **dict.fromkeys(("libx264", "libx264rgb", "libx265"), 51),
+    **dict.fromkeys(("libsvtav1", "libvpx-vp9", "libvpx", "libaom-av1"), 63),
 }
 # x264 prints its complaint about an unknown preset on stderr, bypassing FFmpeg's log.
 X26X_PRESETS = "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split()  # noqa: SIM905
@@ -46,9 +62,11 @@ PRESETS = {
     **dict.fromkeys(("libx264", "libx264rgb", "libx265"), X26X_PRESETS),
     "libsvtav1": [str(number) for number in range(-1, 14)],
 }
-RATE_CONTROLS = frozenset({"b", "crf", "qp", "global_quality", "qscale"})
+RATE_CONTROLS = frozenset({"b", "crf", "cq", "qp", "qp_i", "qp_p", "global_quality", "qscale"})
 # Encoders that reject 4:2:0 and 4:2:2 of odd sizes.
-EVEN_ONLY = frozenset({"libx264", "libx265", "h264_nvenc", "hevc_nvenc", "prores_ks", "prores", "prores_aw"})
+EVEN_ONLY = frozenset({"libx264", "libx265", "prores_ks", "prores", "prores_aw"}).union(*HARDWARE.values())
+# Formats that hold the chroma planes of 4:2:0 interleaved, as graphics chips do.
+INTERLEAVED = frozenset({"nv12", "p010le"})
 # Encoders that require a time base of one frame.
 FIXED_RATE = frozenset({"mpeg4", "mpeg2video", "mpeg1video", "msmpeg4", "h263", "h263p", "flv", "wmv1", "wmv2"})
 Y4M_NAMES = (
@@ -98,6 +116,22 @@ def available_encoders(names: Iterable[str]) -> list[str]:
     return [name for name in names if name in av.codecs_available]
 
 
+def check_encoder(target: str | os.PathLike, codec: str | None, options: dict[str, str] | None) -> None:
+    """Checks an encoder and its options before work begins, as far as they do not depend on the video.
+
+    Raises:
+        OutputError: the target's ending is unknown, or this FFmpeg has no such encoder.
+        OptionError: the encoder has no such option or preset, or its crf is out of range.
+    """
+    name = os.fspath(target)
+    pictures = name.endswith(("/", os.sep)) or os.path.isdir(name)
+    if name == "-" or pictures or os.path.splitext(name)[1].lower() in PICTURE_ENDINGS:
+        return
+    container = container_of(name)
+    chosen = _find(codec or DEFAULT_CODECS.get(container, "libx264")).name
+    _options(chosen, PixelFormat(kind="yuv", full_range=False, subsampling=(2, 2)), options or {})
+
+
 def choose_encoding(container: str, info: VideoInfo, codec: str | None, options: dict[str, str] | None) -> Encoding:
     """The encoder, with the pixel format that loses least of the video.
 
@@ -133,7 +167,7 @@ def choose_encoding(container: str, info: VideoInfo, codec: str | None, options:
 
 def _find(codec: str) -> av.Codec:
     try:
-        encoder = av.Codec(codec, "w")
+        encoder = av.Codec(SOFTWARE.get(codec, codec), "w")
         if encoder.type == "video":
             return encoder
     except ValueError:
@@ -164,7 +198,7 @@ def _choose_pixels(encoder: av.Codec, info: VideoInfo) -> tuple[PixelFormat, str
         x, y = offer.subsampling
         if encoder.name in EVEN_ONLY and ((x > 1 and odd_x) or (y > 1 and odd_y)):
             continue
-        if offer.name == name or offer.kind == "rgb":
+        if offer.name == name or offer.kind == "rgb" or name in INTERLEAVED:
             offers.append((_loss(wanted, offer), offer.name != name, offer, None if offer.name == name else name))
     if not offers:
         raise OutputError(
@@ -202,6 +236,9 @@ def _loss(source: PixelFormat, offer: PixelFormat) -> tuple[int, ...]:
 def _options(codec: str, pixels: PixelFormat, given: dict[str, str]) -> dict[str, str]:
     """The defaults, overridden by the given options."""
     context = av.CodecContext.create(codec, "w")
+    if "crf" in given:
+        own = CRF_OF_HARDWARE.get(codec.rpartition("_")[2], ("crf",))
+        given = {**{name: given[name] for name in given if name != "crf"}, **dict.fromkeys(own, given["crf"])}
     known = context.supported_options
     names = {option.name for option in (*known.private, *known.generic)} | {"qscale"}
     for name in given:
@@ -216,6 +253,9 @@ def _options(codec: str, pixels: PixelFormat, given: dict[str, str]) -> dict[str
     if RATE_CONTROLS & given.keys():
         options = {name: value for name, value in options.items() if name not in RATE_CONTROLS}
     options.update({name: str(value) for name, value in given.items()})
+    highest = HIGHEST_CRF.get(codec, math.inf)
+    if "crf" in options and not -1 <= float(options["crf"]) <= highest:
+        raise OptionError(f"crf {options['crf']} is out of range for {codec}: pass one from 0 to {highest}")
     if codec in PRESETS and options["preset"] not in PRESETS[codec]:
         raise OptionError(f"{codec} has no preset {options['preset']}: use one of {' '.join(PRESETS[codec])}")
     silence_encoder(codec, options)

@@ -16,7 +16,7 @@ from vdiff_jax.media.filters import filter_graph
 from vdiff_jax.media.palette import indexed
 from vdiff_jax.media.pictures import picture_of
 from vdiff_jax.media.planes import frame_of
-from vdiff_jax.media.tracks import Tracks
+from vdiff_jax.media.tracks import COPY, Tracks
 from vdiff_jax.media.video import VideoInfo, turn
 from vdiff_jax.pixels import Frame
 
@@ -41,6 +41,7 @@ class FileSink:
         codec: str | None,
         options: dict[str, str] | None,
         copy_from: str | None,
+        audio_codec: str = COPY,
     ):
         self._source = info
         self._rotates = info.display_matrix is not None and not _holds_rotation(container)
@@ -60,7 +61,7 @@ class FileSink:
         try:
             self._stream = self._add_stream()
             if copy_from is not None and container in TRACK_CONTAINERS:
-                self._tracks = Tracks(copy_from, self._output, container, info)
+                self._tracks = Tracks(copy_from, self._output, container, info, audio_codec=audio_codec)
                 self._stream.metadata.update(self._tracks.video_metadata)
             self._output.start_encoding()
         except BaseException:

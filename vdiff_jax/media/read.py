@@ -70,6 +70,7 @@ def open_reader(
     stop: Seconds | None = None,
     picture_rate: Fraction | int = PICTURE_RATE,
     deinterlace: bool = False,
+    double_rate: bool = False,
 ) -> VideoReader:
     """Opens a file, a folder or glob of pictures, one picture, or `-` (YUV4MPEG2 on stdin).
 
@@ -78,6 +79,7 @@ def open_reader(
         start, stop: seconds from the beginning; frames with start <= time < stop are read, the first with pts 0.
         picture_rate: frames per second of pictures.
         deinterlace: make one progressive picture from the fields of each interlaced frame.
+        double_rate: deinterlace to one picture for each field, at twice the frame rate.
 
     Raises:
         InputError: the source does not exist, or nothing in it can be read as a video.
@@ -92,7 +94,7 @@ def open_reader(
     refuse_linear([Path(name)], name)
     if Path(name).suffix.lower() == ".webp" and is_animation(name):
         return VideoReader(AnimationSource(name, start, stop))
-    return VideoReader(VideoSource(name, start, stop, deinterlace=deinterlace))
+    return VideoReader(VideoSource(name, start, stop, deinterlace=deinterlace, double_rate=double_rate))
 
 
 def probe(source: Source) -> VideoInfo:

@@ -9,6 +9,7 @@ import av
 from av.audio.stream import AudioStream
 from av.subtitles.stream import SubtitleStream
 
+from vdiff_jax.errors import OptionError, OutputError
 from vdiff_jax.media.clock import clock_of
 from vdiff_jax.media.codec_delay import declared_delay, first_sound_times
 from vdiff_jax.media.copies import Copy, SubtitleCopy, Transcode, fresh_metadata
@@ -25,6 +26,9 @@ AUDIO_IN = {
     "matroska": None,
 }
 AUDIO_ENCODER = {"webm": "libopus", "mp4": "aac", "mov": "aac", "matroska": "flac"}
+COPY, NONE = "copy", "none"
+AUDIO_ENCODERS = {"aac": "aac", "opus": "libopus", "flac": "flac"}
+"""The encoders of the codecs that sound can be encoded in on request."""
 TEXT_SUBTITLES = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt", "matroska": "ass"}
 SUBTITLES_IN = {
     "mp4": {"mov_text"},
@@ -39,21 +43,51 @@ LOUDNESS_TAGS = ("REPLAYGAIN_", "R128_")
 ROUNDED_TIME = Fraction(1, 500)
 # Seconds after the end of the wanted part at which reading stops.
 STOP_MARGIN = 5
-
 Mux = Callable[[av.Packet], None]
+
+
+def check_audio_codec(container: str, codec: str) -> None:
+    """Checks that a codec for sound is known, and that the container holds it.
+
+    Raises:
+        OptionError: it is unknown.
+        OutputError: the container does not hold it.
+    """
+    if codec not in (COPY, NONE, *AUDIO_ENCODERS):
+        raise OptionError(f"unknown audio codec {codec}: pass one of {', '.join((COPY, NONE, *AUDIO_ENCODERS))}")
+    takes = AUDIO_IN.get(container)
+    if codec in AUDIO_ENCODERS and takes is not None and codec not in takes:
+        held = ", ".join(name for name in AUDIO_ENCODERS if name in takes)
+        raise OutputError(f"{container} can't hold {codec} sound: pass {held}, or write .mkv")
 
 
 class Tracks:
     """Copies the streams of `path` beside the video into `output`, as far in time as the video is written.
 
+    Args:
+        path: the file.
+        output: the file that is written.
+        container: FFmpeg's name of its muxer.
+        info: properties of the video that is written.
+        audio_codec: "copy", "none" to leave the sound out, or a key of `AUDIO_ENCODERS` to encode it again.
+
     Attributes:
         video_metadata: metadata of the source's video stream that still holds for a copy.
     """
 
-    def __init__(self, path: str, output: av.container.OutputContainer, container: str, info: VideoInfo):
+    def __init__(
+        self,
+        path: str,
+        output: av.container.OutputContainer,
+        container: str,
+        info: VideoInfo,
+        *,
+        audio_codec: str = COPY,
+    ):
         self._source = open_container(path, path)
         self._output = output
         self._container = container
+        self._audio_codec = audio_codec
         self._start = info.start
         self._stop = info.stop
         clock = clock_of(path)
@@ -112,10 +146,14 @@ class Tracks:
         return self._drop(stream, "an output holds one video track: extract it from the input into a file of its own")
 
     def _add_audio(self, stream: AudioStream) -> Copy | None:
+        if self._audio_codec == NONE:
+            return None
         if stream.codec_context is None:
             return self._drop(stream, "this FFmpeg does not know its codec")
         if not stream.codec_context.sample_rate:
             return self._drop(stream, "its format can't be found")
+        if self._audio_codec != COPY:
+            return Transcode(self._output, stream, AUDIO_ENCODERS[self._audio_codec])
         takes = AUDIO_IN[self._container]
         holds = takes is None or stream.codec_context.codec.canonical_name in takes
         if holds and (copy := self._copy(stream, self._priming(stream))) is not None:

@@ -17,6 +17,7 @@ from vdiff_jax.media.pictures import DEEP_WRITERS, picture_of, write_picture
 from vdiff_jax.media.sources import WRITABLE_PICTURES, Source
 from vdiff_jax.media.target import PendingFile, check_target, is_folder_target
 from vdiff_jax.media.threads import WriteQueue, queue_depth
+from vdiff_jax.media.tracks import COPY, check_audio_codec
 from vdiff_jax.media.video import VideoInfo, turn
 from vdiff_jax.pixels import Frame
 
@@ -115,6 +116,7 @@ def open_writer(
     codec: str | None = None,
     options: dict[str, str] | None = None,
     copy_from: Source | None = None,
+    audio_codec: str = COPY,
     trial: bool = False,
 ) -> VideoWriter:
     """Opens an output.
@@ -127,6 +129,7 @@ def open_writer(
         codec: the name of an FFmpeg encoder; None for the container's default.
         options: the encoder's options.
         copy_from: the file whose sound, subtitles, chapters and metadata are copied where the container holds them.
+        audio_codec: "copy", "none" to leave the sound out, or a codec to encode it in: aac, opus or flac.
         trial: the output is not for the user, so that nothing is said about what it loses.
 
     Raises:
@@ -145,13 +148,20 @@ def open_writer(
             warn_of_losses(sink.losses(), name)
         return VideoWriter(sink, pending, info, name)
     container = "yuv4mpegpipe" if name == "-" else container_of(name)
+    check_audio_codec(container, audio_codec)
     pending = None if name == "-" else PendingFile(name)
     shown = "stdout" if name == "-" else name
     try:
         tracks = os.fspath(copy_from) if copy_from is not None and os.path.isfile(copy_from) else None
         with _named(shown):
             sink = FileSink(
-                pending and os.fspath(pending.path), container, info, codec=codec, options=options, copy_from=tracks
+                pending and os.fspath(pending.path),
+                container,
+                info,
+                codec=codec,
+                options=options,
+                copy_from=tracks,
+                audio_codec=audio_codec,
             )
         if not trial:
             warn_of_losses(sink.losses(), shown)

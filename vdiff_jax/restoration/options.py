@@ -26,10 +26,12 @@ class Options:
       scale: how many times larger superres makes the video.
       size: instead of scale: the width and height, as shown, of superres' output.
       deinterlace: deinterlaces the video first.
+      double_rate: deinterlaces to one picture for each field, at twice the frame rate.
       reference: coloured pictures for colorize, `N:picture` for frame N.
       force: colorize skips its checks that the references match and that the video is grey.
       weights: a name or a file; for a name, the set tuned for the task is used, if the package has one.
       codec, options: the encoder's name and its own options.
+      audio_codec: "copy", "none", or the codec to encode the sound in: aac, opus or flac.
       start, stop: seconds; only this part is read, repaired and written.
 
     Raises:
@@ -45,11 +47,13 @@ class Options:
     scale: Number | None = None
     size: tuple[int, int] | None = None
     deinterlace: bool = False
+    double_rate: bool = False
     reference: Sequence[str | Path] = ()
     force: bool = False
     weights: str = "base"
     codec: str | None = None
     options: dict[str, str] | None = None
+    audio_codec: str = "copy"
     start: float | None = None
     stop: float | None = None
 
@@ -59,7 +63,7 @@ class Options:
     @property
     def as_needed(self) -> bool:
         """Whether no option but weights and encoder was chosen, so that the plan is automatic."""
-        free = {"weights", "codec", "options"}
+        free = {"weights", "codec", "options", "audio_codec"}
         return all(
             getattr(self, field.name) == field.default for field in dataclasses.fields(self) if field.name not in free
         )

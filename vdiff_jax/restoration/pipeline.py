@@ -57,7 +57,7 @@ def repair(
         plan = plan_for(video, chosen)
         log.info("%s: %s", " and ".join(plan.tasks) or "nothing to do", plan.why)
         info = output_info(video.info, plan, video.lead)
-        encoder = {"codec": chosen.codec, "options": chosen.options}
+        encoder = {"codec": chosen.codec, "options": chosen.options, "audio_codec": chosen.audio_codec}
         sound = source if chosen.slow is None else None
         with media.open_writer(target, info, copy_from=sound, **encoder) as writer:
             with stopwatch.stage("load"):

@@ -19,7 +19,7 @@ def make_plan(task: str, request: Request) -> Plan:
     """The plan for a video.
 
     Args:
-      task: "auto" or a task.
+      task: "auto" or a task. An option of one task alone, such as scale, implies that task.
       request: what was asked for, and what is known of the video.
 
     Raises:
@@ -33,8 +33,11 @@ def make_plan(task: str, request: Request) -> Plan:
         raise OptionError(f"sigma {request.sigma} is out of range: it is in 8-bit units, 0 to 255")
     for name in tasks.NAMES:
         for option in sorted(tasks.find(name).options):
-            if name != task and getattr(request, option) is not None:
-                raise OptionError(f"{option} is an option of {name}: pass --task {name} with it")
+            if getattr(request, option) is None or name == task:
+                continue
+            if task != "auto":
+                raise OptionError(f"{option} is an option of {name}, not of {task}: leave one of them out")
+            task = name
     return plan_automatically(request) if task == "auto" else tasks.find(task).plan(request)
 
 

@@ -61,7 +61,8 @@ def opened(source: str | Path, options: Options, stopwatch: Stopwatch) -> Iterat
       InputError: the video cannot be read.
       MaskError: a mask that does not fit, or that is black or white everywhere.
     """
-    with media.open_reader(source, start=options.start, stop=options.stop, deinterlace=options.deinterlace) as reader:
+    fields = {"deinterlace": options.deinterlace, "double_rate": options.double_rate}
+    with media.open_reader(source, start=options.start, stop=options.stop, **fields) as reader:
         info = reader.info
         frames = stopwatch.timed("read", reader)
         count = max(2, min(FIRST_FRAMES, _FIRST_BYTES // max(info.frame_bytes, 1)))

@@ -36,4 +36,11 @@ def _device_memory() -> int:
     stats = jax.local_devices()[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return stats["bytes_limit"]
+    return machine_memory()
+
+
+def machine_memory() -> int:
+    """The machine's memory in bytes; endless where the system does not tell, as Windows does not."""
+    if not hasattr(os, "sysconf"):
+        return 1 << 62
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,7 +1,6 @@
 """The dry run of a training: what a step costs, by XLA's analysis of the compiled step, without training."""
 
 import dataclasses
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from vdiff_jax import sharding
 from vdiff_jax.config import Config
 from vdiff_jax.errors import ConfigError
 from vdiff_jax.nn.network import count_parameters
+from vdiff_jax.runtime.device_memory import machine_memory
 from vdiff_jax.training import cache
 from vdiff_jax.training.data import example_shapes
 from vdiff_jax.training.step import State, initial, make_step
@@ -126,7 +126,7 @@ def _check_memory(cost: Cost) -> None:
     device = jax.local_devices()[0]
     limit = (device.memory_stats() or {}).get("bytes_limit")
     if limit is None:
-        limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // jax.local_device_count()
+        limit = machine_memory() // jax.local_device_count()
     if cost.memory > limit:
         raise ConfigError(
             f"a step needs {_megabytes(cost.memory)} on each {device.device_kind}, which has {_megabytes(limit)}: "

@@ -1,0 +1,114 @@
+"""The arguments of `vdiff repair`."""
+
+import argparse
+
+from vdiff_jax import tasks
+from vdiff_jax.cli import values
+from vdiff_jax.cli.output_options import OUTPUT_HELP, add_encoder, add_overwriting, add_report
+
+AUDIO_CODECS = ("aac", "opus", "flac")
+QUALITIES = {"fast": "fast", "base": "base", "best": "base"}
+"""The weights for each `--quality`."""
+
+
+def add_repair(commands: argparse._SubParsersAction) -> None:
+    """Adds the command `repair`."""
+    repair = commands.add_parser("repair", help="denoise, deblock, fill, enlarge, colorize or interpolate a video")
+    repair.add_argument(
+        "input",
+        nargs="?",
+        help="a video, a folder or glob of pictures or of videos, or - (YUV4MPEG2 on stdin); default: the sample clip",
+    )
+    repair.add_argument("-o", "--output", required=True, help=OUTPUT_HELP)
+    repair.add_argument(
+        "--task",
+        default="auto",
+        choices=("auto", *tasks.NAMES),
+        help="what to do (default: auto, as the video needs)",
+    )
+    repair.add_argument(
+        "--mask",
+        help="fill where this is white: a picture, a video, or a folder with one picture a frame; "
+        "auto finds the damage of old film (default: fill nothing)",
+    )
+    repair.add_argument(
+        "--grow",
+        type=values.count,
+        default=0,
+        metavar="N",
+        help="also fill N pixels around it, fading out (default: 0)",
+    )
+    repair.add_argument(
+        "--sigma",
+        type=values.within(0, 255),
+        help="the standard deviation of the noise, in 8-bit units (default: measured)",
+    )
+    _add_task_options(repair)
+    repair.add_argument("--deinterlace", action="store_true", help="deinterlace the video first (default: off)")
+    repair.add_argument(
+        "--double-rate",
+        action="store_true",
+        help="deinterlace to one picture for each field, at twice the frame rate (default: one for each frame)",
+    )
+    network = repair.add_mutually_exclusive_group()
+    network.add_argument(
+        "--quality", default="base", choices=tuple(QUALITIES), help="fast is twice as fast as base (default: base)"
+    )
+    network.add_argument("--weights", help="base, fast, or a file of weights (default: by --quality)")
+    repair.add_argument(
+        "--from",
+        dest="start",
+        type=values.seconds,
+        metavar="TIME",
+        help="where to start, in seconds or as HH:MM:SS (default: at the beginning)",
+    )
+    repair.add_argument(
+        "--to",
+        dest="stop",
+        type=values.seconds,
+        metavar="TIME",
+        help="where to stop, in seconds or as HH:MM:SS (default: at the end)",
+    )
+    add_encoder(repair)
+    repair.add_argument(
+        "--audio-codec",
+        default="copy",
+        choices=("copy", "none", *AUDIO_CODECS),
+        help="copy the sound, drop it (none), or encode it again (default: copy)",
+    )
+    add_overwriting(repair)
+    add_report(repair)
+
+
+def _add_task_options(repair: argparse.ArgumentParser) -> None:
+    """The options of `repair` that belong to one task only."""
+    repair.add_argument(
+        "--fps", type=values.number, help="interpolate to this frame rate, such as 50 or 60000/1001 (default: none)"
+    )
+    repair.add_argument(
+        "--slow",
+        type=values.number,
+        metavar="N",
+        help="interpolate to play N times slower, no sound (default: none)",
+    )
+    repair.add_argument(
+        "--scale", type=values.number, help="enlarge this many times, such as 2, 4 or 1.5 (default: none)"
+    )
+    repair.add_argument(
+        "--size",
+        type=values.size,
+        metavar="WxH",
+        help="enlarge to this size, such as 1920x1080 (default: none)",
+    )
+    repair.add_argument(
+        "--reference",
+        nargs="+",
+        default=(),
+        metavar="PICTURE",
+        help="colorize from these coloured frames of the video; N:PICTURE is frame N (default for N: 0)",
+    )
+    repair.add_argument(
+        "--force",
+        action="store_true",
+        help="colorize: skip the checks that references match and that the video is grey (default: check)",
+    )
