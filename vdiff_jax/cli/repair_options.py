@@ -44,17 +44,31 @@ def add_repair(commands: argparse._SubParsersAction) -> None:
         help="the standard deviation of the noise, in 8-bit units (default: measured)",
     )
     _add_task_options(repair)
+    _add_source_options(repair)
+    network = repair.add_mutually_exclusive_group()
+    network.add_argument(
+        "--quality", default="base", choices=tuple(QUALITIES), help="fast is twice as fast as base (default: base)"
+    )
+    network.add_argument("--weights", help="base, fast, or a file of weights (default: by --quality)")
+    add_encoder(repair)
+    repair.add_argument(
+        "--audio-codec",
+        default="copy",
+        choices=("copy", "none", *AUDIO_CODECS),
+        help="copy the sound, drop it (none), or encode it again (default: copy)",
+    )
+    add_overwriting(repair)
+    add_report(repair)
+
+
+def _add_source_options(repair: argparse.ArgumentParser) -> None:
+    """The options of `repair` that say what is read."""
     repair.add_argument("--deinterlace", action="store_true", help="deinterlace the video first (default: off)")
     repair.add_argument(
         "--double-rate",
         action="store_true",
         help="deinterlace to one picture for each field, at twice the frame rate (default: one for each frame)",
     )
-    network = repair.add_mutually_exclusive_group()
-    network.add_argument(
-        "--quality", default="base", choices=tuple(QUALITIES), help="fast is twice as fast as base (default: base)"
-    )
-    network.add_argument("--weights", help="base, fast, or a file of weights (default: by --quality)")
     repair.add_argument(
         "--from",
         dest="start",
@@ -69,15 +83,6 @@ def add_repair(commands: argparse._SubParsersAction) -> None:
         metavar="TIME",
         help="where to stop, in seconds or as HH:MM:SS (default: at the end)",
     )
-    add_encoder(repair)
-    repair.add_argument(
-        "--audio-codec",
-        default="copy",
-        choices=("copy", "none", *AUDIO_CODECS),
-        help="copy the sound, drop it (none), or encode it again (default: copy)",
-    )
-    add_overwriting(repair)
-    add_report(repair)
 
 
 def _add_task_options(repair: argparse.ArgumentParser) -> None:

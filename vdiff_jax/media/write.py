@@ -129,7 +129,7 @@ def open_writer(
         codec: the name of an FFmpeg encoder; None for the container's default.
         options: the encoder's options.
         copy_from: the file whose sound, subtitles, chapters and metadata are copied where the container holds them.
-        audio_codec: "copy", "none" to leave the sound out, or a codec to encode it in: aac, opus or flac.
+        audio_codec: "copy", "none" (no sound), or a codec to encode the sound in: aac, opus or flac.
         trial: the output is not for the user, so that nothing is said about what it loses.
 
     Raises:
@@ -153,16 +153,10 @@ def open_writer(
     shown = "stdout" if name == "-" else name
     try:
         tracks = os.fspath(copy_from) if copy_from is not None and os.path.isfile(copy_from) else None
+        path = pending and os.fspath(pending.path)
+        encoder = {"codec": codec, "options": options, "audio_codec": audio_codec}
         with _named(shown):
-            sink = FileSink(
-                pending and os.fspath(pending.path),
-                container,
-                info,
-                codec=codec,
-                options=options,
-                copy_from=tracks,
-                audio_codec=audio_codec,
-            )
+            sink = FileSink(path, container, info, copy_from=tracks, **encoder)
         if not trial:
             warn_of_losses(sink.losses(), shown)
         return VideoWriter(sink, pending, info, shown)
