@@ -13,6 +13,7 @@ from vdiff_jax.errors import ClipError
 from vdiff_jax.restoration.arrays import Reference, repair_clip
 from vdiff_jax.restoration.options import Options
 from vdiff_jax.restoration.pipeline import repair as repair_video
+from vdiff_jax.runtime.warning_log import reports_warnings
 from vdiff_jax.tasks.request import Number
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ def repair(
     return repair_clip(np.asarray(clip), **common)
 
 
+@reports_warnings
 def repair_path(
     source: str | Path, target: str | Path, *, progress: Callable[[int], Any] = lambda frames: None, **options: Any
 ) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from vdiff_jax.choosing.trial import FRAMES, Trial, make_trial
 from vdiff_jax.errors import InputError, OptionError
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration.plan import LOSSLESS, make_plan
+from vdiff_jax.runtime.warning_log import reports_warnings
 from vdiff_jax.stream.flow import FlowFrame, MotionMeter
 from vdiff_jax.stream.references import has_colours
 from vdiff_jax.stream.samples import luma_of
@@ -31,6 +32,7 @@ SLOWEST, _ALWAYS_ALLOWED = 30.0, 600.0
 """A contender may take 30 times the video's duration, or 600 seconds if that is more."""
 
 
+@reports_warnings
 def choose(source: str | Path) -> dict[str, Any]:
     """Measures a video, runs every contender on a trial clip made of its frames, and chooses one.
 

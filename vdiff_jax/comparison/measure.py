@@ -18,6 +18,7 @@ from vdiff_jax.comparison.sides import Pair, Side, Video, chunks, match_sizes, o
 from vdiff_jax.errors import ClipError, FormatError, MissingError
 from vdiff_jax.media.colour import convert, from_rgb, to_rgb
 from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.runtime.warning_log import reports_warnings
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ _SSIM_WINDOW = 11
 Clip = Float[np.ndarray, "_ h w 3"]
 
 
+@reports_warnings
 def compare(reference: Video, test: Video, *, html: str | Path | None = None) -> dict[str, Any]:
     """Measures how near a video is to its reference. Pictures are compared as they are shown.
 

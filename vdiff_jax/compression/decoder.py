@@ -34,6 +34,7 @@ from vdiff_jax.restoration.footage import Footage
 from vdiff_jax.restoration.pipeline import report, restored_frames
 from vdiff_jax.restoration.restorer import Restorer
 from vdiff_jax.runtime.stopwatch import Stopwatch
+from vdiff_jax.runtime.warning_log import reports_warnings
 from vdiff_jax.stream.compression_error import expected_error, typical
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.same_size import SameSize
@@ -120,6 +121,7 @@ def weights_of(needed: WeightsId, given: str | Path | None) -> Weights:
     return load(name)
 
 
+@reports_warnings
 def decompress(
     source: str | Path,
     target: str | Path | None = None,

@@ -21,9 +21,11 @@ from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.errors import MissingError
 from vdiff_jax.media.target import PendingFile
 from vdiff_jax.runtime.stopwatch import Stopwatch
+from vdiff_jax.runtime.warning_log import reports_warnings
 from vdiff_jax.weights import load
 
 
+@reports_warnings
 def compress(
     source: np.ndarray | str | Path,
     target: str | Path,

@@ -52,10 +52,6 @@ def _resized(info: media.VideoInfo, plan: Plan) -> media.VideoInfo:
     pixels, (height, width) = plan.job.written()
     if (height, width) == (info.height, info.width):
         return dataclasses.replace(info, pixels=pixels)
-    if info.interlaced:
-        log.warning(
-            "the video is interlaced, but is treated as progressive: pass --deinterlace to deinterlace it first"
-        )
     aspect, stretch = info.sample_aspect, Fraction(info.width * height, info.height * width)
     if abs(stretch - 1) > 0.01:  # below that, a side was rounded
         aspect = ((aspect or 1) * stretch).limit_denominator(1000)

@@ -56,6 +56,10 @@ def repair(
     with opened(source, chosen, stopwatch) as video:
         plan = plan_for(video, chosen)
         log.info("%s: %s", " and ".join(plan.tasks) or "nothing to do", plan.why)
+        if video.info.interlaced and plan.tasks:
+            log.warning(
+                "the video is interlaced, but is treated as progressive: pass --deinterlace to deinterlace it first"
+            )
         info = output_info(video.info, plan, video.lead)
         encoder = {"codec": chosen.codec, "options": chosen.options, "audio_codec": chosen.audio_codec}
         sound = source if chosen.slow is None else None

@@ -18,6 +18,7 @@ from jaxtyping import UInt8
 from vdiff_jax.media import VideoInfo, check_target, loudness, open_writer
 from vdiff_jax.media.fidelity import warn_of_losses
 from vdiff_jax.runtime.peak_memory import peak_memory_bytes
+from vdiff_jax.runtime.warning_log import reports_warnings
 from vdiff_jax.stitching import joins, learned
 from vdiff_jax.stitching.blend import fill_by_diffusion
 from vdiff_jax.stitching.layout import choose_layout
@@ -50,6 +51,7 @@ class Stitched(NamedTuple):
     report: dict[str, Any]
 
 
+@reports_warnings
 def stitch(
     inputs: Sequence,
     output: str | os.PathLike | None = None,
