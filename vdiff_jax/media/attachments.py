@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 
 from vdiff_jax.errors import OutputError
+from vdiff_jax.media.fidelity import warn_of_losses
 from vdiff_jax.media.probe import choose_stream, open_container
 from vdiff_jax.media.sources import Source
 from vdiff_jax.media.tracks import ATTACHMENT_NAME, Tracks
@@ -82,6 +83,8 @@ def _remux(video: str, target: str, attachment: bytes | None, info: VideoInfo, c
         if copy_from is not None:
             tracks = Tracks(copy_from, output, "matroska", info)
             stack.callback(tracks.close)
+            warn_of_losses(tracks.lost, "the compressed file")
+            stream.disposition = av.stream.Disposition.default
             stream.metadata.update(tracks.video_metadata)
         if attachment is not None:
             output.add_attachment(ATTACHMENT_NAME, ATTACHMENT_TYPE, attachment)

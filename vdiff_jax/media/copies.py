@@ -34,6 +34,10 @@ LAYOUTS_OF = {
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 
 
+DEFAULT_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""The layout that players assume for a number of channels where a file names none, as it is for PCM in Matroska."""
+
+
 def fresh_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """The metadata that still holds for a copy."""
     return {key: value for key, value in metadata.items() if not key.lower().startswith(OUTDATED_KEYS)}
@@ -41,6 +45,8 @@ def fresh_metadata(metadata: dict[str, str]) -> dict[str, str]:
 
 class Copy:
     """A track whose packets are copied; only their times change."""
+
+    _last: int | None = None  # the latest packet's pts
 
     def __init__(self, output: av.container.OutputContainer, source: av.stream.Stream):
         self.stream = output.add_stream_from_template(source)
@@ -64,6 +70,9 @@ class Copy:
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = packet.pts if packet.dts is None else packet.dts - shift
         packet.stream = self.stream
+        if not packet.duration and self._last is not None and packet.stream.type == "audio":
+            packet.duration = max(packet.pts - self._last, 0)  # MP4 drops a last packet that lasts no time
+        self._last = packet.pts
         yield packet
 
     def flush(self) -> Iterator[av.Packet]:
@@ -100,15 +109,70 @@ class Transcode(Copy):
         yield from self.stream.encode(None)
 
 
+class PictureCopy(Copy):
+    """A further video track. It begins with its first key frame."""
+
+    def __init__(self, output: av.container.OutputContainer, source: av.VideoStream):
+        self.stream = output.add_stream_from_template(source, opaque=True)  # there may be no encoder of its codec
+        self._label(source)
+        # Players show the video whose track is the default one.
+        self.stream.disposition = source.disposition & ~av.stream.Disposition.default
+        self._step = 1 / (source.average_rate or 25)
+        self._waiting: list[av.Packet] = []  # Matroska's first packets have no decoding time
+        self._begun = False
+
+    def packets(self, packet: av.Packet, start: Fraction) -> Iterator[av.Packet]:
+        """The packets to mux, once their decoding times are known; `start`, in seconds, becomes time 0."""
+        if packet.pts is None or not (self._begun or packet.is_keyframe):
+            return
+        shift, self._begun = round(start / packet.time_base), True
+        packet.pts -= shift
+        packet.stream = self.stream
+        self._waiting.append(packet)
+        if packet.dts is not None:
+            packet.dts -= shift
+            yield from self._timed(packet.dts)
+
+    def flush(self) -> Iterator[av.Packet]:
+        """The packets whose decoding times stayed unknown: they are decoded in the order of display."""
+        if self._waiting:
+            yield from self._timed(self._waiting[-1].pts)
+
+    def _timed(self, latest: int) -> Iterator[av.Packet]:
+        """The waiting packets, decoded at even distances, the last one at `latest`."""
+        step = max(1, round(self._step / self._waiting[0].time_base))
+        for number, packet in enumerate(reversed(self._waiting)):
+            packet.dts = latest - number * step
+        ready, self._waiting = self._waiting, []
+        yield from ready
+
+
+def layout_loss(context: av.AudioCodecContext, encoder: str | None, container: str) -> str | None:
+    """How an output changes the layout of a track, with the output that keeps it; None if it keeps it.
+
+    Args:
+        context: the track's decoder.
+        encoder: the encoder's name; None for a track that is copied.
+        container: FFmpeg's name of the muxer.
+    """
+    layout, channels = context.layout.name, context.layout.nb_channels
+    if encoder is not None:
+        name = _layout(encoder, layout, channels)
+        return None if name == layout else f"its channels change from {layout} to {name} in {encoder}; .mkv keeps them"
+    plain = DEFAULT_LAYOUTS.get(channels, layout)
+    if container == "matroska" and context.name.startswith("pcm_") and layout not in (plain, f"{channels} channels"):
+        return (
+            f"players take its channels, {layout}, for {plain}, because Matroska stores none for PCM; .mov keeps them"
+        )
+    return None
+
+
 def _layout(codec: str, layout: str, channels: int) -> str:
-    """The layout to encode: the source's, or with a warning the nearest that players read back unchanged."""
+    """The layout to encode: the source's, or the nearest that players read back unchanged."""
     held = LAYOUTS_OF[codec]
     plain = {4: "quad", 6: "5.1", 7: "6.1", 8: "7.1"}.get(channels, LAYOUTS.get(channels, "stereo"))
     nearest = (layout, layout.removesuffix("(side)"), plain, "7.1" if channels > 6 else "5.1")
-    name = next(name for name in nearest if name in held)
-    if name != layout:
-        logger.warning("the sound's channels change from %s to %s in %s: .mkv keeps them", layout, name, codec)
-    return name
+    return next(name for name in nearest if name in held)
 
 
 class SubtitleCopy(Copy):

@@ -158,7 +158,7 @@ class VideoSource:
     def _decode(self) -> Iterator[av.VideoFrame]:
         """All frames that can be decoded. Damaged packets are skipped and noted in `_damaged`."""
         packets = self._clock.packets(self._container, [self._stream])
-        ended = False
+        ended, in_order = False, _AviOrder() if self._container.format.name == "avi" else None
         while not ended:
             try:
                 packet = next(packets, None)
@@ -172,7 +172,7 @@ class VideoSource:
             except (av.FFmpegError, EOFError):
                 self._damaged = self._damaged or not ended
                 continue
-            yield from frames
+            yield from map(in_order, frames) if in_order else frames
 
     def frames(self) -> Iterator[Frame]:
         """The frames in order. Their pts strictly increase, as encoders require."""
@@ -225,3 +225,20 @@ class VideoSource:
     def close(self) -> None:
         """Closes the file. No thread may be decoding it."""
         self._container.close()
+
+
+class _AviOrder:
+    """Gives AVI's frames their times of display. AVI stores none, and FFmpeg mixes those of B-frames up.
+
+    Frames come in the order of display with the times of decoding of other packets, which rise by the right steps.
+    """
+
+    def __init__(self) -> None:
+        self._delay: int | None = None  # how much later the times of decoding are
+
+    def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
+        if self._delay is None and frame.pts is not None and frame.dts is not None:
+            self._delay = frame.dts - frame.pts
+        if self._delay is not None:
+            frame.pts = None if frame.dts is None else frame.dts - self._delay
+        return frame

@@ -60,6 +60,7 @@ class FileSink:
         self._output = av.open(file, "w", format=container, container_options=MUXER_OPTIONS.get(container, {}))
         try:
             self._stream = self._add_stream()
+            self._stream.disposition = av.stream.Disposition.default
             if copy_from is not None and container in TRACK_CONTAINERS:
                 self._tracks = Tracks(copy_from, self._output, container, info, audio_codec=audio_codec)
                 self._stream.metadata.update(self._tracks.video_metadata)
@@ -118,7 +119,8 @@ class FileSink:
 
     def losses(self) -> list[str]:
         """What the file does not keep of the video, each with the output that would."""
-        return losses(self._source, self._container, self._encoding.codec, self._encoding.pixels)
+        tracks = [] if self._tracks is None else self._tracks.lost
+        return losses(self._source, self._container, self._encoding.codec, self._encoding.pixels) + tracks
 
     def write(self, frame: Frame) -> None:
         """Encodes and muxes a frame."""

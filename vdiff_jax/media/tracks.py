@@ -12,7 +12,7 @@ from av.subtitles.stream import SubtitleStream
 from vdiff_jax.errors import OptionError, OutputError
 from vdiff_jax.media.clock import clock_of
 from vdiff_jax.media.codec_delay import declared_delay, first_sound_times
-from vdiff_jax.media.copies import Copy, SubtitleCopy, Transcode, fresh_metadata
+from vdiff_jax.media.copies import Copy, PictureCopy, SubtitleCopy, Transcode, fresh_metadata, layout_loss
 from vdiff_jax.media.covers import Covers, main_video
 from vdiff_jax.media.probe import open_container
 from vdiff_jax.media.video import VideoInfo
@@ -73,6 +73,7 @@ class Tracks:
 
     Attributes:
         video_metadata: metadata of the source's video stream that still holds for a copy.
+        lost: what is not copied, each with the output that would keep it.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Tracks:
         self._covers = Covers(path, output, container)
         self._main = main_video(self._source)
         self._copies: dict[int, Copy] = {}
+        self.lost: list[str] = []
         for stream in self._source.streams:
             copy = self._add(stream)
             if copy is None:
@@ -107,7 +109,7 @@ class Tracks:
         )
         self._copy_chapters()
         output.metadata.update(fresh_metadata(self._source.metadata))
-        self._warn_of_tags()
+        self._check_loudness_tags()
         self._packets = (
             clock.packets(self._source, [self._source.streams[i] for i in self._copies]) if self._copies else iter(())
         )
@@ -125,6 +127,8 @@ class Tracks:
             return self._add_subtitle(stream)
         if stream.type == "video":
             return self._add_video(stream)
+        if stream.type == "data" and self._is_chapter_text(stream):
+            return None
         if stream.type != "attachment":
             return self._drop(stream, "no output holds it: extract it from the input into a file of its own")
         if stream.metadata.get("filename") == ATTACHMENT_NAME:
@@ -134,8 +138,13 @@ class Tracks:
         self._output.add_stream_from_template(stream)
         return None
 
-    def _add_video(self, stream: av.VideoStream) -> None:
-        """Copies a cover picture; a further video track is not copied."""
+    def _is_chapter_text(self, stream: av.stream.Stream) -> bool:
+        """Whether a QuickTime track holds the titles of the chapters, which are copied as chapters."""
+        titled = stream.metadata.get("handler_name") == "SubtitleHandler" and self._source.chapters()
+        return bool(titled) and "mp4" in self._source.format.name
+
+    def _add_video(self, stream: av.VideoStream) -> Copy | None:
+        """Copies a cover picture, or the packets of a further video track."""
         if stream.index == self._main:
             return None
         if stream.disposition & av.stream.Disposition.attached_pic:
@@ -143,7 +152,12 @@ class Tracks:
             if reason is not None:
                 self._drop(stream, reason)
             return None
-        return self._drop(stream, "an output holds one video track: extract it from the input into a file of its own")
+        if self._container == "webm" or stream.codec_context is None:
+            return self._drop(stream, f"{self._container} can't hold it; .mkv keeps it")
+        try:
+            return PictureCopy(self._output, stream)
+        except (ValueError, av.FFmpegError):
+            return self._drop(stream, f"{self._container} can't hold its codec; .mkv keeps it")
 
     def _add_audio(self, stream: AudioStream) -> Copy | None:
         if self._audio_codec == NONE:
@@ -157,9 +171,11 @@ class Tracks:
         takes = AUDIO_IN[self._container]
         holds = takes is None or stream.codec_context.codec.canonical_name in takes
         if holds and (copy := self._copy(stream, self._priming(stream))) is not None:
+            self._note(stream, layout_loss(stream.codec_context, None, self._container))
             return copy
         codec = AUDIO_ENCODER[self._container]
         logger.info("the sound (%s) is encoded again as %s", stream.codec_context.codec.canonical_name, codec)
+        self._note(stream, layout_loss(stream.codec_context, codec, self._container))
         return Transcode(self._output, stream, codec)
 
     def _add_subtitle(self, stream: SubtitleStream) -> Copy | None:
@@ -194,15 +210,20 @@ class Tracks:
             return None
 
     def _drop(self, stream: av.stream.Stream, reason: str) -> None:
-        """Warns of a track that is not copied."""
-        logger.warning("the %s track %d is not copied: %s", stream.type, stream.index, reason)
+        """Notes that a track is not copied."""
+        self._note(stream, reason)
 
-    def _warn_of_tags(self) -> None:
-        """Warns of loudness tags, which MP4 does not hold."""
+    def _note(self, stream: av.stream.Stream, loss: str | None) -> None:
+        """Notes what is lost of a track, if anything."""
+        if loss is not None:
+            self.lost.append(f"the {stream.type} track {stream.index}: {loss}")
+
+    def _check_loudness_tags(self) -> None:
+        """Notes the loss of loudness tags, which MP4 does not hold."""
         tagged = [self._source, *self._source.streams.audio]
         loudness = any(key.upper().startswith(LOUDNESS_TAGS) for part in tagged for key in part.metadata)
         if loudness and self._container in ("mp4", "mov"):
-            logger.warning("the loudness tags (ReplayGain, R128) are not kept: .mkv and .webm keep them")
+            self.lost.append("the loudness tags (ReplayGain, R128); .mkv and .webm keep them")
 
     def _copy_chapters(self) -> None:
         """Copies the chapters within the wanted part, with their times moved to its start."""

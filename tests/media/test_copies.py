@@ -1,0 +1,114 @@
+"""Copied tracks: further video tracks, sound packets without a duration, layouts that a container loses."""
+
+from fractions import Fraction
+
+import av
+import pytest
+
+from vdiff_jax.media import open_reader, probe
+from vdiff_jax.media.copies import layout_loss
+
+
+@pytest.fixture
+def angles(tmp_path):
+    """A file with two video tracks of 64×48 and 32×24 pixels with B-frames: the second one is brighter."""
+    path = tmp_path / "angles.mkv"
+    with av.open(str(path), "w") as output:
+        streams = []
+        for width, height in ((64, 48), (32, 24)):
+            stream = output.add_stream("libx264", rate=25, options={"bf": "2", "g": "8", "b-adapt": "0"})
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            streams.append(stream)
+        packets = []
+        for n in range(20):
+            for stream, luma in zip(streams, (40, 180)):
+                picture = av.VideoFrame(stream.width, stream.height, "gray")
+                picture.planes[0].update(bytes([luma + n]) * picture.planes[0].buffer_size)
+                picture = picture.reformat(format="yuv420p")
+                picture.pts, picture.time_base = n, Fraction(1, 25)
+                packets += stream.encode(picture)
+        for stream in streams:
+            packets += stream.encode(None)
+        output.start_encoding()
+        output.mux(sorted(packets, key=lambda packet: packet.dts * packet.time_base))
+    return path
+
+
+def frames_of(path, track):
+    with av.open(str(path)) as container:
+        stream = container.streams.video[track]
+        return [
+            (round(frame.time, 3), frame.width, round(float(frame.to_ndarray(format="gray").mean())))
+            for frame in container.decode(stream)
+        ]
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.mp4", "out.mov"])
+def test_a_further_video_track_is_copied(angles, copy_through, tmp_path, name, caplog):
+    copy_through(angles, tmp_path / name)
+    assert frames_of(tmp_path / name, 1) == frames_of(angles, 1)
+    assert len(frames_of(tmp_path / name, 0)) == 20
+    assert probe(tmp_path / name).width == 64
+    assert caplog.text == ""
+
+
+def test_a_further_video_track_of_a_part_begins_with_a_key_frame(angles, copy_through, tmp_path):
+    copy_through(angles, tmp_path / "out.mkv", start=0.2)
+    whole = dict(zip([time for time, *_ in frames_of(angles, 1)], frames_of(angles, 1)))
+    shown = frames_of(tmp_path / "out.mkv", 1)
+    first = round(shown[0][0] + 0.2, 3)
+    assert 0.2 <= first <= 0.36
+    assert len(shown) == sum(time >= first for time in whole)
+    assert all(whole[round(time + 0.2, 3)][2] == luma for time, _, luma in shown)
+
+
+def test_webm_loses_it_with_one_warning_for_all_tracks(angles, copy_through, tmp_path, caplog):
+    copy_through(angles, tmp_path / "out.webm")
+    [record] = caplog.records
+    assert "the video track 1: webm can't hold it; .mkv keeps it" in record.getMessage()
+
+
+def test_the_last_sound_packet_is_kept_where_packets_have_no_duration(make_clip, copy_through, tmp_path):
+    clip = make_clip("clip.mkv", codec="libx264", smooth=True, count=25, audio="alac")
+    copy_through(clip.path, tmp_path / "out.mp4")
+
+    def packets(path):
+        with av.open(str(path)) as container:
+            return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+
+    assert packets(tmp_path / "out.mp4") == packets(clip.path)
+
+
+def context(name, layout):
+    context = av.CodecContext.create(name, "w")
+    context.layout = layout
+    return context
+
+
+def test_layouts_that_change_are_named():
+    assert "from 7.1(wide) to 7.1 in aac" in layout_loss(context("pcm_s16le", "7.1(wide)"), "aac", "mp4")
+    assert layout_loss(context("pcm_s16le", "quad"), "aac", "mp4") is None
+    assert "quad, for 4.0" in layout_loss(context("pcm_s16le", "quad"), None, "matroska")
+    assert layout_loss(context("pcm_s16le", "quad"), None, "mov") is None
+    assert layout_loss(context("pcm_s16le", "stereo"), None, "matroska") is None
+    assert layout_loss(context("flac", "quad"), None, "matroska") is None
+
+
+def test_avi_frames_come_in_order_one_frame_apart(tmp_path):
+    """AVI has no time stamps of display, and FFmpeg's decoder hands out those of the packets with B-frames mixed up."""
+    path = tmp_path / "tape.avi"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25, options={"bf": "2", "b-adapt": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for n in range(12):
+            picture = av.VideoFrame(64, 48, "gray")
+            picture.planes[0].update(bytes([10 * n + 40]) * picture.planes[0].buffer_size)
+            picture = picture.reformat(format="yuv420p")
+            picture.pts, picture.time_base = n, Fraction(1, 25)
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    with open_reader(path) as reader:
+        frames = list(reader)
+    assert [frame.pts for frame in frames] == list(range(frames[0].pts, frames[0].pts + 12))
+    lumas = [float(frame.planes[0].mean()) for frame in frames]
+    assert lumas == sorted(lumas)
