@@ -33,6 +33,7 @@ def repair(
     reference: Reference | Sequence[str | Path] = (),
     force: bool = False,
     weights: str = "base",
+    both_directions: bool = False,
     **options: Any,
 ) -> np.ndarray | dict[str, Any]:
     """Repairs a clip in memory, or a video from path to path.
@@ -52,6 +53,7 @@ def repair(
         coloured; one alone is frame 0's. For paths, their names, `N:picture` for frame N.
       force: colorize skips its checks that the references match and that the clip is grey.
       weights: "base", "fast" or a file.
+      both_directions: the network runs forward and backward in time: better, in about twice the time.
       **options: for paths, more fields of `restoration.options.Options`, and `progress`, a function that is called with
         the number of frames that are done.
 
@@ -64,7 +66,7 @@ def repair(
       VdiffError: another of its subclasses, for anything wrong with the input, the options or the output.
     """
     common = {"task": task, "mask": mask, "grow": grow, "sigma": sigma, "slow": slow, "scale": scale, "size": size}
-    common |= {"reference": reference, "force": force, "weights": weights}
+    common |= {"reference": reference, "force": force, "weights": weights, "both_directions": both_directions}
     if isinstance(clip, str | Path):
         if output is None:
             raise ClipError("a path to repair needs a path to write to: pass output")
@@ -87,5 +89,12 @@ def repair_path(
     if chosen.as_needed and media.read_attachment(source) is not None:
         if chosen.audio_codec != "copy":
             log.warning("the sound of a compressed file is copied: run repair on the result to encode it again")
-        return decompress(source, target, progress=progress, codec=chosen.codec, options=chosen.options)
+        return decompress(
+            source,
+            target,
+            both_directions=chosen.both_directions,
+            progress=progress,
+            codec=chosen.codec,
+            options=chosen.options,
+        )
     return repair_video(source, target, progress=progress, **options)

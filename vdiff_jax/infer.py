@@ -72,6 +72,7 @@ def _repair(options: argparse.Namespace) -> int:
     options.weights = options.weights or QUALITIES[options.quality]
     keywords = {"options": _encoder_options(options)}
     keywords |= {name: getattr(options, name) for name in _REPAIR}
+    keywords["both_directions"] = options.quality == "best"
 
     def one(source: str | Path, target: str | Path) -> dict:
         check_overwriting(target, overwrite=options.overwrite, keep=options.keep)
@@ -123,6 +124,7 @@ def _decompress(options: argparse.Namespace) -> int:
 
     check_overwriting(options.output, overwrite=options.overwrite, keep=options.keep)
     keywords = {"weights": options.weights, "codec": options.codec, "options": _encoder_options(options)}
+    keywords["both_directions"] = options.quality == "best"
     with progress_bar(options.input, quiet=options.quiet) as progress:
         _write_report(options, decompress(options.input, options.output, progress=progress, **keywords))
     return 0

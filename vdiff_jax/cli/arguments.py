@@ -115,6 +115,12 @@ def _add_decompress(commands: argparse._SubParsersAction) -> None:
     decompress.add_argument(
         "--weights", help="the file of weights given to compress, if any (default: the package's weights)"
     )
+    decompress.add_argument(
+        "--quality",
+        default="base",
+        choices=("base", "best"),
+        help="best runs the network both ways in time, which takes about twice as long (default: base)",
+    )
     add_encoder(decompress)
     add_overwriting(decompress)
     add_report(decompress)

@@ -30,6 +30,8 @@ from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.media.threads import prefetched
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.wiener import OPERATORS, STEP, WienerFilter, spans, wiener_step
+from vdiff_jax.restoration.both_directions import BothDirections
+from vdiff_jax.restoration.chunk_restorer import ChunkRestorer
 from vdiff_jax.restoration.footage import Footage
 from vdiff_jax.restoration.pipeline import report, restored_frames
 from vdiff_jax.restoration.restorer import Restorer
@@ -127,6 +129,7 @@ def decompress(
     target: str | Path | None = None,
     *,
     weights: str | Path | None = None,
+    both_directions: bool = False,
     codec: str | None = None,
     options: dict[str, str] | None = None,
     progress: Callable[[int], Any] = lambda frames: None,
@@ -137,6 +140,7 @@ def decompress(
       source: a file that `compress` wrote. Any other video is decoded without improvement, with a warning.
       target: the output, as `media.open_writer` takes it; None returns all frames in memory.
       weights: the file of the weights, if they are not in the package.
+      both_directions: the network runs forward and backward in time: better, in about twice the time.
       codec, options: the output encoder's name and options.
       progress: is called with the number of frames done.
 
@@ -156,7 +160,7 @@ def decompress(
         first = next(frames)
         schedule = schedule_of(attachment, times_from(first, reader.info, source), reader.info.start, source)
         info = schedule.of_video(resized_info(reader.info, attachment.size), attachment)
-        plan = plan_of(attachment, info)
+        plan = dataclasses.replace(plan_of(attachment, info), both_directions=both_directions)
         writer = PictureList(info)
         if target is not None:
             writer = media.open_writer(target, info, codec=codec, options=options, copy_from=source)
@@ -187,7 +191,7 @@ def decoded(
     clock: Stopwatch,
     stack: contextlib.ExitStack,
     weights: str | Path | None,
-) -> tuple[Iterator[Frame], list[Restorer]]:
+) -> tuple[Iterator[Frame], list[ChunkRestorer]]:
     """The track's frames after the network and the Wiener step, and the network's restorer if it was used."""
     if attachment.wiener is None:
         return frames, []
@@ -196,7 +200,8 @@ def decoded(
     if attachment.network is not None:
         network, masks = weights_of(attachment.network, weights), itertools.repeat(None)
         network = network._replace(params=apply(network.params, attachment.network.update))
-        restorers.append(Restorer(network, plan.job, plan.sigma_of))
+        restorer = Restorer(network, plan.job, plan.sigma_of)
+        restorers.append(BothDirections(restorer) if plan.both_directions else restorer)
         restored = restored_frames(Footage(restored, masks, info.pixels), plan, restorers[0], clock)
         # The network computes the next chunk during the Wiener step.
         restored = stack.enter_context(contextlib.closing(prefetched(restored, restorers[0].frames)))

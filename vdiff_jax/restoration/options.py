@@ -30,6 +30,7 @@ class Options:
       reference: coloured pictures for colorize, `N:picture` for frame N.
       force: colorize skips its checks that the references match and that the video is grey.
       weights: a name or a file; for a name, the set tuned for the task is used, if the package has one.
+      both_directions: the network runs forward and backward in time: better, in about twice the time.
       codec, options: the encoder's name and its own options.
       audio_codec: "copy", "none", or the codec to encode the sound in: aac, opus or flac.
       start, stop: seconds; only this part is read, repaired and written.
@@ -51,6 +52,7 @@ class Options:
     reference: Sequence[str | Path] = ()
     force: bool = False
     weights: str = "base"
+    both_directions: bool = False
     codec: str | None = None
     options: dict[str, str] | None = None
     audio_codec: str = "copy"
@@ -63,7 +65,7 @@ class Options:
     @property
     def as_needed(self) -> bool:
         """Whether no option but weights and encoder was chosen, so that the plan is automatic."""
-        free = {"weights", "codec", "options", "audio_codec"}
+        free = {"weights", "both_directions", "codec", "options", "audio_codec"}
         return all(
             getattr(self, field.name) == field.default for field in dataclasses.fields(self) if field.name not in free
         )

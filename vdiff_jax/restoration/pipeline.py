@@ -14,6 +14,7 @@ from vdiff_jax import media
 from vdiff_jax.media.threads import prefetched
 from vdiff_jax.pixels import Frame
 from vdiff_jax.postprocess.feather import Feather, feather_weight
+from vdiff_jax.restoration.both_directions import BothDirections
 from vdiff_jax.restoration.chunk_restorer import ChunkRestorer, Cropped
 from vdiff_jax.restoration.colorizer import Colorizer
 from vdiff_jax.restoration.footage import Footage
@@ -79,10 +80,11 @@ def restorer_for(plan: Plan) -> ChunkRestorer | None:
         return None
     if plan.references is not None:
         return Colorizer(plan.job, plan.references, force=plan.force)
-    if plan.crop is None:
-        return Restorer(load(plan.weights), plan.job, plan.sigma_of)
-    job = dataclasses.replace(plan.job, size=plan.crop.size)
-    return Cropped(Restorer(load(plan.weights), job, plan.sigma_of), plan.crop)
+    job = plan.job if plan.crop is None else dataclasses.replace(plan.job, size=plan.crop.size)
+    restorer = Restorer(load(plan.weights), job, plan.sigma_of)
+    if plan.both_directions:
+        restorer = BothDirections(restorer)
+    return restorer if plan.crop is None else Cropped(restorer, plan.crop)
 
 
 def restored_frames(

@@ -1,5 +1,8 @@
 """Decides what a video needs: which task, with which expected error, and why."""
 
+import dataclasses
+import logging
+
 from vdiff_jax import tasks
 from vdiff_jax.errors import OptionError
 from vdiff_jax.stream.sigma import Coding, measure_coding
@@ -8,6 +11,8 @@ from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.request import Request
 from vdiff_jax.tasks.same_size import given_or_measured_sigma, plan_of
 from vdiff_jax.weights import for_task, trained_tasks
+
+log = logging.getLogger(__name__)
 
 VISIBLE = 3 / 255
 """From this error of luma on, in [0, 1], a video counts as visibly compressed."""
@@ -38,7 +43,13 @@ def make_plan(task: str, request: Request) -> Plan:
             if task != "auto":
                 raise OptionError(f"{option} is an option of {name}, not of {task}: leave one of them out")
             task = name
-    return plan_automatically(request) if task == "auto" else tasks.find(task).plan(request)
+    plan = plan_automatically(request) if task == "auto" else tasks.find(task).plan(request)
+    if request.both_directions and plan.tasks:
+        if plan.interval is not None or plan.references is not None:
+            log.warning("--quality best changes nothing for %s", plan.tasks[0])
+            return plan
+        return dataclasses.replace(plan, both_directions=True)
+    return plan
 
 
 def plan_automatically(request: Request) -> Plan:

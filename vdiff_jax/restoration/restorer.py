@@ -55,14 +55,55 @@ class Restorer:
         height, width = (side * job.scale for side in job.size)
         self.frames = int(np.clip(_CHUNK_PIXELS // (height * width), 1, _CHUNK_FRAMES))
         self._padded = tuple(side + -side % self.multiple for side in (height, width))
-        self._carry = self._start()
+        self._carry = self.start()
         self._compiled = None
         self.compile_seconds = 0.0
 
     def restore(self, chunks: Iterable[Chunk]) -> Iterator[Frame]:
         """The restored frames that are to be shown, in order; the chunks come in order too."""
         for chunk in chunks:
-            yield from self._restored(chunk)
+            inputs = self.inputs_of(chunk)
+            if chunk.starts_shot:
+                self._carry, inputs = self._warmed_up(inputs, len(chunk.analysed) - 1)
+            self._carry, planes = self.advance(self._carry, inputs, len(chunk.analysed))
+            yield from frames_of(chunk, planes)
+
+    def inputs_of(self, chunk: Chunk) -> ChunkInputs:
+        """The arrays of a chunk that the compiled function takes."""
+        return ChunkInputs(
+            planes=chunk.planes,
+            valid=chunk.valid,
+            error=chunk.error,
+            velocity=chunk.velocity,
+            time=chunk.time,
+            sigma=self._sigma_of(chunk.quantisers).astype(np.float32),
+        )
+
+    def start(self) -> Carry:
+        """The carry at the start of a shot."""
+        return start(self._config, self._padded)
+
+    def advance(
+        self, carry: Carry, inputs: ChunkInputs, count: int, *, reverse: bool = False
+    ) -> tuple[Carry, tuple[np.ndarray, ...]]:
+        """Restores a chunk's first frames; with `reverse`, inputs from `backward`, whose frames are the last ones.
+
+        Args:
+          carry: the carry after the frame before.
+          inputs: the chunk and the frame after it.
+          count: how many frames.
+
+        Returns:
+          The carry after the last of them; and their planes, one array of all `count` frames a plane.
+        """
+        active = np.arange(self.frames) >= self.frames - count if reverse else np.arange(self.frames) < count
+        arguments = (self._params, carry, inputs, active)
+        if self._compiled is None:
+            begun = time.monotonic()
+            self._compiled = _compiled(self._definition, self._job, self.multiple, _Shapes.of(arguments))
+            self.compile_seconds = time.monotonic() - begun
+        carry, planes = self._compiled(*arguments)
+        return carry, tuple(np.asarray(plane)[active] for plane in planes)
 
     def report(self) -> dict[str, Any]:
         """The seconds that compilation took, for the report."""
@@ -72,56 +113,30 @@ class Restorer:
         """A copy at the start of a video that shares the compiled function; with other parameters, if any are given."""
         other = copy.copy(self)
         other._params = self._params if params is None else params
-        other._carry, other.compile_seconds = self._start(), 0.0
+        other._carry, other.compile_seconds = self.start(), 0.0
         return other
 
-    def _restored(self, chunk: Chunk) -> list[Frame]:
-        inputs = ChunkInputs(
-            planes=chunk.planes,
-            valid=chunk.valid,
-            error=chunk.error,
-            velocity=chunk.velocity,
-            time=chunk.time,
-            sigma=self._sigma_of(chunk.quantisers).astype(np.float32),
-        )
-        active = np.arange(self.frames) < len(chunk.analysed)
-        if chunk.starts_shot:
-            self._carry = self._start()
-            inputs = self._warmed_up(inputs, int(active.sum()) - 1)
-        planes = [np.asarray(plane) for plane in self._advance(inputs, active)]
-        return [
-            Frame(tuple(plane[n] for plane in planes), frame.pts, frame.duration)
-            for n, frame in enumerate(chunk.frames)
-            if frame is not None
-        ]
-
-    def _warmed_up(self, inputs: ChunkInputs, count: int) -> ChunkInputs:
+    def _warmed_up(self, inputs: ChunkInputs, count: int) -> tuple[Carry, ChunkInputs]:
         """Restores up to `count` frames after a shot's first one in reverse order, so that the carry holds the shot.
 
         Returns:
-          The inputs. The first frame's backward flow now leads to the second frame, because that one is in the carry.
+          The carry, and the inputs. The first frame's backward flow now leads to the second frame, because that one is
+          in the carry.
         """
         count = min(count, _WARM_UP_FRAMES)
         if count < 1 or not inputs.valid[: count + 1].all():
-            return inputs
-        skipped = self.frames - count
-        self._advance(backward(inputs, count), np.arange(self.frames) >= skipped)
+            return self.start(), inputs
+        carry, _ = self.advance(self.start(), backward(inputs, count), count, reverse=True)
         velocity = inputs.velocity.copy()
         velocity[0, ..., :2] = velocity[0, ..., 2:]
-        return dataclasses.replace(inputs, velocity=velocity)
+        return carry, dataclasses.replace(inputs, velocity=velocity)
 
-    def _start(self) -> Carry:
-        return start(self._config, self._padded)
 
-    def _advance(self, inputs: ChunkInputs, active: Bool[np.ndarray, " n"]) -> Planes:
-        """The planes of the active frames; the carry moves on to the last of them."""
-        arguments = (self._params, self._carry, inputs, active)
-        if self._compiled is None:
-            begun = time.monotonic()
-            self._compiled = _compiled(self._definition, self._job, self.multiple, _Shapes.of(arguments))
-            self.compile_seconds = time.monotonic() - begun
-        self._carry, planes = self._compiled(*arguments)
-        return planes
+def frames_of(chunk: Chunk, planes: tuple[np.ndarray, ...]) -> Iterator[Frame]:
+    """The chunk's frames that are to be shown, with these planes."""
+    for n, frame in enumerate(chunk.frames):
+        if frame is not None:
+            yield Frame(tuple(plane[n] for plane in planes), frame.pts, frame.duration)
 
 
 class _Shapes(NamedTuple):
@@ -195,7 +210,7 @@ def backward(inputs: ChunkInputs, count: int) -> ChunkInputs:
 
     The result has as many frames as the chunk; the frames that pad its start are unknown.
     """
-    frames = len(inputs.velocity)
+    frames = len(inputs.time) - 1
     order = np.array([*[0] * (frames - count), *range(count, -1, -1)])
     in_reverse = jax.tree.map(lambda leaf: np.asarray(leaf)[order], dataclasses.replace(inputs, velocity=None))
     return dataclasses.replace(

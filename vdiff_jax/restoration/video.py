@@ -94,6 +94,7 @@ def plan_for(video: Video, options: Options) -> Plan:
         grow=options.grow,
         sigma=options.sigma,
         weights=options.weights,
+        both_directions=options.both_directions,
         scale=options.scale,
         size=stored_size(options.size, info),
         fps=options.fps,

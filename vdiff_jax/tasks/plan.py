@@ -38,6 +38,7 @@ class Plan:
       rate: the output's frames per second; `None` for the input's.
       references: coloured pictures (R'G'B' and opacity) by frame number; `None` where nothing is coloured.
       force: colorize skips its checks.
+      both_directions: the network runs forward and backward in time, and both results are merged.
     """
 
     tasks: tuple[str, ...]
@@ -55,6 +56,7 @@ class Plan:
     rate: Fraction | None = None
     references: Pictures | None = None
     force: bool = False
+    both_directions: bool = False
 
     def sigma_of(self, quantisers: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 3"]:
         """Each frame's expected error, in [0, 1].

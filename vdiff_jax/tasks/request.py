@@ -30,6 +30,7 @@ class Request:
       slow: instead of fps: how many times slower interpolate makes the video play.
       references: coloured pictures by frame number, for colorize.
       force: colorize skips its checks that the references match and that the video is grey.
+      both_directions: the network is to run forward and backward in time.
     """
 
     frames: Sequence[Frame]
@@ -47,6 +48,7 @@ class Request:
     slow: Number | None = None
     references: Pictures | None = None
     force: bool = False
+    both_directions: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
