@@ -52,6 +52,18 @@ def test_auto_deblocks_what_is_visibly_compressed_alone():
     assert plan_of("auto", frames(noise=20, quantiser=33.0), codec="h264").tasks == ("denoise",)
 
 
+def test_auto_deblocks_without_quantisers_only_where_blocks_are_seen():
+    """A texture is not taken for coding errors; blocks of 8 pixels are, with a bounded sigma."""
+    rng = np.random.default_rng(0)
+    texture = [Frame((rng.integers(0, 256, (64, 96)).astype(np.uint8),), n) for n in range(2)]
+    assert plan_of("deblock", texture, codec="mjpeg").tasks == ("deblock",)
+    assert plan_of("auto", texture, codec="mjpeg").tasks != ("deblock",)
+    blocks = np.kron(rng.integers(60, 190, (8, 12)), np.ones((8, 8), int)).astype(np.uint8)
+    plan = plan_of("auto", [Frame((blocks,), n) for n in range(2)], codec="mjpeg")
+    assert plan.tasks == ("deblock",)
+    assert plan.sigma[0] == pytest.approx(5 / 255)
+
+
 def test_auto_deblocks_only_with_weights_that_were_trained_for_it(tmp_path):
     untrained = tmp_path / "tiny.safetensors"
     weights.save(untrained, SIZES["tiny"], build(SIZES["tiny"])[1], {})

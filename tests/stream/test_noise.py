@@ -1,5 +1,6 @@
 """The noise estimate on synthetic clips whose sigma is known."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -63,3 +64,17 @@ def test_noise_is_scaled_back_where_it_is_clipped():
 def test_what_is_no_clip_is_named(shape):
     with pytest.raises(ClipError, match=str(shape[0]) if len(shape) == 3 else "frame"):
         estimate_sigma(np.zeros(shape, np.float32))
+
+
+def test_fine_moving_texture_is_no_noise():
+    """Texture of half a pixel's blur that moves by half a pixel: the differences of frames hold all of it."""
+    rng = np.random.default_rng(1)
+    fine = cv2.GaussianBlur(rng.normal(0, 60, (400, 500)).astype(np.float32), (0, 0), 1.0)
+    strength = np.linspace(0.2, 1, 500, dtype=np.float32)
+    scene = 128 + fine * strength
+    moved = [scene[t : t + 384, t : t + 480] for t in range(5)]
+    frames = [cv2.resize(one, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for one in moved]
+    clip = np.round(np.stack(frames))[..., None] / 255
+    assert np.abs(np.diff(clip, axis=0)).mean() > 5 / 255
+    assert estimate_sigma(clip.astype(np.float32)) == 0
+    assert 255 * estimate_sigma(noisy(clip, 10)) == pytest.approx(10, rel=0.1)

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 VISIBLE = 3 / 255
 """From this error of luma on, in [0, 1], a video counts as visibly compressed."""
+MOST_ESTIMATED = 5 / 255
+"""An estimate from frames alone counts as no more than this, because it takes texture for coding errors."""
 LOSSLESS = frozenset({"", "ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "png", "gif", "qtrle", "magicyuv"})
 """Codecs that leave no error; "" stands for pictures and arrays."""
 
@@ -69,4 +71,7 @@ def _visible_coding(request: Request, noise: float) -> Coding | None:
     if request.codec in LOSSLESS or "deblock" not in trained_tasks(for_task(request.weights, "deblock")):
         return None
     coding = measure_coding(request.frames, request.pixels, request.codec)
-    return None if coding.sigma[0] < max(VISIBLE, noise) else coding
+    if not coding.blocks or coding.sigma[0] < max(VISIBLE, noise):
+        return None
+    excess = 1.0 if coding.codec else float(coding.sigma[0]) / MOST_ESTIMATED
+    return coding._replace(sigma=coding.sigma / max(excess, 1.0))

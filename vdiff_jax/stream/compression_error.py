@@ -75,6 +75,16 @@ def features(luma: Float[np.ndarray, "t h w"]) -> list[float]:
     return [*map(_log, bands), _on_grid(steps, 4), *moved]
 
 
+def block_steps(luma: Float[np.ndarray, "t h w"]) -> float:
+    """How much larger steps are between blocks of 8 pixels than within them, in log2; below 0.6 where none are seen.
+
+    Args:
+      luma: in [0, 1], at least 16 pixels a side.
+    """
+    steps = [np.abs(np.diff(luma.astype(np.float32) * 255, axis=axis)) for axis in (2, 1)]
+    return _on_grid(steps, 8)
+
+
 def _on_grid(steps: list[np.ndarray], period: int) -> float:
     """How much larger steps are at the grid's strongest phase than at the others, in log2, over both directions."""
     ratios = []

@@ -11,7 +11,16 @@ from vdiff_jax.errors import ClipError
 
 _BLOCK = 16  # pixels a side of the blocks whose variances are compared
 _PATCH = 4  # pixels a side of the patches whose means tell how much of the noise was clipped
-_SECOND_DIFFERENCE = np.array([1.0, -2.0, 1.0], np.float32)
+_FINE = np.array([1.0, -2.0, 1.0], np.float32)
+_COARSE = np.array([1.0, 0.0, -2.0, 0.0, 1.0], np.float32)
+_CALM, _GROUPS = 4, 8
+"""One block in `_CALM` counts: those with least coarse detail. A line is fitted to the medians of `_GROUPS` groups."""
+_FEWEST, _GROUP = 64, 6
+"""If there are that many blocks, at least `_FEWEST` count, and a group has at least `_GROUP` of them."""
+_CHANCE = 0.08
+"""The variance of the median over n blocks of noise, times n, as a share of the square of the noise's variance."""
+_DOUBT = 0.35
+"""Noise below this share of the variance in the calmest blocks cannot be distinguished from texture: it counts as 0."""
 _QUANTUM = 0.25 / 255  # frames that differ by less than this everywhere are the same frame
 
 _vector_erf = np.vectorize(math.erf, otypes=[float])
@@ -40,10 +49,10 @@ def estimate_sigma_channels(clip: Float[np.ndarray | jax.Array, "..."], *, pairs
     """The standard deviation of each channel's noise, for noise that is white in space and time.
 
     The difference of neighbouring frames removes what stands still, and its second difference in x and y removes what
-    is smooth (Immerkær 1996). The variance of this residual is measured in 16×16 blocks. Only the lowest variances
-    count, those of blocks without texture: the largest set whose mean is no larger than its median. Chen, Zhu and Heng
-    (ICCV 2015) select eigenvalues by the same rule. Noise that was clipped at 0 and 1 is corrected by the variance that
-    clipping leaves at the block's brightness (Foi 2009).
+    is smooth (Immerkær 1996). The variance of this residual is measured in 16×16 blocks, in three bands: fine in x and
+    y, fine in one direction and coarse in the other, coarse in both. White noise has the same variance in all bands,
+    moving texture has less in finer ones: see `_white_part`. Noise that was clipped at 0 and 1 is corrected by the
+    variance that clipping leaves at the block's brightness (Foi 2009).
 
     Args:
       clip: noisy frames `t h w c` in [0, 1], at least 8 pixels a side; a single frame is measured in space alone.
@@ -61,9 +70,9 @@ def estimate_sigma_channels(clip: Float[np.ndarray | jax.Array, "..."], *, pairs
         raise ClipError(f"frames of {clip.shape[2]}×{clip.shape[1]} pixels are too small to estimate noise: pass sigma")
     block = min(_BLOCK, (min(clip.shape[1:3]) - 2) // _PATCH * _PATCH)
     measured = [_block_statistics(*frames, block=block) for frames in _chosen_frames(clip, pairs)]
-    variances = np.concatenate([variance for variance, _ in measured])
+    bands = np.concatenate([variances for variances, _ in measured], axis=1)
     patch_means = np.concatenate([mean for _, mean in measured])
-    return np.array([_sigma(variances[:, c], patch_means[..., c], block=block) for c in range(clip.shape[-1])])
+    return np.array([_sigma(bands[..., c], patch_means[..., c], block=block) for c in range(clip.shape[-1])])
 
 
 def _chosen_frames(clip: np.ndarray | jax.Array, pairs: int) -> list[tuple[np.ndarray, np.ndarray | None]]:
@@ -80,19 +89,23 @@ def _chosen_frames(clip: np.ndarray | jax.Array, pairs: int) -> list[tuple[np.nd
 
 
 def _block_statistics(frame: np.ndarray, following: np.ndarray | None, *, block: int) -> tuple[np.ndarray, np.ndarray]:
-    """Each block's variance `n c`, scaled as if it were all noise, and the means of its patches `n patches c`."""
-    if following is None:
-        residual, mean, gain = frame, frame, 36.0
-    else:
-        residual, mean, gain = following - frame, (following + frame) / 2, 72.0
-    residual = cv2.sepFilter2D(residual, cv2.CV_32F, _SECOND_DIFFERENCE, _SECOND_DIFFERENCE)
-    residual, mean = (x.reshape(*frame.shape)[1:-1, 1:-1] for x in (residual, mean))
-    rows, columns = (size // block for size in residual.shape[:2])
-    residual, mean = (x[: rows * block, : columns * block] for x in (residual, mean))
-    variance = _block_means(residual * residual, block).reshape(rows * columns, -1) / gain
+    """Each block's variance in three bands `3 n c`, as if it were all noise, and its patches' means `n patches c`."""
+    residual, mean = (frame, frame) if following is None else ((following - frame), (following + frame) / 2)
+    rows, columns = ((size - 2) // block for size in frame.shape[:2])
+
+    def inner(plane: np.ndarray) -> np.ndarray:
+        return plane.reshape(*frame.shape)[1:-1, 1:-1][: rows * block, : columns * block]
+
+    def variance(across: np.ndarray, down: np.ndarray) -> np.ndarray:
+        filtered = inner(cv2.sepFilter2D(residual, cv2.CV_32F, across, down))
+        gain = np.sum(across**2) * np.sum(down**2) * (1 if following is None else 2)
+        return _block_means(filtered * filtered, block).reshape(rows * columns, -1) / gain
+
+    mixed = (variance(_FINE, _COARSE) + variance(_COARSE, _FINE)) / 2
+    bands = np.stack([variance(_FINE, _FINE), mixed, variance(_COARSE, _COARSE)])
     per_block = block // _PATCH
-    patches = _block_means(mean, _PATCH).reshape(rows, per_block, columns, per_block, -1)
-    return variance, patches.transpose(0, 2, 1, 3, 4).reshape(rows * columns, per_block**2, -1)
+    patches = _block_means(inner(mean), _PATCH).reshape(rows, per_block, columns, per_block, -1)
+    return bands, patches.transpose(0, 2, 1, 3, 4).reshape(rows * columns, per_block**2, -1)
 
 
 def _block_means(plane: np.ndarray, block: int) -> np.ndarray:
@@ -101,21 +114,44 @@ def _block_means(plane: np.ndarray, block: int) -> np.ndarray:
     return means.reshape(height // block, width // block, channels)
 
 
-def _sigma(variances: np.ndarray, patch_means: np.ndarray, *, block: int, rounds: int = 5) -> float:
-    """Sigma of one channel from its blocks' variances `n` and patch means `n patches`, by fixed-point iteration."""
+def _sigma(bands: np.ndarray, patch_means: np.ndarray, *, block: int, rounds: int = 5) -> float:
+    """Sigma of one channel from its blocks' variances `3 n` and patch means `n patches`, by fixed-point iteration."""
     freedom = block * block / np.sum((np.array([1, -4, 6, -4, 1]) / 6) ** 2) ** 2
     block_means = patch_means.mean(axis=1)
-    sigma = math.sqrt(np.median(variances))
+    sigma = math.sqrt(np.median(bands[0]))
     for _ in range(rounds):
         if sigma < 1e-4:
             return float(sigma)
         # Clipped noise has a mean of at least 0.4 sigma. Blocks nearer to black or white have none: letterbox, sky.
         noisy = (block_means > 0.25 * sigma) & (block_means < 1 - 0.25 * sigma)
+        noisy &= (patch_means.min(axis=1) > 0.05 * sigma) & (patch_means.max(axis=1) < 1 - 0.05 * sigma)
         if not noisy.any():
             return float(sigma)
         left = _variance_left(patch_means[noisy], sigma).mean(axis=1)
-        sigma = math.sqrt(_noise_variance(variances[noisy] / left, freedom))
+        sigma = math.sqrt(_white_part(bands[:, noisy] / left, freedom))
     return float(sigma)
+
+
+def _white_part(bands: np.ndarray, freedom: float) -> float:
+    """The variance of the white noise in blocks, from their variances `3 n` in a fine, a mixed and a coarse band.
+
+    Texture that moves is in the difference of two frames too. Between blocks with more and less of it, the variance in
+    the fine band changes along a line over that in the mixed band. Where this line reaches equal variance in both,
+    there is noise alone. It is fitted to the blocks with the least coarse detail, in groups of similar coarse detail.
+    """
+    least = _noise_variance(bands[0], freedom)
+    order = np.argsort(bands[2])[: max(bands.shape[1] // _CALM, _FEWEST)]
+    groups = np.array_split(order, min(max(len(order) // _GROUP, 1), _GROUPS))
+    fine, mixed = (np.array([np.median(band[group]) for group in groups]) for band in bands[:2])
+    weight = 1 / ((fine + _QUANTUM**2) * (mixed + _QUANTUM**2))
+    centre = np.average(mixed, weights=weight)
+    level = np.average(fine, weights=weight)
+    spread = np.average((mixed - centre) ** 2, weights=weight)
+    chance = _CHANCE * centre**2 / (len(order) / len(groups))
+    slope = np.average((mixed - centre) * (fine - level), weights=weight) / (spread + chance + 1e-12)
+    slope = min(max(slope, 0.0), 0.9)
+    white = (level - slope * centre) / (1 - slope) / (1 - 2 / (9 * freedom)) ** 3
+    return 0.0 if white < _DOUBT * least else float(min(white, least))
 
 
 def _noise_variance(variances: np.ndarray, freedom: float) -> float:

@@ -9,13 +9,15 @@ from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.colour import from_rgb, noise_in_ycbcr
 from vdiff_jax.preprocess.planes import levels
-from vdiff_jax.stream.compression_error import estimated_error, expected_error
+from vdiff_jax.stream.compression_error import block_steps, estimated_error, expected_error
 from vdiff_jax.stream.noise import estimate_sigma, estimate_sigma_channels
 
 CHROMA = 0.5
 """The error of chroma as a share of luma's, where it is estimated from the frames."""
 _FRAMES = 8
 """Frames that the coding error is estimated from."""
+_BLOCKS = 0.7
+"""Blocks count as visible from this result of `block_steps` on. Clean clips reach 0.6."""
 _SMALLEST = 32
 """Pixels: the coding error of smaller frames cannot be estimated."""
 
@@ -27,11 +29,13 @@ class Coding(NamedTuple):
       sigma: the mean error of Y', Cb and Cr in [0, 1].
       codec: the codec whose quantisers predict the error of each frame; `None` if it was estimated from the frames.
       why: how it was measured, as a sentence for the report.
+      blocks: whether quantisers or visible blocks prove that the error is there. An estimate alone may be texture.
     """
 
     sigma: Float[np.ndarray, "3"]
     codec: str | None
     why: str
+    blocks: bool = True
 
 
 def measure_coding(frames: list[Frame], pixels: PixelFormat, codec: str) -> Coding:
@@ -53,11 +57,12 @@ def measure_coding(frames: list[Frame], pixels: PixelFormat, codec: str) -> Codi
     luma = levels(np.stack(brightest), pixels, chroma=False)
     if min(luma.shape[1:]) < _SMALLEST:
         why = f"frames smaller than {_SMALLEST} pixels do not show how they were coded"
-        return Coding(np.zeros(3, np.float32), None, why)
+        return Coding(np.zeros(3, np.float32), None, why, blocks=False)
     error = estimated_error(luma)
     chroma = 0.0 if pixels.kind == "gray" else CHROMA
     why = f"the stream carries no quantisers: the error was estimated from the frames as {255 * error:.1f}"
-    return Coding(np.array([error, chroma * error, chroma * error], np.float32), None, why)
+    blocks = block_steps(luma) >= _BLOCKS
+    return Coding(np.array([error, chroma * error, chroma * error], np.float32), None, why, blocks)
 
 
 def measure_sigma(frames: list[Frame], pixels: PixelFormat) -> Float[np.ndarray, "3"]:
