@@ -12,7 +12,7 @@ from vdiff_jax.cli.arguments import build_parser
 from vdiff_jax.cli.overwriting import check_overwriting
 from vdiff_jax.cli.progress import progress_bar, stopping_on_signals
 from vdiff_jax.cli.repair_options import QUALITIES
-from vdiff_jax.cli.report_text import choice_text, comparison_text
+from vdiff_jax.cli.report_text import choice_text, comparison_text, compression_text
 from vdiff_jax.errors import OptionError, OutputError, VdiffError
 from vdiff_jax.runtime.caches import use_compilation_cache
 from vdiff_jax.runtime.warning_log import collected_warnings
@@ -115,7 +115,10 @@ def _compress(options: argparse.Namespace) -> int:
     names = ("codec", "crf", "bitrate", "target_vmaf", "preset", "adapt", "weights")
     keywords = {name: getattr(options, name) for name in names}
     with progress_bar(options.input, quiet=options.quiet) as progress:
-        _write_report(options, compress(options.input, options.output, progress=progress, **keywords))
+        report = compress(options.input, options.output, progress=progress, begin=progress.begin, **keywords)
+    if not options.quiet:
+        print(compression_text(report, options.output), file=sys.stderr)
+    _write_report(options, report)
     return 0
 
 

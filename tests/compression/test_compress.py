@@ -141,7 +141,7 @@ def test_a_damaged_or_newer_attachment_leaves_plain_video(plain, tmp_path, capsy
     good = media.read_attachment(plain / "small.mkv")
     for name, data, says in (
         ("damaged", bytes([*good[:-1], good[-1] ^ 4]), "damaged"),
-        ("newer", b"\x02" + zlib.crc32(b"\x02new").to_bytes(4, "big") + b"new", "version 2"),
+        ("newer", b"\x09" + zlib.crc32(b"\x09new").to_bytes(4, "big") + b"new", "version 9"),
         ("none", None, "no attachment"),
     ):
         path = attached(plain, tmp_path, data)
@@ -194,7 +194,7 @@ def write(path, pixels, *, size=(64, 64), tags=None, codec=None):
 
 
 BAD = [
-    (["-o", "{folder}/out.mp4"], "Matroska"),
+    (["-o", "{folder}/out.webm"], "Matroska and MP4"),
     (["--codec", "vp9"], "h264, hevc, av1"),
     (["--crf", "0"], "lossless"),
     (["--preset", "lossless"], "lossless"),

@@ -60,20 +60,17 @@ def test_the_relative_error_is_that_beside_the_quantisers_prediction(sample):
     np.testing.assert_allclose(np.subtract(error.absolute, error.relative), predicted, atol=1)
 
 
-@pytest.mark.parametrize(
-    ("track_size", "network", "steps"),
-    [(100_000, NETWORK, ("wiener", "network")), (100_000, None, ("wiener",)), (1, None, ())],
-)
-def test_the_fit_of_highest_net_gain_is_taken(sample, track_size, network, steps):
-    error = measure_error([sample], PIXELS, None)
-    best = fit(Loop(sample), error, network, track_size=track_size, steps=0, seed=0)
-    assert tuple(part for part in ("wiener", "network") if getattr(best, part) is not None) == steps
-    assert (best.gain[0] > 3) == bool(steps)
-
-
 def test_bytes_of_the_attachment_count_as_bytes_of_the_track(sample):
-    best = fit(Loop(sample), measure_error([sample], PIXELS, None), NETWORK, track_size=100_000, steps=0, seed=0)
+    error = measure_error([sample], PIXELS, None)
+    best = fit(Loop(sample), error, NETWORK)
     assert NOTHING.net_gain(1000) == 0
     assert best.net_gain(10**9) == pytest.approx(best.gain[0], abs=1e-3)
     assert best.net_gain(best.size + 100) == pytest.approx(best.gain[0] - 3)  # twice the bytes
     assert Fit(best.wiener, None, best.gain).size < best.size
+
+
+def test_the_fit_with_a_network_that_knows_the_source_gains_more(sample):
+    error = measure_error([sample], PIXELS, None)
+    alone, both = fit(Loop(sample), error, None), fit(Loop(sample), error, NETWORK)
+    assert (alone.network, both.network) == (None, NETWORK)
+    assert both.gain[0] > alone.gain[0] + 3 > 3

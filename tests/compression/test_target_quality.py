@@ -11,7 +11,6 @@ from vdiff_jax.compression.probes import Prober, keep_if_vmaf_rises
 from vdiff_jax.compression.target_quality import probe_variants, search_crf
 from vdiff_jax.compression.track import Variant
 from vdiff_jax.errors import OptionError
-from vdiff_jax.weights import load
 
 
 def falling(crf: float) -> float:
@@ -64,13 +63,13 @@ def test_the_result_has_the_target_vmaf(reached, source, tiny, tmp_path, read_fr
     assert vmaf >= 80
 
 
-def test_the_expected_vmaf_is_that_of_the_encoded_track(reached, source, tiny, tmp_path, open_encoder):
+def test_the_expected_vmaf_is_that_of_the_encoded_track(reached, source, tmp_path, open_encoder):
     _, report = reached
-    track, weights = report["track"], str(tiny)
-    settings = {"crf": float(report["crf"]), "target_vmaf": 80.0, "interpolation_weights": "fast", "weights": weights}
+    track = report["track"]
+    settings = {"crf": float(report["crf"]), "target_vmaf": 80.0, "interpolation_weights": "fast"}
     encoder = open_encoder(source, tmp_path, **settings)
     variant = Variant((track["height"], track["width"]), track["every_second_frame"])
-    choice = choose_attachment(encoder, encoder.encode(settings["crf"], variant), load(weights))
+    choice = choose_attachment(encoder, encoder.encode(settings["crf"], variant))
     quality = keep_if_vmaf_rises(encoder, choice, media.Vmaf())[1]
     assert quality.expected == pytest.approx(report["vmaf"]["expected"], abs=0.01)
 
@@ -85,7 +84,7 @@ def test_restoration_that_lowers_vmaf_is_left_out(reached):
 def prober(source, tmp_path_factory, open_encoder):
     """Probes of the clip, none twice."""
     encoder = open_encoder(source, tmp_path_factory.mktemp("probes"), target_vmaf=80.0)
-    return Prober(encoder, load("fast"), media.Vmaf()), encoder.whole
+    return Prober(encoder, media.Vmaf()), encoder.whole
 
 
 def test_no_coarser_crf_reaches_the_target(prober):

@@ -7,24 +7,26 @@ import pytest
 import vdiff_jax.compression.decoder as decoder
 from vdiff_jax import media
 from vdiff_jax.compression import decompress
-from vdiff_jax.compression.attachment_choice import choose_attachment, choose_without_network
+from vdiff_jax.compression.attachment_choice import choose_attachment
+from vdiff_jax.compression.budget import Budget
 from vdiff_jax.compression.probes import Prober, luma_psnr
 from vdiff_jax.compression.track import smaller_variants
 from vdiff_jax.compression.track_choice import choose_track
 from vdiff_jax.errors import WeightsError
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.weights import load
+from vdiff_jax.runtime.stopwatch import Stopwatch
 
+WITHOUT_LIMIT = Budget("best", Stopwatch())
 PIXELS = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
 
 
 @pytest.fixture(scope="module")
 def half_rate(source, tmp_path_factory, open_encoder):
     """The choice for a clip of even motion, luma's predicted PSNR, and the compressed file."""
-    folder, network = tmp_path_factory.mktemp("half_rate"), load("fast")
+    folder = tmp_path_factory.mktemp("half_rate")
     encoder = open_encoder(source, folder, crf=38.0, interpolation_weights="fast")
-    choice = choose_track(encoder, Prober(encoder, network, None), encoder.track())
-    attachment, info = choose_attachment(encoder, choice.track, network), encoder.source.info
+    choice = choose_track(encoder, Prober(encoder, None), encoder.track(), WITHOUT_LIMIT)
+    attachment, info = choose_attachment(encoder, choice.track), encoder.source.info
     path, variant = folder / "small.mkv", choice.track.variant
     media.remux(choice.track.path, path, attachment.packed, variant.info(info), copy_from=source)
     shown = attachment.loop.shown(attachment.attachment)
@@ -75,7 +77,7 @@ def test_half_rate_is_not_probed_where_frames_can_not_be_predicted(tmp_path, ope
     path = write(tmp_path / "shaken.mkv", (128, 96), [texture[y : y + 96, x : x + 128] for y, x in corners])
     encoder = open_encoder(path, tmp_path, crf=24.0, interpolation_weights="fast")
     track = encoder.track()
-    choice = choose_track(encoder, Prober(encoder, load("fast"), None), track)
+    choice = choose_track(encoder, Prober(encoder, None), track, WITHOUT_LIMIT)
     assert choice.track is track
     assert not any(probe.variant.half_rate for probe in choice.tried)
 
@@ -93,15 +95,13 @@ def soft(tmp_path_factory):
 def test_a_smaller_track_is_chosen_where_it_is_better_and_decodes_as_predicted(
     soft, tmp_path, open_encoder, read_frames
 ):
-    network = load("fast")
     encoder = open_encoder(soft, tmp_path, crf=44.0)
     plain = encoder.track()
-    choice = choose_track(encoder, Prober(encoder, network, None), plain)
+    choice = choose_track(encoder, Prober(encoder, None), plain, WITHOUT_LIMIT)
     track = choice.track
     assert track.variant in smaller_variants(encoder.source.info)
     assert track.size <= plain.size
-    samples = encoder.sampler.of_track(track)
-    packed = choose_without_network(encoder, samples, track.size, network, track.variant).packed
+    packed = choose_attachment(encoder, track).packed
     media.remux(track.path, tmp_path / "small.mkv", packed, encoder.source.info, copy_from=None)
     assert media.probe(tmp_path / "small.mkv").height == track.variant.shape[0]
     decompress(tmp_path / "small.mkv", tmp_path / "large.mkv", codec="ffv1")
@@ -117,6 +117,6 @@ def test_a_smaller_track_is_chosen_where_it_is_better_and_decodes_as_predicted(
 def test_a_smaller_track_is_not_chosen_for_finely_coded_video(soft, tmp_path, open_encoder):
     encoder = open_encoder(soft, tmp_path, crf=8.0)
     track = encoder.track()
-    choice = choose_track(encoder, Prober(encoder, load("fast"), None), track)
+    choice = choose_track(encoder, Prober(encoder, None), track, WITHOUT_LIMIT)
     assert choice.track is track
     assert [probe.variant for probe in choice.tried] == [encoder.whole]

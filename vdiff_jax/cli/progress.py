@@ -4,8 +4,12 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 stop_requested = threading.Event()
 """Set by Ctrl-C and SIGTERM. The progress bar checks it at every frame."""
@@ -32,8 +36,25 @@ def stopping_on_signals() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
+class Progress:
+    """Shows how far a job is. A call with the number of frames done raises KeyboardInterrupt after `request_stop`."""
+
+    def __init__(self, bar: "tqdm", name: str):
+        self._bar, self._name = bar, name
+
+    def __call__(self, frames: int) -> None:
+        if stop_requested.is_set():
+            raise KeyboardInterrupt
+        self._bar.update(frames - self._bar.n)
+
+    def begin(self, stage: str) -> None:
+        """Names the stage that begins; frames are counted from 0 again."""
+        self._bar.set_description(f"{self._name}, {stage}")
+        self._bar.reset()
+
+
 @contextlib.contextmanager
-def progress_bar(name: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+def progress_bar(name: str, *, quiet: bool) -> Iterator[Progress]:
     """A progress bar with frames per second and the time left, shown only if stderr is a terminal.
 
     Args:
@@ -41,7 +62,7 @@ def progress_bar(name: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
       quiet: show nothing.
 
     Yields:
-      A function to call with the number of frames done so far. It raises KeyboardInterrupt after `request_stop`.
+      What to call with the number of frames done so far.
     """
     from tqdm import tqdm
 
@@ -50,10 +71,4 @@ def progress_bar(name: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     hidden = quiet or not sys.stderr.isatty()
     total = None if hidden or name == "-" else media.probe(name).frames
     with tqdm(total=total, unit="frame", desc=Path(name).name, disable=hidden) as bar:
-
-        def count(frames: int) -> None:
-            if stop_requested.is_set():
-                raise KeyboardInterrupt
-            bar.update(frames - bar.n)
-
-        yield count
+        yield Progress(bar, Path(name).name)

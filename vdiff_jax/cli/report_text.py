@@ -27,6 +27,28 @@ def choice_text(report: dict) -> Iterator[str]:
         yield f"use {report['choice']['name']}, {report['choice']['why']}:\n  {report['choice']['command']}"
 
 
+_CODEC_TITLES = {"h264": "H.264", "hevc": "HEVC", "av1": "AV1"}
+
+
+def compression_text(report: dict, target: str) -> str:
+    """The closing line of `compress`: the bytes, and the quality that `decompress` is expected to add."""
+    size, plan, vmaf = report["bytes"], report["plan"], report["vmaf"]
+    title = _CODEC_TITLES[report["codec"]]
+    before = "" if size["source"] is None else f"{size['source']:,} bytes became "
+    line = (
+        f"{target}: {before}{size['file']:,} bytes ({title} track {size['track']:,}, attachment {size['attachment']:,})"
+    )
+    if plan["tasks"]:
+        gain = f"{plan['expected_gain_db']['y']:+.2f} dB"
+        gain += "" if vmaf is None else f" and {vmaf['expected'] - vmaf['track']:+.2f} VMAF"
+        line += f"; decompress is expected to change the track's luma by {gain} ({', '.join(plan['tasks'])})"
+    else:
+        line += f"; plain {title}: nothing more would pay"
+    if plan["not_tried"]:
+        line += f"; no time to try {', '.join(plan['not_tried'])}: pass --adapt best"
+    return f"{line}; {report['seconds']['total']:.1f} s"
+
+
 def comparison_text(report: dict) -> Iterator[str]:
     """The lines that describe a report of `compare`."""
     yield f"{report['test']} compared with {report['reference']}: {report['frames']} frames"

@@ -13,7 +13,7 @@ from vdiff_jax.compression import range_coder
 from vdiff_jax.errors import AttachmentError
 from vdiff_jax.postprocess.wiener import OPERATORS
 
-VERSION = 1
+VERSION = 2
 STEPS_PER_OCTAVE = 8
 """Errors are stored as logarithms to base 2, in eighths."""
 _CHECKSUM = 4
@@ -65,11 +65,9 @@ class Network(WeightsId):
     Attributes:
       error: of Y', Cb and Cr, in eighths of an octave: relative to the error that each frame's quantiser predicts, or,
         for a codec whose quantisers can't be read, to one 8-bit unit.
-      update: the change of the parameters for this video (see weight_update.py); empty for none.
     """
 
     error: tuple[int, int, int] = (0, 0, 0)
-    update: bytes = b""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,6 +93,8 @@ class Attachment:
       timestamps: None where the track's own are exact.
       wiener: the Wiener step; None where the track is shown as it is.
       network: the network; None where the Wiener step works without it.
+      key_frames: marks of the track's key frames (see `media.key_frame_marks`), which show whether it is still the same
+        track; none in files of version 1.
       interpolation: the weights that interpolate every second frame; None where the track has all frames. With it,
         `timestamps` is never None, because it gives the number of frames.
     """
@@ -105,6 +105,7 @@ class Attachment:
     wiener: WienerStep | None = None
     network: Network | None = None
     interpolation: WeightsId | None = None
+    key_frames: tuple[int, ...] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -130,7 +131,7 @@ class Attachment:
     def pack(self) -> bytes:
         """The attachment as bytes."""
         out = _Writer()
-        parts = (self.timestamps, self.wiener, self.network, self.track, self.interpolation)
+        parts = (self.timestamps, self.wiener, self.network, self.track, self.interpolation, self.key_frames)
         out.integers(sum(1 << bit for bit, part in enumerate(parts) if part is not None), *self.size)
         if self.timestamps is not None:
             _write_timestamps(out, self.timestamps)
@@ -140,11 +141,13 @@ class Attachment:
         if self.network is not None:
             _write_weights_id(out, self.network)
             out.signed(*self.network.error)
-            out.block(self.network.update)
+            out.block(b"")  # in version 1 it changed some of the parameters
         if self.track is not None:
             out.integers(*self.track)
         if self.interpolation is not None:
             _write_weights_id(out, self.interpolation)
+        if self.key_frames is not None:
+            out.block(b"".join(mark.to_bytes(2, "big") for mark in self.key_frames))
         version = bytes([VERSION])
         return version + _checksum(version + out.data) + out.data
 
@@ -158,7 +161,7 @@ def unpack(data: bytes) -> Attachment:
     version, checksum, body = data[:1], data[1 : 1 + _CHECKSUM], data[1 + _CHECKSUM :]
     if len(checksum) < _CHECKSUM or checksum != _checksum(version + body):
         raise AttachmentError("the attachment is damaged: its checksum does not match its content")
-    if version[0] != VERSION:
+    if version[0] > VERSION:
         raise AttachmentError(f"the attachment has version {version[0]}, newer than {VERSION}: update vdiff_jax")
     try:
         return _read(_Reader(body))
@@ -173,7 +176,7 @@ def _checksum(data: bytes) -> bytes:
 def _read(data: "_Reader") -> Attachment:
     parts, height, width = data.integers(3)
     # Interpolation (16) needs time stamps (1).
-    if parts > 31 or parts & 17 == 16:
+    if parts > 63 or parts & 17 == 16:
         raise ValueError(f"the combination of parts {parts} does not exist")
     timestamps = _read_timestamps(data) if parts & 1 else None
     wiener = network = None
@@ -181,7 +184,9 @@ def _read(data: "_Reader") -> Attachment:
         error = tuple(data.signed(3))
         wiener = WienerStep(error=error, coefficients=tuple(range_coder.decode(data.block(), 3 * OPERATORS)))
     if parts & 4:
-        network = Network(**_read_weights_id(data), error=tuple(data.signed(3)), update=data.block())
+        network = Network(**_read_weights_id(data), error=tuple(data.signed(3)))
+        if data.block():
+            raise ValueError("it changes the network's parameters, which only earlier releases could do")
     track = tuple(data.integers(2)) if parts & 8 else None
     if track and not all(0 < ours <= side <= _LARGEST_SCALE * ours for ours, side in zip(track, (height, width))):
         raise ValueError(f"a track of {track} can't belong to a video of {(height, width)}")
@@ -192,6 +197,7 @@ def _read(data: "_Reader") -> Attachment:
         wiener=wiener,
         network=network,
         interpolation=WeightsId(**_read_weights_id(data)) if parts & 16 else None,
+        key_frames=_read_key_frames(data) if parts & 32 else None,
     )
 
 
@@ -202,6 +208,11 @@ def _write_weights_id(out: "_Writer", weights: WeightsId) -> None:
 
 def _read_weights_id(data: "_Reader") -> dict[str, Any]:
     return {"name": data.block().decode(), "digest": data.block()}
+
+
+def _read_key_frames(data: "_Reader") -> tuple[int, ...]:
+    marks = data.block()
+    return tuple(int.from_bytes(marks[at : at + 2], "big") for at in range(0, len(marks), 2))
 
 
 def _write_timestamps(out: "_Writer", timestamps: Timestamps) -> None:

@@ -5,18 +5,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from vdiff_jax import media
 from vdiff_jax.compression.attachment import Attachment, Network, Timestamps, WeightsId
+from vdiff_jax.compression.budget import Budget
 from vdiff_jax.compression.closed_loop import ClosedLoop
 from vdiff_jax.compression.decoder import in_sample_values, plan_of
-from vdiff_jax.compression.fit import NOTHING, Fit, fit, measure_error
+from vdiff_jax.compression.fit import NOTHING, CodingError, Fit, fit, measure_error
 from vdiff_jax.compression.samples import Sample
-from vdiff_jax.compression.settings import GRADIENT_STEPS
 from vdiff_jax.compression.track import Track, Variant
 from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.media.quantisers import scale_of
-from vdiff_jax.weights import Weights, identity
+from vdiff_jax.weights import identity, load
 
-_SEED = 0
+_COMPILING, _RESTORING = 15.0, 0.6
+"""Seconds, roughly, for compiling a network, and for restoring a million pixels and fitting the Wiener step to them."""
 
 
 class AttachmentChoice(NamedTuple):
@@ -25,14 +27,18 @@ class AttachmentChoice(NamedTuple):
     Attributes:
       attachment: the attachment.
       fit: its fit to the samples.
+      error: the error that the codec left on the samples.
       loop: the decoder on the samples.
       variant: what the track keeps of its source.
+      track_size: the track's bytes.
     """
 
     attachment: Attachment
     fit: Fit
+    error: CodingError
     loop: ClosedLoop
     variant: Variant
+    track_size: int
 
     @property
     def packed(self) -> bytes | None:
@@ -44,55 +50,86 @@ class AttachmentChoice(NamedTuple):
         attachment = dataclasses.replace(self.attachment, wiener=None, network=None)
         return self._replace(attachment=attachment, fit=NOTHING)
 
+    def with_network(self, encoder: TrackEncoder, weights: str) -> "AttachmentChoice":
+        """The same with a network, if that gains more than it costs.
 
-def choose_attachment(encoder: TrackEncoder, track: Track, network: Weights) -> AttachmentChoice:
-    """The best attachment for an encoded track."""
-    samples, steps = encoder.sampler.of_track(track), GRADIENT_STEPS[encoder.settings.adapt]
-    timestamps = encoder.timestamps(track)
-    return _choose(encoder, samples, track.size, network, track.variant, steps=steps, timestamps=timestamps)
+        Args:
+          encoder: the encoder.
+          weights: the network's weights, a name or a file.
+        """
+        part = Network(**dataclasses.asdict(weights_id(weights)), error=self.error.relative)
+        return self._if_better(_loop(encoder, self.loop.samples, self.error, self.attachment, part, weights), part)
+
+    def _if_better(self, loop: ClosedLoop, part: Network | None) -> "AttachmentChoice":
+        """The choice with a fit of its own, or as it is if that gains no more than its bytes would in the track."""
+        other = fit(loop, self.error, part)
+        if other.net_gain(self.track_size) <= self.fit.net_gain(self.track_size):
+            return self
+        attachment = dataclasses.replace(self.attachment, wiener=other.wiener, network=other.network)
+        return self._replace(attachment=attachment, fit=other, loop=loop)
 
 
-def choose_without_network(
-    encoder: TrackEncoder, samples: Sequence[Sample], size: int, network: Weights, variant: Variant
+def add_network(encoder: TrackEncoder, choice: AttachmentChoice, budget: Budget) -> AttachmentChoice:
+    """The choice with the network that gains most, as far as there is time to try them."""
+    frames = sum(len(sample.decoded) for sample in choice.loop.samples)
+    megapixels = frames * encoder.shape[0] * encoder.shape[1] / 1e6
+    for weights in encoder.settings.networks:
+        if budget.allows(_COMPILING + _RESTORING * megapixels, f"the network {Path(weights).stem}"):
+            choice = choice.with_network(encoder, weights)
+    return choice
+
+
+def choose_attachment(encoder: TrackEncoder, track: Track) -> AttachmentChoice:
+    """The best attachment without a network for an encoded track."""
+    samples, timestamps = encoder.sampler.of_track(track), encoder.timestamps(track)
+    choice = choose_for_samples(encoder, samples, track.size, track.variant, timestamps=timestamps)
+    marks = tuple(media.key_frame_marks(track.path))
+    return choice._replace(attachment=dataclasses.replace(choice.attachment, key_frames=marks))
+
+
+def choose_for_samples(
+    encoder: TrackEncoder,
+    samples: Sequence[Sample],
+    size: int,
+    variant: Variant,
+    *,
+    timestamps: Timestamps | None = None,
 ) -> AttachmentChoice:
-    """The best attachment without the network, which is fast enough to be computed for every variant.
+    """The best attachment without a network.
 
     Args:
       encoder: the encoder.
       samples: samples of the track.
       size: the track's bytes.
-      network: the weights; they are not run.
       variant: what the track keeps of its source.
+      timestamps: those that the attachment has to hold.
     """
-    return _choose(encoder, samples, size, network, variant, steps=None)
-
-
-def _choose(
-    encoder: TrackEncoder,
-    samples: Sequence[Sample],
-    size: int,
-    network: Weights,
-    variant: Variant,
-    *,
-    steps: int | None,
-    timestamps: Timestamps | None = None,
-) -> AttachmentChoice:
-    """`steps` None leaves the network out."""
-    settings, coded = encoder.settings, encoder.coded
     attachment = Attachment(
         size=encoder.shape,
         track=None if variant.shape == encoder.shape else variant.shape,
         timestamps=timestamps,
-        interpolation=weights_id(settings.interpolation_weights) if variant.half_rate else None,
+        interpolation=weights_id(encoder.settings.interpolation_weights) if variant.half_rate else None,
     )
-    codec = settings.codec.name if scale_of(settings.codec.name) is not None else None
-    error = measure_error(samples, coded.pixels, codec)
-    part = Network(**dataclasses.asdict(weights_id(settings.weights)), error=error.relative)
-    plan = plan_of(dataclasses.replace(attachment, network=part), dataclasses.replace(coded, codec=settings.codec.name))
-    loop = ClosedLoop(network, plan, samples, in_sample_values(error.absolute, coded.pixels))
-    best = fit(loop, error, None if steps is None else part, track_size=size, steps=steps or 0, seed=_SEED)
-    attachment = dataclasses.replace(attachment, wiener=best.wiener, network=best.network)
-    return AttachmentChoice(attachment, best, loop, variant)
+    name = encoder.settings.codec.name
+    error = measure_error(samples, encoder.coded.pixels, name if scale_of(name) is not None else None)
+    loop = _loop(encoder, samples, error, attachment)
+    plain = AttachmentChoice(attachment, NOTHING, error, loop, variant, size)
+    return plain._if_better(loop, None)
+
+
+def _loop(
+    encoder: TrackEncoder,
+    samples: Sequence[Sample],
+    error: CodingError,
+    attachment: Attachment,
+    part: Network | None = None,
+    weights: str | None = None,
+) -> ClosedLoop:
+    """The decoder on samples, with a network if `weights` are given."""
+    info = dataclasses.replace(encoder.coded, codec=encoder.settings.codec.name)
+    plan = plan_of(dataclasses.replace(attachment, network=part), info)
+    network = None if weights is None else load(weights)
+    return ClosedLoop(network, plan, samples, in_sample_values(error.absolute, encoder.coded.pixels))
 
 
 def weights_id(weights: str) -> WeightsId:

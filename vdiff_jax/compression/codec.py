@@ -1,12 +1,16 @@
 """The video codecs that `compress` offers, and the videos that each of them refuses."""
 
 import dataclasses
+import logging
 import math
 
 from vdiff_jax.errors import FormatError, OptionError, OutputError
 from vdiff_jax.media import VideoInfo
 from vdiff_jax.media.encoders import available_encoders, choose_encoding
 from vdiff_jax.media.fidelity import ALPHA_OUTPUTS, HDR_TRANSFERS, losses, warn_of_losses
+from vdiff_jax.pixels import PixelFormat
+
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,20 +78,40 @@ def choose_codec(name: str, preset: str | None, crf: float | None) -> Codec:
     return codec
 
 
-def check_source(info: VideoInfo, codec: Codec, preset: str | None) -> VideoInfo:
+def playable_pixels(info: VideoInfo, codec: Codec) -> PixelFormat:
+    """The nearest format that browsers, phones and televisions decode: 4:2:0 of 8 bits, or of up to 10 except in H.264.
+
+    A picture with an odd side stays as it is, because encoders take it only in other formats.
+    """
+    pixels = info.pixels
+    if pixels.kind != "yuv" or info.width % 2 or info.height % 2:
+        return pixels
+    return dataclasses.replace(pixels, subsampling=(2, 2), bits=8 if codec.name == "h264" else min(pixels.bits, 10))
+
+
+def check_source(info: VideoInfo, codec: Codec, preset: str | None, container: str) -> VideoInfo:
     """The video's properties as the encoder receives it; only the pixel format may differ from `info`.
+
+    In MP4 it is one that browsers, phones and televisions decode.
 
     Raises:
       FormatError: the video has alpha, is HDR with more bits than the encoder keeps, or is refused by the encoder.
     """
     if info.pixels.alpha:
         raise FormatError(f"the video has an alpha channel, which {codec.name} can't store: {ALPHA_OUTPUTS}")
-    encoding = choose_encoding("matroska", info, codec.encoder, codec.options(codec.crf, preset))
+    wanted = dataclasses.replace(info, pixels=playable_pixels(info, codec)) if container == "mp4" else info
+    encoding = choose_encoding(container, wanted, codec.encoder, codec.options(codec.crf, preset))
     hdr = HDR_TRANSFERS.get(info.tags.transfer)
     if hdr is not None and encoding.pixels.bits < info.pixels.bits:
         raise FormatError(
             f"the video is HDR ({hdr}) of {info.pixels.bits} bits and {codec.encoder} keeps {encoding.pixels.bits}: "
             "pass another codec"
         )
-    warn_of_losses(losses(info, "matroska", codec.encoder, encoding.pixels), "the compressed file")
+    if wanted.pixels != info.pixels:
+        log.warning(
+            "%s becomes %s, which browsers, phones and televisions play: .mkv keeps it",
+            info.pixels.name,
+            encoding.pixels.name,
+        )
+    warn_of_losses(losses(info, container, codec.encoder, encoding.pixels), "the compressed file")
     return encoding.info

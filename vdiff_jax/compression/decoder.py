@@ -24,7 +24,6 @@ from vdiff_jax.compression.attachment import (
 from vdiff_jax.compression.interpolation import Interpolator
 from vdiff_jax.compression.timestamps import schedule_of
 from vdiff_jax.compression.track import resize_frames, resized_info
-from vdiff_jax.compression.weight_update import apply
 from vdiff_jax.errors import AttachmentError, WeightsError
 from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.media.threads import prefetched
@@ -97,10 +96,25 @@ def find_attachment(source: str | Path, size: tuple[int, int]) -> Attachment:
         attachment = unpack(data)
         if attachment.shape != size:
             raise AttachmentError(f"the attachment is for a track of height and width {attachment.shape}, not {size}")
+        _check_track(attachment, source)
         return attachment
     except AttachmentError as error:
         log.warning("%s: %s: decoded without improvement", source, error)
         return Attachment(size=size)
+
+
+def _check_track(attachment: Attachment, source: str | Path) -> None:
+    """Raises AttachmentError if the file's track is not the one that the attachment was made for, or a part of it."""
+    if attachment.key_frames is None:
+        return
+    known = [mark in attachment.key_frames for mark in media.key_frame_marks(source)]
+    if not any(known):
+        raise AttachmentError("the track was encoded again after its attachment was made")
+    if not all(known):
+        raise AttachmentError(
+            f"the track was joined with another: {known.count(False)} of {len(known)} key frames are not of the "
+            "video that the attachment was made for"
+        )
 
 
 def weights_of(needed: WeightsId, given: str | Path | None) -> Weights:
@@ -198,9 +212,8 @@ def decoded(
     plain: deque[Frame] = deque()
     restored, restorers = copied_to(plain, frames), []
     if attachment.network is not None:
-        network, masks = weights_of(attachment.network, weights), itertools.repeat(None)
-        network = network._replace(params=apply(network.params, attachment.network.update))
-        restorer = Restorer(network, plan.job, plan.sigma_of)
+        masks = itertools.repeat(None)
+        restorer = Restorer(weights_of(attachment.network, weights), plan.job, plan.sigma_of)
         restorers.append(BothDirections(restorer) if plan.both_directions else restorer)
         restored = restored_frames(Footage(restored, masks, info.pixels), plan, restorers[0], clock)
         # The network computes the next chunk during the Wiener step.

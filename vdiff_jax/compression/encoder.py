@@ -1,4 +1,4 @@
-"""Compression: encodes a track, chooses what the decoder is to do with it, and writes both into a Matroska file."""
+"""Compression: encodes a track, chooses what the decoder is to do with it, and writes both into a file."""
 
 import contextlib
 import tempfile
@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from vdiff_jax import media
-from vdiff_jax.compression.attachment_choice import choose_attachment
+from vdiff_jax.compression.attachment_choice import add_network
+from vdiff_jax.compression.budget import Budget
 from vdiff_jax.compression.codec import check_source
 from vdiff_jax.compression.probes import Prober
-from vdiff_jax.compression.settings import Settings, check_files, make_settings
+from vdiff_jax.compression.settings import CONTAINERS, Settings, check_files, make_settings
 from vdiff_jax.compression.source import Source, open_source
 from vdiff_jax.compression.target_quality import Candidate, reach_target_vmaf
 from vdiff_jax.compression.track_choice import choose_track
@@ -22,7 +23,6 @@ from vdiff_jax.errors import MissingError
 from vdiff_jax.media.target import PendingFile
 from vdiff_jax.runtime.stopwatch import Stopwatch
 from vdiff_jax.runtime.warning_log import reports_warnings
-from vdiff_jax.weights import load
 
 
 @reports_warnings
@@ -39,21 +39,25 @@ def compress(
     weights: str | Path | None = None,
     rate: Fraction | float | int = 25,
     progress: Callable[[int], Any] = lambda frames: None,
+    begin: Callable[[str], Any] = lambda stage: None,
 ) -> dict[str, Any]:
-    """Compresses a video into a Matroska file that any player plays and `decompress` improves; returns the report.
+    """Compresses a video into an MKV or MP4 file that any player plays and `decompress` improves; returns the report.
 
     Args:
       source: a file, a folder or glob of pictures, or a clip `t h w c`, uint8 R'G'B' or grey.
-      target: the file to write, which ends in .mkv.
+      target: the file to write, which ends in .mkv or .mp4.
       codec: "h264", "hevc" or "av1".
       crf: the encoder's quality (default: 23 for h264, 28 for hevc, 35 for av1).
       bitrate: bits per second of the track, instead of crf.
       target_vmaf: the lowest mean VMAF that `decompress` may give, instead of crf; estimated from samples.
       preset: the encoder's preset (default: medium for h264 and hevc, 6 for av1).
-      adapt: "none", "fast" or "best": how long the network is fine-tuned to this video.
+      adapt: how long to search for a better file than the plain codec's. "none": only the Wiener step is fitted.
+        "fast": all takes about twice the plain encoder's time and ten seconds. "best": smaller pictures, half the
+        frames and both networks are tried, whatever time that takes.
       weights: a name or a file (default: "fast").
       rate: frames per second of a clip.
       progress: is called with the number of frames encoded.
+      begin: is called with the name of each stage as it begins: "encoding track 1", "probing", "comparing", "fitting".
 
     Raises:
       VdiffError: one of its subclasses, for anything wrong with the input, the options or the output.
@@ -63,41 +67,57 @@ def compress(
     settings = make_settings(
         codec=codec, preset=preset, crf=crf, bitrate=bitrate, target_vmaf=target_vmaf, adapt=adapt, weights=weights
     )
-    with _open_encoder(open_source(source, rate), settings, Path(target), clock, progress) as encoder:
-        best = _best_candidate(encoder, clock)
+    budget = Budget(settings.adapt, clock)
+    with _open_encoder(open_source(source, rate), settings, Path(target), clock, progress, begin) as encoder:
+        best = _best_candidate(encoder, clock, budget)
         _write(best, encoder, target)
-    return _report(clock, encoder, best, Path(target).stat().st_size)
+    return _report(clock, encoder, best, budget, Path(target).stat().st_size)
 
 
 @contextlib.contextmanager
 def _open_encoder(
-    source: Source, settings: Settings, target: Path, clock: Stopwatch, progress: Callable[[int], Any]
+    source: Source,
+    settings: Settings,
+    target: Path,
+    clock: Stopwatch,
+    progress: Callable[[int], Any],
+    begin: Callable[[str], Any],
 ) -> Iterator[TrackEncoder]:
     """An encoder whose tracks lie in a temporary folder beside the target."""
-    coded = check_source(source.info, settings.codec, settings.preset)
+    container = CONTAINERS[target.suffix.lower()]
+    coded = check_source(source.info, settings.codec, settings.preset, container)
+    if container == "mp4" and source.info.pixels.kind == "yuv":
+        source = source.in_format(coded.pixels)
     with tempfile.TemporaryDirectory(prefix=".vdiff.", suffix=".part", dir=target.resolve().parent) as folder:
-        yield TrackEncoder(source, coded, settings, Path(folder), clock, progress)
+        yield TrackEncoder(source, coded, settings, Path(folder), clock, progress, begin)
 
 
-def _best_candidate(encoder: TrackEncoder, clock: Stopwatch) -> Candidate:
+def _best_candidate(encoder: TrackEncoder, clock: Stopwatch, budget: Budget) -> Candidate:
     """The smallest candidate for the target VMAF, or the best one for the crf or the bit rate.
 
     Raises:
       MissingError: a VMAF is the target, but there is no libvmaf.
     """
-    network, vmaf = load(encoder.settings.weights), None
+    vmaf = None
     try:
         vmaf = media.Vmaf()
     except MissingError:
         if encoder.settings.target_vmaf is not None:
             raise
     if encoder.settings.target_vmaf is not None:
-        return reach_target_vmaf(encoder, network, clock, vmaf)
-    track = encoder.track()
-    with clock.stage("choose"):
-        choice = choose_track(encoder, Prober(encoder, network, vmaf), track)
+        return reach_target_vmaf(encoder, budget, clock, vmaf)
+    track, prober = encoder.track(), Prober(encoder, vmaf)
+    budget.begin_trials()
+    encoder.begin("fitting")
     with clock.stage("adapt"):
-        return Candidate(choice, choose_attachment(encoder, choice.track, network))
+        prober.attachment_for(track)
+    encoder.begin("probing")
+    with clock.stage("choose"):
+        choice = choose_track(encoder, prober, track, budget)
+    encoder.begin("fitting")
+    with clock.stage("adapt"):
+        attachment = add_network(encoder, prober.attachment_for(choice.track), budget)
+        return Candidate(choice, attachment, prober.quality_if_time(attachment, budget))
 
 
 def _write(candidate: Candidate, encoder: TrackEncoder, target: str | Path) -> None:
@@ -126,7 +146,7 @@ def _why(encoder: TrackEncoder, candidate: Candidate) -> str:
     attachment = candidate.attachment_choice.attachment
     why = _WHY[attachment.wiener is not None, attachment.network is not None]
     if attachment.wiener is None:
-        why = why if candidate.quality is None else _WHY_PLAIN_AT_VMAF
+        why = why if encoder.settings.target_vmaf is None else _WHY_PLAIN_AT_VMAF
     variant = candidate.track.variant
     if variant == encoder.whole:
         return f"{why}: the plain codec" if attachment.wiener is None else why
@@ -135,7 +155,7 @@ def _why(encoder: TrackEncoder, candidate: Candidate) -> str:
     return f"{' and '.join(kept)}: better in the same bytes; {why}"
 
 
-def _report(clock: Stopwatch, encoder: TrackEncoder, candidate: Candidate, size: int) -> dict[str, Any]:
+def _report(clock: Stopwatch, encoder: TrackEncoder, candidate: Candidate, budget: Budget, size: int) -> dict[str, Any]:
     settings, info = encoder.settings, encoder.source.info
     track, choice = candidate.track, candidate.attachment_choice
     quality, network = candidate.quality, choice.attachment.network
@@ -145,15 +165,20 @@ def _report(clock: Stopwatch, encoder: TrackEncoder, candidate: Candidate, size:
         "codec": settings.codec.name,
         "encoder": settings.codec.encoder,
         **settings.encoder_options(track.crf),
-        "bytes": {"track": track.size, "attachment": len(choice.packed or b""), "file": size},
+        "bytes": {
+            "source": encoder.source.bytes,
+            "track": track.size,
+            "attachment": len(choice.packed or b""),
+            "file": size,
+        },
         "bits_per_second": round(track.rate),
         "track": candidate.track_choice.as_report(),
-        **({} if quality is None else {"vmaf": {"target": settings.target_vmaf, **quality.as_report()}}),
+        "vmaf": None if quality is None else {"target": settings.target_vmaf, **quality.as_report()},
         "plan": {
             "tasks": list(choice.attachment.tasks),
-            "weights": settings.weights,
+            "weights": None if network is None else network.name,
             "adapt": settings.adapt,
-            "update_bytes": 0 if network is None else len(network.update),
+            "not_tried": budget.skipped,
             "expected_gain_db": {channel: round(float(db), 4) for channel, db in gain},
             "why": _why(encoder, candidate),
         },

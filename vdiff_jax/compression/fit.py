@@ -1,28 +1,18 @@
-"""Fits the decoder to one video: the Wiener step, the network's expected error, and a few of its parameters."""
+"""Fits the decoder to one video: the Wiener step's coefficients and the network's expected error."""
 
-import dataclasses
-import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax.compression.attachment import STEPS_PER_OCTAVE, Attachment, Network, WienerStep
 from vdiff_jax.compression.closed_loop import ClosedLoop
-from vdiff_jax.compression.finetune import fine_tune
 from vdiff_jax.compression.samples import Sample
-from vdiff_jax.compression.weight_update import changed, pack, rounded
-from vdiff_jax.compression.wiener_fit import Moments
 from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.postprocess.wiener import STEP, spans
 from vdiff_jax.stream.compression_error import expected_error, typical
 
-log = logging.getLogger(__name__)
-
-_FINENESS = (1, 3)
-"""An update is rounded to steps of 2^-1 and of 2^-3 units; the better of the two is taken."""
 _CONTAINER = 100
 """Bytes, roughly, that Matroska adds to an attachment."""
 _DB_PER_OCTAVE = 3.0
@@ -90,42 +80,16 @@ def measure_error(samples: Sequence[Sample], pixels: PixelFormat, codec: str | N
     return CodingError(_in_eighths(absolute), _in_eighths(relative))
 
 
-def fit(
-    loop: ClosedLoop, error: CodingError, network: Network | None, *, track_size: int, steps: int, seed: int
-) -> Fit:
-    """The fit of highest net gain among four: nothing, the Wiener step, the network too, the fine-tuned network too.
+def fit(loop: ClosedLoop, error: CodingError, network: Network | None) -> Fit:
+    """The Wiener step with rounded coefficients of least error.
 
     Args:
       loop: the decoder on the samples.
       error: the error that the codec left.
-      network: the network's part of the attachment; None leaves the network out.
-      track_size: bytes of the track.
-      steps: of gradient descent; 0 for no fine-tuning.
-      seed: of the crops that the gradient descent sees.
+      network: the network's part of the attachment; None for a Wiener step without a network.
     """
-    fits = [NOTHING, _fit_wiener(error, None, loop.decoded_moments())]
-    if network is not None:
-        fits.append(_fit_wiener(error, network, loop.restored_moments()))
-        fits += _fine_tuned(loop, error, network, steps=steps, seed=seed) if steps else []
-    for each in fits:
-        log.debug("%d bytes gain %s dB, net %.3f", each.size, each.gain.round(3), each.net_gain(track_size))
-    return max(fits, key=lambda each: each.net_gain(track_size))
-
-
-def _fine_tuned(loop: ClosedLoop, error: CodingError, network: Network, *, steps: int, seed: int) -> list[Fit]:
-    fits = []
-    update = fine_tune(loop, steps=steps, seed=seed)
-    for fineness in _FINENESS:
-        rounding = rounded(update, fineness)
-        if rounding.any():
-            params = changed(loop.network.params, jnp.asarray(rounding * 2.0**-fineness, jnp.float32))
-            packed = dataclasses.replace(network, update=pack(rounding, fineness))
-            fits.append(_fit_wiener(error, packed, loop.restored_moments(params)))
-    return fits
-
-
-def _fit_wiener(error: CodingError, network: Network | None, measured: Moments) -> Fit:
-    """The Wiener step with rounded coefficients of least error. The last one, the network's, is 0 without a network."""
+    measured = loop.restored_moments() if network else loop.decoded_moments()
+    # The last coefficient is the network's.
     best = measured.best(slice(None) if network else slice(None, -1))
     coefficients = np.round(STEP * np.clip(best, -_LARGEST_COEFFICIENT, _LARGEST_COEFFICIENT))
     wiener = WienerStep(error=error.absolute, coefficients=tuple(int(c) for c in coefficients.ravel()))

@@ -2,18 +2,19 @@
 
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vdiff_jax.compression.attachment_choice import AttachmentChoice, choose_without_network
+from vdiff_jax.compression.attachment_choice import AttachmentChoice, choose_attachment, choose_for_samples
+from vdiff_jax.compression.budget import Budget
 from vdiff_jax.compression.samples import Sample
 from vdiff_jax.compression.track import Track, Variant, smaller_variants
 from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.errors import FormatError
 from vdiff_jax.media import Vmaf
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.weights import Weights
 
 _LEAST_GAIN = 0.1
 """A variant must be better than another by this many dB of luma's PSNR to replace it."""
@@ -23,8 +24,10 @@ _HALF_RATE_OCTAVES = 0.4
 """At the same crf the bytes fall by about this many octaves if every second frame is left out."""
 _MOST_GAIN = 2.0
 """At most this many dB are gained by coding another variant's frames more finely in the same bytes."""
-_HALF_RATE_PSNR = 32.0
-"""Above this luma PSNR in dB half rate is not tried: on three scenes it was better only below 29."""
+_HALF_RATE_PSNR = 29.0
+"""Above this luma PSNR in dB half rate is not tried: on three scenes it was better only below it."""
+_MEASURING = 0.3
+"""Seconds, roughly, for restoring a million pixels and measuring VMAF with and without that."""
 _TRIES = 4
 _SIZE_TOLERANCE = 0.03
 """A search for a size accepts up to this many octaves less."""
@@ -82,12 +85,12 @@ class Prober:
 
     Args:
       encoder: the encoder.
-      network: the weights; probes do not run them.
       vmaf: None leaves VMAF out.
     """
 
-    def __init__(self, encoder: TrackEncoder, network: Weights, vmaf: Vmaf | None):
-        self._encoder, self._network, self._vmaf = encoder, network, vmaf
+    def __init__(self, encoder: TrackEncoder, vmaf: Vmaf | None):
+        self._encoder, self._vmaf = encoder, vmaf
+        self._choices: dict[Path, AttachmentChoice] = {}
         self._needs_vmaf = encoder.settings.target_vmaf is not None
         self.probe = functools.cache(self._probe)
 
@@ -107,12 +110,18 @@ class Prober:
         """A probe from separately encoded samples; these are restored, and VMAF is measured, only for a target VMAF."""
         samples, size = self._encoder.sampler.encoded(crf, variant)
         if self._needs_vmaf:
-            return self._restored(samples, crf, variant, size)
+            return self._restored(choose_for_samples(self._encoder, samples, size, variant), crf)
         return Probe(variant, crf, size, self._psnr([sample.decoded for sample in samples], variant), None)
 
     def probe_track(self, track: Track) -> Probe:
         """A probe from samples of an encoded track, restored, with their VMAF."""
-        return self._restored(self._encoder.sampler.of_track(track), track.crf, track.variant, track.size)
+        return self._restored(self.attachment_for(track), track.crf)
+
+    def attachment_for(self, track: Track) -> AttachmentChoice:
+        """The best attachment without a network for an encoded track; it is fitted once."""
+        if track.path not in self._choices:
+            self._choices[track.path] = choose_attachment(self._encoder, track)
+        return self._choices[track.path]
 
     def could_beat(self, variant: Variant, other: Probe) -> bool:
         """Whether a variant could be better than a probe in the same bytes.
@@ -137,19 +146,30 @@ class Prober:
                 break
         return self.probe(min((crf for crf, octaves in excess.items() if octaves <= 0), default=max(excess)), variant)
 
-    def _restored(self, samples: list[Sample], crf: float, variant: Variant, size: int) -> Probe:
+    def quality_if_time(self, choice: AttachmentChoice, budget: Budget) -> Quality | None:
+        """The samples' VMAF; None if there is no time to measure it, or no libvmaf that takes these frames."""
+        megapixels = sum(len(sample.decoded) for sample in choice.loop.samples) * np.prod(self._encoder.shape) / 1e6
+        if self._vmaf is None or not budget.allows(_MEASURING * float(megapixels), "measuring VMAF"):
+            return None
+        try:
+            return measure_quality(self._encoder, choice, self._vmaf)
+        except FormatError:
+            return None
+
+    def _restored(self, choice: AttachmentChoice, crf: float) -> Probe:
         """The probe of samples after the Wiener step, with their VMAF if it can be measured.
 
         Raises:
           FormatError: libvmaf refuses the frames, and a VMAF is the target.
         """
-        choice, vmaf = choose_without_network(self._encoder, samples, size, self._network, variant), None
+        vmaf = None
         try:
             vmaf = self._vmaf and keep_if_vmaf_rises(self._encoder, choice, self._vmaf)[1].expected
         except FormatError:
             if self._needs_vmaf:
                 raise
-        return Probe(variant, crf, size, self._psnr(choice.loop.shown(choice.attachment), variant), vmaf)
+        psnr = self._psnr(choice.loop.shown(choice.attachment), choice.variant)
+        return Probe(choice.variant, crf, choice.track_size, psnr, vmaf)
 
     def _psnr(self, shown: list[list[Frame]], variant: Variant, most: float = np.inf) -> float:
         samples = self._encoder.sampler.with_all_frames(shown, variant)
@@ -158,17 +178,26 @@ class Prober:
 
 def keep_if_vmaf_rises(encoder: TrackEncoder, choice: AttachmentChoice, vmaf: Vmaf) -> tuple[AttachmentChoice, Quality]:
     """The choice, or the same without restoration if that has the higher VMAF; and the samples' quality."""
+    quality = measure_quality(encoder, choice, vmaf)
+    if quality.expected < quality.track:
+        return choice.without_restoration(), quality._replace(expected=quality.track)
+    return choice, quality
+
+
+def measure_quality(encoder: TrackEncoder, choice: AttachmentChoice, vmaf: Vmaf) -> Quality:
+    """The samples' VMAF with a choice and without restoration.
+
+    Raises:
+      FormatError: libvmaf refuses the frames.
+    """
     loop, variant = choice.loop, choice.variant
     plain = encoder.sampler.with_all_frames([sample.decoded for sample in loop.samples], variant)
     track = mean_vmaf(plain, loop.pixels, vmaf)
     count = sum(len(sample.decoded[sample.measured]) for sample in plain)
     if choice.attachment.wiener is None:
-        return choice, Quality(track, track, count)
+        return Quality(track, track, count)
     restored = encoder.sampler.with_all_frames(loop.shown(choice.attachment), variant)
-    expected = mean_vmaf(restored, loop.pixels, vmaf)
-    if expected < track:
-        return choice.without_restoration(), Quality(track, track, count)
-    return choice, Quality(expected, track, count)
+    return Quality(mean_vmaf(restored, loop.pixels, vmaf), track, count)
 
 
 def luma_psnr(samples: Sequence[Sample], pixels: PixelFormat, most: float = np.inf) -> float:

@@ -22,6 +22,8 @@ from vdiff_jax.weights import load
 
 _FRAMES = 12
 """Frames of a sample."""
+_FRAMES_IF_LARGE = 8
+"""Frames of the only sample of a video whose frames are so large that `_FRAMES` of them exceed `_PIXELS`."""
 _MARGIN = 2
 """Frames at either end of a sample that are not measured: in the whole video they would have more neighbours."""
 _PIXELS = 12_000_000
@@ -51,12 +53,13 @@ def choose_windows(count: int, pixels: int) -> list[tuple[range, slice]]:
       count: frames of the video.
       pixels: pixels of a frame.
     """
-    samples = int(np.clip(_PIXELS // (pixels * _FRAMES), 1, _MOST))
-    if count <= samples * _FRAMES:
+    length = _FRAMES if pixels * _FRAMES <= _PIXELS else _FRAMES_IF_LARGE
+    samples = int(np.clip(_PIXELS // (pixels * length), 1, _MOST))
+    if count <= samples * length:
         return [(range(count), slice(None))]
     # Each sample is in the middle of its share of the video. It starts at an even frame, which every track keeps.
-    starts = [2 * int(((n + 0.5) * count / samples - _FRAMES / 2) / 2) for n in range(samples)]
-    return [(range(start, start + _FRAMES), slice(_MARGIN, _FRAMES - _MARGIN)) for start in starts]
+    starts = [2 * int(((n + 0.5) * count / samples - length / 2) / 2) for n in range(samples)]
+    return [(range(start, start + length), slice(_MARGIN, length - _MARGIN)) for start in starts]
 
 
 def cut(frames: Iterator[Frame], windows: Sequence[range]) -> list[list[Frame]]:
@@ -154,6 +157,16 @@ class Sampler:
         enlarged = [list(resize_frames(frames, self._coded.pixels, self._shape)) for frames in decoded]
         measured = [variant.kept_part(part) for _, part in self._windows]
         return [Sample(*sample) for sample in zip(self._source_frames(variant), enlarged, measured)]
+
+    def extent(self, count: int) -> tuple[float, float]:
+        """Millions of pixels of all samples, and their share of a video of so many frames."""
+        frames = sum(len(window) for window, _ in choose_windows(count, self._shape[0] * self._shape[1]))
+        return frames * self._shape[0] * self._shape[1] / 1e6, frames / count
+
+    @property
+    def seconds(self) -> float:
+        """The length of the source, at its mean frame rate."""
+        return float(self._count / self._source.info.rate)
 
     @property
     def _count(self) -> int:

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from vdiff_jax import media
+from vdiff_jax.compression.budget import ADAPT
 from vdiff_jax.compression.codec import Codec, choose_codec
 from vdiff_jax.errors import OptionError, OutputError
 from vdiff_jax.weights import for_task, shipped, trained_tasks
 
-GRADIENT_STEPS = {"none": 0, "fast": 120, "best": 800}
-"""How many steps of gradient descent `adapt` spends on fine-tuning the network to the video."""
+CONTAINERS = {".mkv": "matroska", ".mp4": "mp4"}
+"""FFmpeg's names of the formats that `compress` writes, by the ending of the file's name."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,8 +25,8 @@ class Settings:
       crf: the encoder's quality; where a bitrate is given, the search starts from it.
       bitrate: bits per second of the track; None for constant quality.
       target_vmaf: the lowest mean VMAF that `decompress` may give; None for constant quality or a bitrate.
-      adapt: a key of `GRADIENT_STEPS`.
-      weights: a name or a file.
+      adapt: one of `ADAPT`: how long the search for a better file may take.
+      networks: the networks that may be tried, names or files of weights.
       interpolation_weights: weights that can interpolate frames; None if there are none.
     """
 
@@ -35,7 +36,7 @@ class Settings:
     bitrate: float | None = None
     target_vmaf: float | None = None
     adapt: str
-    weights: str
+    networks: tuple[str, ...]
     interpolation_weights: str | None = None
 
     def encoder_options(self, crf: float) -> dict[str, str]:
@@ -61,10 +62,11 @@ def make_settings(
       WeightsError: the weights are missing.
     """
     _check_quality(crf, bitrate, target_vmaf)
-    if adapt not in GRADIENT_STEPS:
-        raise OptionError(f"unknown adapt {adapt}: pass one of {', '.join(GRADIENT_STEPS)}")
+    if adapt not in ADAPT:
+        raise OptionError(f"unknown adapt {adapt}: pass one of {', '.join(ADAPT)}")
     chosen = choose_codec(codec, preset, None if crf is None else float(crf))
     base = str(weights or default_weights())
+    names = [base] if weights or adapt != "best" else [base, "base"]
     can_interpolate = (name for name in (base, default_weights()) if "interpolate" in trained_tasks(name))
     return Settings(
         codec=chosen,
@@ -73,7 +75,7 @@ def make_settings(
         bitrate=None if bitrate is None else float(bitrate),
         target_vmaf=None if target_vmaf is None else float(target_vmaf),
         adapt=adapt,
-        weights=for_task(base, "deblock"),
+        networks=tuple(for_task(name, "deblock") for name in dict.fromkeys(names)),
         interpolation_weights=next(can_interpolate, None),
     )
 
@@ -84,9 +86,9 @@ def default_weights() -> str:
 
 
 def check_files(source: np.ndarray | str | Path, target: str | Path) -> None:
-    """Raises OutputError if `target` is not an .mkv file that may be written."""
-    if Path(target).suffix.lower() != ".mkv":
-        raise OutputError(f"{target}: compress writes Matroska, which can hold its attachment: end the name in .mkv")
+    """Raises OutputError if `target` is not an .mkv or .mp4 file that may be written."""
+    if Path(target).suffix.lower() not in CONTAINERS:
+        raise OutputError(f"{target}: compress writes Matroska and MP4: end the name in .mkv or .mp4")
     media.check_target(target, [] if isinstance(source, np.ndarray) else [source])
 
 

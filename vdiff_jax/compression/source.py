@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -24,11 +24,22 @@ class Source(NamedTuple):
       info: its properties.
       path: its file, whose sound, subtitles and tags are copied; None for a clip in memory.
       clip: the frames of a clip in memory; None for a file.
+      stored: the pixel format that the file is converted from; None if it has that of `info`.
     """
 
     info: media.VideoInfo
     path: str | None
     clip: Sequence[Frame] | None = None
+    stored: PixelFormat | None = None
+
+    def in_format(self, pixels: PixelFormat) -> "Source":
+        """The video converted to a pixel format."""
+        return self._replace(info=dataclasses.replace(self.info, pixels=pixels), stored=self.info.pixels)
+
+    @property
+    def bytes(self) -> int | None:
+        """The size of its file; None for a clip in memory and for several pictures."""
+        return os.path.getsize(self.path) if self.path is not None and os.path.isfile(self.path) else None
 
     @contextlib.contextmanager
     def frames(self) -> Iterator[Iterator[Frame]]:
@@ -37,7 +48,11 @@ class Source(NamedTuple):
             yield iter(self.clip)
             return
         with media.open_reader(self.path) as reader:
-            yield iter(reader)
+            stored = self.stored or self.info.pixels
+            yield iter(reader) if stored == self.info.pixels else self._converted(reader, stored)
+
+    def _converted(self, frames: Iterable[Frame], stored: PixelFormat) -> Iterator[Frame]:
+        return (converted(frame, stored, self.info.pixels) for frame in frames)
 
 
 def open_source(source: np.ndarray | str | Path, rate: Fraction | float | int) -> Source:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vdiff_jax.compression.attachment_choice import AttachmentChoice, choose_attachment
+from vdiff_jax.compression.attachment_choice import AttachmentChoice, add_network, choose_attachment
+from vdiff_jax.compression.budget import Budget
 from vdiff_jax.compression.codec import Codec
 from vdiff_jax.compression.probes import Probe, Prober, Quality, keep_if_vmaf_rises
 from vdiff_jax.compression.track import Track, Variant
@@ -19,7 +20,6 @@ from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.errors import OptionError
 from vdiff_jax.media import Vmaf
 from vdiff_jax.runtime.stopwatch import Stopwatch
-from vdiff_jax.weights import Weights
 
 log = logging.getLogger(__name__)
 
@@ -42,14 +42,15 @@ class Candidate(NamedTuple):
         return self.track_choice.track
 
 
-def reach_target_vmaf(encoder: TrackEncoder, network: Weights, clock: Stopwatch, vmaf: Vmaf) -> Candidate:
+def reach_target_vmaf(encoder: TrackEncoder, budget: Budget, clock: Stopwatch, vmaf: Vmaf) -> Candidate:
     """The smallest track that is expected to reach the target VMAF, or, with a warning, the best one found.
 
     Raises:
       OptionError: no crf reaches the target.
     """
     codec, target = encoder.settings.codec, encoder.settings.target_vmaf
-    prober = Prober(encoder, network, vmaf)
+    prober = Prober(encoder, vmaf)
+    encoder.begin("probing")
     with clock.stage("choose"):
         probes = probe_variants(prober, codec, target, encoder.whole)
     first = min(probes, key=lambda probe: probe.size)
@@ -57,13 +58,16 @@ def reach_target_vmaf(encoder: TrackEncoder, network: Weights, clock: Stopwatch,
     tried: list[Candidate] = []
     surplus = 0.0  # The track's VMAF less that of its probe.
     for _ in range(_MOST_TRACKS):
+        encoder.begin("probing")
         with clock.stage("choose"):
             crf = search_crf(codec, target, lambda crf, more=surplus: prober.probe(crf, variant).vmaf + more, first.crf)
         if any(crf == candidate.track.crf for candidate in tried):
             break
         track = encoder.encode(crf, variant)
+        budget.begin_trials()
+        encoder.begin("fitting")
         with clock.stage("adapt"):
-            choice = choose_attachment(encoder, track, network)
+            choice = add_network(encoder, choose_attachment(encoder, track), budget)
             tried.append(Candidate(TrackChoice(track, probes), *keep_if_vmaf_rises(encoder, choice, vmaf)))
         expected = tried[-1].quality.expected
         surplus = expected - prober.probe(crf, variant).vmaf

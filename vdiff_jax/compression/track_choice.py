@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from vdiff_jax.compression.budget import Budget
 from vdiff_jax.compression.probes import Probe, Prober
 from vdiff_jax.compression.track import Track, Variant
 from vdiff_jax.compression.track_encoder import TrackEncoder
+
+_COMPILING = 15.0
+"""Seconds that compiling a network takes, roughly."""
+_INTERPOLATING, _RESTORING, _RESIZING = 0.5, 0.5, 0.1
+"""Seconds for a million pixels of the samples, roughly."""
+_PROBE_ENCODINGS = 3
+"""How often the samples are encoded, roughly, to probe one variant."""
 
 
 class TrackChoice(NamedTuple):
@@ -28,25 +36,69 @@ class TrackChoice(NamedTuple):
         return variant | {name: [probe.as_report() for probe in each] for name, each in probes.items()}
 
 
-def choose_track(encoder: TrackEncoder, prober: Prober, track: Track) -> TrackChoice:
+def choose_track(encoder: TrackEncoder, prober: Prober, track: Track, budget: Budget) -> TrackChoice:
     """A track of the whole source, or one of fewer pixels or frames that is better in no more bytes."""
-    choice = _improve(encoder, prober, TrackChoice(track), prober.smaller())
-    return _improve(encoder, prober, choice, prober.half_rate(choice.track.crf, choice.track.variant))
+    cost = _Cost(encoder, track, budget)
+    choice = _improve(encoder, prober, TrackChoice(track), prober.smaller(), cost)
+    if not cost.allows_interpolation:
+        return choice
+    return _improve(encoder, prober, choice, prober.half_rate(choice.track.crf, choice.track.variant), cost)
 
 
-def _improve(encoder: TrackEncoder, prober: Prober, choice: TrackChoice, variants: Sequence[Variant]) -> TrackChoice:
+class _Cost:
+    """What trials of other variants take, estimated from the seconds that the first track took."""
+
+    def __init__(self, encoder: TrackEncoder, track: Track, budget: Budget):
+        self._budget, self._plain = budget, budget.plain_seconds
+        self._megapixels, self._share = encoder.sampler.extent(len(track.times))
+
+    @property
+    def allows_interpolation(self) -> bool:
+        """Whether there is time to compile the network that interpolates, and for probes of half rate."""
+        return self._budget.allows(_COMPILING + _INTERPOLATING * self._megapixels + self._plain, "every second frame")
+
+    @property
+    def allows_probe(self) -> bool:
+        """Whether there is time to probe one more variant."""
+        seconds = _PROBE_ENCODINGS * self._share * self._plain + _RESIZING * self._megapixels
+        return self._budget.allows(seconds, "a smaller picture")
+
+    @property
+    def allows_track(self) -> bool:
+        """Whether there is time to encode one more track and to restore samples of both."""
+        return self._budget.allows(self._plain + _RESTORING * self._megapixels, "a second track")
+
+
+def _improve(
+    encoder: TrackEncoder, prober: Prober, choice: TrackChoice, variants: Sequence[Variant], cost: _Cost
+) -> TrackChoice:
     """The choice after probes of these variants; the most promising one is encoded and taken if it is better."""
-    if not variants:
+    if not variants or not cost.allows_probe:
         return choice
     track = choice.track
     now = prober.probe(track.crf, track.variant)
-    others = [prober.probe_same_size(now, variant) for variant in variants if prober.could_beat(variant, now)]
+    others = _probes(prober, now, variants, cost)
     choice = choice._replace(tried=[*choice.tried, *([] if now in choice.tried else [now]), *others])
     best = max((probe for probe in others if probe.beats(now)), key=lambda probe: probe.psnr, default=None)
-    if best is None:
+    if best is None or not cost.allows_track:
         return choice
     challenger = encoder.encode_within(track.size, best.crf, best.variant)
+    encoder.begin("comparing")
     # Probes only predict. What the decoder makes of the two encoded tracks decides.
     compared = [prober.probe_track(track), prober.probe_track(challenger)]
     track = challenger if compared[1].beats(compared[0]) else track
     return TrackChoice(track, choice.tried, [*choice.compared, *compared])
+
+
+def _probes(prober: Prober, now: Probe, variants: Sequence[Variant], cost: _Cost) -> list[Probe]:
+    """Probes of variants, the largest first, until one is worse than the one before: smaller ones are worse still."""
+    probes: list[Probe] = []
+    best = now
+    for variant in variants:
+        if not cost.allows_probe or not prober.could_beat(variant, now):
+            break
+        probes.append(prober.probe_same_size(now, variant))
+        if probes[-1].psnr < best.psnr:
+            break
+        best = probes[-1]
+    return probes

@@ -20,7 +20,7 @@ from vdiff_jax.runtime.stopwatch import Stopwatch
 _RATE_TOLERANCE = (0.94, 1.01)
 """The search for a bit rate ends at a rate between these shares of it."""
 _RATE_TRIES = 6
-_SIZE_TRIES = 3
+_SIZE_TRIES = 2
 
 
 class TrackEncoder:
@@ -33,6 +33,7 @@ class TrackEncoder:
       folder: where the tracks are written.
       clock: measures the stage "encode".
       progress: is called with the number of frames encoded.
+      begin: is called with the name of each stage as it begins, such as "probing".
 
     Attributes:
       shape: the source's height and width.
@@ -48,9 +49,11 @@ class TrackEncoder:
         folder: Path,
         clock: Stopwatch,
         progress: Callable[[int], Any] = lambda frames: None,
+        begin: Callable[[str], Any] = lambda stage: None,
     ):
         self.source, self.coded, self.settings = source, coded, settings
-        self._folder, self._clock, self._progress = folder, clock, progress
+        self._folder, self._clock, self._progress, self.begin = folder, clock, progress, begin
+        self._tracks = 0
         self.shape = source.info.height, source.info.width
         self.whole = Variant(self.shape)
         self.sampler = Sampler(source, coded, settings)
@@ -68,6 +71,8 @@ class TrackEncoder:
         variant = variant or self.whole
         path = self._folder / f"{crf:.2f}.{variant.shape[0]}x{variant.shape[1]}.{variant.half_rate:d}.mp4"
         info, times = variant.info(self.source.info), []
+        self._tracks += 1
+        self.begin(f"encoding track {self._tracks}")
         codec, options = self.settings.codec, self.settings.encoder_options(crf)
         writer = media.open_writer(path, info, codec=codec.encoder, options=options, trial=True)
         with self._clock.stage("encode"), self.source.frames() as frames, writer:
@@ -101,6 +106,8 @@ class TrackEncoder:
             raise OptionError(
                 f"bitrate {rate:g} is more than the uncompressed video takes, {float(uncompressed):g}: pass a lower one"
             )
+        self.begin("probing")
+        crf = self._sampled_crf(crf, rate)
         tracks: list[Track] = []
         for _ in range(_RATE_TRIES):
             track = self.encode(crf)
@@ -118,6 +125,15 @@ class TrackEncoder:
                 break
         below = [track for track in tracks if track.rate <= rate * _RATE_TOLERANCE[1]]
         return max(below, key=lambda track: track.rate) if below else min(tracks, key=lambda track: track.rate)
+
+    def _sampled_crf(self, crf: float, rate: float) -> float:
+        """The crf at which samples, encoded twice, lead to expect this bit rate: fewer tracks are encoded for it."""
+        codec = self.settings.codec
+        for _ in range(2):
+            expected = 8 * self.sampler.encoded(crf)[1] / self.sampler.seconds
+            octaves = np.log2(expected / (rate * np.mean(_RATE_TOLERANCE)))
+            crf = float(np.clip(codec.coarser(crf, float(octaves)), 1, codec.highest_crf))
+        return crf
 
     def _recorded(self, frames: Iterable[Frame], times: list[tuple[int, int | None]]) -> Iterator[Frame]:
         """The frames; each one's pts and duration are appended to `times`."""

@@ -1,7 +1,7 @@
 """Reads and writes video and pictures. Only this package imports PyAV and imageio."""
 
 from vdiff_jax.media import loudness
-from vdiff_jax.media.attachments import frame_times, read_attachment, remux, video_bytes
+from vdiff_jax.media.attachments import frame_times, key_frame_marks, read_attachment, remux, video_bytes
 from vdiff_jax.media.encoders import check_encoder
 from vdiff_jax.media.hardware import HARDWARE, hardware_encoder
 from vdiff_jax.media.mask import MovingMask, mask_union, read_mask
@@ -33,6 +33,7 @@ __all__ = [
     "hardware_encoder",
     "is_folder_target",
     "is_picture",
+    "key_frame_marks",
     "list_pictures",
     "list_videos",
     "loudness",

@@ -1,19 +1,27 @@
-"""The attachment of a compressed Matroska file: reading it, and remuxing a video track with it."""
+"""The attachment of a compressed file: reading it, and remuxing a video track with it.
+
+Matroska holds it as an attachment, MP4 as text in its metadata.
+"""
 
 import contextlib
 import os
+import zlib
 from fractions import Fraction
 
 import av
 
 from vdiff_jax.errors import OutputError
+from vdiff_jax.media.attachment_text import KEY, attachment_in, with_attachment
 from vdiff_jax.media.fidelity import warn_of_losses
+from vdiff_jax.media.mux import MUXER_OPTIONS
 from vdiff_jax.media.probe import choose_stream, open_container
 from vdiff_jax.media.sources import Source
 from vdiff_jax.media.tracks import ATTACHMENT_NAME, Tracks
 from vdiff_jax.media.video import VideoInfo
 
 ATTACHMENT_TYPE = "application/x-vdiff"
+_MARKED = 16
+"""Bytes of a key frame that its mark is computed from."""
 
 
 def read_attachment(source: Source) -> bytes | None:
@@ -29,7 +37,7 @@ def read_attachment(source: Source) -> bytes | None:
         for stream in container.streams:
             if stream.type == "attachment" and stream.metadata.get("filename") == ATTACHMENT_NAME:
                 return bytes(stream.data)
-    return None
+        return attachment_in(container.metadata)
 
 
 def video_bytes(source: Source) -> int:
@@ -37,6 +45,19 @@ def video_bytes(source: Source) -> int:
     name = os.fspath(source)
     with open_container(name, name) as container:
         return sum(packet.size for packet in container.demux(choose_stream(container, name)))
+
+
+def key_frame_marks(source: Source) -> list[int]:
+    """A mark of 16 bits for each key frame of a file's video track. Copying the track keeps them, encoding it does not.
+
+    A mark is a checksum of the last bytes of the coded frame, because some formats put other bytes before the first.
+    """
+    name = os.fspath(source)
+    with open_container(name, name) as container:
+        packets = container.demux(choose_stream(container, name))
+        return [
+            zlib.crc32(bytes(packet)[-_MARKED:]) & 0xFFFF for packet in packets if packet.size and packet.is_keyframe
+        ]
 
 
 def frame_times(source: Source) -> list[Fraction]:
@@ -52,13 +73,13 @@ def frame_times(source: Source) -> list[Fraction]:
 def remux(
     video: Source, target: Source, attachment: bytes | None, info: VideoInfo, *, copy_from: Source | None
 ) -> None:
-    """Writes a Matroska file: one file's video track, an attachment, and another file's sound, subtitles and metadata.
+    """Writes one file's video track, an attachment, and another file's sound, subtitles and metadata into a file.
 
-    PyAV writes attachments with the header, so the attachment must be known before the first packet.
+    Both formats hold the attachment before the first packet, so it must be known before that.
 
     Args:
         video: the file whose video track is copied unchanged.
-        target: the file to write.
+        target: the file to write: an MP4 if its name ends in .mp4, else Matroska.
         attachment: the bytes that `read_attachment` will return; None for no attachment.
         info: properties of the source; the tracks of `copy_from` are timed relative to its start.
         copy_from: the source, if it is a file.
@@ -75,18 +96,22 @@ def remux(
 def _remux(video: str, target: str, attachment: bytes | None, info: VideoInfo, copy_from: str | None) -> None:
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_container(video, video))
-        output = stack.enter_context(av.open(f"file:{target}", "w", format="matroska"))
+        container = "mp4" if target.lower().endswith(".mp4") else "matroska"
+        options = MUXER_OPTIONS.get(container, {})
+        output = stack.enter_context(av.open(f"file:{target}", "w", format=container, container_options=options))
         kept = choose_stream(source, video)
         stream = output.add_stream_from_template(kept, opaque=True)  # an encoder of the decoder's name may not exist
         stream.codec_context.framerate = info.rate  # packets of this duration then store none
         tracks = None
         if copy_from is not None:
-            tracks = Tracks(copy_from, output, "matroska", info)
+            tracks = Tracks(copy_from, output, container, info)
             stack.callback(tracks.close)
             warn_of_losses(tracks.lost, "the compressed file")
             stream.disposition = av.stream.Disposition.default
             stream.metadata.update(tracks.video_metadata)
-        if attachment is not None:
+        if attachment is not None and container == "mp4":
+            output.metadata[KEY] = with_attachment(output.metadata.get(KEY, ""), attachment)
+        elif attachment is not None:
             output.add_attachment(ATTACHMENT_NAME, ATTACHMENT_TYPE, attachment)
         output.start_encoding()
         for packet in source.demux(kept):

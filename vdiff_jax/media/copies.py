@@ -8,6 +8,7 @@ import av
 from av.audio.stream import AudioStream
 from av.subtitles.stream import SubtitleStream
 
+from vdiff_jax.media.attachment_text import without_attachment
 from vdiff_jax.media.codec_delay import delayed_template
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,9 @@ DEFAULT_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1
 
 def fresh_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """The metadata that still holds for a copy."""
-    return {key: value for key, value in metadata.items() if not key.lower().startswith(OUTDATED_KEYS)}
+    fresh = {key: value for key, value in metadata.items() if not key.lower().startswith(OUTDATED_KEYS)}
+    own = {key: without_attachment(value) for key, value in fresh.items()}
+    return {key: value for key, value in own.items() if value or not fresh[key]}
 
 
 class Copy:

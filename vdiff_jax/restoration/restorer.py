@@ -109,10 +109,9 @@ class Restorer:
         """The seconds that compilation took, for the report."""
         return {"compile_seconds": round(self.compile_seconds, 3)}
 
-    def anew(self, params: nnx.State | None = None) -> "Restorer":
-        """A copy at the start of a video that shares the compiled function; with other parameters, if any are given."""
+    def anew(self) -> "Restorer":
+        """A copy at the start of a video that shares the compiled function."""
         other = copy.copy(self)
-        other._params = self._params if params is None else params
         other._carry, other.compile_seconds = self.start(), 0.0
         return other
 

@@ -1,0 +1,51 @@
+"""How long `compress` may search for a better file than the plain codec's."""
+
+import time
+
+from vdiff_jax.runtime.stopwatch import Stopwatch
+
+ADAPT = ("none", "fast", "best")
+"""How long `compress` may search. "none": only the Wiener step is fitted. "best": every trial is made."""
+_SHARE = 2.0
+_ALLOWANCE = 8.0
+"""With "fast", all of `compress` takes at most `_SHARE` times the plain encoder's time and this many seconds.
+
+Starting Python takes two seconds more.
+"""
+
+
+class Budget:
+    """Says which trials there is time for.
+
+    Args:
+      adapt: one of `ADAPT`.
+      clock: measures the plain encoder's time as the stage "encode".
+
+    Attributes:
+      plain_seconds: how long the plain encoder took.
+      skipped: the trials for which there was no time.
+    """
+
+    def __init__(self, adapt: str, clock: Stopwatch):
+        self._adapt, self._clock, self._begun = adapt, clock, time.monotonic()
+        self.plain_seconds = 0.0
+        self.skipped: list[str] = []
+
+    def begin_trials(self) -> None:
+        """Marks the end of the plain encoder's work; what follows are trials."""
+        self.plain_seconds = self.plain_seconds or self._clock.seconds.get("encode", 0.0)
+
+    def allows(self, seconds: float, trial: str) -> bool:
+        """Whether there is time for a trial of about so many seconds. A trial that is left out is listed in `skipped`.
+
+        Args:
+          seconds: how long the trial takes, roughly.
+          trial: its name, for messages.
+        """
+        if self._adapt == "fast":
+            allowed = time.monotonic() - self._begun + seconds <= _SHARE * self.plain_seconds + _ALLOWANCE
+        else:
+            allowed = self._adapt == "best"
+        if not allowed and trial not in self.skipped:
+            self.skipped.append(trial)
+        return allowed
