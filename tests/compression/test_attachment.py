@@ -53,7 +53,7 @@ def test_bytes_of_earlier_releases_stay_readable():
         "7365080001020304050607070018"
         "00b808800f0466617374080000000000000000"
     )
-    whole = dataclasses.replace(ATTACHMENTS[4], interpolation=WeightsId(name="fast", digest=bytes(8)))
+    whole = dataclasses.replace(ATTACHMENTS[5], interpolation=WeightsId(name="fast", digest=bytes(8)))
     assert unpack(with_checksum(packed[:1] + packed[5:])) == whole
 
 

@@ -21,7 +21,7 @@ def small(source, tmp_path_factory):
     return path, compress(source, path, crf=36, adapt="none")
 
 
-def copied(sources, target, *, first_packet=0, metadata=None):
+def copied(sources, target, *, metadata=None):
     """A stream copy of the video of files, one after the other, with the first one's metadata."""
     with av.open(str(target), "w") as output:
         shift = 0
@@ -30,11 +30,12 @@ def copied(sources, target, *, first_packet=0, metadata=None):
                 video = container.streams.video[0]
                 if index == 0:
                     stream = output.add_stream_from_template(video)
-                    stream.codec_context.codec_tag = b"\0\0\0\0"
                     output.metadata.update(container.metadata if metadata is None else metadata)
-                packets = [packet for packet in container.demux(video) if packet.size][first_packet:]
-                for packet in packets:
-                    packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
+                packets = [packet for packet in container.demux(video) if packet.size]
+                stamps = sorted(packet.pts for packet in packets)
+                delay = max(stamp - packet.pts for stamp, packet in zip(stamps, packets))  # Matroska stores no dts
+                for packet, stamp in zip(packets, stamps):
+                    packet.pts, packet.dts, packet.stream = packet.pts + shift, stamp - delay + shift, stream
                     output.mux(packet)
                 shift += round(2 / video.time_base)
     return target

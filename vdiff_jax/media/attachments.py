@@ -13,7 +13,7 @@ import av
 from vdiff_jax.errors import OutputError
 from vdiff_jax.media.attachment_text import KEY, attachment_in, with_attachment
 from vdiff_jax.media.fidelity import warn_of_losses
-from vdiff_jax.media.mux import MUXER_OPTIONS
+from vdiff_jax.media.mux import HEVC_TAG, MUXER_OPTIONS
 from vdiff_jax.media.probe import choose_stream, open_container
 from vdiff_jax.media.sources import Source
 from vdiff_jax.media.tracks import ATTACHMENT_NAME, Tracks
@@ -102,6 +102,8 @@ def _remux(video: str, target: str, attachment: bytes | None, info: VideoInfo, c
         kept = choose_stream(source, video)
         stream = output.add_stream_from_template(kept, opaque=True)  # an encoder of the decoder's name may not exist
         stream.codec_context.framerate = info.rate  # packets of this duration then store none
+        if container == "mp4" and stream.codec_context.name == "hevc":
+            stream.codec_context.codec_tag = HEVC_TAG
         tracks = None
         if copy_from is not None:
             tracks = Tracks(copy_from, output, container, info)

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 # MP4 stores where a track starts in units of movie_timescale; the default of 1 ms would shift sound against picture.
 ISO_OPTIONS = {"movflags": "+faststart", "movie_timescale": "240000"}
 MUXER_OPTIONS = {"mp4": ISO_OPTIONS, "mov": ISO_OPTIONS, "yuv4mpegpipe": {"strict": "-1"}}
+HEVC_TAG = "hvc1"
+"""The tag of HEVC in MP4 that Apple's players need."""
 TRACK_CONTAINERS = frozenset({"mp4", "mov", "matroska", "webm"})
 # PyAV can't store the sample aspect ratio in Matroska, and these codecs don't store it where all players look.
 NO_ASPECT_CODECS = frozenset({"libvpx-vp9", "libvpx", "libsvtav1", "ffv1"})
@@ -99,7 +101,7 @@ class FileSink:
                 )
         _tag(context, info)
         if encoding.codec == "libx265" and self._container in ("mp4", "mov"):
-            context.codec_tag = "hvc1"  # the tag that QuickTime plays
+            context.codec_tag = HEVC_TAG
         try:
             with keep_scheduling_priority():
                 context.open()
