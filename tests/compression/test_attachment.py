@@ -20,11 +20,13 @@ from vdiff_jax.postprocess.wiener import OPERATORS
 
 NETWORK = Network(name="base", digest=bytes(range(8)), error=(-3, 0, 12))
 WIENER = WienerStep(error=(9, -20, 0), coefficients=tuple(7 - n for n in range(3 * OPERATORS)))
+CLASSES = WienerStep(error=(9, -20, 0), coefficients=tuple(range(5 * OPERATORS)), thresholds=(-3, 14))
 TIMESTAMPS = Timestamps(time_base=Fraction(1001, 30000), first=-7, steps=(1, 1, 2, 1, 40, 1), lead=24)
 ATTACHMENTS = [
     Attachment(size=(270, 480)),
     Attachment(size=(1, 70_000), timestamps=TIMESTAMPS),
     Attachment(size=(270, 480), wiener=WIENER),
+    Attachment(size=(270, 480), wiener=CLASSES),
     Attachment(size=(270, 480), wiener=WIENER, key_frames=(1, 65535, 0)),
     Attachment(size=(271, 480), track=(136, 240)),
     Attachment(size=(2160, 3840), track=(1080, 1920), timestamps=TIMESTAMPS, wiener=WIENER, network=NETWORK),
@@ -53,7 +55,8 @@ def test_bytes_of_earlier_releases_stay_readable():
         "7365080001020304050607070018"
         "00b808800f0466617374080000000000000000"
     )
-    whole = dataclasses.replace(ATTACHMENTS[5], interpolation=WeightsId(name="fast", digest=bytes(8)))
+    whole = dataclasses.replace(ATTACHMENTS[6], interpolation=WeightsId(name="fast", digest=bytes(8)))
+    whole = dataclasses.replace(whole, wiener=dataclasses.replace(WIENER, thresholds=None))
     assert unpack(with_checksum(packed[:1] + packed[5:])) == whole
 
 

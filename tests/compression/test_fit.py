@@ -7,9 +7,9 @@ import pytest
 
 from vdiff_jax.compression.attachment import Network
 from vdiff_jax.compression.closed_loop import ClosedLoop
-from vdiff_jax.compression.fit import NOTHING, Fit, fit, measure_error
+from vdiff_jax.compression.fit import NOTHING, Fit, fits, measure_error
 from vdiff_jax.compression.samples import Sample
-from vdiff_jax.compression.wiener_fit import moments
+from vdiff_jax.compression.wiener_fit import CLASSES, class_thresholds, moments
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.stream.compression_error import expected_error
 
@@ -39,12 +39,16 @@ class Loop(ClosedLoop):
 
     def __init__(self, sample):
         self.sample = sample
+        self.thresholds = class_thresholds([sample], PIXELS, 8)
 
     def decoded_moments(self):
-        return moments(self.sample, self.sample.decoded, PIXELS, SIGMA)
+        return self._measured(self.sample.decoded)
 
     def restored_moments(self):
-        return moments(self.sample, self.sample.source, PIXELS, SIGMA)
+        return self._measured(self.sample.source)
+
+    def _measured(self, restored):
+        return moments(self.sample, restored, PIXELS, SIGMA, [2.0 ** (n / 8) for n in self.thresholds])
 
 
 def test_the_error_is_measured_in_eighths_of_an_octave(sample):
@@ -62,7 +66,7 @@ def test_the_relative_error_is_that_beside_the_quantisers_prediction(sample):
 
 def test_bytes_of_the_attachment_count_as_bytes_of_the_track(sample):
     error = measure_error([sample], PIXELS, None)
-    best = fit(Loop(sample), error, NETWORK)
+    best = fits(Loop(sample), error, NETWORK)[0]
     assert NOTHING.net_gain(1000) == 0
     assert best.net_gain(10**9) == pytest.approx(best.gain[0], abs=1e-3)
     assert best.net_gain(best.size + 100) == pytest.approx(best.gain[0] - 3)  # twice the bytes
@@ -71,6 +75,32 @@ def test_bytes_of_the_attachment_count_as_bytes_of_the_track(sample):
 
 def test_the_fit_with_a_network_that_knows_the_source_gains_more(sample):
     error = measure_error([sample], PIXELS, None)
-    alone, both = fit(Loop(sample), error, None), fit(Loop(sample), error, NETWORK)
+    alone, both = fits(Loop(sample), error, None)[0], fits(Loop(sample), error, NETWORK)[0]
     assert (alone.network, both.network) == (None, NETWORK)
     assert both.gain[0] > alone.gain[0] + 3 > 3
+
+
+def test_classes_of_a_picture_whose_halves_differ_gain_what_their_share_lets_expect():
+    """One half is noise without a picture, which may be smoothed, the other is fine texture, which may not."""
+    rng = np.random.default_rng(1)
+    texture = np.where(np.indices((48, 64)).sum(axis=0) % 2, 40, -40) * (np.arange(64) >= 32)
+    chroma = np.full((24, 32), 128, np.uint8)
+    truth = [Frame(((128 + texture).astype(np.uint8), chroma, chroma), n) for n in range(5)]
+    decoded = [
+        Frame((np.clip(f.planes[0] + rng.normal(0, 4, (48, 64)), 0, 255).round().astype(np.uint8), chroma, chroma), n)
+        for n, f in enumerate(truth)
+    ]
+    sample = Sample(truth, decoded, slice(None))
+    loop = Loop(sample)
+    gains = [each.gain[0] for each in fits(loop, measure_error([sample], PIXELS, None), None)]
+    assert gains == sorted(gains)
+    assert gains[1] > gains[0] + 0.2
+
+
+def test_merged_classes_are_those_that_were_never_split(sample):
+    limits = [2.0 ** (n / 8) for n in class_thresholds([sample], PIXELS, 8)]
+    split = moments(sample, sample.decoded, PIXELS, SIGMA, limits)
+    whole = moments(sample, sample.decoded, PIXELS, SIGMA)
+    assert split.error.shape == (5, CLASSES + 2)
+    for merged, other in zip(split.merged(1), whole):
+        np.testing.assert_allclose(merged, other, rtol=1e-3, atol=1e-3)

@@ -5,9 +5,12 @@ README.md beside this file describes the bytes.
 
 import dataclasses
 import zlib
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import accumulate
 from typing import Any
+
+import numpy as np
 
 from vdiff_jax.compression import range_coder
 from vdiff_jax.errors import AttachmentError
@@ -19,6 +22,7 @@ STEPS_PER_OCTAVE = 8
 _CHECKSUM = 4
 """Bytes of the checksum."""
 _MOST_FRAMES = 10_000_000
+_MOST_THRESHOLDS = 63
 _LARGEST_SCALE = 4
 """The source's height and width are at most this many times the track's."""
 
@@ -76,11 +80,14 @@ class WienerStep:
 
     Attributes:
       error: of Y', Cb and Cr, in eighths of an octave relative to one 8-bit unit.
-      coefficients: of each operator, in 256ths; first those of Y', then of Cb and of Cr.
+      coefficients: of each operator, in 256ths; first those of each class of Y', then of Cb and of Cr.
+      thresholds: of the activity between two classes of Y', in eighths of an octave relative to one 8-bit unit; None in
+        files of version 1, in which the operators act on the network's results and Y' has one class.
     """
 
     error: tuple[int, int, int]
     coefficients: tuple[int, ...]
+    thresholds: tuple[int, ...] | None = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,8 +143,11 @@ class Attachment:
         if self.timestamps is not None:
             _write_timestamps(out, self.timestamps)
         if self.wiener is not None:
+            assert self.wiener.thresholds is not None
             out.signed(*self.wiener.error)
-            out.block(range_coder.encode(self.wiener.coefficients))
+            out.integers(len(self.wiener.thresholds))
+            out.signed(*self.wiener.thresholds)
+            out.block(range_coder.encode(_differences(self.wiener.coefficients)))
         if self.network is not None:
             _write_weights_id(out, self.network)
             out.signed(*self.network.error)
@@ -164,7 +174,7 @@ def unpack(data: bytes) -> Attachment:
     if version[0] > VERSION:
         raise AttachmentError(f"the attachment has version {version[0]}, newer than {VERSION}: update vdiff_jax")
     try:
-        return _read(_Reader(body))
+        return _read(_Reader(body), version[0])
     except (ValueError, IndexError, ZeroDivisionError) as error:
         raise AttachmentError(f"the attachment is invalid: {error}") from error
 
@@ -173,7 +183,7 @@ def _checksum(data: bytes) -> bytes:
     return zlib.crc32(data).to_bytes(_CHECKSUM, "big")
 
 
-def _read(data: "_Reader") -> Attachment:
+def _read(data: "_Reader", version: int) -> Attachment:
     parts, height, width = data.integers(3)
     # Interpolation (16) needs time stamps (1).
     if parts > 63 or parts & 17 == 16:
@@ -181,8 +191,7 @@ def _read(data: "_Reader") -> Attachment:
     timestamps = _read_timestamps(data) if parts & 1 else None
     wiener = network = None
     if parts & 2:
-        error = tuple(data.signed(3))
-        wiener = WienerStep(error=error, coefficients=tuple(range_coder.decode(data.block(), 3 * OPERATORS)))
+        wiener = _read_wiener_step(data, version)
     if parts & 4:
         network = Network(**_read_weights_id(data), error=tuple(data.signed(3)))
         if data.block():
@@ -208,6 +217,26 @@ def _write_weights_id(out: "_Writer", weights: WeightsId) -> None:
 
 def _read_weights_id(data: "_Reader") -> dict[str, Any]:
     return {"name": data.block().decode(), "digest": data.block()}
+
+
+def _differences(coefficients: Sequence[int]) -> list[int]:
+    """Each class's coefficients less those of the class before; of planes likewise."""
+    rows = np.array(coefficients).reshape(-1, OPERATORS)
+    return np.diff(rows, axis=0, prepend=0).ravel().tolist()
+
+
+def _read_wiener_step(data: "_Reader", version: int) -> WienerStep:
+    error = tuple(data.signed(3))
+    if version == 1:
+        coefficients = tuple(range_coder.decode(data.block(), 3 * OPERATORS))
+        return WienerStep(error=error, coefficients=coefficients, thresholds=None)
+    count = data.integers(1)[0]
+    if count > _MOST_THRESHOLDS:
+        raise ValueError(f"{count} thresholds are too many")
+    thresholds = tuple(data.signed(count))
+    differences = range_coder.decode(data.block(), (count + 3) * OPERATORS)
+    coefficients = np.cumsum(np.reshape(differences, (-1, OPERATORS)), axis=0).ravel().tolist()
+    return WienerStep(error=error, coefficients=tuple(coefficients), thresholds=thresholds)
 
 
 def _read_key_frames(data: "_Reader") -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from vdiff_jax.compression.attachment import Attachment, Network, Timestamps, We
 from vdiff_jax.compression.budget import Budget
 from vdiff_jax.compression.closed_loop import ClosedLoop
 from vdiff_jax.compression.decoder import in_sample_values, plan_of
-from vdiff_jax.compression.fit import NOTHING, CodingError, Fit, fit, measure_error
+from vdiff_jax.compression.fit import NOTHING, CodingError, Fit, fits, measure_error
 from vdiff_jax.compression.samples import Sample
 from vdiff_jax.compression.track import Track, Variant
 from vdiff_jax.compression.track_encoder import TrackEncoder
@@ -62,7 +62,7 @@ class AttachmentChoice(NamedTuple):
 
     def _if_better(self, loop: ClosedLoop, part: Network | None) -> "AttachmentChoice":
         """The choice with a fit of its own, or as it is if that gains no more than its bytes would in the track."""
-        other = fit(loop, self.error, part)
+        other = max(fits(loop, self.error, part), key=lambda each: each.net_gain(self.track_size))
         if other.net_gain(self.track_size) <= self.fit.net_gain(self.track_size):
             return self
         attachment = dataclasses.replace(self.attachment, wiener=other.wiener, network=other.network)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from vdiff_jax.compression.attachment import Attachment
+from vdiff_jax.compression.attachment import STEPS_PER_OCTAVE, Attachment
 from vdiff_jax.compression.decoder import Decoding, wiener_filter
 from vdiff_jax.compression.samples import Sample
-from vdiff_jax.compression.wiener_fit import Moments, concatenate, moments
+from vdiff_jax.compression.wiener_fit import Moments, class_thresholds, concatenate, moments
 from vdiff_jax.pixels import Frame
 from vdiff_jax.postprocess.wiener import wiener_step
 from vdiff_jax.restoration.restorer import Restorer
@@ -27,6 +27,9 @@ class ClosedLoop:
       plan: the decoder's plan.
       samples: the samples.
       sigma: the expected error of Y', Cb and Cr, in sample values.
+
+    Attributes:
+      thresholds: between luma's classes, as in an attachment.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class ClosedLoop:
         self.network, self.plan, self.samples = network, plan, samples
         self.pixels = plan.job.written()[0]
         self._sigma = sigma
+        self.thresholds = class_thresholds(samples, self.pixels, STEPS_PER_OCTAVE)
 
     def decoded_moments(self) -> Moments:
         """The moments for a Wiener step without the network."""
@@ -57,7 +61,8 @@ class ClosedLoop:
         ]
 
     def _moments(self, restored: Sequence[Sequence[Frame]]) -> Moments:
-        return concatenate([moments(*row, self.pixels, self._sigma) for row in zip(self.samples, restored)])
+        limits = tuple(2.0 ** (n / STEPS_PER_OCTAVE) for n in self.thresholds)
+        return concatenate([moments(*row, self.pixels, self._sigma, limits) for row in zip(self.samples, restored)])
 
     @functools.cached_property
     def _restored(self) -> list[list[Frame]]:

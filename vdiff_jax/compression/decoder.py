@@ -249,8 +249,10 @@ def copied_to(plain: deque[Frame], frames: Iterable[Frame]) -> Iterator[Frame]:
 
 def wiener_filter(wiener: WienerStep, pixels: PixelFormat) -> WienerFilter:
     """The Wiener step's parameters as numbers, for planes of this format."""
-    coefficients = np.array(wiener.coefficients, np.float32).reshape(3, OPERATORS)
-    return WienerFilter(in_sample_values(wiener.error, pixels), coefficients / STEP)
+    coefficients = np.array(wiener.coefficients, np.float32).reshape(-1, OPERATORS) / STEP
+    thresholds = tuple(2.0 ** (n / STEPS_PER_OCTAVE) for n in wiener.thresholds or ())
+    sigma = in_sample_values(wiener.error, pixels)
+    return WienerFilter(sigma, coefficients, thresholds, around_plain=wiener.thresholds is not None)
 
 
 def in_sample_values(error: tuple[int, int, int], pixels: PixelFormat) -> Float[np.ndarray, "3"]:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from vdiff_jax.compression.attachment import STEPS_PER_OCTAVE, Attachment, Network, WienerStep
 from vdiff_jax.compression.closed_loop import ClosedLoop
 from vdiff_jax.compression.samples import Sample
+from vdiff_jax.compression.wiener_fit import CLASSES, Moments
 from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.postprocess.wiener import STEP, spans
 from vdiff_jax.stream.compression_error import expected_error, typical
@@ -18,6 +19,8 @@ _CONTAINER = 100
 _DB_PER_OCTAVE = 3.0
 """By how many dB luma's PSNR would rise if the track took twice the bytes."""
 _LARGEST_COEFFICIENT = 4
+_CLASSES = (1, 2, 4, 8)
+"""How many classes of luma samples are tried."""
 
 
 class Fit(NamedTuple):
@@ -80,8 +83,8 @@ def measure_error(samples: Sequence[Sample], pixels: PixelFormat, codec: str | N
     return CodingError(_in_eighths(absolute), _in_eighths(relative))
 
 
-def fit(loop: ClosedLoop, error: CodingError, network: Network | None) -> Fit:
-    """The Wiener step with rounded coefficients of least error.
+def fits(loop: ClosedLoop, error: CodingError, network: Network | None) -> list[Fit]:
+    """The Wiener step with rounded coefficients of least error, for several numbers of luma's classes.
 
     Args:
       loop: the decoder on the samples.
@@ -89,10 +92,18 @@ def fit(loop: ClosedLoop, error: CodingError, network: Network | None) -> Fit:
       network: the network's part of the attachment; None for a Wiener step without a network.
     """
     measured = loop.restored_moments() if network else loop.decoded_moments()
+    return [
+        _fit(measured.merged(count), loop.thresholds[CLASSES // count - 1 :: CLASSES // count], error, network)
+        for count in _CLASSES
+    ]
+
+
+def _fit(measured: Moments, thresholds: tuple[int, ...], error: CodingError, network: Network | None) -> Fit:
     # The last coefficient is the network's.
     best = measured.best(slice(None) if network else slice(None, -1))
     coefficients = np.round(STEP * np.clip(best, -_LARGEST_COEFFICIENT, _LARGEST_COEFFICIENT))
-    wiener = WienerStep(error=error.absolute, coefficients=tuple(int(c) for c in coefficients.ravel()))
+    integers = tuple(int(c) for c in coefficients.ravel())
+    wiener = WienerStep(error=error.absolute, coefficients=integers, thresholds=thresholds)
     return Fit(wiener, network, measured.gain(coefficients / STEP))
 
 

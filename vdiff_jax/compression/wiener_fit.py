@@ -1,8 +1,9 @@
 """The least squares fit of the Wiener step to samples whose original frames are known.
 
 `operator_responses` of postprocess/wiener.py gives each plane the responses of k operators, such as the difference to
-the next frame. The Wiener step adds them to the decoded plane, each multiplied by a coefficient. Least squares needs
-only the products of the responses with each other and with the error of the decoded plane.
+the next frame. The Wiener step adds them to the decoded plane, each multiplied by a coefficient. Luma's coefficients
+depend on the class of the sample. Least squares needs only the products of the responses with each other and with the
+error of the decoded plane.
 """
 
 from collections.abc import Sequence
@@ -13,11 +14,17 @@ from jaxtyping import Float
 
 from vdiff_jax.compression.samples import Sample
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import operator_responses
+from vdiff_jax.postprocess.wiener import activity, classes_of, operator_responses
+
+CLASSES = 8
+"""Classes of luma samples that moments are measured for. Neighbouring ones may be merged."""
 
 
 class Moments(NamedTuple):
-    """Products of the decoded plane's error and the k responses, as means over each of n frames' Y', Cb and Cr.
+    """Products of the decoded plane's error and the k responses, for each of n frames.
+
+    There are p planes: luma's classes, Cb and Cr. Sums over a class are divided by the samples of the plane.
+    So luma's moments are the sums of its classes' moments.
 
     Attributes:
       error: the squared error.
@@ -25,33 +32,65 @@ class Moments(NamedTuple):
       gram: each response times each response.
     """
 
-    error: Float[np.ndarray, "n 3"]
-    cross: Float[np.ndarray, "n 3 k"]
-    gram: Float[np.ndarray, "n 3 k k"]
+    error: Float[np.ndarray, "n p"]
+    cross: Float[np.ndarray, "n p k"]
+    gram: Float[np.ndarray, "n p k k"]
 
-    def best(self, used: slice = slice(None)) -> Float[np.ndarray, "3 k"]:
+    def merged(self, classes: int) -> "Moments":
+        """The moments with fewer classes, a divisor of the present number."""
+        count = self.error.shape[1] - 2
+
+        def merge(part: np.ndarray) -> np.ndarray:
+            luma = part[:, :count].reshape(len(part), classes, count // classes, *part.shape[2:]).sum(axis=2)
+            return np.concatenate([luma, part[:, count:]], axis=1)
+
+        return Moments(*(merge(part) for part in self))
+
+    def best(self, used: slice = slice(None)) -> Float[np.ndarray, "p k"]:
         """The coefficients of least error, relative to each frame's error before; 0 for operators that are not used."""
-        weight = 1 / np.maximum(self.error, 1e-3)
+        classes = self.error.shape[1] - 2
+        whole = _by_plane(self.error)
+        weight = 1 / np.maximum(np.repeat(whole, [classes, 1, 1], axis=1), 1e-3)
         gram = np.einsum("nc,nckl->ckl", weight, self.gram)[:, used, used]
         cross = np.einsum("nc,nck->ck", weight, self.cross)[:, used]
         size = gram.shape[-1]
         ridge = 1e-4 * np.trace(gram, axis1=1, axis2=2)[:, None, None] / size + 1e-9
-        coefficients = np.zeros((3, self.cross.shape[-1]))
+        coefficients = np.zeros(self.cross.shape[1:])
         coefficients[:, used] = -np.linalg.solve(gram + ridge * np.eye(size), cross[..., None])[..., 0]
         return coefficients
 
-    def error_after(self, coefficients: Float[np.ndarray, "3 k"]) -> Float[np.ndarray, "n 3"]:
-        """The mean squared error that the Wiener step leaves."""
+    def error_after(self, coefficients: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "n 3"]:
+        """The mean squared error of Y', Cb and Cr that the Wiener step leaves."""
         linear = 2 * np.einsum("nck,ck->nc", self.cross, coefficients)
-        return self.error + linear + np.einsum("nckl,ck,cl->nc", self.gram, coefficients, coefficients)
+        after = self.error + linear + np.einsum("nckl,ck,cl->nc", self.gram, coefficients, coefficients)
+        return _by_plane(after)
 
-    def gain(self, coefficients: Float[np.ndarray, "3 k"]) -> Float[np.ndarray, "3"]:
+    def gain(self, coefficients: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "3"]:
         """How many dB the Wiener step adds to the PSNR of Y', Cb and Cr, as a mean over the frames."""
         after = np.maximum(self.error_after(coefficients), 0)
-        return 10 * np.log10((self.error + 1e-3) / (after + 1e-3)).mean(axis=0)
+        return 10 * np.log10((_by_plane(self.error) + 1e-3) / (after + 1e-3)).mean(axis=0)
 
 
-def moments(sample: Sample, restored: Sequence[Frame], pixels: PixelFormat, sigma: Float[np.ndarray, "3"]) -> Moments:
+def class_thresholds(samples: Sequence[Sample], pixels: PixelFormat, octave: int) -> tuple[int, ...]:
+    """Thresholds of the activity between `CLASSES` classes with about as many samples each.
+
+    Args:
+      samples: the samples.
+      pixels: the format of their frames.
+      octave: the thresholds are logarithms to base 2 of 8-bit units, multiplied by this.
+    """
+    measured = [activity(frame.planes[0], pixels)[::4, ::4].ravel() for sample in samples for frame in sample.decoded]
+    limits = np.quantile(np.concatenate(measured), np.arange(1, CLASSES) / CLASSES)
+    return tuple(int(n) for n in np.round(octave * np.log2(np.maximum(limits, 1 / 16))))
+
+
+def moments(
+    sample: Sample,
+    restored: Sequence[Frame],
+    pixels: PixelFormat,
+    sigma: Float[np.ndarray, "3"],
+    thresholds: Sequence[float] = (),
+) -> Moments:
     """The moments of a sample's measured frames.
 
     Args:
@@ -59,13 +98,20 @@ def moments(sample: Sample, restored: Sequence[Frame], pixels: PixelFormat, sigm
       restored: its frames as the network restored them, or the decoded frames if no network is used.
       pixels: the format of all these frames.
       sigma: the expected error of Y', Cb and Cr, in sample values.
+      thresholds: between luma's classes.
     """
     rows = []
     measured = set(range(len(sample.decoded))[sample.measured])
-    for index, (frame, responses) in enumerate(operator_responses(sample.decoded, restored, pixels, sigma)):
-        if index in measured:
-            rows.append([_products(*plane) for plane in zip(frame.planes, sample.source[index].planes, responses)])
-            rows[-1] += [tuple(np.zeros_like(part) for part in rows[-1][0])] * (3 - len(rows[-1]))
+    responses_of = operator_responses(sample.decoded, restored, pixels, sigma, around_plain=True)
+    for index, (frame, responses) in enumerate(responses_of):
+        if index not in measured:
+            continue
+        classes = classes_of(frame.planes[0], pixels, thresholds) if thresholds else None
+        planes = [*zip(frame.planes, sample.source[index].planes, responses)]
+        row = _products(*planes[0], classes, len(thresholds) + 1)
+        row += [products for plane in planes[1:] for products in _products(*plane)]
+        row += [tuple(np.zeros_like(part) for part in row[0])] * (len(thresholds) + 3 - len(row))
+        rows.append(row)
     return Moments(*(np.array([[plane[part] for plane in row] for row in rows]) for part in range(3)))
 
 
@@ -74,7 +120,20 @@ def concatenate(parts: Sequence[Moments]) -> Moments:
     return Moments(*(np.concatenate(column) for column in zip(*parts)))
 
 
-def _products(plane: np.ndarray, truth: np.ndarray, responses: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+def _by_plane(values: Float[np.ndarray, "n p"]) -> Float[np.ndarray, "n 3"]:
+    """The sum over luma's classes, and chroma's values."""
+    return np.concatenate([values[:, :-2].sum(axis=1, keepdims=True), values[:, -2:]], axis=1)
+
+
+def _products(
+    plane: np.ndarray, truth: np.ndarray, responses: list[np.ndarray], classes: np.ndarray | None = None, count: int = 1
+) -> list[tuple[np.ndarray, ...]]:
+    """For each class, the error and responses multiplied with each other."""
     error = plane.astype(np.float32).ravel() - truth.ravel()
-    rows = np.stack(responses).reshape(len(responses), -1)
-    return np.asarray(np.mean(error**2, dtype=np.float64)), rows @ error / error.size, rows @ rows.T / error.size
+    rows = np.stack([*responses, error.reshape(plane.shape)]).reshape(len(responses) + 1, -1)
+    products = []
+    for number in range(count):
+        chosen = rows if classes is None else rows[:, classes.ravel() == number]
+        product = (chosen @ chosen.T).astype(np.float64) / error.size
+        products.append((np.asarray(product[-1, -1]), product[:-1, -1], product[:-1, :-1]))
+    return products

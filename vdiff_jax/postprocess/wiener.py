@@ -45,11 +45,15 @@ class WienerFilter(NamedTuple):
 
     Attributes:
       sigma: the expected error of Y', Cb and Cr, in samples.
-      conductivities: of the operators, for each plane.
+      conductivities: of the operators, for each plane; with c classes of luma samples, for each class, Cb and Cr.
+      thresholds: between the classes (see `classes_of`).
+      around_plain: whether the operators act on the decoded frames instead of the network's results.
     """
 
     sigma: Float[np.ndarray, "3"]
-    conductivities: Float[np.ndarray, "3 k"]
+    conductivities: Float[np.ndarray, "planes k"]
+    thresholds: tuple[float, ...] = ()
+    around_plain: bool = False
 
 
 class WienerModel(NamedTuple):
@@ -96,18 +100,41 @@ def wiener_step(
       pixels: the pixel format of both.
       coefficients: of the step.
     """
-    for frame, responses in operator_responses(plain, restored, pixels, coefficients.sigma):
+    around_plain, count = coefficients.around_plain, len(coefficients.thresholds)
+    for frame, responses in operator_responses(plain, restored, pixels, coefficients.sigma, around_plain=around_plain):
         planes = []
         for index, (plane, terms) in enumerate(zip(frame.planes, responses)):
             result = _integer_scale(plane, pixels)
-            for c, term in zip(coefficients.conductivities[index], terms):
-                result = cv2.scaleAdd(term, float(c), result) if c else result
+            if index == 0 and count:
+                classes = classes_of(plane, pixels, coefficients.thresholds)
+                for c, term in zip(coefficients.conductivities[: count + 1].T, terms):
+                    result = result + c.astype(np.float32)[classes] * term if c.any() else result
+            else:
+                for c, term in zip(coefficients.conductivities[count + index], terms):
+                    result = cv2.scaleAdd(term, float(c), result) if c else result
             planes.append(_stored(result, plane, pixels))
         yield Frame((*planes, *frame.planes[len(planes) :]), frame.pts, frame.duration)
 
 
+def activity(plane: np.ndarray, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
+    """How much luma varies around each sample: the mean size of its Laplacian over 5x5 samples, in 8-bit units."""
+    laplacian = np.abs(cv2.Laplacian(_integer_scale(plane, pixels), cv2.CV_32F))
+    return cv2.blur(laplacian, (5, 5)) / np.float32(1 << (pixels.bits - 8))
+
+
+def classes_of(plane: np.ndarray, pixels: PixelFormat, thresholds: Sequence[float]) -> UInt8[np.ndarray, "h w"]:
+    """Each luma sample's class: how many of the thresholds its activity exceeds. As in the loop filter of VVC (ALF)."""
+    measured = activity(plane, pixels)
+    return sum((measured > threshold).astype(np.uint8) for threshold in thresholds)
+
+
 def operator_responses(
-    plain: Iterable[Frame], restored: Iterable[Frame], pixels: PixelFormat, sigma: Float[np.ndarray, "3"]
+    plain: Iterable[Frame],
+    restored: Iterable[Frame],
+    pixels: PixelFormat,
+    sigma: Float[np.ndarray, "3"],
+    *,
+    around_plain: bool = False,
 ) -> Iterator[tuple[Frame, list[Planes]]]:
     """Each decoded frame and, for each of its planes but alpha, the operators' responses, for fitting coefficients.
 
@@ -116,14 +143,17 @@ def operator_responses(
       restored: the network's results, or the decoded frames again; read in step with the others.
       pixels: the pixel format of both.
       sigma: the expected error of each plane, in samples.
+      around_plain: whether the operators act on the decoded frames instead of the network's results.
     """
     motion = _MotionCompensation(pixels)
     window: list[_WindowFrame] = []
     current = 0
     for after, before in zip(restored, plain):
         count = len(after.planes) - pixels.alpha
-        planes = [_integer_scale(plane, pixels) for plane in after.planes[:count]]
-        window.append(_WindowFrame(before, planes, motion.half_size(planes[0])))
+        results, decoded = ([_integer_scale(p, pixels) for p in frame.planes[:count]] for frame in (after, before))
+        planes = decoded if around_plain else results
+        change = [result - plane for result, plane in zip(results, decoded)]
+        window.append(_WindowFrame(before, planes, change, motion.half_size(planes[0])))
         if len(window) > 1:
             motion.measure(*window[-2:])
         if len(window) > current + REACH:
@@ -141,13 +171,15 @@ class _WindowFrame:
 
     Attributes:
       plain: as it was decoded.
-      planes: the network's result, as floats on the scale of integer samples.
+      planes: those that the operators act on, as floats on the scale of integer samples.
+      change: the network's change.
       small: half-size luma.
       backward, forward: the flow to the frame before and after; `None` where there is none.
     """
 
     plain: Frame
     planes: Planes
+    change: Planes
     small: UInt8[np.ndarray, "h2 w2"]
     backward: HalfFlow | None = None
     forward: HalfFlow | None = None
@@ -163,7 +195,7 @@ def _responses(
     """The operators' responses for each plane of one frame."""
     responses = []
     warped = [motion.neighbours(window, current, distance) for distance in range(1, REACH + 1)]
-    for index, (here, plain) in enumerate(zip(window[current].planes, window[current].plain.planes)):
+    for index, (here, change) in enumerate(zip(window[current].planes, window[current].change)):
         terms = _second_differences(here)
         for neighbours in warped:
             differences = [neighbour[index] - here for neighbour in neighbours]
@@ -172,7 +204,7 @@ def _responses(
                 half_weight = max(scale * float(sigma[index]), 1e-3)
                 parts = [d / (1 + (mean / half_weight) ** 2) for d, mean in zip(differences, means)]
                 terms.append(sum(parts) if parts else np.zeros_like(here))
-        responses.append([*terms, here - _integer_scale(plain, pixels)])
+        responses.append([*terms, change])
     return responses
 
 
