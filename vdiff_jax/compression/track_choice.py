@@ -12,6 +12,8 @@ _COMPILING = 15.0
 """Seconds that compiling a network takes, roughly."""
 _INTERPOLATING, _RESTORING, _RESIZING = 0.5, 0.5, 0.1
 """Seconds for a million pixels of the samples, roughly."""
+_CLEARLY_WORSE = 0.5
+"""In dB of luma's PSNR."""
 _PROBE_ENCODINGS = 3
 """How often the samples are encoded, roughly, to probe one variant."""
 
@@ -91,14 +93,12 @@ def _improve(
 
 
 def _probes(prober: Prober, now: Probe, variants: Sequence[Variant], cost: _Cost) -> list[Probe]:
-    """Probes of variants, the largest first, until one is worse than the one before: smaller ones are worse still."""
+    """Probes of variants, the largest first, until one is clearly worse than the track: smaller ones are worse still."""
     probes: list[Probe] = []
-    best = now
     for variant in variants:
         if not cost.allows_probe or not prober.could_beat(variant, now):
             break
         probes.append(prober.probe_same_size(now, variant))
-        if probes[-1].psnr < best.psnr:
+        if probes[-1].psnr < now.psnr - _CLEARLY_WORSE:
             break
-        best = probes[-1]
     return probes
