@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from vdiff_jax.compression import range_coder
+from vdiff_jax.compression.byte_stream import ByteReader, ByteWriter
 from vdiff_jax.errors import AttachmentError
 from vdiff_jax.postprocess.wiener import OPERATORS
 
@@ -137,7 +138,7 @@ class Attachment:
 
     def pack(self) -> bytes:
         """The attachment as bytes."""
-        out = _Writer()
+        out = ByteWriter()
         parts = (self.timestamps, self.wiener, self.network, self.track, self.interpolation, self.key_frames)
         out.integers(sum(1 << bit for bit, part in enumerate(parts) if part is not None), *self.size)
         if self.timestamps is not None:
@@ -174,7 +175,7 @@ def unpack(data: bytes) -> Attachment:
     if version[0] > VERSION:
         raise AttachmentError(f"the attachment has version {version[0]}, newer than {VERSION}: update vdiff_jax")
     try:
-        return _read(_Reader(body), version[0])
+        return _read(ByteReader(body), version[0])
     except (ValueError, IndexError, ZeroDivisionError) as error:
         raise AttachmentError(f"the attachment is invalid: {error}") from error
 
@@ -183,7 +184,7 @@ def _checksum(data: bytes) -> bytes:
     return zlib.crc32(data).to_bytes(_CHECKSUM, "big")
 
 
-def _read(data: "_Reader", version: int) -> Attachment:
+def _read(data: ByteReader, version: int) -> Attachment:
     parts, height, width = data.integers(3)
     # Interpolation (16) needs time stamps (1).
     if parts > 63 or parts & 17 == 16:
@@ -210,12 +211,12 @@ def _read(data: "_Reader", version: int) -> Attachment:
     )
 
 
-def _write_weights_id(out: "_Writer", weights: WeightsId) -> None:
+def _write_weights_id(out: ByteWriter, weights: WeightsId) -> None:
     out.block(weights.name.encode())
     out.block(weights.digest)
 
 
-def _read_weights_id(data: "_Reader") -> dict[str, Any]:
+def _read_weights_id(data: ByteReader) -> dict[str, Any]:
     return {"name": data.block().decode(), "digest": data.block()}
 
 
@@ -225,7 +226,7 @@ def _differences(coefficients: Sequence[int]) -> list[int]:
     return np.diff(rows, axis=0, prepend=0).ravel().tolist()
 
 
-def _read_wiener_step(data: "_Reader", version: int) -> WienerStep:
+def _read_wiener_step(data: ByteReader, version: int) -> WienerStep:
     error = tuple(data.signed(3))
     if version == 1:
         coefficients = tuple(range_coder.decode(data.block(), 3 * OPERATORS))
@@ -239,12 +240,12 @@ def _read_wiener_step(data: "_Reader", version: int) -> WienerStep:
     return WienerStep(error=error, coefficients=tuple(coefficients), thresholds=thresholds)
 
 
-def _read_key_frames(data: "_Reader") -> tuple[int, ...]:
+def _read_key_frames(data: ByteReader) -> tuple[int, ...]:
     marks = data.block()
     return tuple(int.from_bytes(marks[at : at + 2], "big") for at in range(0, len(marks), 2))
 
 
-def _write_timestamps(out: "_Writer", timestamps: Timestamps) -> None:
+def _write_timestamps(out: ByteWriter, timestamps: Timestamps) -> None:
     steps = timestamps.steps
     common = max(set(steps), key=steps.count)
     out.integers(*timestamps.time_base.as_integer_ratio(), timestamps.lead, len(steps))
@@ -252,67 +253,10 @@ def _write_timestamps(out: "_Writer", timestamps: Timestamps) -> None:
     out.block(range_coder.encode([step - common for step in steps]))
 
 
-def _read_timestamps(data: "_Reader") -> Timestamps:
+def _read_timestamps(data: ByteReader) -> Timestamps:
     numerator, denominator, lead, count = data.integers(4)
     first, common = data.signed(2)
     if count > _MOST_FRAMES:
         raise ValueError(f"{count} frames are too many")
     steps = tuple(common + step for step in range_coder.decode(data.block(), count))
     return Timestamps(time_base=Fraction(numerator, denominator), first=first, steps=steps, lead=lead)
-
-
-class _Writer:
-    """Appends integers of variable length and blocks of bytes to `data`."""
-
-    def __init__(self) -> None:
-        self.data = b""
-
-    def integers(self, *values: int) -> None:
-        """Integers >= 0, seven bits a byte, the lowest bits first; the high bit says that another byte follows."""
-        for value in values:
-            rest = int(value)
-            while rest > 0x7F:
-                self.data += bytes([rest & 0x7F | 0x80])
-                rest >>= 7
-            self.data += bytes([rest])
-
-    def signed(self, *values: int) -> None:
-        """Integers of either sign: the magnitude doubled, plus 1 if negative."""
-        self.integers(*(value << 1 if value >= 0 else -value << 1 | 1 for value in values))
-
-    def block(self, data: bytes) -> None:
-        """Bytes, after their number."""
-        self.integers(len(data))
-        self.data += data
-
-
-class _Reader:
-    """Reads what `_Writer` wrote; raises ValueError or IndexError where the data ends too early."""
-
-    def __init__(self, data: bytes):
-        self._data, self._position = data, 0
-
-    def integers(self, count: int) -> list[int]:
-        """This many integers >= 0."""
-        return [self._integer() for _ in range(count)]
-
-    def signed(self, count: int) -> list[int]:
-        """This many integers of either sign."""
-        return [-(value >> 1) if value & 1 else value >> 1 for value in self.integers(count)]
-
-    def block(self) -> bytes:
-        """A block of bytes."""
-        length = self._integer()
-        if self._position + length > len(self._data):
-            raise ValueError("the data ends too early")
-        self._position += length
-        return self._data[self._position - length : self._position]
-
-    def _integer(self) -> int:
-        value, shift = 0, 0
-        while True:
-            byte = self._data[self._position]
-            value |= (byte & 0x7F) << shift
-            self._position, shift = self._position + 1, shift + 7
-            if byte < 0x80:
-                return value

@@ -93,7 +93,7 @@ def _improve(
 
 
 def _probes(prober: Prober, now: Probe, variants: Sequence[Variant], cost: _Cost) -> list[Probe]:
-    """Probes of variants, the largest first, until one is clearly worse than the track: smaller ones are worse still."""
+    """Probes of variants, the largest first, until one is clearly worse: smaller ones are worse still."""
     probes: list[Probe] = []
     for variant in variants:
         if not cost.allows_probe or not prober.could_beat(variant, now):
