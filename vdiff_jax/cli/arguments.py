@@ -84,7 +84,7 @@ def _add_compress(commands: argparse._SubParsersAction) -> None:
         "compress", help="write a file that every player plays and decompress restores to higher quality"
     )
     compress.add_argument("input", help="a video, or a folder or glob of pictures")
-    compress.add_argument("-o", "--output", required=True, metavar="OUT.mkv", help="the file to write, a .mkv")
+    compress.add_argument("-o", "--output", required=True, metavar="OUT", help="the file to write, a .mkv or .mp4")
     compress.add_argument("--codec", default="h264", help="h264, hevc or av1 (default: h264)")
     quality = compress.add_mutually_exclusive_group()
     quality.add_argument(
