@@ -196,7 +196,6 @@ def write(path, pixels, *, size=(64, 64), tags=None, codec=None):
 BAD = [
     (["-o", "{folder}/out.webm"], "Matroska and MP4"),
     (["--codec", "vp9"], "h264, hevc, av1"),
-    (["--crf", "0"], "lossless"),
     (["--preset", "lossless"], "lossless"),
     (["--crf", "52"], "1 to 51"),
     (["--preset", "8"], "ultrafast"),
