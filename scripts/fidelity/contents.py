@@ -14,6 +14,7 @@ _THUMBNAIL = (32, 24)
 _ALPHA = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8")
 _EMPTY_TEXT = 2
 """The bytes of a packet of MP4's subtitles that clears the screen."""
+_AAC_BYTES = 16
 _SIDE_DATA = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "A53_CC")
 
 
@@ -107,10 +108,9 @@ def _animation(path: Path) -> Stream:
 
 
 def _payload(packet: av.Packet, codec: str) -> bytes:
-    """A packet's bytes without the ADTS header, which only MPEG's streams have."""
+    """A packet's bytes; of AAC the last ones, because MPEG's streams have headers before each packet."""
     data = bytes(packet)
-    adts = codec == "aac" and len(data) > 7 and data[0] == 0xFF and data[1] & 0xF6 == 0xF0
-    return data[7 if data[1] & 1 else 9 :] if adts else data
+    return data[-_AAC_BYTES:] if codec == "aac" else data
 
 
 def _start(container: av.container.InputContainer) -> float:

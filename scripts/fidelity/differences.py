@@ -165,5 +165,6 @@ def _of_tags(source: Stream, result: Stream, kinds: dict[str, str]) -> Iterator[
 
 def _channels(layout: str) -> str:
     """The layout that players assume where a file only says how many channels there are."""
-    plain = {"1 channels": "mono", "2 channels": "stereo", "6 channels": "5.1", "8 channels": "7.1"}
-    return plain.get(layout, layout)
+    plain = dict(enumerate(("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1"), start=1))
+    count = layout.removesuffix(" channels")
+    return plain.get(int(count), layout) if count.isdigit() else layout

@@ -1,8 +1,7 @@
 """Copies sound, subtitles, attachments, chapters and metadata while the video is written."""
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 
 import av
@@ -14,6 +13,7 @@ from vdiff_jax.media.clock import clock_of
 from vdiff_jax.media.codec_delay import declared_delay, first_sound_times
 from vdiff_jax.media.copies import Copy, PictureCopy, SubtitleCopy, Transcode, fresh_metadata, layout_loss
 from vdiff_jax.media.covers import Covers, main_video
+from vdiff_jax.media.part import packet_time, packets_of_part
 from vdiff_jax.media.probe import open_container
 from vdiff_jax.media.video import VideoInfo
 
@@ -41,8 +41,6 @@ ATTACHMENT_NAME = "vdiff"
 LOUDNESS_TAGS = ("REPLAYGAIN_", "R128_")
 # Seconds by which time stamps in whole milliseconds may be off.
 ROUNDED_TIME = Fraction(1, 500)
-# Seconds after the end of the wanted part at which reading stops.
-STOP_MARGIN = 5
 Mux = Callable[[av.Packet], None]
 
 
@@ -113,7 +111,7 @@ class Tracks:
         self._packets = (
             clock.packets(self._source, [self._source.streams[i] for i in self._copies]) if self._copies else iter(())
         )
-        self._part = self._packets_of_part()
+        self._part = packets_of_part(self._packets, self._start, self._stop, cut=self._cut)
         self._waiting: av.Packet | None = None
         # A subtitle that is on the screen at the start may have begun long before.
         subtitled = any(self._source.streams[i].type == "subtitle" for i in self._copies)
@@ -250,7 +248,7 @@ class Tracks:
             mux(cover)
         while (packet := self._waiting or next(self._part, None)) is not None:
             self._waiting = None
-            if until is not None and _time(packet) - self._start > until:
+            if until is not None and packet_time(packet) - self._start > until:
                 self._waiting = packet
                 return
             for ready in self._copies[packet.stream.index].packets(packet, self._start):
@@ -260,49 +258,6 @@ class Tracks:
                 for ready in copy.flush():
                     mux(ready)
 
-    def _packets_of_part(self) -> Iterator[av.Packet]:
-        """The packets of the wanted part. Subtitles that lie partly in it are shortened to it.
-
-        Sound before the start of a whole file is the encoder's priming, which belongs to it.
-        """
-        shown: dict[int, av.Packet] = {}  # the latest subtitle of each stream that lasts until the next one
-        for packet in self._timed_packets():
-            time, subtitle = _time(packet), packet.stream.type == "subtitle"
-            if self._stop is not None and time >= self._stop:
-                if time >= self._stop + STOP_MARGIN:
-                    break
-                continue
-            if time >= self._start:
-                while shown:
-                    yield self._shortened(shown.popitem()[1])
-            elif subtitle and not packet.duration:
-                shown[packet.stream.index] = packet
-                continue
-            elif time + packet.duration * packet.time_base <= self._start if subtitle else self._cut:
-                continue
-            yield self._shortened(packet) if subtitle else packet
-
-    def _shortened(self, subtitle: av.Packet) -> av.Packet:
-        """A subtitle with the time that it shares with the wanted part."""
-        base, end = subtitle.time_base, _time(subtitle) + (subtitle.duration or 0) * subtitle.time_base
-        end = end if self._stop is None else min(end, self._stop)
-        subtitle.pts = subtitle.dts = max(round(self._start / base), round(_time(subtitle) / base))
-        if subtitle.duration:
-            subtitle.duration = max(1, round(end / base) - subtitle.pts)
-        return subtitle
-
-    def _timed_packets(self) -> Iterator[av.Packet]:
-        """The packets that have content and a time, until the end or damage."""
-        with contextlib.suppress(av.FFmpegError):
-            for packet in self._packets:
-                if packet.size and (packet.pts is not None or packet.dts is not None):
-                    yield packet
-
     def close(self) -> None:
         """Closes the source."""
         self._source.close()
-
-
-def _time(packet: av.Packet) -> Fraction:
-    """Seconds, in the file's own time, at which a packet starts."""
-    return (packet.pts if packet.pts is not None else packet.dts) * packet.time_base

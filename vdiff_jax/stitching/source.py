@@ -184,6 +184,10 @@ def lost_in_stitching(sources: Sequence[Source]) -> list[str]:
         lost.append("the field order of interlaced video: run repair --deinterlace on the inputs first")
     if any(info.pixels.alpha for info in infos):
         lost.append("the transparency (alpha channel); repair keeps it")
+    if deepest := max((info.pixels.bits for info in infos if info.pixels.bits > 8), default=None):
+        lost.append(f"the precision of {deepest} bits, because stitch works in 8 bits; repair keeps it")
+    if any(info.mastering_display or info.content_light for info in infos[1:]):
+        lost.append("the HDR10 metadata of all inputs but the first")
     return lost
 
 

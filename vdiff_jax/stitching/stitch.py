@@ -21,6 +21,7 @@ from vdiff_jax.runtime.peak_memory import peak_memory_bytes
 from vdiff_jax.runtime.warning_log import reports_warnings
 from vdiff_jax.stitching import joins, learned
 from vdiff_jax.stitching.blend import fill_by_diffusion
+from vdiff_jax.stitching.colour_tags import check_colours
 from vdiff_jax.stitching.layout import choose_layout
 from vdiff_jax.stitching.panorama import Fill, FillClip, Panorama, PanoramaOptions, fill_in_chunks
 from vdiff_jax.stitching.sequence import ClipSequence, Interpolate
@@ -100,6 +101,7 @@ def stitch(
     """
     begun = time.perf_counter()
     sources = open_sources(inputs, rates)
+    check_colours(sources)
     network = None if weights is None else load_weights(weights)
     wanted = PanoramaOptions(
         projection=projection, crop=crop, fill=_choose_fill(fill, network), steady=steady, calibration=calibration,
