@@ -1,6 +1,6 @@
 """Reports as text."""
 
-from vdiff_jax.cli.report_text import choice_text, comparison_text
+from vdiff_jax.cli.report_text import choice_text, comparison_text, compression_text
 
 REPORT = {
     "input": "a.mp4",
@@ -39,3 +39,27 @@ def test_a_comparison_lists_the_metrics():
     figures = {" ".join(words): value for *words, value in map(str.split, lines[1:3])}
     assert figures == {"PSNR": "31.250", "PSNR of luma": "32.000"}
     assert lines[4].split() == ["VMAF", "not", "measured"]
+
+
+COMPRESSED = {
+    "codec": "h264",
+    "bytes": {"source": 2_000_000, "track": 190_000, "attachment": 104, "file": 193_000},
+    "plan": {"tasks": ["wiener"], "expected_gain_db": {"y": 0.321}, "not_tried": ["a smaller picture"]},
+    "vmaf": {"expected": 91.5, "track": 90.3},
+    "seconds": {"total": 3.21},
+}
+
+
+def test_the_closing_line_of_compress_says_bytes_and_gain():
+    assert compression_text(COMPRESSED, "o.mp4") == (
+        "o.mp4: 2,000,000 bytes became 193,000 bytes (H.264 track 190,000, attachment 104); decompress is expected to "
+        "change the track's luma by +0.32 dB and +1.20 VMAF (wiener); no time to try a smaller picture: pass --adapt "
+        "best; 3.2 s"
+    )
+
+
+def test_the_closing_line_of_compress_says_that_nothing_more_would_pay():
+    plan = {"tasks": [], "expected_gain_db": {"y": 0.0}, "not_tried": []}
+    size = {"source": None, "track": 900, "attachment": 0, "file": 1000}
+    report = COMPRESSED | {"plan": plan, "bytes": size, "vmaf": None}
+    assert compression_text(report, "o.mkv").endswith("attachment 0); plain H.264: nothing more would pay; 3.2 s")

@@ -46,6 +46,6 @@ class Budget:
             allowed = time.monotonic() - self._begun + seconds <= _SHARE * self.plain_seconds + _ALLOWANCE
         else:
             allowed = self._adapt == "best"
-        if not allowed and trial not in self.skipped:
+        if not allowed and self._adapt == "fast" and trial not in self.skipped:
             self.skipped.append(trial)
         return allowed

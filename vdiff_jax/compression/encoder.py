@@ -134,8 +134,8 @@ def _write(candidate: Candidate, encoder: TrackEncoder, target: str | Path) -> N
 
 
 _WHY = {
-    (False, False): "no restoration gains more than its attachment costs",
-    (True, False): "the Wiener step gains more than its attachment costs, the network does not",
+    (False, False): "no restoration that was tried gains more than its attachment costs",
+    (True, False): "the Wiener step gains more than its attachment costs, and no network that was tried does",
     (True, True): "the Wiener step and the network gain more than their attachment costs",
 }
 _WHY_PLAIN_AT_VMAF = "no restoration gains more PSNR than its attachment costs and raises VMAF"
