@@ -101,7 +101,7 @@ def _animation(path: Path) -> Stream:
         for number in range(image.n_frames):
             image.seek(number)
             shown = np.asarray(image.convert("RGB"))
-            video.times.append((image.info["timestamp"] - image.info["duration"]) / 1000)
+            video.times.append(image.info["timestamp"] / 1000)
             video.prints.append(_thumbnail(av.VideoFrame.from_ndarray(shown, "rgb24")))
         video.tags = {"size": image.size, "alpha": False, "colour model": "rgb"}
     return video
@@ -110,7 +110,10 @@ def _animation(path: Path) -> Stream:
 def _payload(packet: av.Packet, codec: str) -> bytes:
     """A packet's bytes; of AAC the last ones, because MPEG's streams have headers before each packet."""
     data = bytes(packet)
-    return data[-_AAC_BYTES:] if codec == "aac" else data
+    if codec != "aac":
+        return data
+    header = (7 if data[1] & 1 else 9) if data[0] == 0xFF and data[1] & 0xF6 == 0xF0 else 0
+    return data[header:][-_AAC_BYTES:]
 
 
 def _start(container: av.container.InputContainer) -> float:

@@ -78,6 +78,8 @@ def consistent(recipe: Recipe) -> Recipe:
         _limit(recipe, "audio", _AUDIO_IN.get(container))
     _limit(recipe, "form", _FORMS_OF.get(recipe["video"]))
     _limit(recipe, "layout", _LAYOUTS_OF.get(recipe["audio"]))
+    if container in ("ts", "flv") and recipe["audio"] == "aac":
+        _limit(recipe, "layout", ("mono", "stereo", "5.1"))
     if recipe["video"] in _FIXED_RATE or container in ("avi", "mpg", "flv"):
         _limit(recipe, "rate", ("25", "30000/1001", "50"))
     if recipe["video"] not in ("libx264", "mpeg2video") or recipe["size"] == "66x50" or "10" in recipe["form"]:
