@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from vdiff_jax.runtime import xla
+from vdiff_jax.runtime.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from vdiff_jax.api import repair
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 xla.set_flags()
 
-__version__ = "0.1.0"
 _MODULES = {
     "choose": "vdiff_jax.choosing",
     "compare": "vdiff_jax.comparison",

@@ -96,5 +96,6 @@ def repair_path(
             progress=progress,
             codec=chosen.codec,
             options=chosen.options,
+            resume=chosen.resume,
         )
     return repair_video(source, target, progress=progress, **options)

@@ -13,6 +13,10 @@ class OutputError(VdiffError):
     """The output can't be written: no such folder, no permission, same as the input, unknown ending or encoder."""
 
 
+class ResumeError(VdiffError):
+    """Unfinished work can't be resumed: it is of another input, option or version, or is damaged."""
+
+
 class FormatError(VdiffError):
     """The input can be read, but its pixel format, size or another property is not supported."""
 

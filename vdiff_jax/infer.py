@@ -56,7 +56,7 @@ def _one_line(error: VdiffError) -> str:
 
 _REPAIR = (
     *("task", "mask", "grow", "sigma", "fps", "slow", "scale", "size", "reference", "force", "deinterlace"),
-    *("double_rate", "weights", "codec", "audio_codec", "start", "stop"),
+    *("double_rate", "weights", "codec", "audio_codec", "start", "stop", "resume"),
 )
 """The options of the command line that `repair_path` takes under the same name."""
 
@@ -70,6 +70,7 @@ def _repair(options: argparse.Namespace) -> int:
         if options.task in ("auto", "inpaint"):
             options.mask = options.mask or str(sample.MASK)
     options.weights = options.weights or QUALITIES[options.quality]
+    options.resume, options.keep = options.resume or options.keep_going, options.keep or options.keep_going
     keywords = {"options": _encoder_options(options)}
     keywords |= {name: getattr(options, name) for name in _REPAIR}
     keywords["both_directions"] = options.quality == "best"
@@ -90,7 +91,7 @@ def _stitch(options: argparse.Namespace) -> int:
     from vdiff_jax.stitching.stitch import stitch
 
     check_overwriting(options.output, overwrite=options.overwrite, keep=options.keep)
-    names = ("layout", "calibration", "projection", "crop", "fill", "steady", "bridge", "weights", "codec")
+    names = ("layout", "calibration", "projection", "crop", "fill", "steady", "bridge", "weights", "codec", "resume")
     keywords = {name: getattr(options, name) for name in names}
     with progress_bar(options.inputs[0], quiet=options.quiet) as progress:
         stitched = stitch(
@@ -112,7 +113,7 @@ def _compress(options: argparse.Namespace) -> int:
     from vdiff_jax.compression import compress
 
     check_overwriting(options.output, overwrite=options.overwrite, keep=options.keep)
-    names = ("codec", "crf", "bitrate", "target_vmaf", "preset", "adapt", "weights")
+    names = ("codec", "crf", "bitrate", "target_vmaf", "preset", "adapt", "weights", "resume")
     keywords = {name: getattr(options, name) for name in names}
     with progress_bar(options.input, quiet=options.quiet) as progress:
         report = compress(options.input, options.output, progress=progress, begin=progress.begin, **keywords)
@@ -127,7 +128,7 @@ def _decompress(options: argparse.Namespace) -> int:
 
     check_overwriting(options.output, overwrite=options.overwrite, keep=options.keep)
     keywords = {"weights": options.weights, "codec": options.codec, "options": _encoder_options(options)}
-    keywords["both_directions"] = options.quality == "best"
+    keywords |= {"both_directions": options.quality == "best", "resume": options.resume}
     with progress_bar(options.input, quiet=options.quiet) as progress:
         _write_report(options, decompress(options.input, options.output, progress=progress, **keywords))
     return 0

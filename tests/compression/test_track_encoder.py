@@ -27,3 +27,26 @@ def test_progress_counts_every_frame(source, tmp_path, open_encoder):
     encoder._progress = counts.append
     encoder.encode(40.0)
     assert counts == list(range(1, 15))
+
+
+def test_a_track_that_was_stopped_goes_on_where_it_was(source, tmp_path, open_encoder, monkeypatch):
+    monkeypatch.setattr("vdiff_jax.compression.track_encoder._SEGMENT", 4)
+
+    def encoder(folder, progress=lambda frames: None):
+        folder.mkdir(exist_ok=True)
+        made = open_encoder(source, folder)
+        made._keep, made._progress = True, progress
+        return made
+
+    def stop(frames):
+        if frames == 13:
+            raise KeyboardInterrupt
+
+    whole = encoder(tmp_path / "whole").encode(30.0)
+    with pytest.raises(KeyboardInterrupt):
+        encoder(tmp_path / "kept", stop).encode(30.0)
+    resumed = encoder(tmp_path / "kept").encode(30.0)
+    assert resumed.path.read_bytes() == whole.path.read_bytes()
+    assert resumed.times == whole.times
+    # A track that is complete is not encoded again.
+    assert encoder(tmp_path / "kept", stop).encode(30.0).times == whole.times

@@ -17,7 +17,7 @@ class Inverter:
 
     frames, multiple = 2, 8
 
-    def restore(self, chunks):
+    def restore(self, chunks, checkpoints):
         late = []
         for chunk in chunks:
             yield from late

@@ -32,7 +32,12 @@ def add_encoder(command: argparse.ArgumentParser) -> None:
 
 
 def add_overwriting(command: argparse.ArgumentParser) -> None:
-    """Adds -y and -n, which say what happens to files that exist."""
+    """Adds -y, -n and --resume, which say what happens to files that exist."""
+    command.add_argument(
+        "--resume",
+        action="store_true",
+        help="repeat the command that was stopped: goes on from the work kept in OUT.resume (default: start again)",
+    )
     group = command.add_mutually_exclusive_group()
     group.add_argument(
         "-y",

@@ -61,6 +61,11 @@ def add_repair(commands: argparse._SubParsersAction) -> None:
         help="copy the sound, drop it (none), or encode it again (default: copy)",
     )
     add_overwriting(repair)
+    repair.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="a batch that was stopped: skips finished videos and resumes unfinished ones (default: start again)",
+    )
     add_report(repair)
 
 

@@ -28,15 +28,18 @@ from vdiff_jax.errors import AttachmentError, WeightsError
 from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.media.threads import prefetched
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import OPERATORS, STEP, WienerFilter, spans, wiener_step
+from vdiff_jax.postprocess.wiener import OPERATORS, REACH, STEP, WienerFilter, spans, wiener_step
 from vdiff_jax.restoration.both_directions import BothDirections
 from vdiff_jax.restoration.chunk_restorer import ChunkRestorer
 from vdiff_jax.restoration.footage import Footage
-from vdiff_jax.restoration.pipeline import report, restored_frames
+from vdiff_jax.restoration.identity import run_identity
+from vdiff_jax.restoration.pipeline import report, restored_frames, write
 from vdiff_jax.restoration.restorer import Restorer
+from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints, frames_between, open_checkpoints
 from vdiff_jax.runtime.stopwatch import Stopwatch
 from vdiff_jax.runtime.warning_log import reports_warnings
 from vdiff_jax.stream.compression_error import expected_error, typical
+from vdiff_jax.stream.context import context_frames, passed, with_context
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.same_size import SameSize
 from vdiff_jax.weights import Weights, identity, load
@@ -146,6 +149,7 @@ def decompress(
     both_directions: bool = False,
     codec: str | None = None,
     options: dict[str, str] | None = None,
+    resume: bool = False,
     progress: Callable[[int], Any] = lambda frames: None,
 ) -> dict[str, Any] | np.ndarray:
     """Decompresses a file: decodes its track and improves the frames as its attachment says.
@@ -156,6 +160,7 @@ def decompress(
       weights: the file of the weights, if they are not in the package.
       both_directions: the network runs forward and backward in time: better, in about twice the time.
       codec, options: the output encoder's name and options.
+      resume: goes on with the work of an earlier run that was stopped.
       progress: is called with the number of frames done.
 
     Returns:
@@ -175,23 +180,23 @@ def decompress(
         schedule = schedule_of(attachment, times_from(first, reader.info, source), reader.info.start, source)
         info = schedule.of_video(resized_info(reader.info, attachment.size), attachment)
         plan = dataclasses.replace(plan_of(attachment, info), both_directions=both_directions)
-        writer = PictureList(info)
+        writer, checkpoints = PictureList(info), NO_CHECKPOINTS
         if target is not None:
-            writer = media.open_writer(target, info, codec=codec, options=options, copy_from=source)
+            given = {"codec": codec, "options": options}
+            checkpoints = checkpoints_of(source, target, attachment, info, given, resume=resume)
+            writer = media.open_writer(target, info, copy_from=source, checkpoints=checkpoints, **given)
             writer = stack.enter_context(writer)
         frames = resize_frames(itertools.chain([first], frames), info.pixels, attachment.size)
-        frames, restorers = decoded(attachment, plan, info, frames, clock, stack, weights)
+        # A track at half rate is restored from its start again; only its interpolated frames are kept.
+        first_steps = checkpoints if attachment.interpolation is None else NO_CHECKPOINTS
+        frames, restorers = decoded(attachment, plan, info, frames, clock, stack, weights, first_steps)
         if attachment.interpolation is not None:
             interpolator = interpolator_of(attachment, info, weights)
             frames = interpolator(frames, schedule.numbers, clock)
-            frames = stack.enter_context(contextlib.closing(frames))
+            frames = passed(stack.enter_context(contextlib.closing(frames)), checkpoints)
             restorers.append(interpolator.restorer)
-        count = 0
-        for frame in schedule.stamped(frames):
-            with clock.stage("write"):
-                writer.write(frame)
-            count += 1
-            progress(count)
+        done = checkpoints.begun.frames
+        count = write(schedule.stamped(frames, done), writer, clock, progress, done=done)
     if isinstance(writer, PictureList):
         return np.stack(writer.pictures)
     return report(clock, count, info, plan, *restorers)
@@ -205,23 +210,43 @@ def decoded(
     clock: Stopwatch,
     stack: contextlib.ExitStack,
     weights: str | Path | None,
+    checkpoints: Checkpoints,
 ) -> tuple[Iterator[Frame], list[ChunkRestorer]]:
     """The track's frames after the network and the Wiener step, and the network's restorer if it was used."""
     if attachment.wiener is None:
-        return frames, []
+        return passed(frames, checkpoints), []
     plain: deque[Frame] = deque()
-    restored, restorers = copied_to(plain, frames), []
+    restored, restorers = copied_to(plain, frames, checkpoints.begun.frames), []
     if attachment.network is not None:
         masks = itertools.repeat(None)
         restorer = Restorer(weights_of(attachment.network, weights), plan.job, plan.sigma_of)
         restorers.append(BothDirections(restorer) if plan.both_directions else restorer)
-        restored = restored_frames(Footage(restored, masks, info.pixels), plan, restorers[0], clock)
+        restored = restored_frames(Footage(restored, masks, info.pixels), plan, restorers[0], clock, checkpoints)
         # The network computes the next chunk during the Wiener step.
         restored = stack.enter_context(contextlib.closing(prefetched(restored, restorers[0].frames)))
+    else:
+        restored = passed(restored, checkpoints)
     # A decoded frame is appended before its restored frame is yielded.
-    decoded_frames = (plain.popleft() for _ in itertools.count())
-    coefficients = wiener_filter(attachment.wiener, info.pixels)
-    return wiener_step(decoded_frames, restored, info.pixels, coefficients), restorers
+    decoded_frames = with_context((plain.popleft() for _ in itertools.count()), REACH, checkpoints, "plain")
+    restored = with_context(restored, REACH, checkpoints, "restored")
+    stepped = wiener_step(decoded_frames, restored, info.pixels, wiener_filter(attachment.wiener, info.pixels))
+    return itertools.islice(stepped, context_frames(REACH, checkpoints), None), restorers
+
+
+def checkpoints_of(
+    source: str | Path,
+    target: str | Path,
+    attachment: Attachment,
+    info: media.VideoInfo,
+    given: dict[str, Any],
+    *,
+    resume: bool,
+) -> Checkpoints:
+    """The checkpoints of a decompression to `target`."""
+    needed = (attachment.network, attachment.interpolation)
+    about = run_identity("decompress", [source]) | given | {"weights": [each and each.digest.hex() for each in needed]}
+    every = frames_between(info.height, info.width)
+    return open_checkpoints(str(target), about, every=every, resume=resume, input_again=str(source) != "-")
 
 
 def interpolator_of(attachment: Attachment, info: media.VideoInfo, weights: str | Path | None) -> Interpolator:
@@ -240,10 +265,11 @@ def times_from(first: Frame, info: media.VideoInfo, source: str | Path) -> list[
     return [time for time in media.frame_times(source) if time >= begin]
 
 
-def copied_to(plain: deque[Frame], frames: Iterable[Frame]) -> Iterator[Frame]:
-    """The frames, each appended to `plain` first. Unlike `itertools.tee`, this works across threads."""
-    for frame in frames:
-        plain.append(frame)
+def copied_to(plain: deque[Frame], frames: Iterable[Frame], done: int = 0) -> Iterator[Frame]:
+    """The frames, each but the first `done` appended to `plain` first. Unlike `itertools.tee`, across threads."""
+    for number, frame in enumerate(frames):
+        if number >= done:
+            plain.append(frame)
         yield frame
 
 

@@ -1,6 +1,8 @@
 """Compression: encodes a track, chooses what the decoder is to do with it, and writes both into a file."""
 
 import contextlib
+import dataclasses
+import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -19,10 +21,15 @@ from vdiff_jax.compression.source import Source, open_source
 from vdiff_jax.compression.target_quality import Candidate, reach_target_vmaf
 from vdiff_jax.compression.track_choice import choose_track
 from vdiff_jax.compression.track_encoder import TrackEncoder
-from vdiff_jax.errors import MissingError
-from vdiff_jax.media.target import PendingFile
+from vdiff_jax.errors import MissingError, OutputError
+from vdiff_jax.media.target import Lock, PendingFile
+from vdiff_jax.restoration.identity import run_identity
+from vdiff_jax.runtime.checkpoints import open_checkpoints
 from vdiff_jax.runtime.stopwatch import Stopwatch
 from vdiff_jax.runtime.warning_log import reports_warnings
+from vdiff_jax.weights import identity
+
+log = logging.getLogger(__name__)
 
 
 @reports_warnings
@@ -38,6 +45,7 @@ def compress(
     adapt: str = "fast",
     weights: str | Path | None = None,
     rate: Fraction | float | int = 25,
+    resume: bool = False,
     progress: Callable[[int], Any] = lambda frames: None,
     begin: Callable[[str], Any] = lambda stage: None,
 ) -> dict[str, Any]:
@@ -56,6 +64,7 @@ def compress(
         frames and both networks are tried, whatever time that takes.
       weights: a name or a file (default: "fast").
       rate: frames per second of a clip.
+      resume: goes on with the work of an earlier run that was stopped.
       progress: is called with the number of frames encoded.
       begin: is called with the name of each stage as it begins: "encoding track 1", "probing", "comparing", "fitting".
 
@@ -67,8 +76,9 @@ def compress(
     settings = make_settings(
         codec=codec, preset=preset, crf=crf, bitrate=bitrate, target_vmaf=target_vmaf, adapt=adapt, weights=weights
     )
+    opened = open_source(source, rate)
     budget = Budget(settings.adapt, clock)
-    with _open_encoder(open_source(source, rate), settings, Path(target), clock, progress, begin) as encoder:
+    with _open_encoder(opened, settings, Path(target), clock, progress, begin, resume=resume) as encoder:
         best = _best_candidate(encoder, clock, budget)
         _write(best, encoder, target)
     return _report(clock, encoder, best, budget, Path(target).stat().st_size)
@@ -82,14 +92,41 @@ def _open_encoder(
     clock: Stopwatch,
     progress: Callable[[int], Any],
     begin: Callable[[str], Any],
+    *,
+    resume: bool,
 ) -> Iterator[TrackEncoder]:
-    """An encoder whose tracks lie in a temporary folder beside the target."""
+    """An encoder whose tracks lie in a folder beside the target."""
     container = CONTAINERS[target.suffix.lower()]
     coded = check_source(source.info, settings.codec, settings.preset, container)
     if container == "mp4" and source.info.pixels.kind == "yuv":
         source = source.in_format(coded.pixels)
-    with tempfile.TemporaryDirectory(prefix=".vdiff.", suffix=".part", dir=target.resolve().parent) as folder:
-        yield TrackEncoder(source, coded, settings, Path(folder), clock, progress, begin)
+    with _tracks_folder(source, settings, target, resume=resume) as (folder, keep):
+        yield TrackEncoder(source, coded, settings, folder, clock, progress, begin, keep=keep)
+
+
+@contextlib.contextmanager
+def _tracks_folder(source: Source, settings: Settings, target: Path, *, resume: bool) -> Iterator[tuple[Path, bool]]:
+    """A folder beside the target for tracks; and whether it stays after an error, so that a later run can go on."""
+    about = run_identity("compress", [source.path or "-"]) | dataclasses.asdict(settings)
+    about["weights' hashes"] = [identity(name).hex() for name in settings.networks]
+    checkpoints = open_checkpoints(str(target), about, every=1, resume=resume, input_again=source.path is not None)
+    if checkpoints.folder is None:
+        with tempfile.TemporaryDirectory(prefix=".vdiff.", suffix=".part", dir=target.resolve().parent) as folder:
+            yield Path(folder), False
+        return
+    with Lock(checkpoints.folder.with_name(f".{checkpoints.folder.name}.lock"), target):
+        folder = checkpoints.start()
+        if folder is None:
+            raise OutputError(f"{target} can't be written: no folder for its tracks can be made beside it")
+        try:
+            yield folder, True
+        except BaseException:
+            if any(folder.glob("*.mp4")) or any(folder.glob("*.resume/[0-9]*.json")):
+                log.warning("tracks are kept in %s: the same command with --resume goes on from there", folder)
+            else:
+                checkpoints.discard()
+            raise
+        checkpoints.discard()
 
 
 def _best_candidate(encoder: TrackEncoder, clock: Stopwatch, budget: Budget) -> Candidate:

@@ -48,13 +48,13 @@ class Schedule(NamedTuple):
         time_base = self.timestamps.time_base
         return dataclasses.replace(info, time_base=time_base, start=self.start, audio_lead=self.audio_lead, rate=rate)
 
-    def stamped(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """Frames with the exact time stamps, or with their own if there are none."""
+    def stamped(self, frames: Iterable[Frame], first: int = 0) -> Iterator[Frame]:
+        """Frames from the number `first` on with the exact time stamps, or with their own if there are none."""
         if self.timestamps is None:
             yield from frames
             return
         # There are as many frames as time stamps, or fewer if the file was cut short.
-        for frame, pts, step in zip(frames, self.timestamps.times, self.timestamps.steps):
+        for frame, pts, step in zip(frames, self.timestamps.times[first:], self.timestamps.steps[first:]):
             yield dataclasses.replace(frame, pts=pts, duration=step)
 
 

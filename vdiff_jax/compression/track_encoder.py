@@ -15,11 +15,16 @@ from vdiff_jax.compression.source import Source, timestamps_of
 from vdiff_jax.compression.track import Track, Variant, every_second, resize_frames
 from vdiff_jax.errors import OptionError
 from vdiff_jax.pixels import Frame
+from vdiff_jax.runtime.checkpoint_files import find_checkpoint, read_arrays, write_arrays
+from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints, checkpoint_folder
 from vdiff_jax.runtime.stopwatch import Stopwatch
+from vdiff_jax.stream.context import passed
 
 _RATE_TOLERANCE = (0.94, 1.01)
 """The search for a bit rate ends at a rate between these shares of it."""
 _RATE_TRIES = 6
+_SEGMENT = 1000
+"""Frames from one checkpoint of a track to the next. The encoder starts afresh there, which costs a few bytes."""
 _SIZE_TRIES = 2
 
 
@@ -34,6 +39,7 @@ class TrackEncoder:
       clock: measures the stage "encode".
       progress: is called with the number of frames encoded.
       begin: is called with the name of each stage as it begins, such as "probing".
+      keep: keeps tracks and parts of them in the folder for a later run, and takes those that it finds there.
 
     Attributes:
       shape: the source's height and width.
@@ -50,10 +56,12 @@ class TrackEncoder:
         clock: Stopwatch,
         progress: Callable[[int], Any] = lambda frames: None,
         begin: Callable[[str], Any] = lambda stage: None,
+        *,
+        keep: bool = False,
     ):
         self.source, self.coded, self.settings = source, coded, settings
         self._folder, self._clock, self._progress, self.begin = folder, clock, progress, begin
-        self._tracks = 0
+        self._tracks, self._keep = 0, keep
         self.shape = source.info.height, source.info.width
         self.whole = Variant(self.shape)
         self.sampler = Sampler(source, coded, settings)
@@ -70,20 +78,43 @@ class TrackEncoder:
         """A track at a crf; by default of the whole source."""
         variant = variant or self.whole
         path = self._folder / f"{crf:.2f}.{variant.shape[0]}x{variant.shape[1]}.{variant.half_rate:d}.mp4"
-        info, times = variant.info(self.source.info), []
-        self._tracks += 1
-        self.begin(f"encoding track {self._tracks}")
-        codec, options = self.settings.codec, self.settings.encoder_options(crf)
-        writer = media.open_writer(path, info, codec=codec.encoder, options=options, trial=True)
-        with self._clock.stage("encode"), self.source.frames() as frames, writer:
-            frames = self._recorded(frames, times)
-            kept = every_second(frames) if variant.half_rate else frames
-            for frame in resize_frames(kept, info.pixels, variant.shape):
-                writer.write(frame)
+        info, times = self.source.info, self._times_kept(path)
+        if times is None:
+            times = []
+            self._write(path, crf, variant, times)
         self.sampler.frame_count = len(times)
-        last = times[-1][1] or round(1 / (self.source.info.rate * info.time_base))
+        last = times[-1][1] or round(1 / (info.rate * info.time_base))
         seconds = float((times[-1][0] + last - times[0][0]) * info.time_base)
         return Track(path, crf, variant, media.video_bytes(path), times, seconds)
+
+    def _write(self, path: Path, crf: float, variant: Variant, times: list[tuple[int, int | None]]) -> None:
+        """Encodes a track to a file, and appends the time stamps of the source's frames to `times`."""
+        self._tracks += 1
+        self.begin(f"encoding track {self._tracks}")
+        info, codec = variant.info(self.source.info), self.settings.codec
+        encoder = {"codec": codec.encoder, "options": self.settings.encoder_options(crf)}
+        checkpoints = self._checkpoints(path)
+        writer = media.open_writer(path, info, trial=True, checkpoints=checkpoints, **encoder)
+        with self._clock.stage("encode"), self.source.frames() as frames, writer:
+            frames = self._recorded(frames, times)
+            kept = passed(every_second(frames) if variant.half_rate else frames, checkpoints)
+            for frame in resize_frames(kept, info.pixels, variant.shape):
+                writer.write(frame)
+        if self._keep:
+            write_arrays(_times_file(path), [np.array([(pts, -1 if d is None else d) for pts, d in times], np.int64)])
+
+    def _checkpoints(self, path: Path) -> Checkpoints:
+        """The checkpoints of a track, which an earlier run may have begun."""
+        if not self._keep:
+            return NO_CHECKPOINTS
+        folder = checkpoint_folder(path)
+        return Checkpoints(folder, every=_SEGMENT, begun=find_checkpoint(folder, {}), quiet=True)
+
+    def _times_kept(self, path: Path) -> list[tuple[int, int | None]] | None:
+        """The time stamps of a track that an earlier run has finished; `None` if there is none."""
+        if not (self._keep and path.exists() and _times_file(path).exists()):
+            return None
+        return [(pts, None if d < 0 else d) for pts, d in read_arrays(_times_file(path))[0].tolist()]
 
     def encode_within(self, size: int, crf: float, variant: Variant) -> Track:
         """A track of at most `size` bytes, or a little more if a few tries find none; `crf` is a first guess."""
@@ -141,6 +172,10 @@ class TrackEncoder:
             times.append((frame.pts, frame.duration))
             yield frame
             self._progress(len(times))
+
+
+def _times_file(path: Path) -> Path:
+    return path.with_suffix(".times.npz")
 
 
 def _next_crf(codec: Codec, tracks: list[Track], rate: float) -> float:

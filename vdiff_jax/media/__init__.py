@@ -3,11 +3,12 @@
 from vdiff_jax.media import loudness
 from vdiff_jax.media.attachments import frame_times, key_frame_marks, read_attachment, remux, video_bytes
 from vdiff_jax.media.encoders import check_encoder
+from vdiff_jax.media.fingerprint import fingerprint
 from vdiff_jax.media.hardware import HARDWARE, hardware_encoder
 from vdiff_jax.media.mask import MovingMask, mask_union, read_mask
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
 from vdiff_jax.media.read import VideoReader, open_reader, probe
-from vdiff_jax.media.references import check_reference, read_references
+from vdiff_jax.media.references import check_reference, read_references, reference_path
 from vdiff_jax.media.sources import is_picture, list_pictures, list_videos
 from vdiff_jax.media.target import check_report, check_target, is_folder_target, result_names, write_text
 from vdiff_jax.media.video import ColourTags, VideoInfo
@@ -29,6 +30,7 @@ __all__ = [
     "check_reference",
     "check_report",
     "check_target",
+    "fingerprint",
     "frame_times",
     "hardware_encoder",
     "is_folder_target",
@@ -46,6 +48,7 @@ __all__ = [
     "read_mask",
     "read_picture",
     "read_references",
+    "reference_path",
     "remux",
     "result_names",
     "video_bytes",

@@ -4,9 +4,11 @@ import contextlib
 import dataclasses
 import logging
 import sys
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 import av
+import numpy as np
 
 from vdiff_jax.errors import OutputError
 from vdiff_jax.media.colour import convert
@@ -16,8 +18,9 @@ from vdiff_jax.media.filters import filter_graph
 from vdiff_jax.media.palette import indexed
 from vdiff_jax.media.pictures import picture_of
 from vdiff_jax.media.planes import frame_of
+from vdiff_jax.media.segments import Segment, packets_of
 from vdiff_jax.media.tracks import COPY, Tracks
-from vdiff_jax.media.video import VideoInfo, turn
+from vdiff_jax.media.video import VideoInfo, rotated, rotated_subsampling, turn
 from vdiff_jax.pixels import Frame
 
 logger = logging.getLogger(__name__)
@@ -29,6 +32,9 @@ HEVC_TAG = "hvc1"
 TRACK_CONTAINERS = frozenset({"mp4", "mov", "matroska", "webm"})
 # PyAV can't store the sample aspect ratio in Matroska, and these codecs don't store it where all players look.
 NO_ASPECT_CODECS = frozenset({"libvpx-vp9", "libvpx", "libsvtav1", "ffv1"})
+
+_TOLERANCE = 128_000
+"""Bits per second by which an encoder may miss its rate."""
 
 
 class FileSink:
@@ -47,7 +53,7 @@ class FileSink:
     ):
         self._source = info
         self._rotates = info.display_matrix is not None and not _holds_rotation(container)
-        self._encoding = choose_encoding(container, _rotated(info) if self._rotates else info, codec, options)
+        self._encoding = choose_encoding(container, rotated(info) if self._rotates else info, codec, options)
         self._container = container
         self._tracks: Tracks | None = None
         self._count, self._uneven = 0, False
@@ -57,12 +63,15 @@ class FileSink:
         self._marked: av.filter.Graph | None = None  # marks frames as interlaced
         self._delay: int | None = None
         self._last_shown: tuple[int, int] | None = None  # pts and duration of the packet with the largest pts
+        self._last_decoded: int | None = None  # the largest dts
+        self._segment: Segment | None = None  # the packets since the last cut, where they are kept
         self._piped = path is None
         file = sys.stdout.buffer if path is None else f"file:{path}"
         self._output = av.open(file, "w", format=container, container_options=MUXER_OPTIONS.get(container, {}))
         try:
             self._stream = self._add_stream()
             self._stream.disposition = av.stream.Disposition.default
+            self._encoder: av.VideoCodecContext | None = self._stream.codec_context
             if copy_from is not None and container in TRACK_CONTAINERS:
                 self._tracks = Tracks(copy_from, self._output, container, info, audio_codec=audio_codec)
                 self._stream.metadata.update(self._tracks.video_metadata)
@@ -75,30 +84,37 @@ class FileSink:
         encoding, info = self._encoding, self._encoding.info
         try:
             rate = info.rate.limit_denominator(1_000_000)
-            stream = self._output.add_stream(encoding.codec, rate=rate, options=encoding.options)
+            stream = self._output.add_stream(
+                encoding.codec, rate=rate, options=encoding.options, bit_rate=0, bit_rate_tolerance=_TOLERANCE
+            )
         except ValueError as error:
             raise OutputError(
                 f"{self._container} can't hold {encoding.codec} video: use .mkv, which holds any codec"
             ) from error
-        context = stream.codec_context
+        stream.time_base = info.time_base
+        matroska = self._container in ("matroska", "webm")
+        if matroska and encoding.codec in NO_ASPECT_CODECS and info.sample_aspect not in (None, 1):
+            logger.warning(
+                "some players may ignore the sample aspect ratio %s in this file: .mp4 keeps it", info.sample_aspect
+            )
+        self._open(stream.codec_context)
+        if info.display_matrix is not None:
+            stream.set_display_matrix(info.display_matrix)
+        return stream
+
+    def _open(self, context: av.VideoCodecContext) -> None:
+        """Sets the encoder up and opens it."""
+        encoding, info = self._encoding, self._encoding.info
         context.width, context.height = info.width, info.height
         context.pix_fmt = "pal8" if self._container == "gif" else encoding.packed or encoding.pixels.name
-        context.time_base = stream.time_base = info.time_base
+        context.time_base = info.time_base
         context.thread_count = 0
-        context.flags |= av.codec.context.Flags.frame_duration
+        flags = av.codec.context.Flags
+        context.flags |= flags.frame_duration
         if holds_fields(encoding.codec, info):
-            flags = av.codec.context.Flags
             context.flags |= flags.interlaced_dct | flags.interlaced_me
         if info.sample_aspect:
             context.sample_aspect_ratio = info.sample_aspect
-            if (
-                info.sample_aspect != 1
-                and encoding.codec in NO_ASPECT_CODECS
-                and self._container in ("matroska", "webm")
-            ):
-                logger.warning(
-                    "some players may ignore the sample aspect ratio %s in this file: .mp4 keeps it", info.sample_aspect
-                )
         _tag(context, info)
         if encoding.codec == "libx265" and self._container in ("mp4", "mov"):
             context.codec_tag = HEVC_TAG
@@ -107,9 +123,16 @@ class FileSink:
                 context.open()
         except (av.FFmpegError, ValueError) as error:
             raise self._refusal() from error
-        if info.display_matrix is not None:
-            stream.set_display_matrix(info.display_matrix)
-        return stream
+
+    def _another_encoder(self) -> av.VideoCodecContext:
+        """An encoder like the first one, which has been flushed and takes no further frames."""
+        first = self._stream.codec_context
+        context = av.CodecContext.create(self._encoding.codec, "w")
+        context.bit_rate, context.bit_rate_tolerance = 0, _TOLERANCE
+        context.framerate, context.flags = first.framerate, first.flags
+        context.options = dict(self._encoding.options)
+        self._open(context)
+        return context
 
     def _refusal(self) -> OutputError:
         encoding = self._encoding
@@ -132,7 +155,44 @@ class FileSink:
         picture.time_base = encoding.info.time_base
         picture = self._with_fields(picture)
         _tag(picture, encoding.info)
-        self._mux(self._stream.encode(picture))
+        self._mux(self._encoded(picture))
+
+    @property
+    def segmented(self) -> bool:
+        """Whether packets can be kept; those of YUV4MPEG2 are frames."""
+        return self._container != "yuv4mpegpipe"
+
+    def keep(self, segments: Iterable[tuple[object, Sequence[np.ndarray]]], frames: int) -> None:
+        """Muxes the packets of an earlier run, and keeps those to come, for `cut`.
+
+        Args:
+            segments: the names and the arrays that `cut` gave.
+            frames: how many frames they have.
+        """
+        self._segment = Segment()
+        for name, arrays in segments:
+            self._mux(list(packets_of(arrays, name)))
+        self._count = frames
+        if self._last_shown is not None:
+            self._last = self._last_shown[0]
+
+    def cut(self) -> list[np.ndarray]:
+        """Completes the packets of the frames so far, and returns those since the last cut as arrays."""
+        self._mux(self._encoded(None))
+        segment, self._segment, self._encoder = self._segment, Segment(), None
+        return segment.arrays()
+
+    def _encoded(self, picture: av.VideoFrame | None) -> list[av.Packet]:
+        """The packets that the encoder gives for a picture; `None` for those that remain."""
+        if self._encoder is None:
+            if picture is None:
+                return []
+            self._encoder = self._another_encoder()
+        packets = self._encoder.encode(picture)
+        if self._segment is not None:
+            for packet in packets:
+                self._segment.add(packet)
+        return packets
 
     def _with_fields(self, picture: av.VideoFrame) -> av.VideoFrame:
         """The picture marked with its order of fields, where the encoder stores it. Only a filter can set the mark."""
@@ -154,7 +214,7 @@ class FileSink:
             planes = tuple(turn(plane, self._source.display_matrix) for plane in planes)
         source = self._source.pixels
         pixels = dataclasses.replace(
-            source, subsampling=_rotated_subsampling(self._source) if self._rotates else source.subsampling
+            source, subsampling=rotated_subsampling(self._source) if self._rotates else source.subsampling
         )
         picture = frame_of(convert(planes, pixels, encoding.pixels), encoding.pixels)
         return picture if encoding.packed is None else picture.reformat(format=encoding.packed)
@@ -183,6 +243,10 @@ class FileSink:
     def _mux(self, packets: list[av.Packet]) -> None:
         """Muxes all but the latest packet, and the sound that belongs to them."""
         for packet in packets:
+            packet.stream = self._stream
+            if self._last_decoded is not None:  # where the time between frames changes, two segments may overlap
+                packet.dts = max(packet.dts, self._last_decoded + 1)
+            self._last_decoded = packet.dts
             if self._last_shown is None or packet.pts >= self._last_shown[0]:
                 self._last_shown = (packet.pts, packet.duration or 0)
             self._delay = packet.pts - packet.dts if self._delay is None else self._delay
@@ -198,7 +262,7 @@ class FileSink:
 
     def finish(self) -> None:
         """Encodes and muxes what remains, and closes the file."""
-        self._mux(self._stream.encode(None))
+        self._mux(self._encoded(None))
         if self._pending is not None:
             if self._container in ("mp4", "mov") and self._last_shown[1] != self._pending.duration:
                 # An MP4 ends with the packet that is decoded last, which may not be the one that is shown last.
@@ -228,23 +292,3 @@ def _tag(target: av.VideoFrame | av.VideoCodecContext, info: VideoInfo) -> None:
 
 def _holds_rotation(container: str) -> bool:
     return container in TRACK_CONTAINERS and hasattr(av.VideoStream, "set_display_matrix")
-
-
-def _rotated_subsampling(info: VideoInfo) -> tuple[int, int]:
-    x, y = info.pixels.subsampling
-    return (y, x) if info.rotation in (90, 270) else (x, y)
-
-
-def _rotated(info: VideoInfo) -> VideoInfo:
-    """The properties of the video after its rotation is applied to the planes."""
-    width, height = info.displayed_size
-    aspect = info.sample_aspect
-    return dataclasses.replace(
-        info,
-        width=width,
-        height=height,
-        pixels=dataclasses.replace(info.pixels, subsampling=_rotated_subsampling(info)),
-        sample_aspect=1 / aspect if aspect and info.rotation in (90, 270) else aspect,
-        rotation=0,
-        display_matrix=None,
-    )

@@ -26,8 +26,7 @@ def read_references(given: Sequence[str | Path], info: VideoInfo) -> dict[int, P
     """
     pictures: dict[int, Picture] = {}
     for text in map(str, given):
-        number, colon, name = text.partition(":")
-        frame, path = (int(number), name) if colon and number.isdecimal() else (0, text)
+        frame, path = _numbered(text)
         if frame in pictures:
             raise ReferencePictureError(f"frame {frame} has two references: give one")
         if info.frames is not None and path and frame >= info.frames:
@@ -36,6 +35,17 @@ def read_references(given: Sequence[str | Path], info: VideoInfo) -> dict[int, P
             )
         pictures[frame] = _read(path, info)
     return pictures
+
+
+def reference_path(given: str | Path) -> str:
+    """The picture's file of a reference as it was given, with or without a number."""
+    return _numbered(str(given))[1]
+
+
+def _numbered(text: str) -> tuple[int, str]:
+    """The number of the frame, 0 if there is none, and the picture's file."""
+    number, colon, name = text.partition(":")
+    return (int(number), name) if colon and number.isdecimal() else (0, text)
 
 
 def check_reference(picture: np.ndarray, size: tuple[int, int], name: str) -> Picture:

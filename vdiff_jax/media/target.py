@@ -1,16 +1,23 @@
 """Output paths: checks, and files that get their name only when they are complete."""
 
 import contextlib
+import hashlib
 import itertools
 import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from vdiff_jax.errors import OutputError
 from vdiff_jax.media.encoders import CONTAINERS
 from vdiff_jax.media.sources import Source
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 LONGEST_NAME = 255
 """The bytes that file systems allow for a name."""
@@ -104,38 +111,139 @@ def result_names(videos: Sequence[Path]) -> list[str]:
 class PendingFile:
     """A file or folder under a short temporary name, in the same folder as its target and with the same ending.
 
-    A target that is a symlink is followed: the file that it points to is replaced, and the link stays.
+    A target that is a symlink is followed: the file that it points to is replaced, and the link stays. Meanwhile no
+    other run can write the same target. What a killed run left of it is deleted.
+
+    Args:
+        target: what it becomes.
+        folder: it is a folder.
+        kept: a folder that exists after `release`, too, so that a later run can go on with it.
     """
 
-    def __init__(self, target: Source, *, folder: bool = False):
+    def __init__(self, target: Source, *, folder: bool = False, kept: Path | None = None):
         self.target = Path(os.path.realpath(target))
-        name = f".vdiff.{os.getpid()}.{next(_numbers)}.part{Path(target).suffix}"
-        self.path = self.target.with_name(name)
+        own = f".vdiff.{hashlib.sha256(os.fsencode(self.target.name)).hexdigest()[:8]}"
+        self._lock = Lock(self.target.with_name(f"{own}.lock"), target)
         try:
+            for left in self.target.parent.glob(f"{own}.*.part*"):
+                _delete(left)
+            name = f"{own}.{os.getpid()}.{next(_numbers)}.part{Path(target).suffix}"
+            self.path = kept or self.target.with_name(name)
             if folder:
-                self.path.mkdir()
+                self.path.mkdir(parents=True, exist_ok=kept is not None)
             else:
                 self.path.open("wb").close()
         except OSError as error:
+            self._lock.release()
             raise OutputError(f"{target} can't be written: {error.strerror}") from error
 
     def commit(self) -> None:
-        """Renames it to its target."""
+        """Renames it to its target.
+
+        Raises:
+            OutputError: the target can't be replaced; the whole output then keeps its temporary name.
+        """
         try:
             if self.path.is_dir() and self.target.is_dir():
                 self.target.rmdir()
             os.replace(self.path, self.target)
         except OSError as error:
-            self.remove()
-            raise OutputError(f"{self.target} can't be written: {error.strerror}") from error
+            if not self.path.exists():
+                raise OutputError(f"{self.target} can't be written: {error.strerror}") from error
+            whole = self._rescued()
+            raise OutputError(
+                f"{self.target} can't be replaced ({error.strerror}): the whole output is {whole}, rename it yourself"
+            ) from error
+        finally:
+            self._lock.release()
 
     def remove(self) -> None:
         """Deletes it."""
-        if self.path.is_dir():
-            shutil.rmtree(self.path, ignore_errors=True)
-        else:
+        _delete(self.path)
+        self._lock.release()
+
+    def release(self) -> None:
+        """Leaves it as it is, for a later run."""
+        self._lock.release()
+
+    def _rescued(self) -> Path:
+        """The output under a name that no later run deletes."""
+        number = next(n for n in itertools.count(1) if not self._rescue(n).exists())
+        try:
+            return self.path.rename(self._rescue(number))
+        except OSError:
+            return self.path
+
+    def _rescue(self, number: int) -> Path:
+        return self.target.with_name(f"{self.target.stem[:200]}.whole{number}{self.target.suffix}")
+
+
+class Lock:
+    """Keeps all but one run from writing a target. A run that is killed loses it.
+
+    Args:
+        path: a file beside the target, deleted by `release`.
+        target: the target's name, for messages.
+
+    Raises:
+        OutputError: another run has it, or the file can't be made.
+    """
+
+    def __init__(self, path: Path, target: Source):
+        self._path, self._file = path, None
+        while self._file is None:
+            try:
+                file = path.open("ab")
+            except OSError as error:
+                raise OutputError(f"{target} can't be written: {error.strerror}") from error
+            try:
+                _lock(file)
+                same = os.path.samestat(os.fstat(file.fileno()), path.stat())
+            except BlockingIOError as error:
+                file.close()
+                raise OutputError(
+                    f"{target} is being written by another run: wait for it, or pass another name"
+                ) from error
+            except FileNotFoundError:  # deleted by the run that had it
+                same = False
+            if same:
+                self._file = file
+            else:
+                file.close()
+
+    def __enter__(self) -> "Lock":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Lets other runs have it."""
+        if self._file is not None:
             with contextlib.suppress(OSError):
-                self.path.unlink(missing_ok=True)
+                self._path.unlink(missing_ok=True)
+            self._file.close()
+            self._file = None
+
+
+def _lock(file: BinaryIO) -> None:
+    """Locks an open file. Some network file systems can't: then nothing keeps two runs apart."""
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def write_text(target: Source, text: str) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -114,3 +114,24 @@ def turn_back(plane: np.ndarray, matrix: tuple[int, ...] | None) -> np.ndarray:
     if abs(a) >= abs(b):
         return turn(plane, matrix)
     return plane[:: -1 if b < 0 else 1, :: -1 if c < 0 else 1].swapaxes(0, 1)
+
+
+def rotated_subsampling(info: VideoInfo) -> tuple[int, int]:
+    """The chroma subsampling of the video after its rotation is applied to the planes."""
+    x, y = info.pixels.subsampling
+    return (y, x) if info.rotation in (90, 270) else (x, y)
+
+
+def rotated(info: VideoInfo) -> VideoInfo:
+    """The properties of the video after its rotation is applied to the planes."""
+    width, height = info.displayed_size
+    aspect = info.sample_aspect
+    return replace(
+        info,
+        width=width,
+        height=height,
+        pixels=replace(info.pixels, subsampling=rotated_subsampling(info)),
+        sample_aspect=1 / aspect if aspect and info.rotation in (90, 270) else aspect,
+        rotation=0,
+        display_matrix=None,
+    )

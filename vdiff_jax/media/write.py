@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import av
+import numpy as np
 
 from vdiff_jax.errors import FormatError, OutputError
 from vdiff_jax.media.encoders import container_of
@@ -20,6 +21,8 @@ from vdiff_jax.media.threads import WriteQueue, queue_depth
 from vdiff_jax.media.tracks import COPY, check_audio_codec
 from vdiff_jax.media.video import VideoInfo, turn
 from vdiff_jax.pixels import Frame
+from vdiff_jax.runtime.checkpoint_files import read_arrays
+from vdiff_jax.runtime.checkpoints import Checkpoints
 
 ALPHA_PICTURES = frozenset({".png", ".tif", ".tiff", ".webp"})
 
@@ -30,6 +33,10 @@ class Sink(Protocol):
 
     def write(self, frame: Frame) -> None:
         """Writes the next frame."""
+        ...
+
+    def cut(self) -> list[np.ndarray] | None:
+        """Completes what is written of the frames so far, and returns what a later run needs to go on there."""
         ...
 
     def finish(self) -> None:
@@ -44,17 +51,27 @@ class Sink(Protocol):
 class VideoWriter:
     """Encodes frames, given in order, in a thread; a context manager.
 
-    At the end of the `with` block the output gets its name. After an exception it is deleted.
+    At the end of the `with` block the output gets its name. After an exception it is deleted, but its checkpoints stay.
     """
 
-    def __init__(self, sink: Sink, pending: PendingFile | None, info: VideoInfo, name: str):
+    def __init__(
+        self, sink: Sink, pending: PendingFile | None, info: VideoInfo, name: str, checkpoints: Checkpoints | None
+    ):
         self._sink = sink
         self._pending = pending
         self._info = info
         self._name = name
-        self._count = 0
+        self._checkpoints = checkpoints or Checkpoints()
+        self._count = self._checkpoints.begun.frames
         self._shapes = info.pixels.plane_shapes(info.width, info.height)
-        self._queue: WriteQueue[Frame] = WriteQueue(sink.write, queue_depth(info.frame_bytes))
+        self._queue: WriteQueue[Frame | int] = WriteQueue(self._consume, queue_depth(info.frame_bytes))
+
+    def _consume(self, item: Frame | int) -> None:
+        """Writes a frame; a number stands for the checkpoint after so many frames."""
+        if isinstance(item, int):
+            self._checkpoints.commit(item, self._sink.cut())
+        else:
+            self._sink.write(item)
 
     def write(self, frame: Frame) -> None:
         """Passes a frame to the encoder; waits while its queue is full. The planes must not be changed afterwards.
@@ -72,7 +89,9 @@ class VideoWriter:
             )
         with _named(self._name):
             self._queue.put(frame)
-        self._count += 1
+            self._count += 1
+            if self._checkpoints.here(self._count):
+                self._queue.put(self._count)
 
     def close(self) -> None:
         """Writes the queued frames and gives the output its name.
@@ -91,13 +110,18 @@ class VideoWriter:
             raise
         if self._pending is not None:
             self._pending.commit()
+        self._checkpoints.discard()
 
     def abort(self) -> None:
-        """Stops and deletes the output."""
+        """Stops and deletes the output; its checkpoints stay."""
         self._queue.stop()
         self._sink.abort()
         if self._pending is not None:
-            self._pending.remove()
+            if self._checkpoints.holds(self._pending.path):
+                self._pending.release()
+            else:
+                self._pending.remove()
+        self._checkpoints.close()
 
     def __enter__(self) -> "VideoWriter":
         return self
@@ -118,6 +142,7 @@ def open_writer(
     copy_from: Source | None = None,
     audio_codec: str = COPY,
     trial: bool = False,
+    checkpoints: Checkpoints | None = None,
 ) -> VideoWriter:
     """Opens an output.
 
@@ -131,6 +156,7 @@ def open_writer(
         copy_from: the file whose sound, subtitles, chapters and metadata are copied where the container holds them.
         audio_codec: "copy", "none" (no sound), or a codec to encode the sound in: aac, opus or flac.
         trial: the output is not for the user, so that nothing is said about what it loses.
+        checkpoints: keep what a later run needs to go on, and go on where they begin.
 
     Raises:
         OutputError: as for `check_target`; also if the ending or the encoder is unknown, or the encoder rejects the
@@ -142,11 +168,12 @@ def open_writer(
     ending = Path(name).suffix.lower()
     folder = is_folder_target(name)
     if folder or ending in WRITABLE_PICTURES:
-        pending = PendingFile(name, folder=folder)
-        sink = PictureSink(pending.path, info, folder=folder)
+        checkpoints = checkpoints if folder else None
+        pending = PendingFile(name, folder=folder, kept=checkpoints and checkpoints.kept_pictures())
+        sink = PictureSink(pending.path, info, folder=folder, count=checkpoints.begun.frames if checkpoints else 0)
         if not trial:
             warn_of_losses(sink.losses(), name)
-        return VideoWriter(sink, pending, info, name)
+        return VideoWriter(sink, pending, info, name, checkpoints)
     container = "yuv4mpegpipe" if name == "-" else container_of(name)
     check_audio_codec(container, audio_codec)
     pending = None if name == "-" else PendingFile(name)
@@ -157,9 +184,11 @@ def open_writer(
         encoder = {"codec": codec, "options": options, "audio_codec": audio_codec}
         with _named(shown):
             sink = FileSink(path, container, info, copy_from=tracks, **encoder)
+            if checkpoints is not None:
+                sink.keep(((path, read_arrays(path)) for path in checkpoints.segments()), checkpoints.begun.frames)
         if not trial:
             warn_of_losses(sink.losses(), shown)
-        return VideoWriter(sink, pending, info, shown)
+        return VideoWriter(sink, pending, info, shown, checkpoints)
     except BaseException:
         if pending is not None:
             pending.remove()
@@ -169,12 +198,12 @@ def open_writer(
 class PictureSink:
     """Writes a folder of numbered PNGs, or one picture, rotated as a player shows them."""
 
-    def __init__(self, path: Path, info: VideoInfo, *, folder: bool):
+    def __init__(self, path: Path, info: VideoInfo, *, folder: bool, count: int = 0):
         self._path = path
         self._info = info
         self._folder = folder
         self._deep = folder or path.suffix.lower() in DEEP_WRITERS
-        self._count = 0
+        self._count = count
 
     def losses(self) -> list[str]:
         """What the pictures do not keep of the video, each with the output that would."""
@@ -194,6 +223,9 @@ class PictureSink:
         picture = picture_of(frame.planes, self._info.pixels, deep=self._deep)
         write_picture(path, turn(picture, self._info.display_matrix))
         self._count += 1
+
+    def cut(self) -> None:
+        """Does nothing: every picture is on disk already."""
 
     def finish(self) -> None:
         """Does nothing: every picture is on disk already."""

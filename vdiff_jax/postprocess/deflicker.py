@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.samples import peak_sample, to_samples
 
 _TOLERANCE = 0.09
@@ -22,7 +23,10 @@ _MEAN_WINDOW, _SIGMA = (3, 3), 1.5
 
 
 def deflicker(
-    frames: Iterable[Frame], pixels: PixelFormat, sigma: Sequence[float] | Float[np.ndarray, " p"]
+    frames: Iterable[Frame],
+    pixels: PixelFormat,
+    sigma: Sequence[float] | Float[np.ndarray, " p"],
+    checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> Iterator[Frame]:
     """Mixes each frame with the earlier ones where they differ by no more than the noise that denoising leaves.
 
@@ -32,9 +36,10 @@ def deflicker(
       frames: in order; alpha is unchanged.
       pixels: their pixel format.
       sigma: the standard deviation of the noise that was removed from each plane, in [0, 1].
+      checkpoints: where the frames begin, and where the last mixed frame is kept.
     """
-    last: list[np.ndarray] | None = None
-    for frame in frames:
+    last = checkpoints.state("deflicker")
+    for number, frame in enumerate(frames, start=checkpoints.begun.frames + 1):
         count = len(frame.planes) - pixels.alpha
         mixed = [plane.astype(np.float32) for plane in frame.planes[:count]]
         if last is not None:
@@ -43,6 +48,8 @@ def deflicker(
             ]
             mixed = _mixed(mixed, last, tolerances)
         last = mixed
+        if checkpoints.here(number):
+            checkpoints.keep(number, "deflicker", last)
         planes = [to_samples(plane, like.dtype, pixels) for plane, like in zip(mixed, frame.planes)]
         yield dataclasses.replace(frame, planes=(*planes, *frame.planes[count:]))
 

@@ -18,23 +18,31 @@ class Feather:
     Args:
       width: pixels by which masks grow and over which the blend fades.
       pixels: the frames' pixel format.
+      done: the number of frames at the start that do not come to be blended.
     """
 
-    def __init__(self, width: int, pixels: PixelFormat):
+    def __init__(self, width: int, pixels: PixelFormat, done: int = 0):
         self._width, self._pixels = width, pixels
+        self._done = {"frames": done, "masks": done}
         self._frames: deque[Frame] = deque()
         self._masks: deque[Bool[np.ndarray, "h w"]] = deque()
 
     def keep(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The frames, unchanged; each is remembered for `fade`."""
         for frame in frames:
-            self._frames.append(frame)
+            self._remember("frames", self._frames, frame)
             yield frame
 
     def grow(self, mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
         """The next frame's mask, grown; it is remembered for `fade`."""
-        self._masks.append(mask)
+        self._remember("masks", self._masks, mask)
         return feather_weight(mask, self._width) > 0
+
+    def _remember(self, kind: str, queue: deque, item: object) -> None:
+        if self._done[kind]:
+            self._done[kind] -= 1
+        else:
+            queue.append(item)
 
     def fade(self, repaired: Iterable[Frame]) -> Iterator[Frame]:
         """The repaired frames under the masks as they were before growing, fading into the source around them."""

@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Int
 
 from vdiff_jax.pixels import Frame
-from vdiff_jax.restoration.restorer import Restorer, backward, frames_of
+from vdiff_jax.restoration.restorer import Restorer, backward, frames_of, taken_up
+from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.tasks.video import ChunkInputs
 
@@ -33,14 +34,24 @@ class BothDirections:
         self.frames, self.multiple = restorer.frames, restorer.multiple
         self._chunks = max(1, SPAN_FRAMES // restorer.frames)
 
-    def restore(self, chunks: Iterable[Chunk]) -> Iterator[Frame]:
-        """The restored frames that are to be shown, in order; the chunks come in order too."""
+    def restore(self, chunks: Iterable[Chunk], checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
+        """The restored frames that are to be shown, in order; the chunks come in order too.
+
+        Args:
+          chunks: from the chunk on with which the job goes on.
+          checkpoints: where that is, and where the carry is kept.
+        """
         carry, before, first = self._restorer.start(), None, 0
+        kept, shown, number = checkpoints.state("carry"), checkpoints.begun.frames, checkpoints.begun.chunks
         for span, after in spans(chunks, self._chunks):
             if span[0].starts_shot:
                 carry, before, first = self._restorer.start(), None, 0
             inputs = [self._restorer.inputs_of(chunk) for chunk in span]
-            forward = []
+            if kept is not None:
+                seen, *state = kept
+                carry, before = taken_up(state, (carry, _last(span[0], inputs[0])))
+                first, kept = int(seen), None
+            forward, restored = [], []
             for chunk, one in zip(span, inputs):
                 carry, planes = self._restorer.advance(carry, one, len(chunk.analysed))
                 forward.append(planes)
@@ -49,9 +60,14 @@ class BothDirections:
             for chunk, *both in zip(span, forward, reverse):
                 count = len(chunk.analysed)
                 seen = np.arange(count)
-                yield from frames_of(chunk, merge(*both, before=first + seen, after=left - 1 - seen))
+                restored += frames_of(chunk, merge(*both, before=first + seen, after=left - 1 - seen))
                 first, left = first + count, left - count
             before = _last(span[-1], inputs[-1])
+            shown, number = shown + len(restored), number + len(span)
+            if restored and checkpoints.propose(shown, number):
+                state = jax.tree.leaves((carry, before))
+                checkpoints.keep(shown, "carry", [np.array(first), *map(np.asarray, state)])
+            yield from restored
 
     def report(self) -> dict[str, Any]:
         """The seconds that compilation took, for the report."""

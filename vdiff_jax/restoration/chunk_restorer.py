@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
 from vdiff_jax.pixels import Frame
+from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.stream.crop import Crop
 
@@ -21,8 +22,13 @@ class ChunkRestorer(Protocol):
     frames: int
     multiple: int
 
-    def restore(self, chunks: Iterable[Chunk]) -> Iterator[Frame]:
-        """The restored frames that are to be shown, in order; the chunks come in order too."""
+    def restore(self, chunks: Iterable[Chunk], checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
+        """The restored frames that are to be shown, in order; the chunks come in order too.
+
+        Args:
+          chunks: from the chunk on with which the job goes on.
+          checkpoints: where that is, and where the restorer's state is kept.
+        """
         ...
 
     def report(self) -> dict[str, Any]:
@@ -38,7 +44,7 @@ class Cropped:
         self.frames, self.multiple = restorer.frames, restorer.multiple
         self.report = restorer.report
 
-    def restore(self, chunks: Iterable[Chunk]) -> Iterator[Frame]:
+    def restore(self, chunks: Iterable[Chunk], checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
         """Whole frames with the restored part in its place."""
         whole: deque[Frame] = deque()
 
@@ -47,5 +53,5 @@ class Cropped:
                 whole.extend(chunk.shown)
                 yield self._crop.cut(chunk)
 
-        for part in self._restorer.restore(parts()):
+        for part in self._restorer.restore(parts(), checkpoints):
             yield self._crop.paste(whole.popleft(), part)

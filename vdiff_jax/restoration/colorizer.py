@@ -17,6 +17,7 @@ from vdiff_jax.diffusion.conduction import conduct
 from vdiff_jax.errors import ReferencePictureError
 from vdiff_jax.observation import VELOCITY_GRID
 from vdiff_jax.pixels import Frame
+from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.analysis import AnalysedFrame
 from vdiff_jax.stream.chunks import Chunk, cut_into_chunks
 from vdiff_jax.stream.colour_tracking import ColourTracker, TrackedColours, best_next_reference
@@ -56,14 +57,26 @@ class Colorizer:
         self._tracker = ColourTracker()
         self._held: list[TrackedFrame] = []
         self._count = 0  # frames tracked forward
+        self._done = 0  # frames that an earlier run has coloured
         self._last_reference: int | None = None  # of the shot
         self._confidence: list[float] = []
         self._shot_starts: list[int] = []
 
-    def restore(self, chunks: Iterable[Chunk]) -> Iterator[Frame]:
-        """The coloured frames, in order; the chunks come in order too."""
+    def restore(self, chunks: Iterable[Chunk], checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
+        """The coloured frames, in order; the chunks come in order too.
+
+        Args:
+          chunks: all of the video: colours are tracked through the frames that are done, too.
+          checkpoints: the frames before the place where the job goes on are left out.
+        """
+        self._done = checkpoints.begun.frames
+        count = self._done
         for chunk in chunks:
-            yield from self._coloured(chunk)
+            coloured = self._coloured(chunk)
+            count += len(coloured)
+            if coloured:
+                checkpoints.propose(count, 0)
+            yield from coloured
         yield from self._release(0)
 
     def _coloured(self, chunk: Chunk) -> list[Frame]:
@@ -109,7 +122,7 @@ class Colorizer:
         """Finishes all held frames but the latest `count`."""
         split = max(0, len(self._held) - count)
         earlier, self._held = self._held[:split], self._held[split:]
-        return list(map(self._finished, earlier))
+        return self._all_finished(earlier)
 
     def _join(self, reference: TrackedFrame) -> list[Frame]:
         """Finishes the held frames with the colours of the reference after them blended in."""
@@ -122,12 +135,20 @@ class Colorizer:
             number = self._count - distance
             since = np.inf if self._last_reference is None else number - self._last_reference
             joined.append(TrackedFrame(one.frame, _blend(one.colours, other, since, distance)))
-        return [self._finished(one) for one in reversed(joined)]
+        return self._all_finished(reversed(joined))
+
+    def _all_finished(self, tracked: Iterable[TrackedFrame]) -> list[Frame]:
+        """The frames with their colours, but for those that an earlier run has coloured."""
+        finished: list[Frame] = []
+        for one in tracked:
+            self._confidence.append(float(one.colours.trust.mean()))
+            if len(self._confidence) > self._done:
+                finished.append(self._finished(one))
+        return finished
 
     def _finished(self, one: TrackedFrame) -> Frame:
         """The frame with its tracked colours, diffused into the areas without any."""
         frame, colours = one.frame.frame, one.colours
-        self._confidence.append(float(colours.trust.mean()))
         luma = luma_of(frame, self._job.pixels)
         trust = np.maximum(colours.trust, _LEAST) if colours.trust.any() else colours.trust
         chroma = np.asarray(conduct(colours.chroma, trust, luma))

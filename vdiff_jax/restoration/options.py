@@ -33,6 +33,7 @@ class Options:
       both_directions: the network runs forward and backward in time: better, in about twice the time.
       codec, options: the encoder's name and its own options.
       audio_codec: "copy", "none", or the codec to encode the sound in: aac, opus or flac.
+      resume: goes on with the work of an earlier run that was stopped.
       start, stop: seconds; only this part is read, repaired and written.
 
     Raises:
@@ -58,6 +59,7 @@ class Options:
     audio_codec: str = "copy"
     start: float | None = None
     stop: float | None = None
+    resume: bool = False
 
     def __post_init__(self) -> None:
         check_growth(self.grow, masked=self.mask is not None)
@@ -65,7 +67,7 @@ class Options:
     @property
     def as_needed(self) -> bool:
         """Whether no option but weights and encoder was chosen, so that the plan is automatic."""
-        free = {"weights", "both_directions", "codec", "options", "audio_codec"}
+        free = {"weights", "both_directions", "codec", "options", "audio_codec", "resume"}
         return all(
             getattr(self, field.name) == field.default for field in dataclasses.fields(self) if field.name not in free
         )

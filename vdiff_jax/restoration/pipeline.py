@@ -18,19 +18,22 @@ from vdiff_jax.restoration.both_directions import BothDirections
 from vdiff_jax.restoration.chunk_restorer import ChunkRestorer, Cropped
 from vdiff_jax.restoration.colorizer import Colorizer
 from vdiff_jax.restoration.footage import Footage
-from vdiff_jax.restoration.options import Options
+from vdiff_jax.restoration.identity import as_json, run_identity
+from vdiff_jax.restoration.options import AUTO, Options
 from vdiff_jax.restoration.output import output_info, stamped
 from vdiff_jax.restoration.restorer import Restorer
 from vdiff_jax.restoration.video import opened, plan_for
+from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints, frames_between, open_checkpoints
 from vdiff_jax.runtime.stopwatch import Stopwatch
 from vdiff_jax.stream.analysis import AnalysedFrame, analyse
 from vdiff_jax.stream.cadence import drop_repeats
 from vdiff_jax.stream.chunks import cut_into_chunks
+from vdiff_jax.stream.context import passed
 from vdiff_jax.stream.propagation import propagate
 from vdiff_jax.stream.references import attach_references
 from vdiff_jax.stream.retiming import retime
 from vdiff_jax.tasks.plan import Plan
-from vdiff_jax.weights import load
+from vdiff_jax.weights import identity, load
 
 log = logging.getLogger(__name__)
 
@@ -62,16 +65,33 @@ def repair(
                 "the video is interlaced, but is treated as progressive: pass --deinterlace to deinterlace it first"
             )
         info = output_info(video.info, plan, video.lead)
+        checkpoints = open_checkpoints(
+            str(target),
+            identity_of(source, chosen, plan),
+            every=frames_between(info.height, info.width),
+            resume=chosen.resume,
+            input_again=str(source) != "-" and str(chosen.mask) != "-",
+        )
         encoder = {"codec": chosen.codec, "options": chosen.options, "audio_codec": chosen.audio_codec}
         sound = source if chosen.slow is None else None
-        with media.open_writer(target, info, copy_from=sound, **encoder) as writer:
+        with media.open_writer(target, info, copy_from=sound, checkpoints=checkpoints, **encoder) as writer:
             with stopwatch.stage("load"):
                 restorer = restorer_for(plan)
-            frames = restored_frames(video.footage, plan, restorer, stopwatch)
+            frames = restored_frames(video.footage, plan, restorer, stopwatch, checkpoints)
             with contextlib.closing(stamped(frames, info, plan, video.lead)) as frames:
-                count = write(frames, writer, stopwatch, progress)
+                count = write(frames, writer, stopwatch, progress, done=checkpoints.begun.frames)
             video.check_masks(chosen.mask)
     return report(stopwatch, count, info, plan, restorer)
+
+
+def identity_of(source: str | Path, options: Options, plan: Plan) -> dict[str, Any]:
+    """What must be the same when a run is resumed, as JSON."""
+    given = {name: as_json(value) for name, value in dataclasses.asdict(options).items() if name != "resume"}
+    if options.mask not in (None, AUTO):
+        given["mask"] = media.fingerprint(options.mask)
+    given["reference"] = [media.fingerprint(media.reference_path(name)) or str(name) for name in options.reference]
+    weights = {"weights' hash": identity(plan.weights).hex()} if plan.weights else {}
+    return {**run_identity("repair", [source]), **given, **weights}
 
 
 def restorer_for(plan: Plan) -> ChunkRestorer | None:
@@ -88,7 +108,11 @@ def restorer_for(plan: Plan) -> ChunkRestorer | None:
 
 
 def restored_frames(
-    footage: Footage, plan: Plan, restorer: ChunkRestorer | None, stopwatch: Stopwatch | None = None
+    footage: Footage,
+    plan: Plan,
+    restorer: ChunkRestorer | None,
+    stopwatch: Stopwatch | None = None,
+    checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> Iterator[Frame]:
     """Analyses, restores and finishes the frames as planned; they pass unchanged if nothing is to be done.
 
@@ -97,14 +121,16 @@ def restored_frames(
       plan: what is to be done.
       restorer: from `restorer_for`.
       stopwatch: measures the stages "analyse", "wait" and "diffuse".
+      checkpoints: where the result begins. The frames before are analysed again, but not restored.
     """
     if restorer is None:
-        return iter(footage.frames)
-    feather = Feather(plan.grow, footage.pixels) if plan.grow and plan.holes_only else None
+        return passed(footage.frames, checkpoints)
+    done = checkpoints.begun.frames
+    feather = Feather(plan.grow, footage.pixels, done) if plan.grow and plan.holes_only else None
     analysed = analyse_footage(_grown(footage, plan, feather), plan, restorer.multiple)
-    frames = diffuse(analysed, restorer, stopwatch or Stopwatch())
+    frames = diffuse(analysed, restorer, stopwatch or Stopwatch(), checkpoints)
     for step in plan.finish:
-        frames = step(frames, plan)
+        frames = step(frames, plan, checkpoints)
     return frames if feather is None else feather.fade(frames)
 
 
@@ -126,18 +152,21 @@ def analyse_footage(footage: Footage, plan: Plan, multiple: int) -> Iterator[Ana
 
 
 def diffuse(
-    analysed: Iterable[AnalysedFrame], restorer: ChunkRestorer, stopwatch: Stopwatch | None = None
+    analysed: Iterable[AnalysedFrame],
+    restorer: ChunkRestorer,
+    stopwatch: Stopwatch | None = None,
+    checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> Iterator[Frame]:
     """The restored frames; the analysis runs in a thread of its own, which ends with this iterator."""
     stopwatch = stopwatch or Stopwatch()
-    chunks = stopwatch.timed("analyse", cut_into_chunks(analysed, restorer.frames))
+    chunks = stopwatch.timed("analyse", cut_into_chunks(analysed, restorer.frames, done=checkpoints.begun.chunks))
     with contextlib.closing(prefetched(chunks, depth=2)) as ahead:
-        yield from stopwatch.timed("diffuse", restorer.restore(stopwatch.timed("wait", ahead)))
+        yield from stopwatch.timed("diffuse", restorer.restore(stopwatch.timed("wait", ahead), checkpoints))
 
 
-def write(frames: Iterable[Frame], writer: Any, stopwatch: Stopwatch, progress: Progress) -> int:
-    """Writes the frames and returns how many there were."""
-    count = 0
+def write(frames: Iterable[Frame], writer: Any, stopwatch: Stopwatch, progress: Progress, *, done: int = 0) -> int:
+    """Writes the frames and returns how many there are, with those that an earlier run has written."""
+    count = done
     for frame in frames:
         with stopwatch.stage("write"):
             writer.write(frame)

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +17,11 @@ from jaxtyping import Array, Bool, Float
 from vdiff_jax import weights
 from vdiff_jax.diffusion.rollout import Numbers, rollout_stream
 from vdiff_jax.diffusion.step import Carry, start
+from vdiff_jax.errors import ResumeError
 from vdiff_jax.observation import Observation
 from vdiff_jax.pixels import Frame
 from vdiff_jax.preprocess.planes import Planes
+from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.tasks.projection import project
 from vdiff_jax.tasks.video import ChunkInputs, Job
@@ -59,14 +61,26 @@ class Restorer:
         self._compiled = None
         self.compile_seconds = 0.0
 
-    def restore(self, chunks: Iterable[Chunk]) -> Iterator[Frame]:
-        """The restored frames that are to be shown, in order; the chunks come in order too."""
-        for chunk in chunks:
+    def restore(self, chunks: Iterable[Chunk], checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
+        """The restored frames that are to be shown, in order; the chunks come in order too.
+
+        Args:
+          chunks: from the chunk on with which the job goes on.
+          checkpoints: where that is, and where the carry is kept.
+        """
+        if (kept := checkpoints.state("carry")) is not None:
+            self._carry = taken_up(kept, self._carry)
+        count = checkpoints.begun.frames
+        for number, chunk in enumerate(chunks, start=checkpoints.begun.chunks + 1):
             inputs = self.inputs_of(chunk)
             if chunk.starts_shot:
                 self._carry, inputs = self._warmed_up(inputs, len(chunk.analysed) - 1)
             self._carry, planes = self.advance(self._carry, inputs, len(chunk.analysed))
-            yield from frames_of(chunk, planes)
+            restored = list(frames_of(chunk, planes))
+            count += len(restored)
+            if restored and checkpoints.propose(count, number):
+                checkpoints.keep(count, "carry", [np.asarray(leaf) for leaf in jax.tree.leaves(self._carry)])
+            yield from restored
 
     def inputs_of(self, chunk: Chunk) -> ChunkInputs:
         """The arrays of a chunk that the compiled function takes."""
@@ -136,6 +150,21 @@ def frames_of(chunk: Chunk, planes: tuple[np.ndarray, ...]) -> Iterator[Frame]:
     for n, frame in enumerate(chunk.frames):
         if frame is not None:
             yield Frame(tuple(plane[n] for plane in planes), frame.pts, frame.duration)
+
+
+Tree = TypeVar("Tree")
+
+
+def taken_up(kept: list[np.ndarray], like: Tree) -> Tree:
+    """The arrays that an earlier run kept, as a tree like another.
+
+    Raises:
+      ResumeError: they have other shapes.
+    """
+    leaves, tree = jax.tree.flatten(like)
+    if [(np.shape(leaf), leaf.dtype) for leaf in leaves] != [(leaf.shape, leaf.dtype) for leaf in kept]:
+        raise ResumeError("the state of the earlier run does not fit this video: delete its folder to start again")
+    return jax.tree.unflatten(tree, kept)
 
 
 class _Shapes(NamedTuple):

@@ -73,6 +73,20 @@ class Composer:
         self(frames)
         self.blocked = 0
 
+    def state(self) -> list[np.ndarray]:
+        """All that is remembered of the moments so far, for `take_up`."""
+        counts = np.array([self.seam_changes, self.blocked, self._wait, *self.present], np.int64)
+        blended = [] if self._blend_state is None else [np.asarray(leaf) for leaf in self._blend_state]
+        return [counts, self._background, self.labels, *blended]
+
+    def take_up(self, state: list[np.ndarray]) -> None:
+        """Goes on after the moment at which `state` was taken."""
+        counts, background, labels, *blended = state
+        self.seam_changes, self.blocked, self._wait, *present = counts.tolist()
+        self.present, self._background = tuple(map(bool, present)), background.copy()
+        self._blend_state = tuple(blended) if blended else None
+        self._use(labels)
+
     def __call__(self, frames: list[RGB | None], time: float = 0.0) -> UInt8[np.ndarray, "h w 3"]:
         """Composes one moment.
 

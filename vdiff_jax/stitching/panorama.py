@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from vdiff_jax.errors import OptionError, StitchError
+from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stitching import report
 from vdiff_jax.stitching.calibrate_rig import calibrate_rig, sample_frames
 from vdiff_jax.stitching.calibration import Calibration, check_fits, load_calibration
@@ -98,10 +99,10 @@ class Panorama:
         if self._debug is not None:
             self._debug.panorama(self.calibration, self.canvas, views)
 
-    def frames(self) -> Iterator[RGB]:
-        """Yields the panorama's frames in order, RGB."""
-        fill = self._options.fill
-        pictures = (picture for picture, _ in self._composed()) if fill is None else fill(self._composed())
+    def frames(self, checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[RGB]:
+        """Yields the panorama's frames in order, RGB, from where the job goes on."""
+        fill, composed = self._options.fill, self._composed(checkpoints)
+        pictures = (picture for picture, _ in composed) if fill is None else fill(composed)
         left, top, right, bottom = self.box
         for index, picture in enumerate(pictures):
             frame = np.ascontiguousarray(picture[top:bottom, left:right])
@@ -109,23 +110,30 @@ class Panorama:
                 self._debug.write("6_result", frame)
             yield frame
 
-    def _composed(self) -> Iterator[CoveredFrame]:
-        """The whole canvas at every moment, and the pixels that some camera sees."""
+    def _composed(self, checkpoints: Checkpoints) -> Iterator[CoveredFrame]:
+        """The whole canvas at every moment from where the job goes on, and the pixels that some camera sees."""
         offsets = self.calibration.offsets
         readers = [NearestFrames(source, float(offset)) for source, offset in zip(self._sources, offsets)]
         start, end = timeline(self._sources, offsets)
         count, seconds, missing = 0, 0.0, np.zeros(len(readers), int)
+        if (kept := checkpoints.state("composer")) is not None:
+            missing = kept[0].copy()
+            self._composer.take_up(kept[1:])
         while start + count / self.rate < end:
             now = start + count / self.rate
             frames = [reader.at(now) for reader in readers]
             if all(frame is None for frame in frames):
                 break
+            count += 1
+            if count <= checkpoints.begun.frames:
+                continue
             begun = time.perf_counter()
             picture = self._composer(frames, now)
             seconds += time.perf_counter() - begun
             missing += ~np.array(self._composer.present)
+            if count % _CHUNK == 0 and checkpoints.propose(count, 0):
+                checkpoints.keep(count, "composer", [missing, *self._composer.state()])
             yield picture, self._composer.covered()
-            count += 1
         self._complete_report(count, seconds, missing)
 
     def _complete_report(self, count: int, seconds: float, missing: Int[np.ndarray, " n"]) -> None:

@@ -10,10 +10,12 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax.errors import OptionError, StitchError
+from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stitching import joins
 from vdiff_jax.stitching.debug_pictures import DebugPictures
 from vdiff_jax.stitching.joins import Join
 from vdiff_jax.stitching.source import LUMA, RGB, Source
+from vdiff_jax.stream.context import passed
 
 Interpolate = Callable[[RGB, RGB, int], Sequence[RGB]]
 """Makes a number of frames between two."""
@@ -88,8 +90,11 @@ class ClipSequence:
             "compile_seconds": 0.0,
         }
 
-    def frames(self) -> Iterator[RGB]:
-        """Yields the sequence's frames in order, RGB."""
+    def frames(self, checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[RGB]:
+        """Yields the sequence's frames in order, RGB, from where the job goes on."""
+        return passed(self._frames(), checkpoints)
+
+    def _frames(self) -> Iterator[RGB]:
         begun, count = time.perf_counter(), 0
         last: RGB | None = None
         for index, part in enumerate(self.parts):

@@ -17,6 +17,8 @@ from jaxtyping import UInt8
 
 from vdiff_jax.media import VideoInfo, check_target, loudness, open_writer
 from vdiff_jax.media.fidelity import warn_of_losses
+from vdiff_jax.restoration.identity import run_identity
+from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints, frames_between, open_checkpoints
 from vdiff_jax.runtime.peak_memory import peak_memory_bytes
 from vdiff_jax.runtime.warning_log import reports_warnings
 from vdiff_jax.stitching import joins, learned
@@ -71,12 +73,13 @@ def stitch(
     options: dict[str, str] | None = None,
     report: str | os.PathLike | None = None,
     debug: str | os.PathLike | None = None,
+    resume: bool = False,
     progress: Callable[[int], None] = lambda frames: None,
 ) -> Stitched:
     """Stitches videos side by side (panorama) or one after another (sequence).
 
     Args:
-      inputs: paths (videos, pictures, folders or globs of pictures), or clips t h w 3, uint8 or float in [0, 1].
+      inputs: paths (videos, pictures, folders or globs), or clips t h w 3, uint8 or float in [0, 1].
       output: where to write; None returns all frames in memory.
       layout: "auto", "panorama" or "sequence".
       rates: frames per second of clips that are arrays; the default is 25.
@@ -86,13 +89,11 @@ def stitch(
       fill: fill unseen pixels: True by diffusion, or a function of a clip in [0, 1] and a mask, 1 where unseen.
       steady: remove the shake of a rig that is carried as a whole; that of other moving rigs is always removed.
       bridge: how many frames to insert between clips that do not overlap.
-      interpolate: makes these frames from the last frame, the first frame and their number. The default is optical
-        flow, or the network if `weights` are given.
+      interpolate: makes these frames from the last frame, the first frame and their number (default: optical flow).
       weights: "base", "fast" or a file: the network then fills and bridges instead of diffusion and optical flow.
-      codec: the encoder's name.
-      options: options for the encoder.
-      report: where to write the report as JSON.
-      debug: a folder for pictures of each stage.
+      codec, options: the encoder's name and its options.
+      report, debug: where to write the report as JSON, and a folder for pictures of each stage.
+      resume: goes on with the work of an earlier run that was stopped.
       progress: called with the number of frames written so far.
 
     Raises:
@@ -103,16 +104,34 @@ def stitch(
     sources = open_sources(inputs, rates)
     check_colours(sources)
     network = None if weights is None else load_weights(weights)
-    wanted = PanoramaOptions(
-        projection=projection, crop=crop, fill=_choose_fill(fill, network), steady=steady, calibration=calibration,
-        debug=debug,
-    )  # fmt: skip
-    interpolate = interpolate or _choose_interpolation(network)
-    product, why = choose_layout(sources, layout, wanted, bridge=bridge, interpolate=interpolate)
-    prepared = time.perf_counter()
-    clip = _write_or_collect(product, sources, output, codec, options, progress)
+    look = {"projection": projection, "crop": crop, "steady": steady}
+    wanted = PanoramaOptions(fill=_choose_fill(fill, network), calibration=calibration, debug=debug, **look)
+    more = {"bridge": bridge, "interpolate": interpolate or _choose_interpolation(network)}
+    product, why = choose_layout(sources, layout, wanted, **more)
+    prepared, encoder = time.perf_counter(), {"codec": codec, "options": options}
+    given = {"layout": layout, "fill": bool(fill), "bridge": bridge, "weights": weights} | look | encoder
+    checkpoints = _checkpoints(product, sources, output, given, resume=resume)
+    clip = _write_or_collect(product, sources, output, encoder, progress, checkpoints)
     _finish_report(product.report, why, begun, prepared, report)
     return Stitched(clip, product.rate, product.report)
+
+
+def _checkpoints(
+    product: Panorama | ClipSequence,
+    sources: Sequence[Source],
+    output: str | os.PathLike | None,
+    given: dict[str, Any],
+    *,
+    resume: bool,
+) -> Checkpoints:
+    """The checkpoints of a run that writes `output`."""
+    # What the network fills depends on all frames before, whose state is not kept.
+    if output is None or (given["fill"] and given["weights"] is not None and isinstance(product, Panorama)):
+        return NO_CHECKPOINTS
+    paths = [source.path if isinstance(source, FileSource) else "-" for source in sources]
+    about, (width, height) = run_identity("stitch", paths) | given, product.size
+    every = frames_between(height, width)
+    return open_checkpoints(os.fspath(output), about, every=every, resume=resume, input_again="-" not in paths)
 
 
 def _choose_fill(fill: bool | FillClip, network: Weights | None) -> Fill | None:
@@ -128,8 +147,8 @@ def _choose_interpolation(network: Weights | None) -> Interpolate:
     return joins.flow_bridge if network is None else functools.partial(learned.bridge, network)
 
 
-def _counted(frames: Iterator[RGB], progress: Callable[[int], None]) -> Iterator[RGB]:
-    for count, frame in enumerate(frames, 1):
+def _counted(frames: Iterator[RGB], progress: Callable[[int], None], done: int = 0) -> Iterator[RGB]:
+    for count, frame in enumerate(frames, done + 1):
         yield frame
         progress(count)
 
@@ -151,13 +170,13 @@ def _write_or_collect(
     product: Panorama | ClipSequence,
     sources: Sequence[Source],
     output: str | os.PathLike | None,
-    codec: str | None,
-    options: dict[str, str] | None,
+    encoder: dict[str, Any],
     progress: Callable[[int], None],
+    checkpoints: Checkpoints,
 ) -> UInt8[np.ndarray, "t h w 3"] | None:
     """Writes the frames and the sound to a file; returns the frames if there is none."""
     if output is None:
-        return np.stack(list(_counted(product.frames(), progress)))
+        return np.stack(list(_counted(product.frames(checkpoints), progress)))
     paths = [os.fspath(source.path) for source in sources if isinstance(source, FileSource)]
     check_target(os.fspath(output), paths)
     info = output_info(sources[0], product.size, product.rate)
@@ -168,8 +187,9 @@ def _write_or_collect(
         else:  # the soundtrack starts at 0, whatever time the first clip's clock shows
             info = dataclasses.replace(info, start=Fraction(0))
         warn_of_losses(lost_in_stitching(sources), os.fspath(output))
-        writer = stack.enter_context(open_writer(output, info, codec=codec, options=options, copy_from=sound))
-        for index, frame in enumerate(_counted(product.frames(), progress)):
+        writer = stack.enter_context(open_writer(output, info, copy_from=sound, checkpoints=checkpoints, **encoder))
+        done = checkpoints.begun.frames
+        for index, frame in enumerate(_counted(product.frames(checkpoints), progress, done), start=done):
             writer.write(output_frame(frame, info, index))
     return None
 

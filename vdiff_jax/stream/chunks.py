@@ -46,19 +46,21 @@ class Chunk:
         return [item.frame for item in self.analysed if item.shown]
 
 
-def cut_into_chunks(frames: Iterable[AnalysedFrame], size: int) -> Iterator[Chunk]:
-    """Chunks of at most `size` frames; none crosses a cut."""
+def cut_into_chunks(frames: Iterable[AnalysedFrame], size: int, *, done: int = 0) -> Iterator[Chunk]:
+    """Chunks of at most `size` frames; none crosses a cut. The first `done` chunks are left out."""
     waiting: list[AnalysedFrame] = []
     before: AnalysedFrame | None = None
-    starts_shot = True
+    starts_shot, number = True, 0
     for item in frames:
         if waiting and (item.starts_shot or len(waiting) == size):
-            yield _chunk(waiting, before, None if item.starts_shot else item, size, starts_shot)
+            if number >= done:
+                yield _chunk(waiting, before, None if item.starts_shot else item, size, starts_shot)
+            number += 1
             starts_shot = item.starts_shot
             before = None if starts_shot else next((i for i in reversed(waiting) if i.has_content), before)
             waiting = []
         waiting.append(item)
-    if waiting:
+    if waiting and number >= done:
         yield _chunk(waiting, before, None, size, starts_shot)
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from vdiff_jax.media.threads import prefetched
 from vdiff_jax.pixels import Frame
 from vdiff_jax.postprocess.deflicker import deflicker as deflicker_frames
-from vdiff_jax.postprocess.wiener import wiener_step
+from vdiff_jax.postprocess.wiener import REACH, wiener_step
+from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
+from vdiff_jax.stream.context import context_frames, with_context
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.weights import load
 
@@ -15,13 +17,13 @@ _AHEAD = 8
 """The network runs at most this many frames ahead of the Wiener step."""
 
 
-def deflicker(frames: Iterable[Frame], plan: Plan) -> Iterator[Frame]:
+def deflicker(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
     """Reduces flicker where nothing moves."""
     pixels = plan.job.pixels
-    return deflicker_frames(frames, pixels, plan.sigma_of_planes(pixels))
+    return deflicker_frames(frames, pixels, plan.sigma_of_planes(pixels), checkpoints)
 
 
-def wiener(frames: Iterable[Frame], plan: Plan) -> Iterator[Frame]:
+def wiener(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
     """Applies the Wiener step; frames pass unchanged if the weights have no coefficients for it.
 
     Meanwhile a thread runs the network on the next frames.
@@ -30,5 +32,8 @@ def wiener(frames: Iterable[Frame], plan: Plan) -> Iterator[Frame]:
     if model is None:
         yield from frames
         return
+    coefficients = model.filter_for(plan.sigma_of_planes(pixels), pixels)
+    frames = with_context(frames, REACH, checkpoints, "wiener")
     with contextlib.closing(prefetched(frames, _AHEAD)) as ahead:
-        yield from wiener_step(*itertools.tee(ahead), pixels, model.filter_for(plan.sigma_of_planes(pixels), pixels))
+        stepped = wiener_step(*itertools.tee(ahead), pixels, coefficients)
+        yield from itertools.islice(stepped, context_frames(REACH, checkpoints), None)

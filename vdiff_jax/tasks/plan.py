@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.runtime.checkpoints import Checkpoints
 from vdiff_jax.stream.compression_error import expected_error
 from vdiff_jax.stream.crop import Crop
 from vdiff_jax.stream.references import Pictures
@@ -85,5 +86,5 @@ class Plan:
         }
 
 
-Step = Callable[[Iterable[Frame], Plan], Iterator[Frame]]
+Step = Callable[[Iterable[Frame], Plan, Checkpoints], Iterator[Frame]]
 """A step that follows the network: restored frames in, finished frames out, in the same order."""

@@ -1,0 +1,224 @@
+"""The files of checkpoints: written whole or not at all, and read with the distrust that damaged files deserve."""
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vdiff_jax.errors import ResumeError
+
+log = logging.getLogger(__name__)
+
+Arrays = Sequence[np.ndarray]
+ABOUT, PICTURES = "run.json", "pictures"
+FORMAT = 1
+LARGEST = 64 << 30
+"""Bytes of the largest file of arrays that is read back; a damaged header may claim any size."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A place where a job can go on.
+
+    Attributes:
+      frames: frames of the output before it.
+      chunks: chunks that the network has restored before it.
+      before: the frames of the checkpoint before; 0 if there is none.
+      states: the names of the steps whose state was kept.
+      packets: whether encoded packets were kept; a folder of pictures needs none.
+    """
+
+    frames: int = 0
+    chunks: int = 0
+    before: int = 0
+    states: tuple[str, ...] = ()
+    packets: bool = True
+
+
+def find_checkpoint(folder: Path, about: Mapping[str, Any]) -> Checkpoint | None:
+    """The last whole checkpoint in a folder; `None` if the folder has none.
+
+    Args:
+      folder: the folder.
+      about: what identifies the job now.
+
+    Raises:
+      ResumeError: the folder is of another job or version, or can't be read.
+    """
+    if not folder.exists():
+        return None
+    kept = _read_json(folder / ABOUT)
+    _check_same(folder, kept, {"format": FORMAT, **json.loads(json.dumps(about))})
+    for path in sorted(folder.glob("[0-9]*.json"), reverse=True):
+        try:
+            checkpoint = _checkpoint(path)
+            _check_whole(folder, checkpoint)
+        except ResumeError as error:
+            log.warning("%s: the work is taken up at an earlier place", error)
+            continue
+        return checkpoint
+    return None
+
+
+def _check_whole(folder: Path, checkpoint: Checkpoint) -> None:
+    """Raises ResumeError if anything that the checkpoint needs is missing or damaged."""
+    for step in checkpoint.states:
+        read_arrays(folder / state_name(checkpoint.frames, step))
+    for each in chain_of(folder, checkpoint):
+        if each.packets:
+            read_arrays(folder / segment_name(each.frames))
+    if not checkpoint.packets and len(list((folder / PICTURES).glob("*"))) < checkpoint.frames:
+        raise ResumeError(f"{folder / PICTURES} has fewer than {checkpoint.frames} pictures")
+
+
+def chain_of(folder: Path, last: Checkpoint) -> list[Checkpoint]:
+    """All checkpoints up to one, in order.
+
+    Raises:
+      ResumeError: one is missing or damaged.
+    """
+    chain = [last]
+    while chain[0].before:
+        earlier = _checkpoint(folder / f"{chain[0].before:09d}.json")
+        if not earlier.frames < chain[0].frames:
+            raise ResumeError(f"{folder}: the checkpoint {earlier.frames} is damaged")
+        chain.insert(0, earlier)
+    return chain if last.frames else []
+
+
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Writes arrays to an .npz file that gets its name once it is whole and on disk."""
+    partial = path.with_suffix(".part")
+    with partial.open("wb") as file:
+        np.savez(file, *arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def read_arrays(path: Path) -> list[np.ndarray]:
+    """The arrays of an .npz file. Nothing is unpickled, and zip's checksums must hold.
+
+    Raises:
+      ResumeError: it is missing, damaged or too large.
+    """
+    try:
+        size = path.stat().st_size
+        with zipfile.ZipFile(path) as file:
+            members = file.infolist()
+            names = [f"arr_{number}.npy" for number in range(len(members))]
+            stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+            whole = sum(member.file_size for member in members) <= min(size, LARGEST)
+            if [member.filename for member in members] != names or not stored or not whole:
+                raise ResumeError(f"{path} is damaged")
+            return [_read_array(file, member) for member in members]
+    except (
+        OSError,
+        ValueError,
+        zipfile.BadZipFile,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        OverflowError,
+    ) as error:
+        raise ResumeError(f"{path} can't be read ({_reason(error)})") from error
+
+
+def _read_array(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    with file.open(member) as data:
+        version = np.lib.format.read_magic(data)
+        if version != (1, 0):
+            raise ValueError(f"version {version} of the npy format")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(data)
+        if fortran or dtype.kind not in "uifb" or any(side < 0 for side in shape):
+            raise ValueError(f"an array of type {dtype}")
+        count = int(np.prod(shape, dtype=object)) if shape else 1
+        if count * dtype.itemsize > member.file_size:
+            raise ValueError(f"an array of shape {shape} in {member.file_size} bytes")
+        array = np.frombuffer(data.read(count * dtype.itemsize), dtype)
+        if data.read(1):
+            raise ValueError("more bytes than the array has")
+        return array.reshape(shape)
+
+
+def _checkpoint(path: Path) -> Checkpoint:
+    fields = _read_json(path)
+    try:
+        numbers = {name: fields.pop(name) for name in ("frames", "chunks", "before")}
+        states, packets = fields.pop("states"), fields.pop("packets")
+        if (
+            fields
+            or type(packets) is not bool
+            or any(type(number) is not int or not 0 <= number < 1 << 40 for number in numbers.values())
+        ):
+            raise ValueError
+        if not isinstance(states, list) or not all(isinstance(name, str) and name.isidentifier() for name in states):
+            raise ValueError
+        if numbers["before"] >= numbers["frames"]:
+            raise ValueError
+    except (KeyError, ValueError) as error:
+        raise ResumeError(f"{path} is damaged") from error
+    return Checkpoint(**numbers, states=tuple(states), packets=packets)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ResumeError(
+            f"{path} can't be read ({_reason(error)}): delete the folder {path.parent} to start again"
+        ) from error
+    if not isinstance(read, dict):
+        raise ResumeError(f"{path} is damaged: delete the folder {path.parent} to start again")
+    return read
+
+
+def _check_same(folder: Path, kept: dict[str, Any], now: dict[str, Any]) -> None:
+    for name in [*now, *(name for name in kept if name not in now)]:
+        if kept.get(name) != now.get(name):
+            raise ResumeError(
+                f"{folder} can't be resumed: {name} was {_shown(kept.get(name))} and is now {_shown(now.get(name))}: "
+                "repeat the command as it was, or delete the folder to start again"
+            )
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())[:200]
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a JSON file that gets its name once it is whole and on disk."""
+    partial = path.with_suffix(".part")
+    with partial.open("w") as file:
+        json.dump(value, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    with contextlib.suppress(OSError):  # the new names are on disk, too; Windows opens no folders
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def state_name(frames: int, step: str) -> str:
+    """The file with the state of a step at a checkpoint."""
+    return f"{frames:09d}.{step}.npz"
+
+
+def segment_name(frames: int) -> str:
+    """The file with the packets before a checkpoint."""
+    return f"{frames:09d}.packets.npz"

@@ -1,0 +1,246 @@
+"""Checkpoints: what a long job keeps beside its output, so that it can go on after it was stopped.
+
+At a checkpoint, a folder has the encoded packets of all frames before it, and the state of each step that remembers
+earlier frames. A checkpoint counts once its JSON file exists; that file is written last.
+"""
+
+import contextlib
+import dataclasses
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vdiff_jax.errors import ResumeError
+from vdiff_jax.runtime.checkpoint_files import (
+    ABOUT,
+    FORMAT,
+    PICTURES,
+    Arrays,
+    Checkpoint,
+    chain_of,
+    find_checkpoint,
+    read_arrays,
+    segment_name,
+    state_name,
+    write_arrays,
+    write_json,
+)
+
+log = logging.getLogger(__name__)
+
+_PIXELS = 256 << 20
+_SHORTEST, _LONGEST = 32, 256
+"""There is a checkpoint after about `_PIXELS` pixels: every 32nd frame at most, every 256th at least."""
+
+
+def frames_between(height: int, width: int) -> int:
+    """The number of frames from one checkpoint to the next, at least."""
+    return int(np.clip(_PIXELS // max(height * width, 1), _SHORTEST, _LONGEST)) // 8 * 8
+
+
+class Checkpoints:
+    """The checkpoints of one job, in a folder beside its output.
+
+    Args:
+      folder: where they are kept; `None` to keep nothing.
+      about: what identifies the job, as JSON: input, options, version.
+      every: frames from one checkpoint to the next, at least.
+      begun: where the job goes on; the start of the video if it is new.
+      quiet: says nothing when the job is stopped.
+
+    Attributes:
+      begun: as given.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        about: Mapping[str, Any] | None = None,
+        *,
+        every: int = _LONGEST,
+        begun: Checkpoint | None = None,
+        quiet: bool = False,
+    ):
+        self._folder, self._about, self._every = folder, dict(about or {}), every
+        self.begun = begun or Checkpoint()
+        self._last = self.begun  # that was proposed
+        self._pending: dict[int, Checkpoint] = {}
+        self._started, self._quiet = False, quiet
+        self._committed = [self.begun] if self.begun.frames else []
+
+    @property
+    def folder(self) -> Path | None:
+        """Where checkpoints are kept; `None` if none are."""
+        return self._folder
+
+    @property
+    def frames(self) -> int:
+        """Frames before the last whole checkpoint."""
+        return self._committed[-1].frames if self._committed else 0
+
+    def propose(self, frames: int, chunks: int) -> bool:
+        """Makes a checkpoint of this place, if the last one is far enough away.
+
+        The step that makes the frames calls this before it hands on the last of them.
+
+        Args:
+          frames: frames of the output so far.
+          chunks: chunks so far.
+        """
+        if self._folder is None or frames - self._last.frames < self._every:
+            return False
+        self._last = Checkpoint(frames=frames, chunks=chunks, before=self._last.frames)
+        self._pending[frames] = self._last
+        return True
+
+    def here(self, frames: int) -> bool:
+        """Whether there is a checkpoint after so many frames of the output."""
+        return frames in self._pending
+
+    def keep(self, frames: int, step: str, arrays: Arrays) -> None:
+        """Writes the state of a step at a checkpoint that was proposed."""
+        checkpoint = self._pending[frames]
+        self._write(state_name(frames, step), arrays)
+        self._pending[frames] = dataclasses.replace(checkpoint, states=(*checkpoint.states, step))
+
+    def commit(self, frames: int, packets: Arrays | None) -> None:
+        """Completes a checkpoint: from now on the job can go on there.
+
+        Args:
+          frames: of the output before it.
+          packets: the encoded packets since the checkpoint before; `None` for an output that needs none.
+        """
+        checkpoint = dataclasses.replace(self._pending.pop(frames), packets=packets is not None)
+        if packets is not None:
+            self._write(segment_name(frames), packets)
+        if self._folder is None:
+            return
+        with self._tolerant():
+            write_json(self._folder / f"{frames:09d}.json", dataclasses.asdict(checkpoint))
+            self._committed.append(checkpoint)
+            for old in self._committed[:-2]:
+                for step in old.states:
+                    (self._folder / state_name(old.frames, step)).unlink(missing_ok=True)
+
+    def state(self, step: str) -> list[np.ndarray] | None:
+        """The state of a step where the job goes on; `None` at the start of a video.
+
+        Raises:
+          ResumeError: it can't be read.
+        """
+        if step not in self.begun.states or self._folder is None:
+            return None
+        return read_arrays(self._folder / state_name(self.begun.frames, step))
+
+    def segments(self) -> list[Path]:
+        """The files of the packets before the place where the job goes on, in order."""
+        if self._folder is None:
+            return []
+        return [self._folder / segment_name(each.frames) for each in chain_of(self._folder, self.begun) if each.packets]
+
+    def start(self) -> Path | None:
+        """Makes the folder and returns it; `None` if nothing is kept."""
+        if self._folder is not None:
+            with self._tolerant():
+                self._start()
+        return self._folder
+
+    def kept_pictures(self) -> Path | None:
+        """The folder for pictures, which stay there until all are written; `None` if nothing is kept."""
+        folder = self.start()
+        return folder and folder / PICTURES
+
+    def holds(self, path: Path) -> bool:
+        """Whether a path lies in the folder, and a later run can use it."""
+        return self._folder is not None and self.frames > 0 and path.parent == self._folder
+
+    def close(self) -> None:
+        """Says where the work can be taken up; deletes the folder if it can't."""
+        if self._folder is None:
+            return
+        if self.frames == 0:
+            self.discard()
+        elif not self._quiet:
+            log.warning(
+                "%d frames are kept in %s: the same command with --resume goes on from there", self.frames, self._folder
+            )
+
+    def discard(self) -> None:
+        """Deletes the folder, after the output has got its name."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _write(self, name: str, arrays: Arrays) -> None:
+        if self._folder is None:
+            return
+        with self._tolerant():
+            self._start()
+            write_arrays(self._folder / name, arrays)
+
+    def _start(self) -> None:
+        """Makes the folder."""
+        if not self._started and self._folder is not None:
+            self._folder.mkdir(exist_ok=True)
+            write_json(self._folder / ABOUT, {"format": FORMAT, **self._about})
+            self._started = True
+
+    @contextlib.contextmanager
+    def _tolerant(self):
+        """A folder that can't be written costs the chance to go on later, not the job."""
+        try:
+            yield
+        except OSError as error:
+            log.warning(
+                "%s can't be written (%s): the run goes on, but keeps no further part of its work after frame %d",
+                self._folder,
+                error.strerror or error,
+                self.frames,
+            )
+            self._folder = None
+
+
+def open_checkpoints(
+    target: str | Path, about: Mapping[str, Any], *, every: int, resume: bool, input_again: bool = True
+) -> Checkpoints:
+    """The checkpoints of a job that writes `target`.
+
+    Args:
+      target: the output; nothing is kept of one that goes to stdout.
+      about: what identifies the job, as JSON.
+      every: frames from one checkpoint to the next, at least.
+      resume: go on at the last checkpoint of an earlier run, if there is one.
+      input_again: whether the input can be read again; that of stdin can't.
+
+    Raises:
+      ResumeError: the earlier run had another input, option or version; or the job can't be resumed at all.
+    """
+    if target == "-" or not input_again:
+        if resume:
+            raise ResumeError("a run that reads stdin or writes stdout can't be resumed: pass files, or drop --resume")
+        return Checkpoints()
+    folder = checkpoint_folder(target)
+    if resume:
+        return Checkpoints(folder, about, every=every, begun=find_checkpoint(folder, about))
+    if folder.exists():
+        log.warning(
+            "%s has unfinished work of an earlier run: pass --resume to go on with it, or delete it. "
+            "It stays as it is, so this run can't be resumed",
+            folder,
+        )
+        return Checkpoints()
+    return Checkpoints(folder, about, every=every)
+
+
+def checkpoint_folder(target: str | Path) -> Path:
+    """The folder that keeps the checkpoints of an output: its name and `.resume`."""
+    path = Path(os.path.realpath(target))
+    return path.with_name(path.name[:200] + ".resume")
+
+
+NO_CHECKPOINTS = Checkpoints()
+"""For a job that keeps nothing."""

@@ -1,0 +1,41 @@
+"""Frames that go on at a checkpoint: those before it are left out, and the last of them can be had again."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from vdiff_jax.pixels import Frame
+from vdiff_jax.runtime.checkpoints import Checkpoints
+
+Item = TypeVar("Item")
+
+
+def passed(frames: Iterable[Item], checkpoints: Checkpoints) -> Iterator[Item]:
+    """The frames from where the job goes on; for jobs whose steps remember nothing. Proposes checkpoints."""
+    for count, frame in enumerate(frames, start=1):
+        if count > checkpoints.begun.frames:
+            checkpoints.propose(count, 0)
+            yield frame
+
+
+def with_context(frames: Iterable[Frame], depth: int, checkpoints: Checkpoints, step: str) -> Iterator[Frame]:
+    """The `depth` frames before the place where the job goes on, then the frames from there on.
+
+    At each checkpoint the last frames are kept as the state of `step`. At the start of a video there are none before.
+    """
+    kept = checkpoints.state(step) or []
+    planes = len(kept) // min(depth, checkpoints.begun.frames) if kept else 1
+    recent: deque[Frame] = deque(maxlen=depth)
+    for number in range(0, len(kept), planes):
+        recent.append(Frame(tuple(kept[number : number + planes]), 0))
+    yield from list(recent)
+    for count, frame in enumerate(frames, start=checkpoints.begun.frames + 1):
+        recent.append(frame)
+        if checkpoints.here(count):
+            checkpoints.keep(count, step, [plane for each in recent for plane in each.planes])
+        yield frame
+
+
+def context_frames(depth: int, checkpoints: Checkpoints) -> int:
+    """How many frames `with_context` yields before those that are new."""
+    return min(depth, checkpoints.begun.frames)
