@@ -3,7 +3,7 @@
     python scripts/play_in_browser.py
     python scripts/play_in_browser.py --browser google-chrome --files small.mp4
 
-Debian's `chromium` decodes H.264, VP9 and AV1, and HEVC only where the machine has a decoder for it.
+Debian's `chromium` decodes H.264 and AV1, not HEVC.
 """
 
 import json
