@@ -7,6 +7,7 @@ import pytest
 
 from vdiff_jax.errors import OutputError
 from vdiff_jax.media import PixelFormat, VideoInfo, check_report, open_writer, probe, result_names, write_text
+from vdiff_jax.media.target import PendingFile
 
 
 def test_a_folder_without_write_permission_is_an_error(tmp_path, monkeypatch):
@@ -76,3 +77,36 @@ def test_a_report_that_can_t_be_written_is_an_error(tmp_path):
         with pytest.raises(OutputError, match=why):
             check_report(report, [tmp_path / "in.mkv", tmp_path / "out.mkv"])
     check_report(tmp_path / "r.json", [None, tmp_path / "out.mkv"])
+
+
+def test_two_runs_do_not_write_one_output(tmp_path):
+    target = tmp_path / "out.mkv"
+    info = VideoInfo(width=64, height=48, pixels=PixelFormat(kind="yuv"))
+    first = open_writer(target, info)
+    with pytest.raises(OutputError, match="another run"):
+        open_writer(target, info)
+    open_writer(tmp_path / "other.mkv", info).abort()
+    first.abort()
+    open_writer(target, info).abort()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_of_an_output_is_deleted(tmp_path):
+    pending = PendingFile(tmp_path / "out.mkv")
+    pending.path.write_bytes(b"half a file")
+    pending.release()  # as the system does when a process is killed
+    PendingFile(tmp_path / "out.mkv").commit()
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mkv"]
+
+
+def test_an_output_that_cannot_be_replaced_keeps_the_result_under_another_name(tmp_path, monkeypatch):
+    pending = PendingFile(tmp_path / "out.mkv")
+    pending.path.write_bytes(b"all of it")
+
+    def refuse(source, target):
+        raise OSError(16, "Device or resource busy")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OutputError, match=r"can't be replaced .*out\.whole1\.mkv"):
+        pending.commit()
+    assert (tmp_path / "out.whole1.mkv").read_bytes() == b"all of it"

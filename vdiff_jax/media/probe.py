@@ -11,6 +11,7 @@ import numpy as np
 from vdiff_jax.errors import InputError
 from vdiff_jax.media.fidelity import hdr_metadata, unsupported_side_data
 from vdiff_jax.media.planes import RANGE_FULL, pixel_format
+from vdiff_jax.media.safety import playlist_kind, safe_options
 from vdiff_jax.media.video import ColourTags, VideoInfo, rotation_of
 
 # FFmpeg renders text files as pictures; nobody who passes one wants that.
@@ -29,9 +30,11 @@ def open_container(file: str | BinaryIO, name: str) -> av.container.InputContain
             raise InputError(f"no such file: {name}")
         if os.path.isfile(file) and os.path.getsize(file) == 0:
             raise InputError(f"{name} is empty")
+        if os.path.isfile(file) and (kind := playlist_kind(file)):
+            raise InputError(f"{name} is a playlist ({kind}), and the files that it names are not read: pass them")
         file = f"file:{file}"  # so that FFmpeg does not take a name with a colon for a protocol
     try:
-        container = av.open(file, "r", metadata_errors="replace")
+        container = av.open(file, "r", metadata_errors="replace", container_options=safe_options())
     except PermissionError as error:
         raise InputError(f"{name} can't be read: no permission") from error
     except (av.FFmpegError, OSError) as error:
