@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vdiff_jax.cli.arguments import build_parser
+from vdiff_jax.cli.console import log_to_console
 from vdiff_jax.cli.overwriting import check_overwriting
 from vdiff_jax.cli.progress import progress_bar, stopping_on_signals
 from vdiff_jax.cli.repair_options import QUALITIES
-from vdiff_jax.cli.report_text import choice_text, comparison_text, compression_text
+from vdiff_jax.cli.report_text import choice_text, closing_line, comparison_text, compression_text
 from vdiff_jax.errors import OptionError, OutputError, VdiffError
 from vdiff_jax.runtime.caches import use_compilation_cache
 from vdiff_jax.runtime.warning_log import collected_warnings
@@ -30,10 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
       The exit code: 0 done, 1 after a named error, 130 after Ctrl-C or SIGTERM. Wrong usage exits with 2.
     """
     options = build_parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr, force=True)
-    if options.quiet:  # the report lists warnings all the same
-        logging.getLogger().handlers[0].setLevel(logging.ERROR)
-    logging.getLogger("vdiff_jax").setLevel(logging.DEBUG if options.debug else logging.WARNING)
+    log_to_console(quiet=options.quiet, debug=options.debug)
     if not options.debug:
         warnings.simplefilter("ignore")
     use_compilation_cache()
@@ -75,10 +73,12 @@ def _repair(options: argparse.Namespace) -> int:
     keywords |= {name: getattr(options, name) for name in _REPAIR}
     keywords["both_directions"] = options.quality == "best"
 
-    def one(source: str | Path, target: str | Path) -> dict:
+    def one(source: str | Path, target: str | Path, position: str = "") -> dict:
         check_overwriting(target, overwrite=options.overwrite, keep=options.keep)
-        with progress_bar(str(source), quiet=options.quiet) as progress:
-            return repair_path(source, target, progress=progress, **keywords)
+        with progress_bar(str(source), quiet=options.quiet, position=position) as progress:
+            report = repair_path(source, target, progress=progress, **keywords)
+        _print_closing_line(options, report, target)
+        return report
 
     videos = media.list_videos(options.input)
     if videos is not None:
@@ -105,6 +105,7 @@ def _stitch(options: argparse.Namespace) -> int:
     if options.layout == "auto" and not options.quiet:
         plan = stitched.report["plan"]
         print(f"{plan['layout']}: {plan['why']}", file=sys.stderr)
+    _print_closing_line(options, stitched.report, options.output)
     _write_report(options, stitched.report)
     return 0
 
@@ -130,7 +131,9 @@ def _decompress(options: argparse.Namespace) -> int:
     keywords = {"weights": options.weights, "codec": options.codec, "options": _encoder_options(options)}
     keywords |= {"both_directions": options.quality == "best", "resume": options.resume}
     with progress_bar(options.input, quiet=options.quiet) as progress:
-        _write_report(options, decompress(options.input, options.output, progress=progress, **keywords))
+        report = decompress(options.input, options.output, progress=progress, **keywords)
+    _print_closing_line(options, report, options.output)
+    _write_report(options, report)
     return 0
 
 
@@ -150,6 +153,11 @@ def _compare(options: argparse.Namespace) -> int:
     _print_report(options, report, comparison_text)
     _write_report(options, report)
     return 0
+
+
+def _print_closing_line(options: argparse.Namespace, report: dict, target: str | Path) -> None:
+    if not options.quiet:
+        print(closing_line(report, target, warnings=len(options.warnings)), file=sys.stderr)
 
 
 def _print_report(options: argparse.Namespace, report: dict, text: Callable[[dict], Iterator[str]]) -> None:
@@ -180,7 +188,7 @@ def _encoder_options(options: argparse.Namespace) -> dict[str, str] | None:
     return given
 
 
-def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path, Path], dict]) -> int:
+def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path, Path, str], dict]) -> int:
     """Repairs a folder of videos to a folder of results, spread over the devices. Failures are listed at the end."""
     from vdiff_jax import media
     from vdiff_jax.sharding import over_devices
@@ -195,7 +203,7 @@ def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path,
 
     def attempt(video: Path) -> dict | VdiffError:
         try:
-            return one(video, targets[video])
+            return one(video, targets[video], f"file {videos.index(video) + 1} of {len(videos)}")
         except VdiffError as error:
             return error
 

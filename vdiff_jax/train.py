@@ -12,6 +12,10 @@ from vdiff_jax.errors import VdiffError
 from vdiff_jax.runtime import allocator
 from vdiff_jax.runtime.caches import cache_folder, use_compilation_cache
 
+log = logging.getLogger(__name__)
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, with the state saved too."""
 PREEMPTED = 75
 """The exit code after SIGTERM, with the state saved: EX_TEMPFAIL of sysexits.h, "try again"."""
 
@@ -30,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,18 +117,36 @@ def _run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
         exclude=exclude,
         profile=options.profile,
     )
-    with contextlib.nullcontext() if sharding.multi_process() else _stopped_by_sigterm(run.stop):
-        return 0 if run.train() else PREEMPTED
+    with contextlib.nullcontext([]) if sharding.multi_process() else _stopped_by_signals(run.stop) as received:
+        if run.train():
+            return 0
+    return INTERRUPTED if signal.SIGINT in received else PREEMPTED
 
 
 @contextlib.contextmanager
-def _stopped_by_sigterm(stop: Callable[[], None]) -> Iterator[None]:
-    """Calls `stop` at SIGTERM. With several processes, JAX itself passes one's signal on to all."""
-    before = signal.signal(signal.SIGTERM, lambda *_: stop())
+def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """Calls `stop` at SIGTERM and at Ctrl-C; a second Ctrl-C raises KeyboardInterrupt.
+
+    With several processes, JAX itself passes one's SIGTERM on to all.
+
+    Yields:
+      The signals that were received.
+    """
+    received: list[int] = []
+
+    def receive(number: int, _: object) -> None:
+        if signal.SIGINT in received:
+            raise KeyboardInterrupt
+        received.append(number)
+        log.info("stopping after this step: a checkpoint is saved, --resume goes on from it")
+        stop()
+
+    before = {number: signal.signal(number, receive) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield received
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 if __name__ == "__main__":

@@ -25,12 +25,38 @@ def test_the_bar_shows_the_frames_done_of_all(monkeypatch):
     assert sample.TRUTH.name in sys.stderr.getvalue()
 
 
-@pytest.mark.parametrize(("stream", "quiet"), [(Terminal, True), (io.StringIO, False)])
-def test_the_bar_is_hidden_by_quiet_and_without_a_terminal(monkeypatch, stream, quiet):
+def test_the_total_is_the_number_of_frames_that_come_out(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with progress.progress_bar(str(sample.TRUTH), quiet=False, position="file 2 of 3") as count:
+        count.expect(119, "interpolate")
+        count(119)
+    assert f"file 2 of 3: {sample.TRUTH.name}: interpolate" in sys.stderr.getvalue()
+    assert "119/119" in sys.stderr.getvalue()
+
+
+@pytest.mark.parametrize("stream", [Terminal, io.StringIO])
+def test_quiet_shows_nothing(monkeypatch, stream):
     monkeypatch.setattr(sys, "stderr", stream())
-    with progress.progress_bar("-", quiet=quiet) as count:
+    with progress.progress_bar("-", quiet=True) as count:
+        count.expect(2, "denoise")
         count(1)
     assert sys.stderr.getvalue() == ""
+
+
+def test_without_a_terminal_there_is_a_line_every_ten_seconds(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with progress.progress_bar("in.mp4", quiet=False) as count:
+        count.expect(200, "denoise")
+        for frame in range(1, 26):
+            now[0] += 1
+            count(frame)
+    assert sys.stderr.getvalue().splitlines() == [
+        "in.mp4: denoise",
+        "in.mp4: 10 of 200 frames, 1 frames/s, 3:10 left",
+        "in.mp4: 20 of 200 frames, 1 frames/s, 3:00 left",
+    ]
 
 
 def test_an_interruption_that_was_swallowed_ends_the_job_at_the_next_frame():

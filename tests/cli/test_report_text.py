@@ -1,6 +1,6 @@
 """Reports as text."""
 
-from vdiff_jax.cli.report_text import choice_text, comparison_text, compression_text
+from vdiff_jax.cli.report_text import choice_text, closing_line, comparison_text, compression_text
 
 REPORT = {
     "input": "a.mp4",
@@ -63,3 +63,13 @@ def test_the_closing_line_of_compress_says_that_nothing_more_would_pay():
     size = {"source": None, "track": 900, "attachment": 0, "file": 1000}
     report = COMPRESSED | {"plan": plan, "bytes": size, "vmaf": None}
     assert compression_text(report, "o.mkv").endswith("attachment 0); plain H.264: nothing more would pay; 3.2 s")
+
+
+def test_the_closing_line_says_what_was_done(tmp_path):
+    done = {"frames": 60, "width": 480, "height": 270, "seconds": {"total": 12.34}, "frames_per_second": 7.126}
+    (tmp_path / "out.mp4").write_bytes(bytes(1_230_000))
+    line = closing_line({**done, "plan": {"tasks": ["inpaint", "denoise"]}}, tmp_path / "out.mp4", warnings=2)
+    assert line.endswith(
+        "out.mp4: inpaint and denoise, 60 frames of 480x270, 1.23 MB in 12.3 s (7.13 frames/s); 2 warnings"
+    )
+    assert "copied as it is" in closing_line({**done, "copied": True}, "-")

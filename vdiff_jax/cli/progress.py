@@ -1,18 +1,19 @@
-"""The progress bar, and how Ctrl-C and SIGTERM end a job."""
+"""The progress of a job on the terminal or in a log, and how Ctrl-C and SIGTERM end a job."""
 
 import contextlib
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tqdm import tqdm
+from vdiff_jax.runtime.progress import Listener
 
 stop_requested = threading.Event()
-"""Set by Ctrl-C and SIGTERM. The progress bar checks it at every frame."""
+"""Set by Ctrl-C and SIGTERM. The progress checks it at every frame."""
+_PERIOD = 10.0
+"""Seconds between two lines where there is no terminal."""
 
 
 def request_stop(*signal_arguments: object) -> None:
@@ -36,39 +37,102 @@ def stopping_on_signals() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-class Progress:
-    """Shows how far a job is. A call with the number of frames done raises KeyboardInterrupt after `request_stop`."""
+@contextlib.contextmanager
+def progress_bar(name: str, *, quiet: bool, position: str = "") -> Iterator[Listener]:
+    """Frames done, frames per second and the time left: a bar on a terminal, else a line every ten seconds on stderr.
 
-    def __init__(self, bar: "tqdm", name: str):
-        self._bar, self._name = bar, name
+    Args:
+      name: the input that is processed.
+      quiet: shows nothing.
+      position: the place of the input in a batch, such as "file 2 of 3".
+
+    Yields:
+      A listener for the job. It raises KeyboardInterrupt after `request_stop`.
+    """
+    label = f"{position}: {Path(name).name}" if position else Path(name).name
+    if quiet:
+        yield _Silent()
+    elif sys.stderr.isatty():
+        with contextlib.closing(_Bar(name, label)) as bar:
+            yield bar
+    else:
+        yield _Lines(label)
+
+
+class _Silent(Listener):
+    """Shows nothing."""
 
     def __call__(self, frames: int) -> None:
         if stop_requested.is_set():
             raise KeyboardInterrupt
-        self._bar.update(frames - self._bar.n)
+
+
+class _Bar(_Silent):
+    """A bar on a terminal. Its total is that of the input until the job says how many frames will come out."""
+
+    def __init__(self, name: str, label: str):
+        from tqdm import tqdm
+
+        from vdiff_jax import media
+
+        total = None if name == "-" else media.probe(name).frames
+        self._label = label
+        self._bar = tqdm(total=total, unit="frame", desc=label, dynamic_ncols=True)
+
+    def expect(self, frames: int | None, plan: str) -> None:
+        self._bar.write(f"{self._label}: {plan}", file=sys.stderr)
+        self._bar.total = frames
+        self._bar.refresh()
 
     def begin(self, stage: str) -> None:
-        """Names the stage that begins; frames are counted from 0 again."""
-        self._bar.set_description(f"{self._name}, {stage}")
+        self._bar.set_description(f"{self._label}, {stage}")
         self._bar.reset()
 
+    def __call__(self, frames: int) -> None:
+        super().__call__(frames)
+        if self._bar.n == 0:  # the first frame waited for the compiler: the estimate begins with it
+            self._bar.start_t = self._bar.last_print_t = time.time()
+            self._bar.initial = frames
+        self._bar.update(frames - self._bar.n)
 
-@contextlib.contextmanager
-def progress_bar(name: str, *, quiet: bool) -> Iterator[Progress]:
-    """A progress bar with frames per second and the time left, shown only if stderr is a terminal.
+    def close(self) -> None:
+        """Ends the bar."""
+        self._bar.close()
 
-    Args:
-      name: the input that is processed.
-      quiet: show nothing.
 
-    Yields:
-      What to call with the number of frames done so far.
-    """
-    from tqdm import tqdm
+class _Lines(_Silent):
+    """A line every ten seconds."""
 
-    from vdiff_jax import media
+    def __init__(self, label: str):
+        self._label, self._total = label, None
+        self._first: tuple[float, int] | None = None  # when the first frames were done, and how many
+        self._next = time.monotonic() + _PERIOD
 
-    hidden = quiet or not sys.stderr.isatty()
-    total = None if hidden or name == "-" else media.probe(name).frames
-    with tqdm(total=total, unit="frame", desc=Path(name).name, disable=hidden) as bar:
-        yield Progress(bar, Path(name).name)
+    def expect(self, frames: int | None, plan: str) -> None:
+        self._total = frames
+        self._print(plan)
+
+    def begin(self, stage: str) -> None:
+        self._label, self._first = f"{self._label.split(', ')[0]}, {stage}", None
+
+    def __call__(self, frames: int) -> None:
+        super().__call__(frames)
+        now = time.monotonic()
+        self._first = self._first or (now, frames)
+        if now < self._next:
+            return
+        self._next = now + _PERIOD
+        rate = (frames - self._first[1]) / max(now - self._first[0], 1e-9)
+        of = f" of {self._total}" if self._total else ""
+        left = f", {_clock((self._total - frames) / rate)} left" if self._total and rate > 0 else ""
+        self._print(f"{frames}{of} frames, {rate:.3g} frames/s{left}")
+
+    def _print(self, text: str) -> None:
+        print(f"{self._label}: {text}", file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    """A time as M:SS or H:MM:SS."""
+    minutes, seconds = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,6 +1,7 @@
 """Reports as text for the terminal."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 _METRICS = {
     "psnr": "PSNR",
@@ -9,6 +10,21 @@ _METRICS = {
     "vmaf": "VMAF",
     "temporal_error": "temporal error",
 }
+
+
+def closing_line(report: dict, target: str | Path, *, warnings: int = 0) -> str:
+    """What was done, the file and its size, the time and the speed, and how many warnings there were."""
+    tasks = " and ".join(report.get("plan", {}).get("tasks", ())) or (
+        "nothing to do, copied as it is" if report.get("copied") else "written"
+    )
+    path = Path(target)
+    size = f", {path.stat().st_size / 1e6:.3g} MB" if path.is_file() else ""
+    picture = f"{report['width']}x{report['height']}{size}"
+    seconds = report["seconds"].get("total", sum(report["seconds"].values()))
+    time = f"{seconds:.1f} s ({report['frames_per_second']:.3g} frames/s)"
+    said = f"; {warnings} warning{'s' * (warnings > 1)}" if warnings else ""
+    name = "stdout" if str(target) == "-" else str(target)
+    return f"{name}: {tasks}, {report['frames']} frames of {picture} in {time}{said}"
 
 
 def choice_text(report: dict) -> Iterator[str]:

@@ -76,6 +76,24 @@ def check_report(report: Source, files: Iterable[Source | None]) -> None:
             raise OutputError(f"the report {name} is also an input or the output: pass another name")
 
 
+def copy_file(source: Source, target: Source) -> None:
+    """Copies a file byte by byte; the target gets its name when it is complete.
+
+    Raises:
+        OutputError: it can't be written.
+    """
+    pending = PendingFile(target)
+    try:
+        shutil.copyfile(source, pending.path)
+    except OSError as error:
+        pending.remove()
+        raise OutputError(f"{target} can't be written: {error.strerror}") from error
+    except BaseException:
+        pending.remove()
+        raise
+    pending.commit()
+
+
 def _same(target: str, source: str) -> bool:
     if os.path.exists(target) and os.path.exists(source):
         return os.path.samefile(target, source)

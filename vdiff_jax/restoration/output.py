@@ -25,7 +25,7 @@ def output_info(info: media.VideoInfo, plan: Plan, lead: Fraction) -> media.Vide
     if plan.interval is None or plan.rate is None:
         return info
     seconds = plan.interval * info.time_base
-    frames = info.frames and round(info.frames * float(1 / (info.rate * seconds)))
+    frames = info.frames and int((info.frames - 1) / (info.rate * seconds)) + 1
     tick = Fraction(1, math.lcm((1 / plan.rate).denominator, lead.denominator))
     return dataclasses.replace(info, rate=plan.rate, time_base=tick, frames=frames)
 

@@ -6,7 +6,7 @@ The restorer preprocesses, diffuses and postprocesses each chunk in one compiled
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ from vdiff_jax.restoration.options import AUTO, Options
 from vdiff_jax.restoration.output import output_info, stamped
 from vdiff_jax.restoration.restorer import Restorer
 from vdiff_jax.restoration.video import opened, plan_for
+from vdiff_jax.restoration.words import plan_text
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints, frames_between, open_checkpoints
+from vdiff_jax.runtime.progress import Progress, announce
 from vdiff_jax.runtime.stopwatch import Stopwatch
 from vdiff_jax.stream.analysis import AnalysedFrame, analyse
 from vdiff_jax.stream.cadence import drop_repeats
@@ -37,8 +39,6 @@ from vdiff_jax.weights import identity, load
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[int], Any]
-
 
 def repair(
     source: str | Path, target: str | Path, *, progress: Progress = lambda frames: None, **options: Any
@@ -48,7 +48,7 @@ def repair(
     Args:
       source: any file, folder or glob that `media.open_reader` takes.
       target: what `media.open_writer` takes.
-      progress: is called with the number of frames that are done.
+      progress: is called with the number of frames that are done; a `Listener` also hears the plan.
       **options: the fields of `Options`.
 
     Raises:
@@ -59,12 +59,16 @@ def repair(
     stopwatch = Stopwatch()
     with opened(source, chosen, stopwatch) as video:
         plan = plan_for(video, chosen)
-        log.info("%s: %s", " and ".join(plan.tasks) or "nothing to do", plan.why)
         if video.info.interlaced and plan.tasks:
             log.warning(
                 "the video is interlaced, but is treated as progressive: pass --deinterlace to deinterlace it first"
             )
         info = output_info(video.info, plan, video.lead)
+        if not plan.tasks and copies(source, target, chosen):
+            announce(progress, info.frames, plan_text(video.info, info, plan))
+            with stopwatch.stage("write"):
+                media.copy_file(source, target)
+            return report(stopwatch, info.frames or 0, info, plan) | {"copied": True}
         checkpoints = open_checkpoints(
             str(target),
             identity_of(source, chosen, plan),
@@ -77,6 +81,7 @@ def repair(
         with media.open_writer(target, info, copy_from=sound, checkpoints=checkpoints, **encoder) as writer:
             with stopwatch.stage("load"):
                 restorer = restorer_for(plan)
+            announce(progress, info.frames, plan_text(video.info, info, plan))
             frames = restored_frames(video.footage, plan, restorer, stopwatch, checkpoints)
             with contextlib.closing(stamped(frames, info, plan, video.lead)) as frames:
                 count = write(frames, writer, stopwatch, progress, done=checkpoints.begun.frames)
@@ -92,6 +97,15 @@ def identity_of(source: str | Path, options: Options, plan: Plan) -> dict[str, A
     given["reference"] = [media.fingerprint(media.reference_path(name)) or str(name) for name in options.reference]
     weights = {"weights' hash": identity(plan.weights).hex()} if plan.weights else {}
     return {**run_identity("repair", [source]), **given, **weights}
+
+
+def copies(source: str | Path, target: str | Path, options: Options) -> bool:
+    """Whether the output of a repair that has nothing to do is the input's file, byte for byte."""
+    endings = {Path(name).suffix.lower() for name in (source, target)}
+    changed = (options.start, options.stop, options.codec, options.options)
+    fields = options.deinterlace or options.double_rate
+    plain = all(option is None for option in changed) and not fields and options.audio_codec == "copy"
+    return plain and len(endings) == 1 and Path(source).is_file() and not media.is_folder_target(target)
 
 
 def restorer_for(plan: Plan) -> ChunkRestorer | None:

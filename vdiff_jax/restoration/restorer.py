@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import functools
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
@@ -25,6 +26,8 @@ from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.tasks.projection import project
 from vdiff_jax.tasks.video import ChunkInputs, Job
+
+log = logging.getLogger(__name__)
 
 _CHUNK_PIXELS = 16_000_000
 _CHUNK_FRAMES = 8
@@ -113,6 +116,7 @@ class Restorer:
         active = np.arange(self.frames) >= self.frames - count if reverse else np.arange(self.frames) < count
         arguments = (self._params, carry, inputs, active)
         if self._compiled is None:
+            log.info("compiling the network for %dx%d, once for all videos of this size", *self._padded[::-1])
             begun = time.monotonic()
             self._compiled = _compiled(self._definition, self._job, self.multiple, _Shapes.of(arguments))
             self.compile_seconds = time.monotonic() - begun

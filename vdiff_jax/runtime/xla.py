@@ -17,7 +17,12 @@ _NEWEST = (0, 10)
 
 
 def set_flags() -> None:
-    """Adds the flags that the user has not set to XLA_FLAGS. If it names a file, it is left unchanged."""
+    """Adds the flags that the user has not set to XLA_FLAGS, and silences XLA's log.
+
+    If XLA_FLAGS names a file, it is left unchanged.
+    """
+    # XLA's own log, such as its alarm about slow compilation, is no concern of users. Fatal errors are printed still.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     given = os.environ.get("XLA_FLAGS", "").strip()
     if given and not given.startswith("-"):
         return

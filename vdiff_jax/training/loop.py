@@ -108,6 +108,7 @@ class Run:
         train, step = self.config.train, self._step
         advance = sharding.data_parallel(make_step(self.definition, train))
         pending: list[dict] = []
+        log.info("compiling the training step: the first step takes a minute or more")
         with (
             MetricWriter(self.workdir, step) as writer,
             self._progress(step) as progress,
@@ -182,6 +183,7 @@ class Run:
         state = sharding.unreplicate(self.state)
         about = dataclasses.asdict(self.config)
         self.checkpoints.save(step, state, self.iterator.get_state(), about, score=score)
+        log.info("step %d: checkpoint saved in %s", step, self.workdir)
         if sharding.is_first_process():
             metadata = {"step": str(step), "config": json.dumps(about)}
             weights.save(self.workdir / "weights.safetensors", SIZES[self.config.train.size], state.average, metadata)

@@ -1,0 +1,31 @@
+"""The package's log on the console: information as plain lines, warnings with their level, above a progress bar."""
+
+import logging
+import sys
+
+
+class ConsoleHandler(logging.StreamHandler):
+    """Writes log lines to stderr without breaking a progress bar."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
+        return text if record.levelno == logging.INFO else f"{record.levelname}: {text}"
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            tqdm.write(self.format(record), file=sys.stderr)
+        else:
+            super().emit(record)
+
+
+def log_to_console(*, quiet: bool, debug: bool) -> None:
+    """Sends the log to stderr: errors only if `quiet`, everything if `debug`."""
+    logging.basicConfig(level=logging.WARNING, handlers=[ConsoleHandler()], force=True)
+    if quiet:  # the report lists warnings all the same
+        logging.getLogger().handlers[0].setLevel(logging.ERROR)
+    logging.getLogger("vdiff_jax").setLevel(logging.DEBUG if debug else logging.INFO)

@@ -1,0 +1,31 @@
+"""What a job tells whoever waits for it, while it runs."""
+
+from collections.abc import Callable
+from typing import Any
+
+Progress = Callable[[int], Any]
+"""Is called with the number of frames that are done. A `Listener` also hears what is planned."""
+
+
+class Listener:
+    """Hears of a job's plan, its stages and its frames; this one ignores them."""
+
+    def expect(self, frames: int | None, plan: str) -> None:
+        """Is called before the first frame.
+
+        Args:
+          frames: how many frames will come out; `None` if that is unknown.
+          plan: what was found and what will be done, in one line.
+        """
+
+    def begin(self, stage: str) -> None:
+        """Is called where a stage begins; frames are counted from 0 again."""
+
+    def __call__(self, frames: int) -> None:
+        """Is called with the number of frames that are done."""
+
+
+def announce(progress: Progress, frames: int | None, plan: str) -> None:
+    """Tells a listener what is planned; a plain function is not told."""
+    if isinstance(progress, Listener):
+        progress.expect(frames, plan)
