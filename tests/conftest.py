@@ -9,6 +9,7 @@ import tempfile
 import pytest
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # compiling takes most of the tests' time
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # shared by all tests and the programs that they start
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="vdiff_jax-tests-")

@@ -11,6 +11,7 @@ import pytest
 from vdiff_jax.nn.conv import _correlate
 from vdiff_jax.runtime import xla
 
+FUSION = "--xla_cpu_use_fusion_emitters=false"
 PATIENT = "--xla_cpu_collective_call_terminate_timeout_seconds=1000000"
 EIGEN = "--xla_cpu_experimental_ynn_fusion_type="
 
@@ -18,10 +19,10 @@ EIGEN = "--xla_cpu_experimental_ynn_fusion_type="
 @pytest.mark.parametrize(
     ("version", "given", "flags"),
     [
-        ((0, 8, 3), "", PATIENT),
-        ((0, 9, 0), "", f"{PATIENT} {EIGEN}"),
-        ((0, 10, 2), "--xla_dump_to=/x", f"{PATIENT} {EIGEN} --xla_dump_to=/x"),
-        ((0, 10, 2), f"{EIGEN}LIBRARY_FUSION_TYPE_DOT", f"{PATIENT} {EIGEN}LIBRARY_FUSION_TYPE_DOT"),
+        ((0, 8, 3), "", f"{PATIENT} {FUSION}"),
+        ((0, 9, 0), "", f"{PATIENT} {FUSION} {EIGEN}"),
+        ((0, 10, 2), "--xla_dump_to=/x", f"{PATIENT} {FUSION} {EIGEN} --xla_dump_to=/x"),
+        ((0, 10, 2), f"{EIGEN}LIBRARY_FUSION_TYPE_DOT", f"{PATIENT} {FUSION} {EIGEN}LIBRARY_FUSION_TYPE_DOT"),
         ((0, 10, 2), "flags.txt", "flags.txt"),  # a file, from which XLA reads the flags
         ((0, 11, 0), "--xla_dump_to=/x", "--xla_dump_to=/x"),  # a newer version may not know them, and abort
     ],
