@@ -143,7 +143,7 @@ def _arguments() -> argparse.Namespace:
         type=words,
         default=["base", "fast"],
         metavar="A,B",
-        help="names or files of this project's weights (default: base,fast)",
+        help="names or files of this project's weights, or best: --quality best (default: base,fast)",
     )
     parser.add_argument("--frames", type=int, default=20, help="frames of a scene (default: 20)")
     parser.add_argument(

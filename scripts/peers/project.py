@@ -20,7 +20,7 @@ PYTHON_VARIABLE = "VDIFF_JAX_PYTHON"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Project:
-    """`vdiff repair` with one set of weights.
+    """`vdiff repair` with one set of weights; "best" stands for `--quality best`.
 
     If `blind`, the command has to estimate the damage: denoise is not given sigma, and deblock is given the decoded
     pictures instead of the stream.
@@ -62,7 +62,8 @@ class Project:
         from_stream = problem.task == "deblock" and not self.blind
         source = problem.stream if from_stream else problem.folder / "input"
         command = [_python(), "-m", "vdiff_jax.infer", "repair", str(source), "-o", f"{folder}/result/"]
-        command += ["--task", problem.task, "--weights", self.weights, "--report", f"{folder}/report.json", "--quiet"]
+        command += ["--task", problem.task, "--report", f"{folder}/report.json", "--quiet"]
+        command += ["--quality" if self.weights == "best" else "--weights", self.weights]
         if problem.task == "inpaint":
             command += ["--mask", str(problem.folder / "mask")]
         elif problem.task == "superres":
