@@ -1,4 +1,4 @@
-"""The choice of an algorithm, by trial clips (`choice`, `contenders` and `trial`)."""
+"""The choice of an algorithm by trial clips: choosing/__init__.py, choice.py and contenders.py."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The arguments of every command, and what `--help` says of them."""
+"""The arguments of every command, and what `--help` says (cli/repair_options.py, cli/output_options.py)."""
 
 import argparse
 import subprocess
@@ -104,6 +104,7 @@ def test_wrong_usage_exits_with_2(capsys, arguments, message):
 
 @pytest.mark.parametrize("program", ["vdiff_jax", "vdiff_jax.infer"])
 def test_the_package_and_the_module_are_the_same_program(program):
+    """`python -m vdiff_jax` is __main__.py; the version comes from runtime/version.py."""
     done = subprocess.run([sys.executable, "-m", program, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"vdiff_jax {vdiff_jax.__version__}\n"
 

@@ -1,4 +1,4 @@
-"""The comparison of a video with its reference: metrics as other programs measure them, and the page (`page`)."""
+"""The comparison of a video with its reference: metrics as other programs measure them; comparison/__init__.py."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Compress and decompress as a user runs them (encoder.py, decoder.py, settings.py)."""
+"""Compress and decompress as a user runs them (compression/encoder.py, decoder.py, settings.py)."""
 
 import json
 import zlib

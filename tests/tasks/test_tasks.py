@@ -1,4 +1,4 @@
-"""Every task that is trained: the network learns it through the one rollout, and a new one is one file and one name."""
+"""Every task that is trained (tasks/task.py): the network learns it; a new task is one file and one name."""
 
 import dataclasses
 import subprocess

@@ -15,7 +15,10 @@ def fingerprint(source: Source) -> dict[str, Any] | None:
     """A file's name, size, time and the hash of its beginning, as JSON; of pictures, their names, sizes and times.
 
     Returns:
-        `None` for stdin, and for what does not exist.
+        `None` for stdin and pipes.
+
+    Raises:
+        InputError: no such file or folder.
     """
     name = os.fspath(source)
     pictures = None if name == "-" else list_pictures(name)
