@@ -57,6 +57,14 @@ class CheckpointError(VdiffError):
     """A checkpoint is missing, damaged, or belongs to another configuration."""
 
 
+class NotFiniteError(VdiffError):
+    """The network gave NaN or infinite values for too many frames. The message says for how many."""
+
+
+class DeviceMemoryError(VdiffError):
+    """The work does not fit into memory. The message names the least that works, or what to pass."""
+
+
 class ClusterError(VdiffError):
     """The other processes of a training run can't be reached. The message names the address."""
 

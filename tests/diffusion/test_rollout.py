@@ -60,7 +60,7 @@ def stream(network) -> Callable:
             return dataclasses.replace(jax.tree.map(lambda *leaves: jnp.stack(leaves), *frames), velocity=None)
 
         return rollout_stream(
-            network, observe, clip.velocity[:-1], carry, finish=lambda numbers, result: result, active=active
+            network, observe, clip.velocity[:-1], carry, finish=lambda numbers, result, finite: result, active=active
         )
 
     return run

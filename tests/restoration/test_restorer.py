@@ -1,4 +1,7 @@
-"""The state before a shot's first frame."""
+"""The state before a shot's first frame, and frames for which the network gives NaN."""
+
+import itertools
+import logging
 
 import imageio.v3 as iio
 import numpy as np
@@ -6,8 +9,14 @@ import pytest
 
 import vdiff_jax
 from vdiff_jax import sample
-from vdiff_jax.restoration.restorer import backward
+from vdiff_jax.errors import NotFiniteError
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.restoration.restorer import Restorer, backward
+from vdiff_jax.stream.analysis import analyse
+from vdiff_jax.stream.chunks import cut_into_chunks
+from vdiff_jax.tasks.same_size import SameSize
 from vdiff_jax.tasks.video import ChunkInputs
+from vdiff_jax.weights import for_task, load
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +54,37 @@ def test_backward_is_the_clip_reversed():
     assert turned.time[2:].tolist() == [-3, -2, -1, 0]
     # What led to the frame before now leads to the next one.
     assert turned.velocity[2:, 0, 0].tolist() == [[n + 0.5, n + 0.5, n, n] for n in (3, 2, 1)]
+
+
+def restored(clip, failing):
+    """The clip denoised by a network that gives NaN for the frames with these numbers; and the restorer's report."""
+    pixels = PixelFormat(kind="rgb", full_range=True)
+
+    def sigma_of(quantisers):
+        sigma = np.full((len(quantisers), 3), 10 / 255, np.float32)
+        sigma[np.isin(quantisers, failing)] = np.nan
+        return sigma
+
+    restorer = Restorer(load(for_task("base", "denoise")), SameSize(pixels, clip.shape[1:3]), sigma_of)
+    frames = [Frame(tuple(np.moveaxis(frame, -1, 0)), n, None, float(n)) for n, frame in enumerate(clip)]
+    analysed = analyse(frames, itertools.repeat(None), pixels, restorer.multiple)
+    made = [np.stack(frame.planes, -1) for frame in restorer.restore(cut_into_chunks(analysed, restorer.frames))]
+    return np.stack(made), restorer.report()
+
+
+def test_a_frame_for_which_the_network_gives_nan_is_left_as_it_was_read(clip, caplog):
+    with caplog.at_level(logging.WARNING):
+        made, report = restored(clip, [3])
+    changed = [np.mean(made[n] != clip[n]) > 0.3 for n in range(len(clip))]
+    assert changed == [True, True, True, False, True, True]
+    np.testing.assert_array_equal(made[3], clip[3])
+    assert np.abs(made.astype(int) - clip).mean() < 3
+    assert report["frames_not_finite"] == 1
+    assert [record.message for record in caplog.records] == [
+        "the network gave NaN or infinite values for 1 of 6 frames: these are left as they were read"
+    ]
+
+
+def test_nan_for_more_than_one_percent_of_the_frames_is_an_error(clip):
+    with pytest.raises(NotFiniteError, match="2 of 6 frames, more than 1 %"):
+        restored(clip, [1, 3])

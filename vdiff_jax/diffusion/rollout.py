@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from vdiff_jax.diffusion.step import Carry, Project, impose, step
+from vdiff_jax.diffusion.step import Carry, Project, impose, start, step
 from vdiff_jax.nn.network import Network
 from vdiff_jax.observation import Observation, holds
 
@@ -72,7 +72,7 @@ def rollout_stream(
     velocity: Float[Array, "t hv wv 4"],
     carry: Carry,
     *,
-    finish: Callable[[Numbers, Float[Array, "h w c"]], Output],
+    finish: Callable[[Numbers, Float[Array, "h w c"], Bool[Array, ""]], Output],
     active: Bool[Array, " t"],
     project: Project = impose,
     rows: int | None = None,
@@ -88,8 +88,8 @@ def rollout_stream(
         is the one after the chunk.
       velocity: as in Observation, of frames 0 to t - 1.
       carry: the carry after the frame before; `step.start` at the start of a shot.
-      finish: a function of the numbers of a frame and its look-ahead, and of the frame's result. It gives what is
-        returned of the frame.
+      finish: a function of the numbers of a frame and its look-ahead, of the frame's result, and of whether that is
+        finite. It gives what is returned of the frame. After a result that is not finite, the carry starts anew.
       active: which frames to restore; the others leave the carry as it is, cost no time and give zeros.
       project: as in `step`.
       rows: as in `step`.
@@ -108,7 +108,9 @@ def rollout_stream(
         carry, result = _advance(
             network, carry, frame, _without_error(ahead), project=project, rows=rows, skip_exact=skip_exact
         )
-        return carry, finish((number, number_ahead), result)
+        finite = jnp.isfinite(result.sum())
+        carry = lax.cond(finite, lambda: carry, lambda: start(network.config, result.shape[:-1]))
+        return carry, finish((number, number_ahead), result, finite)
 
     shapes = jax.eval_shape(restore, carry, numbers[0], numbers[0], velocity[0])[1]
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)

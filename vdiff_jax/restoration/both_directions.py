@@ -68,6 +68,7 @@ class BothDirections:
                 state = jax.tree.leaves((carry, before))
                 checkpoints.keep(shown, "carry", [np.array(first), *map(np.asarray, state)])
             yield from restored
+        self._restorer.close()
 
     def report(self) -> dict[str, Any]:
         """The seconds that compilation took, for the report."""
@@ -88,7 +89,7 @@ class BothDirections:
         if after is not None:
             count = min(_WARM_UP_FRAMES, len(after.analysed))
             joined = _joined(_last(span[-1], inputs[-1]), self._restorer.inputs_of(after))
-            carry, _ = self._restorer.advance(carry, backward(joined, count), count, reverse=True)
+            carry, _ = self._restorer.advance(carry, backward(joined, count), count, reverse=True, shown=False)
         made = []
         for number in reversed(range(len(span))):
             previous = _last(span[number - 1], inputs[number - 1]) if number else before

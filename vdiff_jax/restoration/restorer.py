@@ -3,8 +3,6 @@
 import copy
 import dataclasses
 import functools
-import logging
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
@@ -22,20 +20,18 @@ from vdiff_jax.errors import ResumeError
 from vdiff_jax.observation import Observation
 from vdiff_jax.pixels import Frame
 from vdiff_jax.preprocess.planes import Planes
+from vdiff_jax.restoration.finite_check import FiniteCheck
+from vdiff_jax.restoration.in_windows import InWindows
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.tasks.projection import project
 from vdiff_jax.tasks.video import ChunkInputs, Job
-
-log = logging.getLogger(__name__)
 
 _CHUNK_PIXELS = 16_000_000
 _CHUNK_FRAMES = 8
 """A chunk has at most this many pixels and frames."""
 _WARM_UP_FRAMES = 4
 """Before a shot, this many frames after its first one are restored in reverse order. More hardly improve the first."""
-_WINDOW_PIXELS = 4_000_000
-"""Larger frames go through the network in windows, which bounds its memory."""
 
 
 class Restorer:
@@ -61,8 +57,9 @@ class Restorer:
         self.frames = int(np.clip(_CHUNK_PIXELS // (height * width), 1, _CHUNK_FRAMES))
         self._padded = tuple(side + -side % self.multiple for side in (height, width))
         self._carry = self.start()
-        self._compiled = None
-        self.compile_seconds = 0.0
+        self._network = InWindows(self._compile, self._padded, self.multiple)
+        self._finite = FiniteCheck()
+        self._compiled_before = 0.0
 
     def restore(self, chunks: Iterable[Chunk], checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
         """The restored frames that are to be shown, in order; the chunks come in order too.
@@ -84,6 +81,7 @@ class Restorer:
             if restored and checkpoints.propose(count, number):
                 checkpoints.keep(count, "carry", [np.asarray(leaf) for leaf in jax.tree.leaves(self._carry)])
             yield from restored
+        self.close()
 
     def inputs_of(self, chunk: Chunk) -> ChunkInputs:
         """The arrays of a chunk that the compiled function takes."""
@@ -101,7 +99,7 @@ class Restorer:
         return start(self._config, self._padded)
 
     def advance(
-        self, carry: Carry, inputs: ChunkInputs, count: int, *, reverse: bool = False
+        self, carry: Carry, inputs: ChunkInputs, count: int, *, reverse: bool = False, shown: bool = True
     ) -> tuple[Carry, tuple[np.ndarray, ...]]:
         """Restores a chunk's first frames; with `reverse`, inputs from `backward`, whose frames are the last ones.
 
@@ -109,29 +107,38 @@ class Restorer:
           carry: the carry after the frame before.
           inputs: the chunk and the frame after it.
           count: how many frames.
+          shown: whether the frames are part of the result, rather than there for the carry alone.
 
         Returns:
-          The carry after the last of them; and their planes, one array of all `count` frames a plane.
+          The carry after the last of them; and their planes, one array of all `count` frames a plane. A frame for which
+          the network gives NaN or infinite values comes out as it went in.
         """
         active = np.arange(self.frames) >= self.frames - count if reverse else np.arange(self.frames) < count
-        arguments = (self._params, carry, inputs, active)
-        if self._compiled is None:
-            log.info("compiling the network for %dx%d, once for all videos of this size", *self._padded[::-1])
-            begun = time.monotonic()
-            self._compiled = _compiled(self._definition, self._job, self.multiple, _Shapes.of(arguments))
-            self.compile_seconds = time.monotonic() - begun
-        carry, planes = self._compiled(*arguments)
-        return carry, tuple(np.asarray(plane)[active] for plane in planes)
+        carry, (planes, finite) = self._network(self._params, carry, inputs, active)
+        if shown:
+            self._finite.count(finite[active])
+        return carry, tuple(plane[active] for plane in planes)
+
+    def close(self) -> None:
+        """Warns of frames that the network could not restore; to be called after the last frame."""
+        self._finite.close()
 
     def report(self) -> dict[str, Any]:
-        """The seconds that compilation took, for the report."""
-        return {"compile_seconds": round(self.compile_seconds, 3)}
+        """The seconds that compilation took, and the frames that the network could not restore, for the report."""
+        return {
+            "compile_seconds": round(self._network.compile_seconds - self._compiled_before, 3),
+            **self._finite.report(),
+        }
 
     def anew(self) -> "Restorer":
         """A copy at the start of a video that shares the compiled function."""
         other = copy.copy(self)
-        other._carry, other.compile_seconds = self.start(), 0.0
+        other._carry, other._finite = self.start(), FiniteCheck()
+        other._compiled_before = self._network.compile_seconds
         return other
+
+    def _compile(self, rows: int, arguments: tuple) -> jax.stages.Compiled:
+        return _compiled(self._definition, self._job, self.multiple, rows, _Shapes.of(arguments))
 
     def _warmed_up(self, inputs: ChunkInputs, count: int) -> tuple[Carry, ChunkInputs]:
         """Restores up to `count` frames after a shot's first one in reverse order, so that the carry holds the shot.
@@ -143,7 +150,7 @@ class Restorer:
         count = min(count, _WARM_UP_FRAMES)
         if count < 1 or not inputs.valid[: count + 1].all():
             return self.start(), inputs
-        carry, _ = self.advance(self.start(), backward(inputs, count), count, reverse=True)
+        carry, _ = self.advance(self.start(), backward(inputs, count), count, reverse=True, shown=False)
         velocity = inputs.velocity.copy()
         velocity[0, ..., :2] = velocity[0, ..., 2:]
         return carry, dataclasses.replace(inputs, velocity=velocity)
@@ -186,10 +193,10 @@ class _Shapes(NamedTuple):
 
 
 @functools.lru_cache(maxsize=8)
-def _compiled(definition: nnx.GraphDef, job: Job, multiple: int, shapes: _Shapes) -> jax.stages.Compiled:
+def _compiled(definition: nnx.GraphDef, job: Job, multiple: int, rows: int, shapes: _Shapes) -> jax.stages.Compiled:
     """`restore_planes`, compiled once for all videos of one pixel format and size."""
     leaves = [jax.ShapeDtypeStruct(*leaf) for leaf in shapes.leaves]
-    restore = functools.partial(restore_planes, definition, job, multiple)
+    restore = functools.partial(restore_planes, definition, job, multiple, rows)
     return jax.jit(restore).lower(*jax.tree.unflatten(shapes.tree, leaves)).compile()
 
 
@@ -197,32 +204,38 @@ def restore_planes(
     definition: nnx.GraphDef,
     job: Job,
     multiple: int,
+    rows: int,
     params: nnx.State,
     carry: Carry,
     inputs: ChunkInputs,
     active: Bool[Array, " n"],
-) -> tuple[Carry, Planes]:
+) -> tuple[Carry, tuple[Planes, Bool[Array, " n"]]]:
     """Restores one chunk, planes in and planes out: preprocess, diffuse, postprocess. Pure.
 
     Args:
       definition: the network's graph definition.
       job: how the task reads and writes the video's planes.
       multiple: frames are padded to multiples of this.
+      rows: the height of the network's windows, in rows of the half-size grid.
       params: the network's parameters.
       carry: the carry after the chunk before.
       inputs: the chunk and the frame after it.
       active: which frames to restore; the others leave the carry as it is and come out black.
 
     Returns:
-      The carry after the chunk, and its planes.
+      The carry after the chunk, its planes, and for each frame whether the network's result was finite. A frame whose
+      result was not comes out as it went in.
     """
     network = nnx.merge(definition, params)
 
     def observe(numbers: Numbers) -> Observation:
         return job.observe(_frames(inputs, numbers), multiple)
 
-    def finish(numbers: Numbers, result: Float[Array, "h w c"]) -> Planes:
-        return tuple(plane[0] for plane in job.planes(_frames(inputs, numbers), result[None]))
+    def finish(numbers: Numbers, result: Float[Array, "h w c"], finite: Bool[Array, ""]) -> tuple[Planes, Array]:
+        frames = _frames(inputs, numbers)
+        unmasked = dataclasses.replace(frames, error=None, valid=jnp.ones_like(frames.valid))
+        result = lax.cond(finite, lambda: result, lambda: job.observe(unmasked, multiple).values[0])
+        return tuple(plane[0] for plane in job.planes(frames, result[None])), finite
 
     return rollout_stream(
         network,
@@ -232,7 +245,7 @@ def restore_planes(
         finish=finish,
         active=active,
         project=project,
-        rows=_rows(carry.result.shape[-2], network.config.multiple),
+        rows=rows,
         skip_exact=True,
     )
 
@@ -252,11 +265,6 @@ def backward(inputs: ChunkInputs, count: int) -> ChunkInputs:
         velocity=np.roll(np.asarray(inputs.velocity)[order[:-1]], 2, axis=-1),
         time=-in_reverse.time,
     )
-
-
-def _rows(width: int, multiple: int) -> int:
-    """Rows of the half-size grid in a window of about `_WINDOW_PIXELS` pixels."""
-    return max(1, _WINDOW_PIXELS // width // multiple) * multiple // 2
 
 
 def _frames(inputs: ChunkInputs, numbers: Numbers) -> ChunkInputs:

@@ -1,0 +1,90 @@
+"""Runs a compiled function over frames in windows, in smaller ones once the device runs out of memory."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from vdiff_jax.errors import DeviceMemoryError
+
+log = logging.getLogger(__name__)
+
+WINDOW_PIXELS = 4_000_000
+"""Larger frames go through the network in windows, which bounds its memory."""
+
+
+class InWindows:
+    """A function that is compiled at its first call, for windows of some height.
+
+    Args:
+      compiling: a function of a window's height, in rows of the half-size grid, and of the arguments. It gives the
+        compiled function, which returns the new carry and a tree of other results.
+      size: height and width of the frames, padded.
+      multiple: a window's height in pixels is a multiple of this.
+      pixels: about how many pixels a window has.
+
+    Attributes:
+      compile_seconds: how long compiling took.
+    """
+
+    def __init__(
+        self,
+        compiling: Callable[[int, tuple], Callable[..., tuple[Any, Any]]],
+        size: tuple[int, int],
+        multiple: int,
+        *,
+        pixels: int = WINDOW_PIXELS,
+    ):
+        self._compiling, self._size, self._multiple = compiling, size, multiple
+        self._pixels = min(pixels, size[0] * size[1])
+        self._compiled: Callable[..., tuple[Any, Any]] | None = None
+        self.compile_seconds = 0.0
+
+    @property
+    def rows(self) -> int:
+        """The height of a window without its halos, in rows of the half-size grid."""
+        return max(1, self._pixels // self._size[1] // self._multiple) * self._multiple // 2
+
+    def __call__(self, *arguments: Any) -> tuple[Any, Any]:
+        """The new carry, and the other results as NumPy arrays.
+
+        Raises:
+          DeviceMemoryError: the device's memory is too small for the smallest windows.
+        """
+        while True:
+            try:
+                self._compiled = self._compiled or self._compile(arguments)
+                carry, others = self._compiled(*arguments)
+                return jax.block_until_ready(carry), jax.tree.map(np.asarray, others)
+            except jax.errors.JaxRuntimeError as error:
+                if "RESOURCE_EXHAUSTED" not in str(error):
+                    raise
+                self._halve(error)
+
+    def _compile(self, arguments: tuple) -> Callable[..., tuple[Any, Any]]:
+        log.info("compiling the network for %dx%d, once for all videos of this size", *self._size[::-1])
+        begun = time.monotonic()
+        compiled = self._compiling(self.rows, arguments)
+        self.compile_seconds += time.monotonic() - begun
+        return compiled
+
+    def _halve(self, error: Exception) -> None:
+        """Makes windows half as high.
+
+        Raises:
+          DeviceMemoryError: they are as small as they can be.
+        """
+        before, self._pixels, self._compiled = self.rows, self._pixels // 2, None
+        if self.rows == before:
+            raise DeviceMemoryError(
+                f"the device's memory is too small for {self._size[1]}x{self._size[0]}, even in windows of "
+                f"{2 * before} rows: pass a smaller scale or size, or set JAX_PLATFORMS=cpu"
+            ) from error
+        log.warning(
+            "the device has run out of memory: the network goes on in windows of %d rows instead of %d",
+            2 * self.rows,
+            2 * before,
+        )
