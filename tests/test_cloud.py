@@ -79,4 +79,4 @@ def test_dockerfile_copies_files_that_exist():
 
 @pytest.mark.parametrize("name", ["Dockerfile", "jobset.yaml", "xpk.sh", "skypilot.yaml"])
 def test_readme_names_the_file(name):
-    assert f"scripts/cloud/{name}" in Path("README.md").read_text()
+    assert f"`{name}`" in Path("scripts/cloud/README.md").read_text()
