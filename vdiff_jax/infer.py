@@ -46,10 +46,23 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
         except KeyboardInterrupt:
             return 130
+        except Exception as error:
+            if options.debug:
+                raise
+            print(f"error: {_unforeseen(options.command, error)}", file=sys.stderr)
+            return 1
 
 
-def _one_line(error: VdiffError) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
+
+
+def _unforeseen(command: str, error: Exception) -> str:
+    """One line for an error that no part of this package foresees."""
+    if isinstance(error, MemoryError):
+        return f"{command} has run out of memory: close other programs, or pass a smaller scale or size"
+    kind = f"{type(error).__name__}: {_one_line(error)}".rstrip(": ")
+    return f"{command} has failed unexpectedly ({kind}): repeat it with --debug and report what that prints"
 
 
 _REPAIR = (
@@ -206,6 +219,10 @@ def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path,
             return one(video, targets[video], f"file {videos.index(video) + 1} of {len(videos)}")
         except VdiffError as error:
             return error
+        except Exception as error:
+            if options.debug:
+                raise
+            return VdiffError(_unforeseen("repair", error))
 
     results = dict(zip((video.name for video in videos), over_devices(attempt, videos)))
     failures = {name: _one_line(e) for name, e in results.items() if isinstance(e, VdiffError)}

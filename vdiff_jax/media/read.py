@@ -6,6 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import av
+
 from vdiff_jax.errors import InputError, OptionError
 from vdiff_jax.media.animation import AnimationSource
 from vdiff_jax.media.decode import VideoSource
@@ -47,8 +49,20 @@ class VideoReader:
 
     def __iter__(self) -> Iterator[Frame]:
         if self._ahead is None:
-            self._ahead = Prefetch(self._source.frames(), queue_depth(self.info.frame_bytes))
+            self._ahead = Prefetch(self._frames(), queue_depth(self.info.frame_bytes))
         return iter(self._ahead)
+
+    def _frames(self) -> Iterator[Frame]:
+        count = 0
+        try:
+            for frame in self._source.frames():
+                yield frame
+                count += 1
+        except (av.FFmpegError, OSError) as error:
+            reason = error.strerror or error
+            raise InputError(
+                f"{self.info.path or 'the input'} can't be read any further than frame {count} ({reason})"
+            ) from error
 
     def close(self) -> None:
         """Stops decoding and closes the file."""

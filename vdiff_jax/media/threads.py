@@ -29,14 +29,15 @@ class Prefetch(Generic[T]):
 
     def _run(self) -> None:
         try:
-            for item in self._items:
-                if not self._put(item):
-                    return
+            try:
+                for item in self._items:
+                    if not self._put(item):
+                        return
+            finally:
+                if isinstance(self._items, Generator):
+                    self._items.close()  # in the thread that ran it
         except BaseException as error:
             self._error = error
-        finally:
-            if isinstance(self._items, Generator):
-                self._items.close()  # in the thread that ran it
         self._put(_END)
 
     def _put(self, item: object) -> bool:

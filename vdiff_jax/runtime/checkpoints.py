@@ -71,6 +71,7 @@ class Checkpoints:
         self._last = self.begun  # that was proposed
         self._pending: dict[int, Checkpoint] = {}
         self._started, self._quiet = False, quiet
+        self._failed = False  # the folder can't be written any more
         self._committed = [self.begun] if self.begun.frames else []
 
     @property
@@ -92,7 +93,7 @@ class Checkpoints:
           frames: frames of the output so far.
           chunks: chunks so far.
         """
-        if self._folder is None or frames - self._last.frames < self._every:
+        if self._folder is None or self._failed or frames - self._last.frames < self._every:
             return False
         self._last = Checkpoint(frames=frames, chunks=chunks, before=self._last.frames)
         self._pending[frames] = self._last
@@ -118,7 +119,7 @@ class Checkpoints:
         checkpoint = dataclasses.replace(self._pending.pop(frames), packets=packets is not None)
         if packets is not None:
             self._write(segment_name(frames), packets)
-        if self._folder is None:
+        if self._folder is None or self._failed:
             return
         with self._tolerant():
             write_json(self._folder / f"{frames:09d}.json", dataclasses.asdict(checkpoint))
@@ -157,13 +158,13 @@ class Checkpoints:
 
     def holds(self, path: Path) -> bool:
         """Whether a path lies in the folder, and a later run can use it."""
-        return self._folder is not None and self.frames > 0 and path.parent == self._folder
+        return self._resumable and path.parent == self._folder
 
     def close(self) -> None:
         """Says where the work can be taken up; deletes the folder if it can't."""
         if self._folder is None:
             return
-        if self.frames == 0:
+        if not self._resumable:
             self.discard()
         elif not self._quiet:
             log.warning(
@@ -175,8 +176,13 @@ class Checkpoints:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def _resumable(self) -> bool:
+        """Whether a later run can go on with what is in the folder."""
+        return self._folder is not None and self.frames > 0 and (self._folder / f"{self.frames:09d}.json").exists()
+
     def _write(self, name: str, arrays: Arrays) -> None:
-        if self._folder is None:
+        if self._folder is None or self._failed:
             return
         with self._tolerant():
             self._start()
@@ -201,7 +207,9 @@ class Checkpoints:
                 error.strerror or error,
                 self.frames,
             )
-            self._folder = None
+            self._failed = True
+            for partial in self._folder.glob("*.part") if self._folder is not None else ():
+                partial.unlink(missing_ok=True)
 
 
 def open_checkpoints(

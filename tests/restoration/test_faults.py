@@ -1,0 +1,230 @@
+"""Faults of disk, decoder, encoder, threads and clock: one named line, an output that is whole or absent, nothing lost.
+
+The frames are encoded again and not restored, so that nothing is compiled. There is a checkpoint every 8 frames.
+"""
+
+import errno
+import resource
+import shutil
+import time
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from vdiff_jax import infer
+from vdiff_jax.errors import InputError, OutputError
+from vdiff_jax.media import decode, mux, open_reader, open_writer
+from vdiff_jax.media.video import VideoInfo
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.restoration import pipeline
+from vdiff_jax.runtime import checkpoints
+from vdiff_jax.runtime.checkpoints import Checkpoints
+
+COUNT, EVERY = 80, 8
+
+
+@pytest.fixture(autouse=True)
+def _short_segments(monkeypatch):
+    monkeypatch.setattr(checkpoints, "_SHORTEST", EVERY)
+    monkeypatch.setattr(checkpoints, "_LONGEST", EVERY)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """80 frames of 96x64 pixels of noise, about 9 kB each."""
+    path = tmp_path_factory.mktemp("faults") / "clip.mkv"
+    pixels = PixelFormat(kind="yuv", subsampling=(2, 2))
+    info = VideoInfo(width=96, height=64, pixels=pixels, rate=Fraction(25), time_base=Fraction(1, 25))
+    rng = np.random.default_rng(0)
+    with open_writer(path, info, codec="ffv1") as writer:
+        for number in range(COUNT):
+            shapes = pixels.plane_shapes(96, 64)
+            writer.write(Frame(tuple(rng.integers(16, 236, shape, np.uint8) for shape in shapes), number))
+    return path
+
+
+def repair(clip, target, **options):
+    return pipeline.repair(clip, target, sigma=0, codec="ffv1", **options)
+
+
+def planes(path):
+    with open_reader(path) as reader:
+        return [frame.planes for frame in reader]
+
+
+def in_time(monkeypatch, at, act):
+    """Calls `act` before frame `at` is decoded, once the encoder has completed a checkpoint."""
+    begun = []
+    start = Checkpoints.commit
+
+    def commit(self, frames, packets):
+        start(self, frames, packets)
+        begun.append(frames)
+
+    monkeypatch.setattr(Checkpoints, "commit", commit)
+    read = decode.VideoSource.frames
+
+    def frames(self):
+        for number, frame in enumerate(read(self)):
+            if number == at:
+                until = time.monotonic() + 20
+                while not begun and time.monotonic() < until:
+                    time.sleep(0.01)
+                act()
+            yield frame
+
+    monkeypatch.setattr(decode.VideoSource, "frames", frames)
+
+
+def raising(error):
+    def act():
+        raise error
+
+    return act
+
+
+def resumed(clip, target):
+    """The frames of a run that goes on after the fault; they must be the input's, from a checkpoint on."""
+    folder = target.with_name(target.name + ".resume")
+    assert folder.exists()
+    done = []
+    repair(clip, target, resume=True, progress=done.append)
+    assert done[0] > EVERY
+    assert not folder.exists()
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+    for made, given in zip(planes(target), planes(clip), strict=True):
+        for a, b in zip(made, given, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EIO, "Input/output error"), av.error.ExternalError(0, "Decoder is gone", "clip.mkv")]
+)
+def test_a_decoder_that_dies_in_the_middle(clip, tmp_path, monkeypatch, caplog, error):
+    with monkeypatch.context() as patch:
+        in_time(patch, 40, raising(error))
+        with pytest.raises(InputError, match=r"clip\.mkv can't be read any further than frame 40 \((Input|Decoder)"):
+            repair(clip, tmp_path / "out.mkv")
+    assert not (tmp_path / "out.mkv").exists()
+    assert "the same command with --resume goes on from there" in caplog.text
+    resumed(clip, tmp_path / "out.mkv")
+
+
+def test_a_thread_that_raises_is_one_line(clip, tmp_path, monkeypatch, capsys):
+    arguments = ["repair", str(clip), "-o", str(tmp_path / "out.mkv"), "--sigma", "0", "--codec", "ffv1"]
+    with monkeypatch.context() as patch:
+        in_time(patch, 40, raising(ZeroDivisionError("division by zero")))
+        assert infer.main(arguments) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line == (
+        "error: repair has failed unexpectedly (ZeroDivisionError: division by zero): "
+        "repeat it with --debug and report what that prints"
+    )
+    assert not (tmp_path / "out.mkv").exists()
+    resumed(clip, tmp_path / "out.mkv")
+
+
+def test_too_little_memory_is_one_line(clip, tmp_path, monkeypatch, capsys):
+    in_time(monkeypatch, 40, raising(MemoryError()))
+    assert infer.main(["repair", str(clip), "-o", str(tmp_path / "out.mkv"), "--sigma", "0", "--codec", "ffv1"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: repair has run out of memory: ")
+
+
+def test_an_encoder_that_refuses_a_frame(clip, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        encode, count = mux.FileSink.write, iter(range(COUNT))
+
+        def write(self, frame):
+            if next(count) == 20:
+                raise av.error.ExternalError(0, "Generic error in an external library", "ffv1")
+            encode(self, frame)
+
+        patch.setattr(mux.FileSink, "write", write)
+        with pytest.raises(OutputError, match=r"out\.mkv can't be written: Generic error in an external library"):
+            repair(clip, tmp_path / "out.mkv")
+    assert not (tmp_path / "out.mkv").exists()
+    resumed(clip, tmp_path / "out.mkv")
+
+
+def test_a_file_that_can_grow_no_further(clip, tmp_path):
+    """The system's limit of a file's size acts as a full disk does, on the output alone."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"out\.mkv can't be written: File too large"):
+            repair(clip, tmp_path / "out.mkv")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not (tmp_path / "out.mkv").exists()
+    resumed(clip, tmp_path / "out.mkv")
+
+
+def test_a_disk_that_is_full_first_for_segments_then_for_the_output(clip, tmp_path, monkeypatch, caplog):
+    """The segments that were written before count, and the user is told so."""
+    with monkeypatch.context() as patch:
+        keep, encode = checkpoints.write_arrays, mux.FileSink.write
+        count, written = iter(range(COUNT)), iter(range(COUNT))
+        full = OSError(errno.ENOSPC, "No space left on device")
+
+        def write_arrays(path, arrays):
+            if next(count) == 2:
+                path.with_suffix(".part").write_bytes(b"half")
+                raise full
+            keep(path, arrays)
+
+        def write(self, frame):
+            if next(written) == 60:
+                raise full
+            encode(self, frame)
+
+        patch.setattr(checkpoints, "write_arrays", write_arrays)
+        patch.setattr(mux.FileSink, "write", write)
+        with pytest.raises(OutputError, match=r"out\.mkv can't be written: No space left on device"):
+            repair(clip, tmp_path / "out.mkv")
+    assert "keeps no further part of its work after frame 16" in caplog.text
+    assert "16 frames are kept in" in caplog.text
+    assert not list(tmp_path.rglob("*.part*"))
+    resumed(clip, tmp_path / "out.mkv")
+
+
+def test_segments_that_could_not_be_written_are_deleted_with_the_others(clip, tmp_path, monkeypatch):
+    keep, count = checkpoints.write_arrays, iter(range(COUNT))
+
+    def write_arrays(path, arrays):
+        if next(count) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        keep(path, arrays)
+
+    monkeypatch.setattr(checkpoints, "write_arrays", write_arrays)
+    repair(clip, tmp_path / "out.mkv")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mkv"]
+
+
+def test_the_folder_of_segments_is_removed(clip, tmp_path, monkeypatch, caplog):
+    with monkeypatch.context() as patch:
+        in_time(patch, 40, lambda: shutil.rmtree(tmp_path / "out.mkv.resume"))
+        repair(clip, tmp_path / "out.mkv")
+    assert "out.mkv.resume can't be written (No such file or directory): the run goes on" in caplog.text
+    assert len(planes(tmp_path / "out.mkv")) == COUNT
+
+
+def test_the_output_folder_is_removed(clip, tmp_path, monkeypatch):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    in_time(monkeypatch, 40, lambda: shutil.rmtree(folder))
+    with pytest.raises(OutputError, match=r"out\.mkv can't be written: No such file or directory"):
+        repair(clip, folder / "out.mkv")
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("jump", [-1e6, 1e9])
+def test_a_clock_that_jumps(clip, tmp_path, monkeypatch, jump):
+    now = time.time
+    with monkeypatch.context() as patch:
+        in_time(patch, 40, lambda: patch.setattr(time, "time", lambda: now() + jump))
+        report = repair(clip, tmp_path / "out.mkv")
+    assert report["frames"] == COUNT
+    assert 0 < report["seconds"]["total"] < 1000
+    assert len(planes(tmp_path / "out.mkv")) == COUNT
