@@ -21,7 +21,7 @@ from vdiff_jax.compression.source import Source, open_source
 from vdiff_jax.compression.target_quality import Candidate, reach_target_vmaf
 from vdiff_jax.compression.track_choice import choose_track
 from vdiff_jax.compression.track_encoder import TrackEncoder
-from vdiff_jax.errors import MissingError, OutputError
+from vdiff_jax.errors import MissingError, OptionError, OutputError
 from vdiff_jax.media.target import Lock, PendingFile
 from vdiff_jax.restoration.identity import run_identity
 from vdiff_jax.runtime.checkpoints import open_checkpoints
@@ -120,6 +120,9 @@ def _tracks_folder(source: Source, settings: Settings, target: Path, *, resume: 
             raise OutputError(f"{target} can't be written: no folder for its tracks can be made beside it")
         try:
             yield folder, True
+        except OptionError:  # the same command can't succeed
+            checkpoints.discard()
+            raise
         except BaseException:
             if any(folder.glob("*.mp4")) or any(folder.glob("*.resume/[0-9]*.json")):
                 log.warning("tracks are kept in %s: the same command with --resume goes on from there", folder)
