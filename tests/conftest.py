@@ -36,8 +36,9 @@ def pytest_terminal_summary(terminalreporter):
 
 
 @pytest.fixture(autouse=True)
-def _no_log_to_closed_streams():
-    """Removes log handlers whose stream pytest has closed: the commands log to the stderr of the test that ran them."""
+def _log_as_at_the_start():
+    """Takes back what commands do to the log: its level, and a handler for the stderr of the test that ran them."""
+    logging.getLogger("vdiff_jax").setLevel(logging.NOTSET)
     handlers = logging.root.handlers
     handlers[:] = [handler for handler in handlers if not getattr(getattr(handler, "stream", None), "closed", False)]
 
