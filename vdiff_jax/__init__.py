@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vdiff_jax.choosing import choose
     from vdiff_jax.comparison import compare
     from vdiff_jax.compression import compress, decompress
+    from vdiff_jax.exporting import export
     from vdiff_jax.stitching.stitch import stitch
 
 xla.set_flags()
@@ -21,12 +22,13 @@ xla.set_flags()
 _MODULES = {
     "choose": "vdiff_jax.choosing",
     "compare": "vdiff_jax.comparison",
+    "export": "vdiff_jax.exporting",
     "repair": "vdiff_jax.api",
     "stitch": "vdiff_jax.stitching",
     "compress": "vdiff_jax.compression",
     "decompress": "vdiff_jax.compression",
 }
-__all__ = ["choose", "compare", "compress", "decompress", "repair", "stitch"]
+__all__ = ["choose", "compare", "compress", "decompress", "export", "repair", "stitch"]
 
 
 def __getattr__(name: str) -> Any:

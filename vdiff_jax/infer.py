@@ -13,7 +13,7 @@ from vdiff_jax.cli.console import log_to_console
 from vdiff_jax.cli.overwriting import check_overwriting
 from vdiff_jax.cli.progress import progress_bar, stopping_on_signals
 from vdiff_jax.cli.repair_options import QUALITIES
-from vdiff_jax.cli.report_text import choice_text, closing_line, comparison_text, compression_text
+from vdiff_jax.cli.report_text import choice_text, closing_line, comparison_text, compression_text, export_text
 from vdiff_jax.errors import OptionError, OutputError, VdiffError
 from vdiff_jax.runtime.caches import use_compilation_cache
 from vdiff_jax.runtime.warning_log import collected_warnings
@@ -168,6 +168,17 @@ def _compare(options: argparse.Namespace) -> int:
     return 0
 
 
+def _export(options: argparse.Namespace) -> int:
+    from vdiff_jax.exporting import export
+
+    check_overwriting(options.output, overwrite=options.overwrite, keep=options.keep)
+    report = export(options.output, weights=options.weights, format=options.format, size=options.size)
+    if not options.quiet:
+        print(export_text(report), file=sys.stderr)
+    _write_report(options, report)
+    return 0
+
+
 def _print_closing_line(options: argparse.Namespace, report: dict, target: str | Path) -> None:
     if not options.quiet:
         print(closing_line(report, target, warnings=len(options.warnings)), file=sys.stderr)
@@ -258,6 +269,7 @@ _COMMANDS = {
     "decompress": _decompress,
     "choose": _choose,
     "compare": _compare,
+    "export": _export,
 }
 
 

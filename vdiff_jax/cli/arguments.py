@@ -6,7 +6,7 @@ import shtab
 
 from vdiff_jax import __version__
 from vdiff_jax.cli import values
-from vdiff_jax.cli.output_options import OUTPUT_HELP, add_encoder, add_json, add_overwriting, add_report
+from vdiff_jax.cli.output_options import OUTPUT_HELP, add_encoder, add_json, add_overwriting, add_replacing, add_report
 from vdiff_jax.cli.repair_options import add_repair
 
 _FILES = ("input", "inputs", "output", "mask", "reference", "test", "report", "calibration", "html")
@@ -27,6 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_decompress(commands)
     _add_choose(commands)
     _add_compare(commands)
+    _add_export(commands)
     for command in commands.choices.values():
         for action in command._actions:
             if action.dest in _FILES:
@@ -143,3 +144,25 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
     )
     add_json(compare)
     add_report(compare)
+
+
+def _add_export(commands: argparse._SubParsersAction) -> None:
+    export = commands.add_parser(
+        "export", help="write the network for ONNX Runtime, DirectML, CoreML, TensorRT, browsers"
+    )
+    export.add_argument("-o", "--output", required=True, metavar="OUT", help="the file to write, such as base.onnx")
+    export.add_argument("--weights", default="base", help="base, fast, or a file of weights (default: base)")
+    export.add_argument(
+        "--format",
+        default="onnx",
+        choices=("onnx", "stablehlo"),
+        help="ONNX, or StableHLO for jax.export.deserialize (default: onnx)",
+    )
+    export.add_argument(
+        "--size",
+        type=values.size,
+        metavar="WxH",
+        help="the frames' size, such as 640x360 (default: any)",
+    )
+    add_replacing(export)
+    add_report(export)

@@ -33,11 +33,16 @@ def add_encoder(command: argparse.ArgumentParser) -> None:
 
 def add_overwriting(command: argparse.ArgumentParser) -> None:
     """Adds -y, -n and --resume, which say what happens to files that exist."""
+    add_replacing(command)
     command.add_argument(
         "--resume",
         action="store_true",
         help="repeat the command that was stopped: goes on from the work kept in OUT.resume (default: start again)",
     )
+
+
+def add_replacing(command: argparse.ArgumentParser) -> None:
+    """Adds -y and -n."""
     group = command.add_mutually_exclusive_group()
     group.add_argument(
         "-y",

@@ -65,6 +65,13 @@ def compression_text(report: dict, target: str) -> str:
     return f"{line}; {report['seconds']['total']:.1f} s"
 
 
+def export_text(report: dict) -> str:
+    """The closing line of `export`."""
+    size = "of any size" if report["size"] is None else "of {}x{}".format(*report["size"])
+    title = {"onnx": "ONNX", "stablehlo": "StableHLO"}[report["format"]]
+    return f"{report['output']}: {report['weights']} as {title}, for frames {size}, {report['bytes']:,} bytes"
+
+
 def comparison_text(report: dict) -> Iterator[str]:
     """The lines that describe a report of `compare`."""
     yield f"{report['test']} compared with {report['reference']}: {report['frames']} frames"

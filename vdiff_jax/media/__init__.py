@@ -10,7 +10,15 @@ from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
 from vdiff_jax.media.read import VideoReader, open_reader, probe
 from vdiff_jax.media.references import check_reference, read_references, reference_path
 from vdiff_jax.media.sources import is_picture, list_pictures, list_videos
-from vdiff_jax.media.target import check_report, check_target, copy_file, is_folder_target, result_names, write_text
+from vdiff_jax.media.target import (
+    check_report,
+    check_target,
+    copy_file,
+    is_folder_target,
+    result_names,
+    write_bytes,
+    write_text,
+)
 from vdiff_jax.media.video import ColourTags, VideoInfo
 from vdiff_jax.media.vmaf import Vmaf
 from vdiff_jax.media.write import VideoWriter, open_writer
@@ -53,6 +61,7 @@ __all__ = [
     "remux",
     "result_names",
     "video_bytes",
+    "write_bytes",
     "write_picture",
     "write_text",
 ]

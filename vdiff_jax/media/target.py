@@ -270,9 +270,18 @@ def write_text(target: Source, text: str) -> None:
     Raises:
         OutputError: it can't be written.
     """
+    write_bytes(target, text.encode())
+
+
+def write_bytes(target: Source, content: bytes) -> None:
+    """Writes a file, which gets its name only when it is complete.
+
+    Raises:
+        OutputError: it can't be written.
+    """
     pending = PendingFile(target)
     try:
-        pending.path.write_text(text)
+        pending.path.write_bytes(content)
     except OSError as error:
         pending.remove()
         raise OutputError(f"{target} can't be written: {error.strerror}") from error

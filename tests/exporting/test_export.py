@@ -1,0 +1,116 @@
+"""What is exported gives what JAX does (exporting/__init__.py, exporting/onnx_graph.py, exporting/onnx_model.py)."""
+
+import json
+import sys
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from flax import nnx
+
+import vdiff_jax
+from vdiff_jax import infer, weights
+from vdiff_jax.diffusion.step import INPUTS
+from vdiff_jax.errors import MissingError, OptionError, OutputError, WeightsError
+from vdiff_jax.exporting.stablehlo import frame_step
+from vdiff_jax.nn.network import Network, NetworkConfig
+
+CONFIG = NetworkConfig(widths=(4, 6, 8), encoder=(0, 1, 0), decoder=(1, 0, 1), reach=(1, 3, 1))
+SIZES = [(24, 32), (16, 40)]
+
+
+def drawn(config):
+    """A network's definition, and random parameters that are large enough for differences to show."""
+    rng = np.random.default_rng(0)
+    definition, params = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=INPUTS, rngs=nnx.Rngs(0))))
+
+    def draw(leaf):
+        return jnp.asarray(rng.normal(0, 0.7 / max(1, np.prod(leaf.shape[:-1])) ** 0.5, leaf.shape), jnp.float32)
+
+    return definition, jax.tree.map(draw, params)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return nnx.merge(*drawn(CONFIG))
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """A file of weights."""
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    weights.save(path, CONFIG, drawn(CONFIG)[1], {})
+    return path
+
+
+def tensors(height, width):
+    """Random inputs of the model for frames of this size."""
+    rng = np.random.default_rng(1)
+    shapes = {"input": (INPUTS, 2)} | {f"hidden_{n}": (c, 2 << n) for n, c in enumerate(CONFIG.widths)}
+    return {
+        name: rng.uniform(-1, 1, (1, channels, height // cell, width // cell)).astype(np.float32)
+        for name, (channels, cell) in shapes.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def expected(network):
+    """JAX's outputs for each of `SIZES`."""
+    return {size: jax.jit(partial(frame_step, network))(jax.tree.map(jnp.asarray, tensors(*size))) for size in SIZES}
+
+
+def assert_same(made, expected):
+    assert made.keys() == expected.keys()
+    for name, output in made.items():
+        np.testing.assert_allclose(output, expected[name], atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("size", [None, (32, 24)])
+def test_onnx_runtime_gives_what_jax_gives(file, tmp_path, expected, size):
+    vdiff_jax.export(tmp_path / "small.onnx", weights=file, size=size)
+    session = onnxruntime.InferenceSession(tmp_path / "small.onnx", providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    for height, width in SIZES if size is None else SIZES[:1]:
+        made = dict(zip(names, session.run(names, tensors(height, width))))
+        assert_same(made, expected[height, width])
+
+
+def test_stablehlo_gives_what_jax_gives(file, tmp_path, expected):
+    vdiff_jax.export(tmp_path / "small.stablehlo", weights=file, format="stablehlo")
+    exported = jax.export.deserialize(bytearray((tmp_path / "small.stablehlo").read_bytes()))
+    for size in SIZES:
+        assert_same(exported.call(jax.tree.map(jnp.asarray, tensors(*size))), expected[size])
+
+
+def test_the_command_says_and_reports_what_it_wrote(tmp_path, capsys):
+    output, report = tmp_path / "fast.onnx", tmp_path / "report.json"
+    arguments = ["export", "--weights", "fast", "--size", "640x360", "-o", str(output), "--report", str(report)]
+    assert infer.main(arguments) == 0
+    assert f"{output}: fast as ONNX, for frames of 640x360" in capsys.readouterr().err
+    assert json.loads(report.read_text())["bytes"] == output.stat().st_size
+    shape = onnx.load(output).graph.input[0].type.tensor_type.shape
+    assert [dimension.dim_value for dimension in shape.dim] == [1, INPUTS, 180, 320]
+
+
+def test_what_can_not_be_exported_is_named(tmp_path, monkeypatch):
+    output = tmp_path / "out.onnx"
+    with pytest.raises(OptionError, match="854x480 is not a multiple of 8: pass 856x480"):
+        vdiff_jax.export(output, size=(854, 480))
+    with pytest.raises(OptionError, match="unknown format mlmodel: pass one of onnx, stablehlo"):
+        vdiff_jax.export(output, format="mlmodel")
+    with pytest.raises(WeightsError, match="no weights bsae"):
+        vdiff_jax.export(output, weights="bsae")
+    with pytest.raises(OutputError, match="no folder"):
+        vdiff_jax.export(tmp_path / "none" / "out.onnx")
+    several = NetworkConfig(widths=(4, 6), encoder=(0, 0), decoder=(0, 0), reach=(1, 1), steps=2)
+    weights.save(tmp_path / "several.safetensors", several, drawn(several)[1], {})
+    with pytest.raises(WeightsError, match="has 2 V-cycles a frame"):
+        vdiff_jax.export(output, weights=tmp_path / "several.safetensors")
+    monkeypatch.setitem(sys.modules, "vdiff_jax.exporting.onnx_model", None)
+    with pytest.raises(MissingError, match="pip install 'vdiff_jax\\[onnx\\]'"):
+        vdiff_jax.export(output)
+    assert not output.exists()
