@@ -67,7 +67,7 @@ def _unforeseen(command: str, error: Exception) -> str:
 
 _REPAIR = (
     *("task", "mask", "grow", "sigma", "fps", "slow", "scale", "size", "reference", "force", "deinterlace"),
-    *("double_rate", "weights", "codec", "audio_codec", "start", "stop", "resume"),
+    *("double_rate", "weights", "codec", "audio_codec", "start", "stop", "memory", "resume"),
 )
 """The options of the command line that `repair_path` takes under the same name."""
 

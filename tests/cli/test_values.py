@@ -32,3 +32,16 @@ def test_numbers_out_of_range_are_refused_and_whole_ones_are_integers():
     for text in ("-1", "64", "nan", "high"):
         with pytest.raises(argparse.ArgumentTypeError, match="from 0 to 63"):
             crf(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("2GB", 2 << 30), ("500MB", 500 << 20), ("1.5g", 3 << 29), ("4096", 4096)]
+)
+def test_memory_is_bytes(text, wanted):
+    assert values.memory(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["much", "-2GB", "2XB", ""])
+def test_no_size_of_memory_is_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="use one such as 2GB"):
+        values.memory(text)

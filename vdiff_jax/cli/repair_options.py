@@ -60,6 +60,13 @@ def add_repair(commands: argparse._SubParsersAction) -> None:
         choices=("copy", "none", *AUDIO_CODECS),
         help="copy the sound, drop it (none), or encode it again (default: copy)",
     )
+    repair.add_argument(
+        "--memory",
+        type=values.memory,
+        metavar="SIZE",
+        help="use at most about so much memory, such as 2GB: large frames go through the network in bands "
+        "(default: what is free, less a margin)",
+    )
     add_overwriting(repair)
     repair.add_argument(
         "--keep-going",

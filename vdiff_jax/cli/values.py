@@ -35,6 +35,14 @@ def bits(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text} is not a bitrate: use one such as 500k or 2M") from error
 
 
+def memory(text: str) -> int:
+    """Parses bytes, such as 2GB, 500MB or 1.5G."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) *([kmgt]?)i?b?", text.strip().lower())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text} is no size of memory: use one such as 2GB or 500MB")
+    return int(float(match[1]) * 2 ** (10 * " kmgt".index(match[2] or " ")))
+
+
 def size(text: str) -> tuple[int, int]:
     """Parses width and height."""
     width, by, height = text.partition("x")

@@ -33,6 +33,7 @@ class Options:
       both_directions: the network runs forward and backward in time: better, in about twice the time.
       codec, options: the encoder's name and its own options.
       audio_codec: "copy", "none", or the codec to encode the sound in: aac, opus or flac.
+      memory: bytes that the job may use; by default what is free, less a margin.
       resume: goes on with the work of an earlier run that was stopped.
       start, stop: seconds; only this part is read, repaired and written.
 
@@ -59,6 +60,7 @@ class Options:
     audio_codec: str = "copy"
     start: float | None = None
     stop: float | None = None
+    memory: int | None = None
     resume: bool = False
 
     def __post_init__(self) -> None:
@@ -67,7 +69,7 @@ class Options:
     @property
     def as_needed(self) -> bool:
         """Whether no option but weights and encoder was chosen, so that the plan is automatic."""
-        free = {"weights", "both_directions", "codec", "options", "audio_codec", "resume"}
+        free = {"weights", "both_directions", "codec", "options", "audio_codec", "memory", "resume"}
         return all(
             getattr(self, field.name) == field.default for field in dataclasses.fields(self) if field.name not in free
         )

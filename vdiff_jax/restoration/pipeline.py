@@ -14,9 +14,11 @@ from vdiff_jax import media
 from vdiff_jax.media.threads import prefetched
 from vdiff_jax.pixels import Frame
 from vdiff_jax.postprocess.feather import Feather, feather_weight
+from vdiff_jax.restoration.bands import Bands, bands_of
 from vdiff_jax.restoration.both_directions import BothDirections
 from vdiff_jax.restoration.chunk_restorer import ChunkRestorer, Cropped
 from vdiff_jax.restoration.colorizer import Colorizer
+from vdiff_jax.restoration.extent import Extent, extent_for
 from vdiff_jax.restoration.footage import Footage
 from vdiff_jax.restoration.identity import as_json, run_identity
 from vdiff_jax.restoration.options import AUTO, Options
@@ -69,9 +71,10 @@ def repair(
             with stopwatch.stage("write"):
                 media.copy_file(source, target)
             return report(stopwatch, info.frames or 0, info, plan) | {"copied": True}
+        extent = extent_for(plan, chosen.memory)
         checkpoints = open_checkpoints(
             str(target),
-            identity_of(source, chosen, plan),
+            identity_of(source, chosen, plan) | {"frames and rows in memory (--memory)": list(extent)},
             every=frames_between(info.height, info.width),
             resume=chosen.resume,
             input_again=str(source) != "-" and str(chosen.mask) != "-",
@@ -80,7 +83,7 @@ def repair(
         sound = source if chosen.slow is None else None
         with media.open_writer(target, info, copy_from=sound, checkpoints=checkpoints, **encoder) as writer:
             with stopwatch.stage("load"):
-                restorer = restorer_for(plan)
+                restorer = restorer_for(plan, extent)
             announce(progress, info.frames, plan_text(video.info, info, plan))
             frames = restored_frames(video.footage, plan, restorer, stopwatch, checkpoints)
             with contextlib.closing(stamped(frames, info, plan, video.lead)) as frames:
@@ -91,7 +94,9 @@ def repair(
 
 def identity_of(source: str | Path, options: Options, plan: Plan) -> dict[str, Any]:
     """What must be the same when a run is resumed, as JSON."""
-    given = {name: as_json(value) for name, value in dataclasses.asdict(options).items() if name != "resume"}
+    given = {
+        name: as_json(value) for name, value in dataclasses.asdict(options).items() if name not in ("resume", "memory")
+    }
     if options.mask not in (None, AUTO):
         given["mask"] = media.fingerprint(options.mask)
     given["reference"] = [media.fingerprint(media.reference_path(name)) or str(name) for name in options.reference]
@@ -108,16 +113,33 @@ def copies(source: str | Path, target: str | Path, options: Options) -> bool:
     return plain and len(endings) == 1 and Path(source).is_file() and not media.is_folder_target(target)
 
 
-def restorer_for(plan: Plan) -> ChunkRestorer | None:
-    """The restorer for a plan; `None` where nothing is to be done."""
+def restorer_for(plan: Plan, extent: Extent | None = None) -> ChunkRestorer | None:
+    """The restorer for a plan; `None` where nothing is to be done.
+
+    Args:
+      plan: what is to be done.
+      extent: how much is in memory at once; by default what fits.
+    """
     if not plan.tasks:
         return None
     if plan.references is not None:
         return Colorizer(plan.job, plan.references, force=plan.force)
-    job = plan.job if plan.crop is None else dataclasses.replace(plan.job, size=plan.crop.size)
-    restorer = Restorer(load(plan.weights), job, plan.sigma_of)
-    if plan.both_directions:
-        restorer = BothDirections(restorer)
+    extent = extent or extent_for(plan, None)
+    made: dict[tuple[int, int], Restorer] = {}  # those of one size share the compiled network
+
+    def restorer_of(size: tuple[int, int]) -> ChunkRestorer:
+        if size not in made:
+            job = dataclasses.replace(plan.job, size=size)
+            made[size] = Restorer(load(plan.weights), job, plan.sigma_of, frames=extent.frames)
+        one_way = made[size].anew()
+        return BothDirections(one_way) if plan.both_directions else one_way
+
+    size = plan.job.size if plan.crop is None else plan.crop.size
+    if extent.rows is None:
+        restorer = restorer_of(size)
+    else:
+        multiple = load(plan.weights).config.multiple
+        restorer = Bands(bands_of(size, plan.job.pixels, multiple, extent.rows), restorer_of)
     return restorer if plan.crop is None else Cropped(restorer, plan.crop)
 
 

@@ -29,7 +29,7 @@ from vdiff_jax.tasks.video import ChunkInputs, Job
 
 _CHUNK_PIXELS = 16_000_000
 _CHUNK_FRAMES = 8
-"""A chunk has at most this many pixels and frames."""
+"""A chunk has at most this many pixels and frames, unless it is given."""
 _WARM_UP_FRAMES = 4
 """Before a shot, this many frames after its first one are restored in reverse order. More hardly improve the first."""
 
@@ -41,6 +41,7 @@ class Restorer:
       network: trained weights.
       job: how the task reads the video's planes and writes them.
       sigma_of: a function from frames' quantisers to their expected error of Y', Cb and Cr, in [0, 1].
+      frames: of a chunk.
     """
 
     def __init__(
@@ -48,13 +49,15 @@ class Restorer:
         network: weights.Weights,
         job: Job,
         sigma_of: Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, "n 3"]],
+        *,
+        frames: int | None = None,
     ):
         self._definition, self._params, _ = network
         self._job, self._sigma_of = job, sigma_of
         self._config = network.config
         self.multiple = self._config.multiple
         height, width = (side * job.scale for side in job.size)
-        self.frames = int(np.clip(_CHUNK_PIXELS // (height * width), 1, _CHUNK_FRAMES))
+        self.frames = frames or int(np.clip(_CHUNK_PIXELS // (height * width), 1, _CHUNK_FRAMES))
         self._padded = tuple(side + -side % self.multiple for side in (height, width))
         self._carry = self.start()
         self._network = InWindows(self._compile, self._padded, self.multiple)

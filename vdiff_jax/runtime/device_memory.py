@@ -1,6 +1,7 @@
 """A check that a video's frames fit into the device's memory, before anything is computed."""
 
 import os
+from pathlib import Path
 
 import jax
 
@@ -37,6 +38,23 @@ def _device_memory() -> int:
     if stats and "bytes_limit" in stats:
         return stats["bytes_limit"]
     return machine_memory()
+
+
+_MARGIN = 0.8
+"""The share of the free memory that a job takes by default."""
+
+
+def free_memory() -> int:
+    """The bytes that a job may take by default: what is free on the first device, less a margin."""
+    stats = jax.local_devices()[0].memory_stats()
+    if stats and "bytes_limit" in stats:
+        return int(_MARGIN * (stats["bytes_limit"] - stats.get("bytes_in_use", 0)))
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        free = machine_memory() // 2
+    return int(_MARGIN * free)
 
 
 def machine_memory() -> int:

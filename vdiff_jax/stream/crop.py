@@ -70,6 +70,11 @@ class Crop:
             velocity=chunk.velocity[:, *grid],
         )
 
+    def planes(self, frame: Frame) -> tuple[np.ndarray, ...]:
+        """The crop of each plane of a frame."""
+        places = self._in_planes(len(frame.planes))
+        return tuple(plane[place] for plane, place in zip(frame.planes, places))
+
     def paste(self, frame: Frame, crop: Frame) -> Frame:
         """The whole frame with this crop in its place."""
         planes = tuple(plane.copy() for plane in frame.planes)
