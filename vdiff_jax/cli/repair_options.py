@@ -60,13 +60,7 @@ def add_repair(commands: argparse._SubParsersAction) -> None:
         choices=("copy", "none", *AUDIO_CODECS),
         help="copy the sound, drop it (none), or encode it again (default: copy)",
     )
-    repair.add_argument(
-        "--memory",
-        type=values.memory,
-        metavar="SIZE",
-        help="use at most about so much memory, such as 2GB: large frames go through the network in bands "
-        "(default: what is free, less a margin)",
-    )
+    _add_memory(repair)
     add_overwriting(repair)
     repair.add_argument(
         "--keep-going",
@@ -74,6 +68,17 @@ def add_repair(commands: argparse._SubParsersAction) -> None:
         help="a batch that was stopped: skips finished videos and resumes unfinished ones (default: start again)",
     )
     add_report(repair)
+
+
+def _add_memory(repair: argparse.ArgumentParser) -> None:
+    """Adds --memory."""
+    repair.add_argument(
+        "--memory",
+        type=values.memory,
+        metavar="SIZE",
+        help="use at most about so much memory, such as 2GB: large frames go through the network in bands "
+        "(default: what is free, less a margin)",
+    )
 
 
 def _add_source_options(repair: argparse.ArgumentParser) -> None:
