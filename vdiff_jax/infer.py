@@ -82,7 +82,9 @@ def _repair(options: argparse.Namespace) -> int:
             options.mask = options.mask or str(sample.MASK)
     options.weights = options.weights or QUALITIES[options.quality]
     options.resume, options.keep = options.resume or options.keep_going, options.keep or options.keep_going
-    keywords = {"options": _encoder_options(options)}
+    videos = media.list_videos(options.input)
+    results = [] if videos is None else [Path(options.output) / name for name in media.result_names(videos)]
+    keywords = {"options": _encoder_options(options, *results)}
     keywords |= {name: getattr(options, name) for name in _REPAIR}
     keywords["both_directions"] = options.quality == "best"
 
@@ -93,7 +95,6 @@ def _repair(options: argparse.Namespace) -> int:
         _print_closing_line(options, report, target)
         return report
 
-    videos = media.list_videos(options.input)
     if videos is not None:
         return _batch(options, videos, one)
     _write_report(options, one(options.input, options.output))
@@ -195,8 +196,13 @@ def _stages_folder(options: argparse.Namespace) -> str | None:
     return "stitch.stages" if options.output == "-" else options.output.rstrip("/") + ".stages"
 
 
-def _encoder_options(options: argparse.Namespace) -> dict[str, str] | None:
-    """The options to pass to the encoder; None if none were given. Checks them, and finds the encoder of --hardware."""
+def _encoder_options(options: argparse.Namespace, *targets: Path) -> dict[str, str] | None:
+    """The options to pass to the encoder; None if none were given. Checks them, and finds the encoder of --hardware.
+
+    Args:
+      options: of the command line.
+      targets: the files that are written; none for the output itself.
+    """
     from vdiff_jax import media
 
     if options.hardware:
@@ -208,7 +214,8 @@ def _encoder_options(options: argparse.Namespace) -> dict[str, str] | None:
             log.warning("no graphics chip here encodes %s: it is encoded on the processor", codec)
             options.codec = codec
     given = {key: str(value) for key in ("crf", "preset") if (value := getattr(options, key)) is not None} or None
-    media.check_encoder(options.output, options.codec, given)
+    for target in targets or (options.output,):
+        media.check_encoder(target, options.codec, given)
     return given
 
 

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from fractions import Fraction
 
 import av
 import imageio.v3 as iio
@@ -12,14 +11,9 @@ import pytest
 import vdiff_jax
 from vdiff_jax import weights
 from vdiff_jax.errors import MaskError
-from vdiff_jax.media import VideoInfo
 from vdiff_jax.nn.network import SIZES
-from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.wiener import OPERATORS
 from vdiff_jax.restoration import pipeline
-from vdiff_jax.restoration.output import output_info
-from vdiff_jax.restoration.plan import make_plan
-from vdiff_jax.tasks.request import Request
 from vdiff_jax.training.step import build
 
 
@@ -78,13 +72,21 @@ def test_odd_sizes_keep_the_shape_of_the_picture(tmp_path, untrained, caplog):
     assert abs(float(aspect) * 80 / 60 - 45 / 33) < 0.02
 
 
-def test_interlaced_lines_are_not_enlarged_without_a_word(caplog):
-    pixels = PixelFormat(kind="gray")
-    frames = [Frame((np.zeros((8, 8), np.uint8),), 0)]
-    plan = make_plan("superres", Request(frames=frames, pixels=pixels, sigma=0, scale=2))
-    with caplog.at_level(logging.WARNING):
-        output_info(VideoInfo(width=8, height=8, pixels=pixels, interlaced=True), plan, Fraction(0))
-    assert "--deinterlace" in caplog.text
+def test_interlaced_video_is_not_repaired_as_progressive_without_a_word(tmp_path, untrained, caplog):
+    with av.open(str(tmp_path / "fields.mkv"), "w") as output:
+        stream = output.add_stream("libx264", rate=25, options={"x264-params": "tff=1"})
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        for n in range(2):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 48), 90, np.uint8), "yuv420p")
+            picture.pts = n
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    options = {"task": "denoise", "sigma": 5, "weights": str(untrained), "codec": "ffv1"}
+    for name, said in (("", True), ("deinterlace", False)):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            pipeline.repair(tmp_path / "fields.mkv", tmp_path / "out.mkv", **options, **({name: True} if name else {}))
+        assert ("pass --deinterlace" in caplog.text) == said
 
 
 def test_a_mask_reaches_as_far_as_it_grows(tmp_path, untrained):
