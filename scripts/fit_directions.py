@@ -35,7 +35,7 @@ def main() -> None:
     """Prints a row for each video, and the fit over all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", type=Path, help="a folder of clean videos")
-    parser.add_argument("--task", choices=("denoise", "superres"), default="denoise")
+    parser.add_argument("--task", choices=("denoise", "superres"), default="denoise", help="default: %(default)s")
     parser.add_argument("--sigma", type=float, default=25, help="noise for denoise (default: %(default)s)")
     parser.add_argument("--scale", type=int, default=4, help="factor for superres (default: %(default)s)")
     parser.add_argument("--count", type=int, default=8, help="number of videos (default: %(default)s)")
