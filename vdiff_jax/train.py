@@ -27,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     allocator.keep_freed_memory()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("vdiff_jax").setLevel(logging.INFO)
+    if options.measure and not options.dry_run:
+        parser.error("--measure belongs to --dry-run: add it")
     try:
         overrides = _overrides(rest, parser)
         return _run(options, overrides)
@@ -61,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--init-from", help="weights to start from, a name or a file (default: random weights)")
     parser.add_argument(
         "--dry-run", action="store_true", help="prints what a training step would cost, without training"
+    )
+    parser.add_argument(
+        "--measure", action="store_true", help="with --dry-run: also times some steps on this machine (default: off)"
     )
     parser.add_argument(
         "--profile", type=int, default=0, metavar="STEPS", help="traces STEPS steps for TensorBoard's profiler"
@@ -103,7 +108,7 @@ def _run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     if options.dry_run:
         from vdiff_jax.training.dry_run import dry_run
 
-        print(dry_run(values, data, exclude=exclude))
+        print(dry_run(values, data, exclude=exclude, measure=options.measure))
         return 0
     from vdiff_jax.training.loop import Run
 

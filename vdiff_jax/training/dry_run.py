@@ -1,11 +1,14 @@
-"""The dry run of a training: what a step costs, by XLA's analysis of the compiled step, without training."""
+"""The dry run of a training: what a step costs, by XLA's analysis of the step, without training."""
 
 import dataclasses
+import logging
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from vdiff_jax import sharding
@@ -16,6 +19,11 @@ from vdiff_jax.runtime.device_memory import machine_memory
 from vdiff_jax.training import cache
 from vdiff_jax.training.data import example_shapes
 from vdiff_jax.training.step import State, initial, make_step
+
+log = logging.getLogger(__name__)
+
+_STEPS = 3
+"""The steps that are timed."""
 
 
 class Chip(NamedTuple):
@@ -50,13 +58,14 @@ class Cost(NamedTuple):
     memory: int
 
 
-def dry_run(config: Config, data: str | Path, *, exclude: tuple[str, ...] = ()) -> str:
+def dry_run(config: Config, data: str | Path, *, exclude: tuple[str, ...] = (), measure: bool = False) -> str:
     """The report of a dry run on this machine's devices.
 
     Args:
       config: the training's configuration.
       data: a folder of videos and photographs.
       exclude: parts of the names of files to leave out.
+      measure: compiles the step as training does, and times some steps.
 
     Raises:
       ConfigError: the batch cannot be split over the devices, or a step does not fit their memory.
@@ -64,9 +73,11 @@ def dry_run(config: Config, data: str | Path, *, exclude: tuple[str, ...] = ()) 
     """
     sharding.check_batch(config.data.batch, config.train.accumulate)
     files = cache.find_footage(data, exclude=exclude)
-    definition, state = initial(config.train)
-    compiled = _compile(config, definition, state)
-    cost = _cost(config, definition, state, compiled)
+    definition, state = jax.eval_shape(partial(initial, config.train))
+    lowered = _lowered(config, definition, state)
+    log.info("compiling a training step without optimisations, to see what memory it needs")
+    compiled = lowered.compile(compiler_options=_quickly())
+    cost = _cost(config, lowered, compiled)
     _check_memory(cost)
     frames = config.data.batch // jax.device_count() * config.data.frames
     lines = [
@@ -75,40 +86,80 @@ def dry_run(config: Config, data: str | Path, *, exclude: tuple[str, ...] = ()) 
         f"parameters: {count_parameters(state.params):,}",
         f"devices: {jax.device_count()} × {jax.devices()[0].device_kind} in {jax.process_count()} processes",
         *_layout(config, compiled),
-        "each step, on each device:",
-        f"  {cost.flops:.3g} FLOPs, {cost.bytes:.3g} bytes moved",
-        f"  {frames} frames: {cost.flops / frames:.3g} FLOPs and {cost.bytes / frames:.3g} bytes each",
+        "each step, on each device (1 GFLOP is 10^9 floating-point operations, 1 GB is 10^9 bytes):",
+        f"  {cost.flops / 1e9:.3g} GFLOP of arithmetic, {cost.bytes / 1e9:.3g} GB read from memory and written to it",
+        f"  {frames} frames: {cost.flops / 1e9 / frames:.3g} GFLOP and {cost.bytes / 1e9 / frames:.3g} GB each",
         f"  {_megabytes(cost.activations)} of activations, {_megabytes(cost.memory)} of memory in all",
-        "upper bounds by the roofline model, for one chip with this batch (images are frames of a training clip):",
+    ]
+    if measure:
+        lines += _measured(config, lowered, frames)
+    lines += [
+        "frames of training clips a second at most, by each chip's data sheet, with this batch on one chip:",
         *(f"  {name:17} {_upper_bound(config, cost, chip, frames)}" for name, chip in CHIPS.items()),
     ]
     return "\n".join(lines)
 
 
-def _compile(config: Config, definition: nnx.GraphDef, state: State) -> Any:
-    """The compiled step of a run, from shapes alone."""
+def _lowered(config: Config, definition: nnx.GraphDef, state: State) -> jax.stages.Lowered:
+    """The step of a run, not compiled yet, from shapes alone."""
     step = sharding.data_parallel(make_step(definition, config.train))
-    clips = config.data.batch // jax.device_count()
-    return step.lower(*_arguments(config, state, clips)).compile()
+    return step.lower(*_arguments(config, state, config.data.batch // jax.device_count()))
 
 
-def _cost(config: Config, definition: nnx.GraphDef, state: State, compiled: Any) -> Cost:
+def _quickly() -> dict[str, bool | int] | None:
+    """The compiler's options that leave LLVM's optimisations out; the memory that a step needs stays the same."""
+    if jax.default_backend() != "cpu":
+        return None
+    return {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
+
+def _cost(config: Config, lowered: jax.stages.Lowered, compiled: jax.stages.Compiled) -> Cost:
     """The cost of a step.
 
-    XLA counts the body of a loop once, so the arithmetic is that of a clip of one frame times the number of frames.
-    That counts the optimiser with every frame, which is some tens of operations too many for each parameter.
+    XLA counts the body of a loop once, however often it runs: once for each frame of each part of the batch. Multiplied
+    by that number, the optimiser is counted too often, which is some tens of operations for each parameter and frame.
     """
-    data = dataclasses.replace(config.data, frames=1)
-    one = Config(data=data, train=dataclasses.replace(config.train, unroll=1, accumulate=1))
-    frame = _compile(one, definition, state).cost_analysis()
-    memory = compiled.memory_analysis()
+    times = config.data.frames * config.train.accumulate
+    memory: Any = compiled.memory_analysis()
     kept = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
     return Cost(
-        frame["flops"] * config.data.frames,
-        frame["bytes accessed"] * config.data.frames,
+        _analysis(lowered)["flops"] * times,
+        _analysis(compiled)["bytes accessed"] * times,
         memory.temp_size_in_bytes,
         kept + memory.temp_size_in_bytes,
     )
+
+
+def _analysis(step: jax.stages.Lowered | jax.stages.Compiled) -> dict[str, float]:
+    """XLA's count of operations and bytes; for some devices it comes in a list."""
+    found: Any = step.cost_analysis()
+    return found[0] if isinstance(found, list) else found
+
+
+def _measured(config: Config, lowered: jax.stages.Lowered, frames: int) -> list[str]:
+    """What a step takes on this very machine, and the whole training."""
+    log.info("compiling a training step as training does, to time it: this may take minutes")
+    step = lowered.compile()
+    _, state = initial(config.train)
+    state = sharding.replicate(state)
+    clips = config.data.batch // jax.device_count()
+    devices = jax.local_device_count()
+    batch = jax.tree.map(
+        lambda leaf: np.full((devices, clips, *leaf.shape), 0.5, leaf.dtype), example_shapes(config.data)
+    )
+    seconds = []
+    for _ in range(_STEPS + 1):  # the first one also loads the program
+        begun = time.perf_counter()
+        state, _ = jax.block_until_ready(step(state, batch))
+        seconds.append(time.perf_counter() - begun)
+    each = float(np.median(seconds[1:]))
+    total = each * config.train.steps / 3600
+    return [
+        f"measured here: {each:.3g} s a step ({min(seconds[1:]):.3g} to {max(seconds[1:]):.3g} s in {_STEPS} steps), "
+        f"without reading data",
+        f"  {frames / each:.3g} frames of training clips a second on each device",
+        f"  {config.train.steps:,} steps take {total:.3g} hours",
+    ]
 
 
 def _arguments(config: Config, state: State, clips: int) -> tuple[State, Any]:
@@ -116,7 +167,7 @@ def _arguments(config: Config, state: State, clips: int) -> tuple[State, Any]:
     devices = jax.local_device_count()
 
     def stacked(*before: int):
-        return lambda leaf: jax.ShapeDtypeStruct((devices, *before, *leaf.shape), jnp.result_type(leaf))
+        return lambda leaf: jax.ShapeDtypeStruct((devices, *before, *leaf.shape), leaf.dtype)
 
     return jax.tree.map(stacked(), state), jax.tree.map(stacked(clips), example_shapes(config.data))
 
@@ -139,7 +190,7 @@ def _configuration(config: Config) -> list[str]:
     return [line for name, values in sections for line in (f"[{name}]", *(f"{k} = {v}" for k, v in values.items()))]
 
 
-def _layout(config: Config, compiled: Any) -> list[str]:
+def _layout(config: Config, compiled: jax.stages.Compiled) -> list[str]:
     state, batch = compiled.input_shardings[0]
     clips = config.data.batch // jax.device_count()
     return [
@@ -154,7 +205,7 @@ def _upper_bound(config: Config, cost: Cost, chip: Chip, frames: int) -> str:
     computing, moving = cost.flops / peak, cost.bytes / (chip.bandwidth * 1e9)
     limit = "FLOPs" if computing > moving else "memory bandwidth"
     fits = "" if cost.memory < chip.memory * 1e9 else f"; does not fit its {chip.memory:.0f} GB"
-    return f"{frames / max(computing, moving):12,.0f} images/s, limited by {limit}{fits}"
+    return f"{frames / max(computing, moving):12,.0f} frames/s, limited by {limit}{fits}"
 
 
 def _megabytes(count: float | int) -> str:
