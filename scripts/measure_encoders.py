@@ -14,8 +14,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-
 from benchmarking.scenes import find_scenes, read_scene
+
 from vdiff_jax import media
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration.arrays import repair_frames
@@ -43,7 +43,8 @@ def main() -> None:
     )
     options = parser.parse_args()
     print(
-        "| scene | encoder | encoded to restored | restored | encoded | cost | bits a pixel |\n|---|---|---|---|---|---|---|"
+        "| scene | encoder | encoded to restored | restored | encoded | cost | bits a pixel |\n"
+        "|---|---|---|---|---|---|---|"
     )
     for name, path in find_scenes(options.clips, options.scenes.split(",") if options.scenes else None).items():
         truth = [frame_420(rgb, n) for n, rgb in enumerate(read_scene(path, options.frames, SIZE))]
