@@ -15,6 +15,8 @@ _ALPHA = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8"
 _EMPTY_TEXT = 2
 """The bytes of a packet of MP4's subtitles that clears the screen."""
 _AAC_BYTES = 16
+_FIRST_FIELD = {2: "top", 3: "bottom", 4: "top", 5: "bottom"}
+"""The field that is shown first, by FFmpeg's number of the field order."""
 _SIDE_DATA = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "A53_CC")
 
 
@@ -187,7 +189,7 @@ def _video_tags(stream: av.VideoStream, first: av.VideoFrame) -> dict[str, Any]:
         "matrix": first.colorspace,
         "rotation": None if matrix is None else tuple(np.frombuffer(bytes(matrix), "<i4").tolist()),
         "alpha": tagged or name.startswith(_ALPHA),
-        "fields": context.field_order if first.interlaced_frame else "progressive",
+        "fields": _FIRST_FIELD.get(context.field_order, "unknown") if first.interlaced_frame else "progressive",
         "colour model": "rgb" if first.format.is_rgb or name == "pal8" else "yuv",
     }
     return tags | {name: first.side_data.get(name) is not None for name in _SIDE_DATA}

@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import av
+import pytest
 
 from vdiff_jax.media.codec_delay import declared_delay, delayed_template, first_sound_times
 
@@ -21,3 +22,8 @@ def test_the_first_sound_has_its_time(tmp_path, flash_clip):
     late = first_sound_times(str(flash_clip(tmp_path / "late.mkv", clock=2, sound="pcm_s16le")))
     assert late == {1: 2}
     assert first_sound_times(str(flash_clip(tmp_path / "silent.mkv", sound=None))) == {}
+
+
+@pytest.mark.parametrize(("name", "first"), [("clip.mp4", Fraction(-1024, 48000)), ("clip.mkv", Fraction(-21, 1000))])
+def test_sound_begins_with_the_encoders_priming(flash_clip, tmp_path, name, first):
+    assert first_sound_times(str(flash_clip(tmp_path / name))) == {1: first}

@@ -92,6 +92,10 @@ def test_layouts_that_change_are_named():
     assert layout_loss(context("pcm_s16le", "quad"), None, "mov") is None
     assert layout_loss(context("pcm_s16le", "stereo"), None, "matroska") is None
     assert layout_loss(context("flac", "quad"), None, "matroska") is None
+    assert "5.1, for 5.1(side), because FLAC in MP4" in layout_loss(context("flac", "5.1"), None, "mp4")
+    assert layout_loss(context("flac", "5.1(side)"), None, "mp4") is None
+    assert layout_loss(context("flac", "5.1"), None, "matroska") is None
+    assert layout_loss(context("pcm_s16le", "2 channels"), "flac", "matroska") is None
 
 
 def test_avi_frames_come_in_order_one_frame_apart(tmp_path):

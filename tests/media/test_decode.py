@@ -103,3 +103,65 @@ def test_a_whole_video_gives_no_warning(make_clip, caplog, audio):
         with open_reader(make_clip(name, codec="libx264", count=30, smooth=True, audio=audio).path) as reader:
             assert len(list(reader)) == 30
     assert caplog.text == ""
+
+
+CAPTIONS = bytes([0, 0, 1, 6, 4, 14, 0xB5, 0, 0x31, *b"GA94", 3, 0x41, 0xFF, 0xFC, 0x94, 0x2C, 0xFF, 0x80])
+"""A message of H.264 with one pair of caption bytes (ATSC A/53)."""
+
+
+@pytest.fixture
+def h264(tmp_path):
+    """Writes a raw H.264 stream of 20 frames, each kept in order; `before` gives bytes to put before a frame."""
+
+    def write(name, *, before=lambda number: b"", interlaced_from=20):
+        data = b""
+        for frames, options in ((range(interlaced_from), ""), (range(interlaced_from, 20), "tff=1")):
+            encoder = av.CodecContext.create("libx264", "w")
+            encoder.width, encoder.height, encoder.pix_fmt, encoder.framerate = 64, 64, "yuv420p", 25
+            encoder.time_base = Fraction(1, 25)
+            encoder.options = {"bf": "0", "x264-params": options} if options else {"bf": "0"}
+            packets = []
+            for number in frames:
+                picture = av.VideoFrame(64, 64, "yuv420p")
+                picture.pts, picture.time_base = number, Fraction(1, 25)
+                packets += encoder.encode(picture)
+            packets += encoder.encode(None) if frames else []
+            data += b"".join(before(n) + bytes(packet) for n, packet in zip(frames, packets, strict=True))
+        path = tmp_path / name
+        path.write_bytes(data)
+        return path
+
+    return write
+
+
+def test_captions_that_begin_after_the_first_frame_are_found(h264, caplog):
+    path = h264("soon.h264", before=lambda number: CAPTIONS if number >= 3 else b"")
+    with open_reader(path) as reader:
+        assert reader.info.unsupported_side_data == ("A53_CC",)
+        assert len(list(reader)) == 20
+    assert not caplog.records
+
+
+def test_captions_that_begin_later_are_named_once_as_they_pass(h264, caplog):
+    path = h264("late.h264", before=lambda number: CAPTIONS if number >= 15 else b"")
+    with open_reader(path) as reader:
+        assert reader.info.unsupported_side_data == ()
+        assert len(list(reader)) == 20
+    [record] = caplog.records
+    assert f"from 0.6 s on, {path} has the closed captions; no output keeps them" in record.getMessage()
+
+
+def test_interlacing_that_begins_after_the_first_frame_is_found(h264, caplog):
+    with open_reader(h264("soon.h264", interlaced_from=3)) as reader:
+        assert reader.info.interlaced
+        assert len(list(reader)) == 20
+    assert not caplog.records
+
+
+def test_interlacing_that_begins_later_is_named_as_it_passes(h264, caplog):
+    with open_reader(h264("late.h264", interlaced_from=15)) as reader:
+        assert not reader.info.interlaced
+        assert len(list(reader)) == 20
+    [record] = caplog.records
+    assert "from 0.6 s on" in record.getMessage()
+    assert "is interlaced, but is treated as progressive" in record.getMessage()

@@ -38,6 +38,13 @@ def test_the_field_order_is_kept(tmp_path, caplog, name, codec, order):
     assert not caplog.text
 
 
+@pytest.mark.parametrize(("order", "first_shown"), [(4, 2), (5, 3)])
+def test_the_swapped_field_orders_of_mp4_name_the_field_that_is_shown_first(tmp_path, order, first_shown):
+    """FFmpeg's program writes 4 for interlaced frames whose top field comes first, and Apple's DV files have 5."""
+    write(tmp_path / "o.mkv", VideoInfo(width=64, height=48, pixels=YUV420, interlaced=True, field_order=order))
+    assert probe(tmp_path / "o.mkv").field_order == first_shown
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "height"), [("o.webm", None, 48), ("o.mkv", "libx265", 48), ("o.mp4", None, 46)]
 )

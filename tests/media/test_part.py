@@ -1,32 +1,81 @@
-"""The packets of a part of a file; `test_tracks.py` has subtitles."""
+"""The packets of a part of a file: sound from its start on, and subtitles that are on the screen during it."""
 
 from fractions import Fraction
 
 import av
 import pytest
 
-from vdiff_jax.media.part import packet_time, packets_of_part
+from vdiff_jax.media.part import STOP_MARGIN, packet_time, packets_of_part
 
 
 @pytest.fixture
-def times(tmp_path, flash_clip):
-    """A function from a part to its sound packets' times, of a sound of 0.8 seconds that starts at 1 second."""
-    path = flash_clip(tmp_path / "in.mkv", sound="pcm_s16le", clock=1)
+def packets(tmp_path):
+    """Makes packets of a stream of each kind, in milliseconds."""
+    with av.open(str(tmp_path / "empty.mkv"), "w") as output:
+        streams = {"sound": output.add_stream("flac", rate=48000), "text": output.add_stream("ass")}
 
-    def measure(start, stop, *, cut):
-        with av.open(str(path)) as container:
-            packets = container.demux(container.streams.audio[0])
-            return [packet_time(packet) for packet in packets_of_part(packets, start, stop, cut=cut)]
+        def make(*listed):
+            for kind, time, duration in listed:
+                packet = av.Packet(b"x")
+                packet.stream, packet.time_base = streams[kind], Fraction(1, 1000)
+                packet.pts = packet.dts = time
+                packet.duration = duration
+                yield packet
 
-    return measure
-
-
-def test_sound_from_start_to_stop_is_kept(times):
-    whole = times(Fraction(1), None, cut=True)
-    assert whole[0] == 1
-    start, stop = Fraction(5, 4), Fraction(3, 2)
-    assert times(start, stop, cut=True) == [time for time in whole if start <= time < stop]
+        yield make
 
 
-def test_sound_before_the_start_is_kept_where_nothing_is_cut(times):
-    assert times(Fraction(5, 4), None, cut=False) == times(Fraction(1), None, cut=True)
+def times(packets):
+    return [(packet.stream.type[0], packet.pts, packet.duration) for packet in packets]
+
+
+def test_sound_begins_with_the_part_and_ends_before_its_stop(packets):
+    sound = [("sound", time, 20) for time in range(0, 200, 20)]
+    found = packets_of_part(packets(*sound), Fraction(1, 20), Fraction(3, 20), cut=True)
+    assert [packet_time(packet) for packet in found] == [Fraction(time, 1000) for time in (60, 80, 100, 120, 140)]
+
+
+def test_sound_before_a_whole_file_is_kept(packets):
+    found = packets_of_part(packets(("sound", -20, 20), ("sound", 0, 20)), Fraction(0), None, cut=False)
+    assert times(found) == [("a", -20, 20), ("a", 0, 20)]
+
+
+def test_subtitles_are_shortened_to_the_part(packets):
+    texts = [("text", 0, 900), ("text", 500, 1000), ("text", 1800, 900), ("text", 2500, 100)]
+    found = packets_of_part(packets(*texts), Fraction(1), Fraction(2), cut=True)
+    assert times(found) == [("s", 1000, 500), ("s", 1800, 200)]
+
+
+def test_a_picture_subtitle_lasts_until_the_next_one(packets):
+    """Picture subtitles have no duration: the latest before the part is on the screen when it begins."""
+    texts = [("text", 100, 0), ("text", 600, 0), ("sound", 1000, 20), ("text", 1500, 0)]
+    found = packets_of_part(packets(*texts), Fraction(1), Fraction(2), cut=True)
+    assert times(found) == [("s", 1000, 0), ("a", 1000, 20), ("s", 1500, 0)]
+
+
+def test_a_picture_subtitle_is_kept_where_nothing_follows_it(packets):
+    found = packets_of_part(packets(("text", 100, 0), ("text", 600, 0)), Fraction(1), Fraction(2), cut=True)
+    assert times(found) == [("s", 1000, 0)]
+
+
+def test_reading_stops_some_seconds_after_the_part(packets):
+    read = []
+
+    def noted(listed):
+        for packet in listed:
+            read.append(packet.pts)
+            yield packet
+
+    last = 1000 * (1 + STOP_MARGIN)
+    sound = [("sound", time, 20) for time in (0, 999, 1000, last - 1, last, last + 1000)]
+    found = packets_of_part(noted(packets(*sound)), Fraction(0), Fraction(1), cut=True)
+    assert times(found) == [("a", 0, 20), ("a", 999, 20)]
+    assert read[-1] == last
+
+
+def test_damage_ends_the_part(packets):
+    def damaged():
+        yield from packets(("sound", 0, 20))
+        raise av.InvalidDataError(1, "damaged")
+
+    assert times(packets_of_part(damaged(), Fraction(0), None, cut=True)) == [("a", 0, 20)]

@@ -4,6 +4,8 @@ Sound, picture and subtitles are read at different places; all of them demux thr
 the same correction and stay in sync.
 """
 
+import contextlib
+import dataclasses
 import functools
 import os
 from bisect import bisect_right
@@ -15,12 +17,15 @@ from fractions import Fraction
 import av
 from av.format import Flags
 
-from vdiff_jax.media.probe import open_container
+from vdiff_jax.media.joined import has_second_segment
+from vdiff_jax.media.late_packets import Late, LateFinder, in_order
+from vdiff_jax.media.probe import demuxed, open_container
 
 # Formats, beside those that FFmpeg marks, whose time stamps may jump.
 _LIVE_FORMATS = frozenset({"flv", "live_flv"})
 # Seconds by which a stream's decoding time may fall, or rise, without being a jump. FFmpeg's tools allow a rise of 10.
 _LARGEST_FALL, _LARGEST_RISE = 0.1, 10.0
+_LARGEST_REST = 0.05  # the part of a file after its last packet that may be padding
 _UNITS = 90_000  # corrections are whole multiples of 1/90000 s, the unit of MPEG's clock
 
 
@@ -33,17 +38,21 @@ class Clock:
         begin: seconds, in the file's own time, at which it starts; None if its header says so reliably.
         ends: corrected seconds at which each stream ends.
         counts: how many packets each stream has.
+        late: packets that FFmpeg gives too late.
+        unread_from: the byte after which the streams that the file begins with have no packet; None at its end.
     """
 
     shifts: dict[int, list[tuple[int, Fraction]]] = field(default_factory=dict)
     begin: Fraction | None = None
     ends: dict[int, Fraction] = field(default_factory=dict)
     counts: dict[int, int] = field(default_factory=dict)
+    unread_from: int | None = None
+    late: Late = field(default_factory=dict)
 
     @property
     def jumps(self) -> bool:
-        """Whether time stamps are corrected. Such a file must be read from its beginning: seeking would fail."""
-        return bool(self.shifts)
+        """Whether time stamps or packets are moved. Such a file must be read from its beginning: seeking would fail."""
+        return bool(self.shifts or self.late)
 
     def start(self, container: av.container.InputContainer) -> Fraction:
         """Seconds, in the file's own time, at which an open file starts."""
@@ -57,7 +66,8 @@ class Clock:
         Raises:
             av.FFmpegError: the file is damaged.
         """
-        packets = container.demux(*streams)
+        packets = demuxed(container, *streams)
+        packets = in_order(packets, self.late) if self.late else packets
         return map(_Correction(self.shifts), packets) if self.jumps else packets
 
 
@@ -92,21 +102,30 @@ def clock_of(name: str) -> Clock:
 @functools.lru_cache(maxsize=64)
 def _scanned(name: str, size: int, changed: int) -> Clock:
     with open_container(name, name) as container:
-        discontinuous = container.format.flags & Flags.ts_discont.value
-        if not discontinuous and not _LIVE_FORMATS & set(container.format.name.split(",")):
+        formats = set(container.format.name.split(","))
+        jumps = container.format.flags & Flags.ts_discont.value or formats & _LIVE_FORMATS
+        if not jumps and not ("matroska" in formats and has_second_segment(name)):
             return Clock()
+        finder, scan, read = LateFinder(), _Scan(), 0
+        for packet in _readable(demuxed(container)):
+            if "mpegts" in formats:
+                finder.add(packet)
+            scan.add(packet)
+            read = max(read, (packet.pos or 0) + packet.size)
+    if finder.late:
         scan = _Scan()
-        packets = container.demux()
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError:
-                break
-            if packet is None:
-                break
-            if packet.size:
+        with open_container(name, name) as container:
+            for packet in _readable(in_order(demuxed(container), finder.late)):
                 scan.add(packet)
-    return scan.clock()
+    unread = read if size - read > size * _LARGEST_REST else None
+    clock = scan.clock() if scan.jumps or finder.late else Clock()
+    return dataclasses.replace(clock, late=dict(finder.late), unread_from=unread)
+
+
+def _readable(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
+    """The packets that have content, until the end or damage."""
+    with contextlib.suppress(av.FFmpegError):
+        yield from (packet for packet in packets if packet.size)
 
 
 @dataclass
@@ -136,12 +155,16 @@ class _Scan:
         index, number = packet.stream.index, self._counts[packet.stream.index]
         self._counts[index] += 1
         stamp = packet.dts if packet.dts is not None else packet.pts
+        if packet.pts is not None and packet.dts is not None and packet.pts < packet.dts:
+            stamp = packet.pts  # FFmpeg infers decoding times of Matroska, and those behind a jump too late
         if stamp is None:
             return
         unit = float(packet.time_base)
         time, lasts = stamp * unit, (packet.duration or 0) * unit
         leading = packet.stream.type in ("video", "audio")
         place = self._place(index, time, leading)
+        if not lasts and index in self._latest and place == self._latest[index][0]:
+            lasts = max(0.0, time - self._latest[index][1])  # as long as the packet before
         moves = self._moves.setdefault(index, [])
         if not moves or moves[-1][1] != place:
             moves.append((number, place))
@@ -169,10 +192,13 @@ class _Scan:
             return newest + 1
         return place
 
+    @property
+    def jumps(self) -> bool:
+        """Whether the file has more than one stretch."""
+        return len(self._stretches) > 1
+
     def clock(self) -> Clock:
         """The clock that lets each stretch begin where those before it end, without an overlap in any stream."""
-        if len(self._stretches) < 2:
-            return Clock()
         first, *later = self._stretches
         ends, shifts = dict(first.ends), [Fraction(0)]
         for stretch in later:

@@ -8,13 +8,10 @@ from fractions import Fraction
 import av
 from av.audio.stream import AudioStream
 
+from vdiff_jax.media.matroska_header import SEGMENT, TRACK_ENTRY, TRACKS, element, header_of, sized
 from vdiff_jax.media.probe import open_container
 
-# Matroska's element numbers.
-_SEGMENT = b"\x18\x53\x80\x67"
-_TRACKS = b"\x16\x54\xae\x6b"
-_TRACK_ENTRY = b"\xae"
-_CODEC_DELAY = b"\x56\xaa"
+_CODEC_DELAY = b"\x56\xaa"  # the number of Matroska's element
 _CLUSTER_AT_0 = b"\x1f\x43\xb6\x75\x83\xe7\x81\x00"  # FFmpeg reads no header without a cluster behind it
 _UNKNOWN_SIZE = b"\x01" + 7 * b"\xff"
 
@@ -44,35 +41,10 @@ def delayed_template(stream: AudioStream, delay: Fraction) -> Iterator[AudioStre
 
     PyAV can't set a stream's priming, so the header of a Matroska file is written and read again.
     """
-    header = io.BytesIO()
-    with av.open(header, "w", format="matroska") as output:
-        output.add_stream_from_template(stream)
-        output.start_encoding()
-    data = header.getvalue()
-    segment = _child(data, _SEGMENT, (0, len(data)))
-    first, end = _child(data, _TRACK_ENTRY, _child(data, _TRACKS, segment))
-    track = data[first:end] + _CODEC_DELAY + _sized(round(delay * 10**9).to_bytes(8, "big"))
-    tracks = _TRACKS + _sized(_TRACK_ENTRY + _sized(track))
-    delayed = data[: data.index(_SEGMENT)] + _SEGMENT + _UNKNOWN_SIZE + tracks + _CLUSTER_AT_0
+    data = header_of(stream)
+    first, end = element(data, SEGMENT, TRACKS, TRACK_ENTRY)
+    track = data[first:end] + _CODEC_DELAY + sized(round(delay * 10**9).to_bytes(8, "big"))
+    tracks = TRACKS + sized(TRACK_ENTRY + sized(track))
+    delayed = data[: data.index(SEGMENT)] + SEGMENT + _UNKNOWN_SIZE + tracks + _CLUSTER_AT_0
     with av.open(io.BytesIO(delayed), format="matroska") as container:
         yield container.streams.audio[0]
-
-
-def _sized(payload: bytes) -> bytes:
-    """A payload after its size, as Matroska writes it: 8 bytes, of which the first bit says their number."""
-    return (1 << 56 | len(payload)).to_bytes(8, "big") + payload
-
-
-def _child(data: bytes, wanted: bytes, span: tuple[int, int]) -> tuple[int, int]:
-    """Where the payload of the first element with this number begins and ends, among the elements in a span."""
-    at, end = span
-    while at < end:
-        first = at + 9 - data[at].bit_length()
-        size_bytes = 9 - data[first].bit_length()
-        body = first + size_bytes
-        size = int.from_bytes(data[first:body], "big") & ((1 << 7 * size_bytes) - 1)
-        stop = min(body + size, end)
-        if data[at:first] == wanted:
-            return body, stop
-        at = stop
-    raise ValueError(f"the Matroska header has no element {wanted.hex()}")

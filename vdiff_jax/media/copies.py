@@ -37,6 +37,8 @@ LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7
 
 DEFAULT_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """The layout that players assume for a number of channels where a file names none, as it is for PCM in Matroska."""
+FLAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0(side)", 6: "5.1(side)", 7: "6.1", 8: "7.1"}
+"""The layout that FLAC has for a number of channels where its comments name none, as it is in MP4."""
 
 
 def fresh_metadata(metadata: dict[str, str]) -> dict[str, str]:
@@ -160,13 +162,19 @@ def layout_loss(context: av.AudioCodecContext, encoder: str | None, container: s
     """
     layout, channels = context.layout.name, context.layout.nb_channels
     if encoder is not None:
-        name = _layout(encoder, layout, channels)
-        return None if name == layout else f"its channels change from {layout} to {name} in {encoder}; .mkv keeps them"
-    plain = DEFAULT_LAYOUTS.get(channels, layout)
-    if container == "matroska" and context.name.startswith("pcm_") and layout not in (plain, f"{channels} channels"):
+        name, known = _layout(encoder, layout, channels), layout != f"{channels} channels"
         return (
-            f"players take its channels, {layout}, for {plain}, because Matroska stores none for PCM; .mov keeps them"
+            None
+            if name == layout or not known
+            else f"its channels change from {layout} to {name} in {encoder}; .mkv keeps them"
         )
+    form, plain = None, layout
+    if container == "matroska" and context.name.startswith("pcm_"):
+        form, plain, keeps = "PCM in Matroska", DEFAULT_LAYOUTS.get(channels, layout), ".mov"
+    elif container in ("mp4", "mov") and context.name == "flac":
+        form, plain, keeps = "FLAC in MP4", FLAC_LAYOUTS.get(channels, layout), ".mkv"
+    if form is not None and layout not in (plain, f"{channels} channels"):
+        return f"players take its channels, {layout}, for {plain}, because {form} stores none; {keeps} keeps them"
     return None
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import logging
 import math
+import os
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,9 +15,17 @@ import numpy as np
 from vdiff_jax.errors import InputError
 from vdiff_jax.media.clock import clock_of
 from vdiff_jax.media.deinterlace import deinterlaced
-from vdiff_jax.media.fidelity import BOTTOM_FIRST
+from vdiff_jax.media.fidelity import BOTTOM_FIRST, UNSUPPORTED_SIDE_DATA, unsupported_side_data
+from vdiff_jax.media.joined import second_recording
 from vdiff_jax.media.planes import planes_of
-from vdiff_jax.media.probe import alpha_decoder, choose_stream, declared_duration, describe, open_container
+from vdiff_jax.media.probe import (
+    alpha_decoder,
+    choose_stream,
+    declared_duration,
+    demuxed,
+    describe,
+    open_container,
+)
 from vdiff_jax.media.quantisers import EXPORT_QUANTISERS, QuantiserByType, frame_quantiser, mean_by_type, scale_of
 from vdiff_jax.media.video import Seconds, VideoInfo
 from vdiff_jax.pixels import Frame
@@ -26,10 +35,12 @@ logger = logging.getLogger(__name__)
 SEEK_MARGIN = Fraction(1)
 # How many packets' headers are read to find the mean quantisers.
 HEADER_PACKETS = 250
+# How many frames are decoded on opening to find interlacing and side data, and the most bytes that they may take.
+FIRST_FRAMES, FIRST_BYTES = 8, 64_000_000
 
 
 class VideoSource:
-    """A file's frames. The first frame is decoded on opening, because only it gives format and rotation reliably.
+    """A file's frames. The first ones are decoded on opening: only they give format, rotation and fields reliably.
 
     Args:
         name: a file, or `-` for stdin.
@@ -65,7 +76,9 @@ class VideoSource:
             if self._clock.jumps:  # the file declares at most the time to the first jump
                 self._declared, self._certain = self._clock.ends[self._stream.index] - self._origin, True
             self._first = self._forward(first)
-            whole = describe(self._container, self._stream, self._first, path=None if name == "-" else name)
+            self._ahead = self._look_ahead()
+            path = None if name == "-" else name
+            whole = describe(self._container, self._stream, [self._first, *self._ahead], path=path)
             if self._clock.jumps:
                 frames = self._clock.counts[self._stream.index]
                 whole = dataclasses.replace(whole, duration=float(self._declared), frames=frames)
@@ -135,6 +148,11 @@ class VideoSource:
             )
         return found
 
+    def _look_ahead(self) -> list[av.VideoFrame]:
+        """The frames after the first one that are decoded on opening."""
+        size = sum(plane.buffer_size for plane in self._first.planes)
+        return list(itertools.islice(self._decoded, min(FIRST_FRAMES, FIRST_BYTES // max(size, 1)) - 1))
+
     def _time(self, frame: av.VideoFrame) -> Fraction:
         """Seconds from the beginning of the file."""
         stamp = frame.pts if frame.pts is not None else frame.dts
@@ -181,7 +199,9 @@ class VideoSource:
         limit = None if info.stop is None else (info.stop - info.start) / info.time_base
         step = max(1, round(1 / (info.rate * info.time_base)))
         count, last, end, quantiser = 0, None, 0, None
-        for decoded in itertools.chain([self._first], self._decoded):
+        ahead, self._ahead = self._ahead, []
+        seen = set(info.unsupported_side_data)
+        for decoded in itertools.chain([self._first], ahead, self._decoded):
             stamp = decoded.pts if decoded.pts is not None else decoded.dts
             pts = stamp - shift if stamp is not None else (0 if last is None else last + step)
             if limit is not None and pts >= limit:
@@ -190,9 +210,11 @@ class VideoSource:
             count, last, end = count + 1, pts, pts + (decoded.duration or step)
             exported = self._quantiser_by_type.get(decoded.pict_type, frame_quantiser(decoded))
             quantiser = quantiser if exported is None else exported  # MPEG-2's decoder exports none for the last frame
+            self._warn_if_new(decoded, seen, pts * info.time_base)
             yield Frame(self._planes(decoded), pts, decoded.duration or None, quantiser)
         else:
             self._warn_if_short(count, info.start - self._origin + end * info.time_base)
+            self._warn_if_unread()
 
     def _mean_quantisers(self) -> QuantiserByType:
         """The mean quantiser of each picture type where reading begins, for a decoder that does not export it."""
@@ -200,7 +222,7 @@ class VideoSource:
             stream = choose_stream(container, self._name)
             if self._begin > 0:
                 container.seek(round((self._origin + self._begin) / stream.time_base), stream=stream)
-            return mean_by_type(itertools.islice(container.demux(stream), HEADER_PACKETS), stream)
+            return mean_by_type(itertools.islice(demuxed(container, stream), HEADER_PACKETS), stream)
 
     def _planes(self, decoded: av.VideoFrame) -> tuple[np.ndarray, ...]:
         """A frame's planes, scaled to the first frame's size where the size changes, as FFmpeg's own tools do."""
@@ -211,6 +233,28 @@ class VideoSource:
                 self._resized = True
             decoded = decoded.reformat(*size, format=self.info.pixels.name)
         return planes_of(decoded, self.info.pixels)
+
+    def _warn_if_new(self, decoded: av.VideoFrame, seen: set[str], time: Fraction) -> None:
+        """Warns of side data and interlacing that begin after the first frames, once; `seen` has what is known."""
+        for name in set(unsupported_side_data([decoded])) - seen:
+            logger.warning("from %.1f s on, %s has %s", time, self._name, UNSUPPORTED_SIDE_DATA[name])
+            seen.add(name)
+        if decoded.interlaced_frame and not self.info.interlaced and "fields" not in seen:
+            logger.warning("from %.1f s on, %s is interlaced, but is treated as progressive", time, self._name)
+            seen.add("fields")
+
+    def _warn_if_unread(self) -> None:
+        """Warns of a second recording in the file that is not read."""
+        if self._name == "stdin":
+            return
+        begins = self._clock.unread_from
+        begins = second_recording(self._name, self._container) if begins is None else begins
+        if begins is not None:
+            logger.warning(
+                "%s is not read after byte %d of %d: it seems to be joined of several recordings; pass each as a file "
+                "of its own",
+                *(self._name, begins, os.path.getsize(self._name)),
+            )
 
     def _warn_if_short(self, count: int, end: Fraction) -> None:
         """Warns of damage, and of a file that ends earlier than its header says."""

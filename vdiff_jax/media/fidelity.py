@@ -2,10 +2,11 @@
 
 import logging
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 import av
+from av.sidedata.sidedata import SideData
 
 from vdiff_jax.media.video import VideoInfo
 from vdiff_jax.pixels import PixelFormat
@@ -17,8 +18,12 @@ HDR_OPTION = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "
 """Encoders that store HDR10's static metadata, and the option that takes it."""
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 """FFmpeg's numbers of the HDR transfer functions."""
-BOTTOM_FIRST = frozenset({3, 4})
-"""FFmpeg's numbers of the field orders that show the bottom field first."""
+BOTTOM_FIRST = frozenset({3, 5})
+"""FFmpeg's numbers of the field orders that show the bottom field first.
+
+FFmpeg calls 4 "top coded first, bottom displayed first", and 5 the reverse. But MP4 and MOV store them for frames with
+both fields, where the field that is named first is shown first; FFmpeg's decoders and its program do the same.
+"""
 UNSUPPORTED_SIDE_DATA = {
     "A53_CC": "the closed captions; no output keeps them: extract them from the input first",
     "DYNAMIC_HDR_PLUS": "the HDR10+ metadata; no output keeps it",
@@ -31,14 +36,14 @@ UNSUPPORTED_SIDE_DATA = {
 ALPHA_OUTPUTS = ".webm (8 bits), a folder of pictures, .mkv with --codec ffv1 and .mov with --codec prores_ks keep it"
 
 
-def hdr_metadata(frame: av.VideoFrame) -> tuple[tuple[Fraction, ...] | None, tuple[int, int] | None]:
-    """HDR10's static metadata of a frame; None for what is absent.
+def hdr_metadata(frames: Sequence[av.VideoFrame]) -> tuple[tuple[Fraction, ...] | None, tuple[int, int] | None]:
+    """HDR10's static metadata of the first of these frames that has it; None for what is absent.
 
     Returns:
         The mastering display as x and y of red, green, blue and white, then the least and the greatest luminance in
         cd/m²; and the content light level as MaxCLL and MaxFALL in cd/m².
     """
-    mastering, light = frame.side_data.get("MASTERING_DISPLAY_METADATA"), frame.side_data.get("CONTENT_LIGHT_LEVEL")
+    mastering, light = _first(frames, "MASTERING_DISPLAY_METADATA"), _first(frames, "CONTENT_LIGHT_LEVEL")
     display = None
     if mastering is not None:
         numbers = struct.unpack_from("<22i", bytes(mastering))
@@ -48,9 +53,13 @@ def hdr_metadata(frame: av.VideoFrame) -> tuple[tuple[Fraction, ...] | None, tup
     return display, level
 
 
-def unsupported_side_data(frame: av.VideoFrame) -> tuple[str, ...]:
-    """The names of a frame's side data that no output keeps."""
-    return tuple(name for name in UNSUPPORTED_SIDE_DATA if frame.side_data.get(name) is not None)
+def _first(frames: Iterable[av.VideoFrame], name: str) -> SideData | None:
+    return next((side for frame in frames if (side := frame.side_data.get(name)) is not None), None)
+
+
+def unsupported_side_data(frames: Sequence[av.VideoFrame]) -> tuple[str, ...]:
+    """The names of these frames' side data that no output keeps."""
+    return tuple(name for name in UNSUPPORTED_SIDE_DATA if _first(frames, name) is not None)
 
 
 def holds_fields(encoder: str, info: VideoInfo) -> bool:
@@ -59,8 +68,18 @@ def holds_fields(encoder: str, info: VideoInfo) -> bool:
     return info.interlaced and encoder in FIELD_ENCODERS and (encoder != "libx264" or info.height % rows == 0)
 
 
+def _placed(info: VideoInfo, pixels: PixelFormat) -> bool:
+    """Whether a video is 4:2:0 whose chroma samples do not lie where players assume them, and is stored as 4:2:0."""
+    return info.chroma_location not in ("", "left") and pixels.kind == "yuv" and pixels.subsampling == (2, 2)
+
+
+def holds_chroma_location(container: str, encoder: str) -> bool:
+    """Whether a file keeps the location of chroma samples. Matroska stores it, and H.264 and HEVC themselves."""
+    return container in ("matroska", "webm") or encoder in ("libx264", "libx265")
+
+
 def fidelity_options(encoder: str, info: VideoInfo, options: dict[str, str]) -> dict[str, str]:
-    """The encoder's options, extended by those that store the field order and HDR10's static metadata."""
+    """The encoder's options, and those that store field order, chroma location and HDR10's static metadata."""
     options = dict(options)
     if holds_fields(encoder, info):
         bottom = info.field_order in BOTTOM_FIRST
@@ -69,6 +88,8 @@ def fidelity_options(encoder: str, info: VideoInfo, options: dict[str, str]) -> 
             options["x264-params"] = ":".join(
                 [*filter(None, [options.get("x264-params")]), "bff=1" if bottom else "tff=1"]
             )
+    if _placed(info, info.pixels):
+        options["chroma_sample_location"] = info.chroma_location
     if encoder in HDR_OPTION and (texts := _hdr_parameters(encoder, info)):
         name = HDR_OPTION[encoder]
         options[name] = ":".join([*filter(None, [options.get(name)]), *texts])
@@ -116,6 +137,8 @@ def losses(info: VideoInfo, container: str, encoder: str, pixels: PixelFormat) -
             lost.append(f"{' and '.join(present)} of HDR10; .mkv and .mp4 with --codec libx265 keep them")
     if info.tags.transfer in HDR_TRANSFERS and container in ("pictures", "gif", "yuv4mpegpipe"):
         lost.append(f"the HDR colour tags ({HDR_TRANSFERS[info.tags.transfer]}); .mkv, .mp4, .mov and .webm keep them")
+    if _placed(info, pixels) and not holds_chroma_location(container, encoder):
+        lost.append(f"the chroma location ({info.chroma_location}); .mkv and .mp4 with --codec libx264 keep it")
     return lost + [UNSUPPORTED_SIDE_DATA[name] for name in info.unsupported_side_data]
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
+from vdiff_jax.errors import InputError
 from vdiff_jax.media.clock import clock_of
-from vdiff_jax.media.safety import safe_options
+from vdiff_jax.media.probe import open_container
 
 RATE = 48_000
 _TARGET = "I=-16:TP=-1.5:LRA=11"
@@ -21,9 +22,9 @@ _BLOCK = 4800
 def has_sound(path: str | Path) -> bool:
     """Whether a file has a sound track."""
     try:
-        with av.open(f"file:{path}", container_options=safe_options()) as container:
+        with open_container(str(path), str(path)) as container:
             return bool(container.streams.audio)
-    except (av.FFmpegError, OSError):
+    except InputError:
         return False
 
 
@@ -32,7 +33,7 @@ def normalised(path: str | Path, start: float, stop: float) -> Iterator[np.ndarr
 
     Seconds count from the beginning of the file, whatever time its clock shows there.
     """
-    with av.open(f"file:{path}", container_options=safe_options()) as container:
+    with open_container(str(path), str(path)) as container:
         stream = container.streams.audio[0]
         clock = clock_of(str(path))
         origin = clock.start(container)

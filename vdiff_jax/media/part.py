@@ -41,6 +41,8 @@ def packets_of_part(
         elif time + packet.duration * packet.time_base <= start if subtitle else cut:
             continue
         yield _shortened(packet, start, stop) if subtitle else packet
+    for packet in shown.values():  # nothing follows them
+        yield _shortened(packet, start, stop)
 
 
 def _timed(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:

@@ -1,7 +1,9 @@
 """Opening a file with FFmpeg and describing its video."""
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import BinaryIO
 
@@ -9,6 +11,7 @@ import av
 import numpy as np
 
 from vdiff_jax.errors import InputError
+from vdiff_jax.media.chroma_location import chroma_location
 from vdiff_jax.media.fidelity import hdr_metadata, unsupported_side_data
 from vdiff_jax.media.planes import RANGE_FULL, pixel_format
 from vdiff_jax.media.safety import playlist_kind, safe_options
@@ -17,6 +20,8 @@ from vdiff_jax.media.video import ColourTags, VideoInfo, rotation_of
 # FFmpeg renders text files as pictures; nobody who passes one wants that.
 TEXT_DEMUXERS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 FALLBACK_RATE = Fraction(25)
+# Of recordings joined byte by byte, the streams of a transport stream go on under other numbers.
+JOINED_OPTIONS = {"merge_pmt_versions": "1"}
 
 
 def open_container(file: str | BinaryIO, name: str) -> av.container.InputContainer:
@@ -34,7 +39,7 @@ def open_container(file: str | BinaryIO, name: str) -> av.container.InputContain
             raise InputError(f"{name} is a playlist ({kind}), and the files that it names are not read: pass them")
         file = f"file:{file}"  # so that FFmpeg does not take a name with a colon for a protocol
     try:
-        container = av.open(file, "r", metadata_errors="replace", container_options=safe_options())
+        container = av.open(file, "r", metadata_errors="replace", container_options=safe_options() | JOINED_OPTIONS)
     except PermissionError as error:
         raise InputError(f"{name} can't be read: no permission") from error
     except (av.FFmpegError, OSError) as error:
@@ -43,6 +48,18 @@ def open_container(file: str | BinaryIO, name: str) -> av.container.InputContain
         container.close()
         raise InputError(f"{name} is a text file, not a video")
     return container
+
+
+def demuxed(container: av.container.InputContainer, *streams: av.stream.Stream) -> Iterator[av.Packet]:
+    """The packets of some streams, or of all.
+
+    Where further streams begin within the file, PyAV raises IndexError at the end, after the last packet.
+
+    Raises:
+        av.FFmpegError: the file is damaged.
+    """
+    with contextlib.suppress(IndexError):
+        yield from container.demux(*streams)
 
 
 def choose_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
@@ -67,19 +84,21 @@ def choose_stream(container: av.container.InputContainer, name: str) -> av.Video
 
 
 def describe(
-    container: av.container.InputContainer, stream: av.VideoStream, first: av.VideoFrame, *, path: str | None
+    container: av.container.InputContainer, stream: av.VideoStream, frames: Sequence[av.VideoFrame], *, path: str | None
 ) -> VideoInfo:
-    """The properties of a video from its header and its first decoded frame; `start` is 0."""
+    """The properties of a video from its header and its first decoded frames; `start` is 0."""
+    first = frames[0]
     tags = _tags(stream, first)
     matrix = _display_matrix(first)
     rate = stream.average_rate or stream.guessed_rate or FALLBACK_RATE
     duration, _ = declared_duration(container, stream)
-    mastering_display, content_light = hdr_metadata(first)
+    mastering_display, content_light = hdr_metadata(frames)
+    pixels = pixel_format(first.format, matrix_tag=tags.matrix, range_tag=tags.range, height=first.height)
     return VideoInfo(
         path=path,
         width=first.width,
         height=first.height,
-        pixels=pixel_format(first.format, matrix_tag=tags.matrix, range_tag=tags.range, height=first.height),
+        pixels=pixels,
         rate=Fraction(rate),
         time_base=Fraction(stream.time_base),
         frames=stream.frames or (round(duration * rate) if duration else None),
@@ -90,11 +109,12 @@ def describe(
         tags=tags,
         codec=stream.codec_context.codec.canonical_name,
         has_audio=any(other.type == "audio" for other in container.streams),
-        interlaced=bool(first.interlaced_frame),
+        chroma_location=chroma_location(stream) if pixels.subsampling == (2, 2) else "",
+        interlaced=any(frame.interlaced_frame for frame in frames),
         field_order=stream.codec_context.field_order,
         mastering_display=mastering_display,
         content_light=content_light,
-        unsupported_side_data=unsupported_side_data(first),
+        unsupported_side_data=unsupported_side_data(frames),
     )
 
 

@@ -40,10 +40,11 @@ class VideoInfo:
         tags: colour tags, which are written unchanged.
         codec: FFmpeg's name of the codec.
         has_audio: whether the file has a sound track.
-        interlaced: whether the first frame is stored as two fields.
+        chroma_location: FFmpeg's name of where the chroma samples of 4:2:0 lie; empty if unknown.
+        interlaced: whether one of the first frames is stored as two fields.
         field_order: FFmpeg's number of the order of fields; 0 if unknown.
         mastering_display, content_light: HDR10's static metadata, as `fidelity.hdr_metadata` returns it.
-        unsupported_side_data: names of the first frame's side data that no output keeps.
+        unsupported_side_data: names of the first frames' side data that no output keeps.
         start, stop: seconds in the file's own time: where pts 0 lies, and where reading ends (None: at the end).
         audio_lead: seconds of sound before pts 0 that belong to the video.
     """
@@ -62,6 +63,7 @@ class VideoInfo:
     tags: ColourTags = field(default_factory=ColourTags)
     codec: str = ""
     has_audio: bool = False
+    chroma_location: str = ""
     interlaced: bool = False
     field_order: int = 0
     mastering_display: tuple[Fraction, ...] | None = None
@@ -134,4 +136,5 @@ def rotated(info: VideoInfo) -> VideoInfo:
         sample_aspect=1 / aspect if aspect and info.rotation in (90, 270) else aspect,
         rotation=0,
         display_matrix=None,
+        chroma_location="",
     )

@@ -1,0 +1,92 @@
+"""Files that were joined byte by byte: FFmpeg reads some formats on, and of others the first recording only."""
+
+import mmap
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import av
+
+from vdiff_jax.media.matroska_header import SEGMENT
+
+_ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_FLV_MARK, _FLV_REST, _FLV_HEADER = b"FLV\x01", b"\x00\x00\x00\x09\x00\x00\x00\x00", 13
+"""How FLV's header of 13 bytes begins and ends; a byte of flags is between."""
+
+
+def second_recording(name: str, container: av.container.InputContainer) -> int | None:
+    """The byte at which a second recording begins that FFmpeg does not read; None where there is none.
+
+    Other formats than MP4, QuickTime, WMV and FLV are read to their end.
+    """
+    formats = set(container.format.name.split(","))
+    with open(name, "rb") as file:
+        if "mp4" in formats:
+            return _second_movie(_boxes(file))
+        if "asf" in formats:
+            headers = (at for kind, at in _objects(file) if kind == _ASF_HEADER and at)
+            return next(headers, None)
+        return _second_flv(file) if "flv" in formats else None
+
+
+def _second_movie(boxes: Iterator[tuple[bytes, int]]) -> int | None:
+    """Where the second movie of an MP4 begins, which has a `moov` of its own."""
+    begun, movies = 0, 0
+    for kind, at in boxes:
+        begun = at if kind == b"ftyp" else begun
+        movies += kind == b"moov"
+        if movies == 2:
+            return begun or at
+    return None
+
+
+def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """The kind and place of each outermost box of an MP4."""
+    end, at = os.fstat(file.fileno()).st_size, 0
+    while at + 8 <= end:
+        file.seek(at)
+        head = file.read(16)
+        size = int.from_bytes(head[:4], "big")
+        size = int.from_bytes(head[8:], "big") if size == 1 else size
+        yield head[4:8], at
+        if size < 8:  # up to the end of the file, or damage
+            return
+        at += size
+
+
+def _objects(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """The kind and place of each outermost object of an ASF file (WMV)."""
+    end, at = os.fstat(file.fileno()).st_size, 0
+    while at + 24 <= end:
+        file.seek(at)
+        head = file.read(24)
+        yield head[:16], at
+        size = int.from_bytes(head[16:], "little")
+        if size < 24:
+            return
+        at += size
+
+
+def has_second_segment(name: str) -> bool:
+    """Whether a Matroska file holds more than one segment. FFmpeg reads all of them, but each has times of its own."""
+    with open(name, "rb") as file:
+        end, at, count = os.fstat(file.fileno()).st_size, 0, 0
+        while at + 2 <= end and count < 2:
+            file.seek(at)
+            head = file.read(12)
+            first = 9 - head[0].bit_length()
+            body = first + 9 - (head[first : first + 1] or b"\0")[0].bit_length()
+            size = int.from_bytes(head[first:body], "big") & ((1 << 7 * (body - first)) - 1)
+            count += head[:first] == SEGMENT
+            if first > 4 or body > first + 8 or size == (1 << 7 * (body - first)) - 1:  # damage, or an unknown size
+                break
+            at += body + size
+    return count > 1
+
+
+def _second_flv(file: BinaryIO) -> int | None:
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = data.find(_FLV_MARK, 1)
+        while at >= 0 and data[at + 5 : at + _FLV_HEADER] != _FLV_REST:
+            at = data.find(_FLV_MARK, at + 1)
+    return at if at >= 0 else None
