@@ -26,7 +26,7 @@ def test_422_has_no_location_to_keep(make_clip):
     [("o.mp4", None), ("o.mov", "libx265"), ("o.mkv", "libsvtav1"), ("o.mkv", "ffv1"), ("o.webm", None)],
 )
 def test_the_location_is_kept(make_clip, copy_through, tmp_path, caplog, name, codec, location):
-    clip = make_clip(codec="libx264", size=(64, 64), options={"chroma_sample_location": location}, count=2)
+    clip = make_clip(codec="libx264", size=(64, 64), options={"chroma_sample_location": location}, count=8)
     copy_through(clip.path, tmp_path / name, codec=codec)
     assert probe(tmp_path / name).chroma_location == location
     assert not caplog.records
