@@ -11,6 +11,7 @@ from vdiff_jax import media
 from vdiff_jax.compression import decompress
 from vdiff_jax.errors import ClipError
 from vdiff_jax.restoration.arrays import Reference, repair_clip
+from vdiff_jax.restoration.forecast import forecast
 from vdiff_jax.restoration.options import Options
 from vdiff_jax.restoration.pipeline import repair as repair_video
 from vdiff_jax.runtime.warning_log import reports_warnings
@@ -34,6 +35,7 @@ def repair(
     force: bool = False,
     weights: str = "base",
     both_directions: bool = False,
+    strength: float | int = 1,
     **options: Any,
 ) -> np.ndarray | dict[str, Any]:
     """Repairs a clip in memory, or a video from path to path.
@@ -54,6 +56,7 @@ def repair(
       force: colorize skips its checks that the references match and that the clip is grey.
       weights: "base", "fast" or a file.
       both_directions: the network runs forward and backward in time: better, in about twice the time.
+      strength: the share of the result in its mix with the input, from 0 (the input) to 1 (the result).
       **options: for paths, more fields of `restoration.options.Options`, and `progress`, a function that is called with
         the number of frames that are done.
 
@@ -67,6 +70,7 @@ def repair(
     """
     common = {"task": task, "mask": mask, "grow": grow, "sigma": sigma, "slow": slow, "scale": scale, "size": size}
     common |= {"reference": reference, "force": force, "weights": weights, "both_directions": both_directions}
+    common["strength"] = strength
     if isinstance(clip, str | Path):
         if output is None:
             raise ClipError("a path to repair needs a path to write to: pass output")
@@ -87,6 +91,9 @@ def repair_path(
     """
     chosen = Options(**options)
     if chosen.as_needed and media.read_attachment(source) is not None:
+        if chosen.plan:
+            why = "compress wrote this file, so it is decompressed"
+            return {"plan": {"tasks": ["decompress"], "why": why}, "text": why, "seconds": None, "bytes": None}
         if chosen.audio_codec != "copy":
             log.warning("the sound of a compressed file is copied: run repair on the result to encode it again")
         return decompress(
@@ -98,4 +105,6 @@ def repair_path(
             options=chosen.options,
             resume=chosen.resume,
         )
+    if chosen.plan:
+        return forecast(source, target, **options)
     return repair_video(source, target, progress=progress, **options)

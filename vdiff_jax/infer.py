@@ -10,11 +10,19 @@ from pathlib import Path
 
 from vdiff_jax.cli.arguments import build_parser
 from vdiff_jax.cli.console import log_to_console
+from vdiff_jax.cli.output_options import encoder_options
 from vdiff_jax.cli.overwriting import check_overwriting
 from vdiff_jax.cli.progress import progress_bar, stopping_on_signals
 from vdiff_jax.cli.repair_options import QUALITIES
-from vdiff_jax.cli.report_text import choice_text, closing_line, comparison_text, compression_text, export_text
-from vdiff_jax.errors import OptionError, OutputError, VdiffError
+from vdiff_jax.cli.report_text import (
+    choice_text,
+    closing_line,
+    comparison_text,
+    compression_text,
+    export_text,
+    forecast_text,
+)
+from vdiff_jax.errors import OutputError, VdiffError
 from vdiff_jax.runtime.caches import use_compilation_cache
 from vdiff_jax.runtime.warning_log import collected_warnings
 
@@ -67,7 +75,19 @@ def _unforeseen(command: str, error: Exception) -> str:
 
 _REPAIR = (
     *("task", "mask", "grow", "sigma", "fps", "slow", "scale", "size", "reference", "force", "deinterlace"),
-    *("double_rate", "weights", "codec", "audio_codec", "start", "stop", "memory", "resume"),
+    *(
+        "double_rate",
+        "weights",
+        "codec",
+        "audio_codec",
+        "start",
+        "stop",
+        "memory",
+        "resume",
+        "strength",
+        "preview",
+        "plan",
+    ),
 )
 """The options of the command line that `repair_path` takes under the same name."""
 
@@ -80,15 +100,20 @@ def _repair(options: argparse.Namespace) -> int:
         options.input = str(sample.NOISY)
         if options.task in ("auto", "inpaint"):
             options.mask = options.mask or str(sample.MASK)
+    options.output = options.output or "plan.mp4"  # the plan's estimate is for this format
     options.weights = options.weights or QUALITIES[options.quality]
     options.resume, options.keep = options.resume or options.keep_going, options.keep or options.keep_going
     videos = media.list_videos(options.input)
     results = [] if videos is None else [Path(options.output) / name for name in media.result_names(videos)]
-    keywords = {"options": _encoder_options(options, *results)}
+    keywords = {"options": encoder_options(options, *results)}
     keywords |= {name: getattr(options, name) for name in _REPAIR}
     keywords["both_directions"] = options.quality == "best"
 
     def one(source: str | Path, target: str | Path, position: str = "") -> dict:
+        if options.plan:
+            report = repair_path(source, target, **keywords)
+            print(f"{source}: {forecast_text(report)}")
+            return report
         check_overwriting(target, overwrite=options.overwrite, keep=options.keep)
         with progress_bar(str(source), quiet=options.quiet, position=position) as progress:
             report = repair_path(source, target, progress=progress, **keywords)
@@ -111,7 +136,7 @@ def _stitch(options: argparse.Namespace) -> int:
         stitched = stitch(
             options.inputs,
             options.output,
-            options=_encoder_options(options),
+            options=encoder_options(options),
             debug=_stages_folder(options),
             progress=progress,
             **keywords,
@@ -142,7 +167,7 @@ def _decompress(options: argparse.Namespace) -> int:
     from vdiff_jax.compression import decompress
 
     check_overwriting(options.output, overwrite=options.overwrite, keep=options.keep)
-    keywords = {"weights": options.weights, "codec": options.codec, "options": _encoder_options(options)}
+    keywords = {"weights": options.weights, "codec": options.codec, "options": encoder_options(options)}
     keywords |= {"both_directions": options.quality == "best", "resume": options.resume}
     with progress_bar(options.input, quiet=options.quiet) as progress:
         report = decompress(options.input, options.output, progress=progress, **keywords)
@@ -196,29 +221,6 @@ def _stages_folder(options: argparse.Namespace) -> str | None:
     return "stitch.stages" if options.output == "-" else options.output.rstrip("/") + ".stages"
 
 
-def _encoder_options(options: argparse.Namespace, *targets: Path) -> dict[str, str] | None:
-    """The options to pass to the encoder; None if none were given. Checks them, and finds the encoder of --hardware.
-
-    Args:
-      options: of the command line.
-      targets: the files that are written; none for the output itself.
-    """
-    from vdiff_jax import media
-
-    if options.hardware:
-        codec = options.codec or "h264"
-        if codec not in media.HARDWARE:
-            raise OptionError(f"--hardware takes --codec {', '.join(media.HARDWARE)}, not {codec}")
-        options.codec = media.hardware_encoder(codec)
-        if options.codec is None:
-            log.warning("no graphics chip here encodes %s: it is encoded on the processor", codec)
-            options.codec = codec
-    given = {key: str(value) for key in ("crf", "preset") if (value := getattr(options, key)) is not None} or None
-    for target in targets or (options.output,):
-        media.check_encoder(target, options.codec, given)
-    return given
-
-
 def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path, Path, str], dict]) -> int:
     """Repairs a folder of videos to a folder of results, spread over the devices. Failures are listed at the end."""
     from vdiff_jax import media
@@ -227,7 +229,8 @@ def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path,
     folder = Path(options.output)
     targets = {video: folder / name for video, name in zip(videos, media.result_names(videos))}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if not options.plan:
+            folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"the folder {folder} can't be made for the results: {error.strerror}") from error
     videos = [video for video in videos if not (options.keep and targets[video].exists())]

@@ -1,9 +1,13 @@
 """Options that several commands share: the encoder, files that exist, the report."""
 
 import argparse
+import logging
 from pathlib import Path
 
 from vdiff_jax.cli import values
+from vdiff_jax.errors import OptionError
+
+log = logging.getLogger(__name__)
 
 OUTPUT_HELP = "a video file, a folder/ for PNGs, or - (YUV4MPEG2 on stdout)"
 
@@ -23,7 +27,7 @@ def add_encoder(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--crf",
         type=values.within(0, 63),
-        help="the encoder's quality, lower is better (default: 15 for libx264, 18 for most others)",
+        help="the encoder's quality, lower is better (default: 10 for libx264, 14 for libx265, 8 for libsvtav1 and libvpx-vp9)",
     )
     command.add_argument(
         "--preset",
@@ -77,3 +81,26 @@ def add_report(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print all log lines and tracebacks; stitch also writes pictures to OUT.stages/ (default: off)",
     )
+
+
+def encoder_options(options: argparse.Namespace, *targets: Path) -> dict[str, str] | None:
+    """The options to pass to the encoder; None if none were given. Checks them, and finds the encoder of --hardware.
+
+    Args:
+      options: of the command line.
+      targets: the files that are written; none for the output itself.
+    """
+    from vdiff_jax import media
+
+    if options.hardware:
+        codec = options.codec or "h264"
+        if codec not in media.HARDWARE:
+            raise OptionError(f"--hardware takes --codec {', '.join(media.HARDWARE)}, not {codec}")
+        options.codec = media.hardware_encoder(codec)
+        if options.codec is None:
+            log.warning("no graphics chip here encodes %s: it is encoded on the processor", codec)
+            options.codec = codec
+    given = {key: str(value) for key in ("crf", "preset") if (value := getattr(options, key)) is not None} or None
+    for target in targets or (options.output,):
+        media.check_encoder(target, options.codec, given)
+    return given

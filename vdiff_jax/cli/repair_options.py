@@ -1,6 +1,7 @@
 """The arguments of `vdiff repair`."""
 
 import argparse
+from typing import Any
 
 from vdiff_jax import tasks
 from vdiff_jax.cli import values
@@ -19,7 +20,7 @@ def add_repair(commands: argparse._SubParsersAction) -> None:
         nargs="?",
         help="a video, a folder or glob of pictures or of videos, or - (YUV4MPEG2 on stdin); default: the sample clip",
     )
-    repair.add_argument("-o", "--output", required=True, help=OUTPUT_HELP)
+    _add_output(repair)
     repair.add_argument(
         "--task",
         default="auto",
@@ -78,6 +79,44 @@ def _add_memory(repair: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="use at most about so much memory, such as 2GB: large frames go through the network in bands "
         "(default: what is free, less a margin)",
+    )
+
+
+class _Plan(argparse.Action):
+    """A flag with which -o may be left out."""
+
+    def __init__(self, *names: Any, output: argparse.Action, **settings: Any):
+        super().__init__(*names, nargs=0, **settings)
+        self._output = output
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: object) -> None:
+        self._output.required = False
+        setattr(namespace, self.dest, True)
+
+
+def _add_output(repair: argparse.ArgumentParser) -> None:
+    """The options of `repair` that say what is written."""
+    output = repair.add_argument("-o", "--output", required=True, help=OUTPUT_HELP)
+    repair.add_argument(
+        "--plan",
+        action=_Plan,
+        output=output,
+        default=False,
+        help="print what would be done, why, and about how long it takes and how large OUT gets; write nothing "
+        "(default: off)",
+    )
+    repair.add_argument(
+        "--preview",
+        type=values.seconds,
+        metavar="SECONDS",
+        help="repair only so much, and write it beside the input, side by side (default: off)",
+    )
+    repair.add_argument(
+        "--strength",
+        type=values.within(0, 1),
+        default=1,
+        metavar="S",
+        help="mix the result with the input: 0 is the input, 1 the result (default: 1)",
     )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from vdiff_jax.cli.progress import clock
+
 _METRICS = {
     "psnr": "PSNR",
     "psnr_y": "PSNR of luma",
@@ -25,6 +27,20 @@ def closing_line(report: dict, target: str | Path, *, warnings: int = 0) -> str:
     said = f"; {warnings} warning{'s' * (warnings > 1)}" if warnings else ""
     name = "stdout" if str(target) == "-" else str(target)
     return f"{name}: {tasks}, {report['frames']} frames of {picture} in {time}{said}"
+
+
+def forecast_text(report: dict) -> str:
+    """What a repair would do, and about how long it would take and how large its output would be."""
+    if report["seconds"] is None:
+        return f"{report['text']}\n  time and size are not known; nothing was written"
+    if report.get("copied"):
+        return f"{report['text']}\n  the file would be copied, {report['bytes'] / 1e6:.3g} MB; nothing was written"
+    time = clock(report["seconds"])
+    if report["compile_seconds"]:
+        time += f" ({report['compile_seconds']:.0f} s of it to compile, which a second run saves)"
+    rate = f" at {report['frames_per_second']:.3g} frames/s" if report["frames_per_second"] else ""
+    size = f"{report['bytes'] / 1e6:.3g} MB"
+    return f"{report['text']}\n  about {time} for {report['frames']} frames{rate}, about {size}; nothing was written"
 
 
 def choice_text(report: dict) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Reads and writes video and pictures. Only this package imports PyAV and imageio."""
 
 from vdiff_jax.media import loudness
-from vdiff_jax.media.attachments import frame_times, key_frame_marks, read_attachment, remux, video_bytes
+from vdiff_jax.media.attachments import frame_times, key_frame_marks, packet_sizes, read_attachment, remux, video_bytes
 from vdiff_jax.media.encoders import check_encoder
 from vdiff_jax.media.fingerprint import fingerprint
 from vdiff_jax.media.hardware import HARDWARE, hardware_encoder
@@ -51,6 +51,7 @@ __all__ = [
     "mask_union",
     "open_reader",
     "open_writer",
+    "packet_sizes",
     "picture_of",
     "probe",
     "read_attachment",

@@ -47,6 +47,14 @@ def video_bytes(source: Source) -> int:
         return sum(packet.size for packet in container.demux(choose_stream(container, name)))
 
 
+def packet_sizes(source: Source) -> list[tuple[int, bool]]:
+    """The size of each packet of a file's video track, and whether it is a key frame."""
+    name = os.fspath(source)
+    with open_container(name, name) as container:
+        packets = container.demux(choose_stream(container, name))
+        return [(packet.size, packet.is_keyframe) for packet in packets if packet.size]
+
+
 def key_frame_marks(source: Source) -> list[int]:
     """A mark of 16 bits for each key frame of a file's video track. Copying the track keeps them, encoding it does not.
 

@@ -31,6 +31,9 @@ class Options:
       force: colorize skips its checks that the references match and that the video is grey.
       weights: a name or a file; for a name, the set tuned for the task is used, if the package has one.
       both_directions: the network runs forward and backward in time: better, in about twice the time.
+      strength: the share of the result in its mix with the input, from 0 (the input) to 1 (the result).
+      preview: only so many seconds are repaired, and written beside the input's.
+      plan: nothing is written; the report says what would be done, and about how long it would take.
       codec, options: the encoder's name and its own options.
       audio_codec: "copy", "none", or the codec to encode the sound in: aac, opus or flac.
       memory: bytes that the job may use; by default what is free, less a margin.
@@ -38,7 +41,7 @@ class Options:
       start, stop: seconds; only this part is read, repaired and written.
 
     Raises:
-      OptionError: a growth below 0, or without a mask.
+      OptionError: a growth below 0, or without a mask; a preview of no length.
     """
 
     task: str = "auto"
@@ -55,6 +58,9 @@ class Options:
     force: bool = False
     weights: str = "base"
     both_directions: bool = False
+    strength: float | int = 1
+    preview: float | int | None = None
+    plan: bool = False
     codec: str | None = None
     options: dict[str, str] | None = None
     audio_codec: str = "copy"
@@ -65,11 +71,21 @@ class Options:
 
     def __post_init__(self) -> None:
         check_growth(self.grow, masked=self.mask is not None)
+        if self.preview is not None and not self.preview > 0:
+            raise OptionError(f"a preview of {self.preview:g} seconds is empty: pass more than 0")
+
+    @property
+    def end(self) -> float | None:
+        """Where reading stops, in seconds; `None` for the end of the video."""
+        if self.preview is None:
+            return self.stop
+        end = (self.start or 0) + self.preview
+        return end if self.stop is None else min(end, self.stop)
 
     @property
     def as_needed(self) -> bool:
         """Whether no option but weights and encoder was chosen, so that the plan is automatic."""
-        free = {"weights", "both_directions", "codec", "options", "audio_codec", "memory", "resume"}
+        free = {"weights", "both_directions", "codec", "options", "audio_codec", "memory", "plan", "resume"}
         return all(
             getattr(self, field.name) == field.default for field in dataclasses.fields(self) if field.name not in free
         )

@@ -14,6 +14,7 @@ from vdiff_jax import media
 from vdiff_jax.media.threads import prefetched
 from vdiff_jax.pixels import Frame
 from vdiff_jax.postprocess.feather import Feather, feather_weight
+from vdiff_jax.postprocess.strength import Mix
 from vdiff_jax.restoration.bands import Bands, bands_of
 from vdiff_jax.restoration.both_directions import BothDirections
 from vdiff_jax.restoration.chunk_restorer import ChunkRestorer, Cropped
@@ -23,6 +24,7 @@ from vdiff_jax.restoration.footage import Footage
 from vdiff_jax.restoration.identity import as_json, run_identity
 from vdiff_jax.restoration.options import AUTO, Options
 from vdiff_jax.restoration.output import output_info, stamped
+from vdiff_jax.restoration.preview import SideBySide
 from vdiff_jax.restoration.restorer import Restorer
 from vdiff_jax.restoration.video import opened, plan_for
 from vdiff_jax.restoration.words import plan_text
@@ -72,24 +74,38 @@ def repair(
                 media.copy_file(source, target)
             return report(stopwatch, info.frames or 0, info, plan) | {"copied": True}
         extent = extent_for(plan, chosen.memory)
-        checkpoints = open_checkpoints(
-            str(target),
-            identity_of(source, chosen, plan) | {"frames and rows in memory (--memory)": list(extent)},
-            every=frames_between(info.height, info.width),
-            resume=chosen.resume,
-            input_again=str(source) != "-" and str(chosen.mask) != "-",
-        )
+        checkpoints = _checkpoints(source, target, info, chosen, plan, extent)
+        text, footage, beside = plan_text(video.info, info, plan), video.footage, None
+        if chosen.preview is not None:
+            beside = SideBySide(info, plan.interval)
+            footage, info = footage._replace(frames=beside.keep(footage.frames)), beside.info
         encoder = {"codec": chosen.codec, "options": chosen.options, "audio_codec": chosen.audio_codec}
         sound = source if chosen.slow is None else None
         with media.open_writer(target, info, copy_from=sound, checkpoints=checkpoints, **encoder) as writer:
             with stopwatch.stage("load"):
                 restorer = restorer_for(plan, extent)
-            announce(progress, info.frames, plan_text(video.info, info, plan))
-            frames = restored_frames(video.footage, plan, restorer, stopwatch, checkpoints)
+            announce(progress, info.frames, text)
+            frames = restored_frames(footage, plan, restorer, stopwatch, checkpoints)
             with contextlib.closing(stamped(frames, info, plan, video.lead)) as frames:
-                count = write(frames, writer, stopwatch, progress, done=checkpoints.begun.frames)
+                shown = frames if beside is None else beside.pairs(frames)
+                count = write(shown, writer, stopwatch, progress, done=checkpoints.begun.frames)
             video.check_masks(chosen.mask)
     return report(stopwatch, count, info, plan, restorer)
+
+
+def _checkpoints(
+    source: str | Path, target: str | Path, info: media.VideoInfo, options: Options, plan: Plan, extent: Extent
+) -> Checkpoints:
+    """The checkpoints of a repair; a preview is too short for any."""
+    if options.preview is not None:
+        return NO_CHECKPOINTS
+    return open_checkpoints(
+        str(target),
+        identity_of(source, options, plan) | {"frames and rows in memory (--memory)": list(extent)},
+        every=frames_between(info.height, info.width),
+        resume=options.resume,
+        input_again=str(source) != "-" and str(options.mask) != "-",
+    )
 
 
 def identity_of(source: str | Path, options: Options, plan: Plan) -> dict[str, Any]:
@@ -107,7 +123,7 @@ def identity_of(source: str | Path, options: Options, plan: Plan) -> dict[str, A
 def copies(source: str | Path, target: str | Path, options: Options) -> bool:
     """Whether the output of a repair that has nothing to do is the input's file, byte for byte."""
     endings = {Path(name).suffix.lower() for name in (source, target)}
-    changed = (options.start, options.stop, options.codec, options.options)
+    changed = (options.start, options.end, options.codec, options.options)
     fields = options.deinterlace or options.double_rate
     plain = all(option is None for option in changed) and not fields and options.audio_codec == "copy"
     return plain and len(endings) == 1 and Path(source).is_file() and not media.is_folder_target(target)
@@ -162,12 +178,16 @@ def restored_frames(
     if restorer is None:
         return passed(footage.frames, checkpoints)
     done = checkpoints.begun.frames
+    mix = Mix(plan.strength, footage.pixels, done) if plan.strength != 1 else None
+    if mix is not None:
+        footage = footage._replace(frames=mix.keep(footage.frames))
     feather = Feather(plan.grow, footage.pixels, done) if plan.grow and plan.holes_only else None
     analysed = analyse_footage(_grown(footage, plan, feather), plan, restorer.multiple)
     frames = diffuse(analysed, restorer, stopwatch or Stopwatch(), checkpoints)
     for step in plan.finish:
         frames = step(frames, plan, checkpoints)
-    return frames if feather is None else feather.fade(frames)
+    frames = frames if feather is None else feather.fade(frames)
+    return frames if mix is None else mix.mix(frames)
 
 
 def analyse_footage(footage: Footage, plan: Plan, multiple: int) -> Iterator[AnalysedFrame]:

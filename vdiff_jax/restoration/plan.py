@@ -30,8 +30,8 @@ def make_plan(task: str, request: Request) -> Plan:
       request: what was asked for, and what is known of the video.
 
     Raises:
-      OptionError: an unknown task, a sigma outside 0 to 255, an option of another task; or what the task's own `plan`
-        raises.
+      OptionError: an unknown task, a sigma or a strength out of range, an option of another task; or what the task's
+        own `plan` raises.
       MaskError: inpaint without a mask.
     """
     if task != "auto" and task not in tasks.NAMES:
@@ -45,7 +45,13 @@ def make_plan(task: str, request: Request) -> Plan:
             if task != "auto":
                 raise OptionError(f"{option} is an option of {name}, not of {task}: leave one of them out")
             task = name
+    if not 0 <= request.strength <= 1:
+        raise OptionError(f"strength {float(request.strength):g} is out of range: pass 0 (the input) to 1 (the result)")
     plan = plan_automatically(request) if task == "auto" else tasks.find(task).plan(request)
+    if request.strength != 1:
+        if plan.interval is not None or plan.job.written() != (request.pixels, request.shape):
+            raise OptionError(f"{plan.tasks[0]} makes frames that the input does not have: leave strength out")
+        plan = dataclasses.replace(plan, strength=request.strength)
     if request.both_directions and plan.tasks:
         if plan.interval is not None or plan.references is not None:
             log.warning("--quality best changes nothing for %s", plan.tasks[0])

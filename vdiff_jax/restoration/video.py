@@ -18,6 +18,7 @@ from vdiff_jax.restoration.footage import Footage
 from vdiff_jax.restoration.options import AUTO, Options
 from vdiff_jax.restoration.output import stored_size
 from vdiff_jax.restoration.plan import make_plan
+from vdiff_jax.restoration.suggestions import suggestions
 from vdiff_jax.runtime.stopwatch import Stopwatch
 from vdiff_jax.stream.crop import Crop
 from vdiff_jax.stream.film import frames_and_damage
@@ -62,7 +63,7 @@ def opened(source: str | Path, options: Options, stopwatch: Stopwatch) -> Iterat
       MaskError: a mask that does not fit, or that is black or white everywhere.
     """
     fields = {"deinterlace": options.deinterlace, "double_rate": options.double_rate}
-    with media.open_reader(source, start=options.start, stop=options.stop, **fields) as reader:
+    with media.open_reader(source, start=options.start, stop=options.end, **fields) as reader:
         info = reader.info
         frames = stopwatch.timed("read", reader)
         count = max(2, min(FIRST_FRAMES, _FIRST_BYTES // max(info.frame_bytes, 1)))
@@ -95,6 +96,7 @@ def plan_for(video: Video, options: Options) -> Plan:
         sigma=options.sigma,
         weights=options.weights,
         both_directions=options.both_directions,
+        strength=options.strength,
         scale=options.scale,
         size=stored_size(options.size, info),
         fps=options.fps,
@@ -103,7 +105,9 @@ def plan_for(video: Video, options: Options) -> Plan:
         force=options.force,
     )
     plan = make_plan(options.task, request)
-    if not plan.holes_only or mask in (AUTO, "-") or options.stop is not None:
+    warned = info.interlaced and bool(plan.tasks)
+    plan = dataclasses.replace(plan, suggestions=suggestions(video.first, info, options, warned=warned))
+    if not plan.holes_only or mask in (AUTO, "-") or options.end is not None:
         return plan
     return cropped(plan, media.mask_union(mask, info, start=options.start), info.pixels)
 

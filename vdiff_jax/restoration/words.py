@@ -1,4 +1,4 @@
-"""A repair in one line: what was found, and what is done about it."""
+"""A repair in words: what was found, what is done about it, and in further lines what else the video needs."""
 
 import jax
 
@@ -7,7 +7,7 @@ from vdiff_jax.tasks.plan import Plan
 
 
 def plan_text(source: media.VideoInfo, output: media.VideoInfo, plan: Plan) -> str:
-    """What was found, what will be done, with which weights, on which device.
+    """What was found, what will be done, with which weights, on which device; below it a line for each suggestion.
 
     Args:
       source: the input's properties.
@@ -15,12 +15,14 @@ def plan_text(source: media.VideoInfo, output: media.VideoInfo, plan: Plan) -> s
       plan: what is done.
     """
     found = f"{source.width}x{source.height}, {float(source.rate):.4g} frames/s"
+    suggested = "".join(f"\n  {text}" for text in plan.suggestions)
     if not plan.tasks:
-        return f"{found}: nothing to do; {plan.why}"
+        return f"{found}: nothing to do; {plan.why}{suggested}"
     changes = [
         f"to {output.width}x{output.height}" if (output.width, output.height) != (source.width, source.height) else "",
         f"to {float(output.rate):.4g} frames/s" if output.rate != source.rate else "",
     ]
     done = " ".join([" and ".join(plan.tasks), *filter(None, changes)])
     network = f" with {plan.weights} on {jax.local_devices()[0].device_kind}" if plan.weights else ""
-    return f"{found}: {done}{network}; {plan.why}"
+    part = f", {plan.strength:.0%} of it" if plan.strength != 1 else ""
+    return f"{found}: {done}{part}{network}; {plan.why}{suggested}"

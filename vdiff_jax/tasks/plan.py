@@ -40,6 +40,8 @@ class Plan:
       references: coloured pictures (R'G'B' and opacity) by frame number; `None` where nothing is coloured.
       force: colorize skips its checks.
       both_directions: the network runs forward and backward in time, and both results are merged.
+      strength: the share of the result in the mix with the input, from 0 to 1.
+      suggestions: what else the video shows, each with the option that repairs it.
     """
 
     tasks: tuple[str, ...]
@@ -58,6 +60,8 @@ class Plan:
     references: Pictures | None = None
     force: bool = False
     both_directions: bool = False
+    strength: float | int = 1
+    suggestions: tuple[str, ...] = ()
 
     def sigma_of(self, quantisers: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 3"]:
         """Each frame's expected error, in [0, 1].
@@ -83,6 +87,7 @@ class Plan:
             "sigma": round(self.sigma_rgb, 2),
             "sigma_ycbcr": [round(float(s) * 255, 2) for s in self.sigma],
             "why": self.why,
+            "suggestions": list(self.suggestions),
         }
 
 

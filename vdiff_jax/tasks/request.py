@@ -31,6 +31,7 @@ class Request:
       references: coloured pictures by frame number, for colorize.
       force: colorize skips its checks that the references match and that the video is grey.
       both_directions: the network is to run forward and backward in time.
+      strength: the share of the result in the mix with the input, from 0 to 1.
     """
 
     frames: Sequence[Frame]
@@ -49,6 +50,7 @@ class Request:
     references: Pictures | None = None
     force: bool = False
     both_directions: bool = False
+    strength: float | int = 1
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -1,0 +1,47 @@
+"""What else a video needs, each in a sentence with the option that does it."""
+
+import math
+from collections.abc import Sequence
+
+from vdiff_jax.media import VideoInfo
+from vdiff_jax.pixels import Frame
+from vdiff_jax.restoration.options import Options
+from vdiff_jax.stream import findings
+from vdiff_jax.stream.references import has_colours
+from vdiff_jax.stream.samples import luma_of
+
+_FEWEST = 3
+"""With fewer frames nothing is suggested."""
+_SMALLEST = 48
+"""Nor for pictures with a shorter side, in pixels."""
+
+
+def suggestions(frames: Sequence[Frame], info: VideoInfo, options: Options, *, warned: bool = False) -> tuple[str, ...]:
+    """What the first frames show that no given option repairs, if the task is "auto".
+
+    Args:
+      frames: the video's first frames.
+      info: its properties.
+      options: what was chosen.
+      warned: whether the user is warned of interlaced video anyway.
+    """
+    if options.task != "auto" or len(frames) < _FEWEST or min(info.width, info.height) < _SMALLEST:
+        return ()
+    pixels = info.pixels
+    lumas = [luma_of(frame, pixels) for frame in frames]
+    found = []
+    if not (options.deinterlace or options.double_rate or warned) and findings.is_combed(lumas):
+        found.append("moving edges look like combs, as in interlaced video: add --deinterlace")
+    if options.mask is None and findings.is_old_film(frames, pixels):
+        found.append("it looks like old film: --mask auto fills dust and scratches and evens flicker")
+    if not options.reference and findings.is_grey(frames, pixels) and not has_colours(frames[:_FEWEST], pixels):
+        found.append("it has no colours: --reference 0:PICTURE takes those of its first frame that you coloured")
+    if options.fps is None and options.slow is None and (each := findings.repeats(lumas)) > 1:
+        rate = info.rate.limit_denominator(1001)
+        rate = rate if rate >= info.rate else math.ceil(info.rate)
+        found.append(f"one of {each} frames repeats the one before: --task interpolate --fps {rate} evens the motion")
+    black = 0.0 if pixels.full_range or pixels.kind == "rgb" else 16 / 255
+    if any(bars := findings.black_bars(lumas, black)):
+        sides = [f"{n} {lines}" for n, lines in zip(bars, ("rows above", "below", "columns left", "right")) if n]
+        found.append(f"there are black bars ({', '.join(sides)}), which stay")
+    return tuple(found)
