@@ -20,3 +20,13 @@ def test_anything_else_is_a_wish(asked):
 def test_a_growth_without_a_mask_is_refused(asked, says):
     with pytest.raises(OptionError, match=says):
         Options(**asked)
+
+
+def test_a_preview_ends_reading_early():
+    assert Options(stop=7.0).end == 7
+    assert Options().end is None
+    assert Options(preview=5).end == 5
+    assert Options(start=60.0, preview=5).end == 65
+    assert Options(start=60.0, stop=62.0, preview=5).end == 62
+    with pytest.raises(OptionError, match="preview of 0 seconds is empty"):
+        Options(preview=0)

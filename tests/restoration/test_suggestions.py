@@ -36,7 +36,7 @@ def test_each_suggestion_names_options_that_exist(everything):
     assert build_parser().parse_args(words.split()).fps == INFO.rate
 
 
-@pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(123457, 4999)])
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(120001, 5003)])
 def test_interpolate_takes_the_suggested_rate(everything, rate):
     [text] = [
         s for s in suggestions(GREY, VideoInfo(width=96, height=64, pixels=YUV, rate=rate), Options()) if "fps" in s

@@ -37,6 +37,11 @@ def test_fields_of_two_times_are_seen(texture):
     assert not findings.is_combed([progressive[0]] * 5)
 
 
+def test_fine_detail_that_moves_is_no_comb():
+    detail = np.random.default_rng(3).random((200, 400)).astype(np.float32)
+    assert not findings.is_combed(panned(detail, range(0, 40, 4)))
+
+
 @pytest.mark.parametrize("each", [2, 3, 5])
 def test_regular_repeats_are_counted(texture, each):
     positions, x = [], 0
@@ -62,6 +67,10 @@ def test_black_bars_are_measured(texture):
     for luma in lumas:
         luma[-12:] = 0.5  # a dark sky is no bar
     assert findings.black_bars(lumas, 16 / 255) == (0, 0, 0, 0)
+    for luma in lumas:
+        luma[:16] = luma[-16:] = 0
+        luma[16:-16] = 0.04  # a picture this dark shows no edge
+    assert findings.black_bars(lumas, 0.0) == (0, 0, 0, 0)
     assert findings.black_bars([np.zeros((144, 192), np.float32)], 0.0) == (0, 0, 0, 0)
 
 

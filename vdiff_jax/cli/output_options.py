@@ -27,7 +27,8 @@ def add_encoder(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--crf",
         type=values.within(0, 63),
-        help="the encoder's quality, lower is better (default: 10 for libx264, 14 for libx265, 8 for libsvtav1 and libvpx-vp9)",
+        help="the encoder's quality, lower is better "
+        "(default: 10 for libx264, 14 for libx265, 8 for libsvtav1 and libvpx-vp9)",
     )
     command.add_argument(
         "--preset",

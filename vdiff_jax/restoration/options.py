@@ -79,7 +79,7 @@ class Options:
         """Where reading stops, in seconds; `None` for the end of the video."""
         if self.preview is None:
             return self.stop
-        end = (self.start or 0) + self.preview
+        end = float((self.start or 0) + self.preview)
         return end if self.stop is None else min(end, self.stop)
 
     @property
