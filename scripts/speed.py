@@ -1,9 +1,10 @@
 """Measures the speed of `vdiff repair` from video file to video file.
 
-    python scripts/speed.py CLIP [--weights base,fast] [--frames 240]
+    python scripts/speed.py CLIP [--weights base,fast] [--frames 240] [--backend jax,onnx] [--rounds 3]
 
 CLIP is reduced to fit 640×360 and damaged for each task. Prints `frames_per_second` of each command's `--report`, which
 counts everything but start-up and compilation. For superres and interpolate these are frames of the result.
+Backends take turns; each figure is the best of the rounds.
 """
 
 import json
@@ -31,14 +32,26 @@ def main() -> None:
         help="names or files of weights (default: base,fast)",
     )
     parser.add_argument("--frames", type=int, default=240, help="frames of the clip (default: 240)")
+    parser.add_argument(
+        "--backend", type=words, default=["jax"], metavar="A,B", help="what runs the network (default: jax)"
+    )
+    parser.add_argument("--tasks", type=words, metavar="A,B", help="these jobs alone (default: all)")
+    parser.add_argument("--rounds", type=int, default=1, help="how often each command runs (default: 1)")
     options = parser.parse_args()
     clean = read_scene(options.clip, options.frames, (640, 360))
     with tempfile.TemporaryDirectory() as folder:
-        jobs = damaged(clean, Path(folder))
+        jobs = {n: job for n, job in damaged(clean, Path(folder)).items() if n in (options.tasks or [n])}
         print(f"{len(clean)} frames | {' | '.join(jobs)}")
         for weights in options.weights:
-            speeds = [measure([*job, "--weights", weights], Path(folder)) for job in jobs.values()]
-            print(f"{weights} | {' | '.join(f'{speed:.1f}' for speed in speeds)}", flush=True)
+            best = {backend: dict.fromkeys(jobs, 0.0) for backend in options.backend}
+            for _ in range(options.rounds):
+                for name, job in jobs.items():
+                    for backend, speeds in best.items():
+                        speed = measure([*job, "--weights", weights, "--backend", backend], Path(folder))
+                        speeds[name] = max(speeds[name], speed)
+            for backend, speeds in best.items():
+                row = " | ".join(f"{speed:.2f}" for speed in speeds.values())
+                print(f"{weights}, {backend} | {row}", flush=True)
 
 
 def damaged(clean: np.ndarray, folder: Path) -> dict[str, list[str]]:

@@ -82,6 +82,7 @@ _REPAIR = (
         "audio_codec",
         "start",
         "stop",
+        "backend",
         "memory",
         "resume",
         "strength",

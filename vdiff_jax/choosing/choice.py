@@ -1,7 +1,6 @@
 """Chooses the algorithm for a video: measures the video, runs the contenders on a trial clip, and compares them."""
 
 import itertools
-import os
 import shlex
 import tempfile
 import time
@@ -18,6 +17,7 @@ from vdiff_jax.choosing.trial import FRAMES, Trial, make_trial
 from vdiff_jax.errors import InputError, OptionError
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration.plan import LOSSLESS, make_plan
+from vdiff_jax.runtime.cores import available_cores
 from vdiff_jax.runtime.warning_log import reports_warnings
 from vdiff_jax.stream.flow import FlowFrame, MotionMeter
 from vdiff_jax.stream.references import has_colours
@@ -86,8 +86,7 @@ def measures(info: media.VideoInfo, frames: list[Frame]) -> dict[str, Any]:
 def machine() -> dict[str, Any]:
     """The device, the number of devices and of CPU cores, for the report."""
     devices = jax.local_devices()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"device": devices[0].device_kind, "devices": len(devices), "cores": cores}
+    return {"device": devices[0].device_kind, "devices": len(devices), "cores": available_cores()}
 
 
 def pick(results: Sequence[Result], before: float, frames: int | None, rate: float) -> tuple[Result | None, str]:

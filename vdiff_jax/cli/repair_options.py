@@ -61,6 +61,7 @@ def add_repair(commands: argparse._SubParsersAction) -> None:
         choices=("copy", "none", *AUDIO_CODECS),
         help="copy the sound, drop it (none), or encode it again (default: copy)",
     )
+    _add_backend(repair)
     _add_memory(repair)
     add_overwriting(repair)
     repair.add_argument(
@@ -69,6 +70,17 @@ def add_repair(commands: argparse._SubParsersAction) -> None:
         help="a batch that was stopped: skips finished videos and resumes unfinished ones (default: start again)",
     )
     add_report(repair)
+
+
+def _add_backend(repair: argparse.ArgumentParser) -> None:
+    """Adds --backend."""
+    repair.add_argument(
+        "--backend",
+        default="auto",
+        choices=("auto", "jax", "onnx"),
+        help="what runs the network: JAX, or ONNX Runtime on the processor (pip install 'vdiff_jax[onnx]') "
+        "(default: auto, for long videos the faster one on this machine, measured once)",
+    )
 
 
 def _add_memory(repair: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from vdiff_jax.diffusion.step import Carry, Project, impose, start, step
-from vdiff_jax.nn.network import Network
+from vdiff_jax.nn.network import Network, NetworkConfig
 from vdiff_jax.observation import Observation, holds
 
 Output = TypeVar("Output")
@@ -99,17 +99,11 @@ def rollout_stream(
       The carry after the last frame with content, and what `finish` made of each frame, stacked.
     """
     numbers = jnp.arange(velocity.shape[0])
-    held = lax.map(lambda n: holds(observe((n,)).known[0]), jnp.arange(velocity.shape[0] + 1))
 
     def restore(carry: Carry, number: Array, number_ahead: Array, velocity: Array) -> tuple[Carry, Output]:
-        observed = observe((number, number_ahead))
-        frame, ahead = (jax.tree.map(lambda leaf, n=n: leaf[n], observed) for n in range(2))
-        frame = dataclasses.replace(frame, velocity=velocity)
-        carry, result = _advance(
-            network, carry, frame, _without_error(ahead), project=project, rows=rows, skip_exact=skip_exact
-        )
-        finite = jnp.isfinite(result.sum())
-        carry = lax.cond(finite, lambda: carry, lambda: start(network.config, result.shape[:-1]))
+        frame, ahead = frame_and_ahead(observe, (number, number_ahead), velocity)
+        carry, result = _advance(network, carry, frame, ahead, project=project, rows=rows, skip_exact=skip_exact)
+        carry, finite = anew_if_not_finite(network.config, carry, result)
         return carry, finish((number, number_ahead), result, finite)
 
     shapes = jax.eval_shape(restore, carry, numbers[0], numbers[0], velocity[0])[1]
@@ -119,7 +113,41 @@ def rollout_stream(
         active, *rest = frame
         return lax.cond(active, lambda: restore(carry, *rest), lambda: (carry, zeros))
 
-    return lax.scan(body, carry, (active, numbers, next_held(held), velocity))
+    return lax.scan(body, carry, (active, numbers, numbers_ahead(observe, velocity.shape[0]), velocity))
+
+
+def numbers_ahead(observe: Callable[[Numbers], Observation], count: int) -> Int[Array, " t"]:
+    """For each of `count` frames the number of its look-ahead, the next frame with content."""
+    return next_held(lax.map(lambda n: holds(observe((n,)).known[0]), jnp.arange(count + 1)))
+
+
+def frame_and_ahead(
+    observe: Callable[[Numbers], Observation], numbers: Numbers, velocity: Float[Array, "hv wv 4"]
+) -> tuple[Observation, Observation]:
+    """The observations of a frame and of its look-ahead, as `step` takes them."""
+    observed = observe(numbers)
+    frame, ahead = (jax.tree.map(lambda leaf, n=n: leaf[n], observed) for n in range(2))
+    return dataclasses.replace(frame, velocity=velocity), _without_error(ahead)
+
+
+def unchanged_if_empty(old: Carry, new: Carry, frame: Observation) -> Carry:
+    """The carry after a frame: the new one, or the old one where nothing of the frame is known."""
+    held = holds(frame.known)
+
+    def chosen() -> Carry:
+        return jax.tree.map(
+            lambda o, n: jnp.where(held.reshape(held.shape + (1,) * (n.ndim - held.ndim)) > 0, n, o), old, new
+        )
+
+    return lax.cond(jnp.all(held > 0), lambda: new, chosen)
+
+
+def anew_if_not_finite(
+    config: NetworkConfig, carry: Carry, result: Float[Array, "h w c"]
+) -> tuple[Carry, Bool[Array, ""]]:
+    """The carry, or the one at the start of a shot if the result is not finite; and whether it is finite."""
+    finite = jnp.isfinite(result.sum())
+    return lax.cond(finite, lambda: carry, lambda: start(config, result.shape[:-1])), finite
 
 
 def next_held(held: Float[Array, "*b t1"]) -> Int[Array, "*b t"]:
@@ -164,14 +192,7 @@ def _advance(
 ) -> tuple[Carry, Float[Array, "*b h w c"]]:
     """One frame's step: its result, and the new carry, which is the old one where the frame is empty."""
     new = step(network, carry, frame, ahead, **options)
-    held = holds(frame.known)
-
-    def chosen() -> Carry:
-        return jax.tree.map(
-            lambda o, n: jnp.where(held.reshape(held.shape + (1,) * (n.ndim - held.ndim)) > 0, n, o), carry, new
-        )
-
-    return lax.cond(jnp.all(held > 0), lambda: new, chosen), new.result
+    return unchanged_if_empty(carry, new, frame), new.result
 
 
 def _without_error(observation: Observation) -> Observation:

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from vdiff_jax.diffusion.advect import advect, advect_unshuffled, to_grid
 from vdiff_jax.diffusion.windowed import windowed
-from vdiff_jax.nn.network import Network, NetworkConfig, zeros_like_levels
+from vdiff_jax.nn.network import Correction, Network, NetworkConfig, zeros_like_levels
 from vdiff_jax.observation import Leaf, Observation, holds
 from vdiff_jax.preprocess.grids import PAIR_TO_CHANNELS, shuffle, unshuffle
 from vdiff_jax.preprocess.push_pull import fill
@@ -90,39 +90,83 @@ def step(
     Returns:
       The new carry; its `result` is the restored frame.
     """
-    values, known, sigma = (unshuffle(leaf) for leaf in (frame.values, frame.known, frame.sigma))
-    hidden, last = _move_carry(carry, frame.velocity)
-    following = _move_ahead(ahead, frame.velocity, holds(frame.known))
-    u, trust = _first_guess(values, known, last)
-    following = following._replace(values=_blend(u, following.values, following.trust))
+    given, distance = prepare(carry, frame, ahead)
     in_windows = partial(windowed, rows=rows, halo=network.config.halo)
 
-    distance = _distance(carry, frame, ahead, last)
+    def encode_and_recur(given: Given) -> tuple[list[Array], list[Array]]:
+        features = network.encode(encoder_input(given, distance))
+        return features, network.recur(features, given.hidden)
 
-    def encode_and_recur(u, known, sigma, last, following, hidden) -> tuple[list[Array], list[Array]]:
-        features = network.encode(_inputs(u, known, sigma, last, following, distance))
-        return features, network.recur(features, hidden)
-
-    features, hidden = in_windows(encode_and_recur, u, known, sigma, last, following, hidden)
-    error = _expected_error(known, sigma)
+    features, hidden = in_windows(encode_and_recur, given)
 
     def diffuse() -> Float[Array, "*b h w c"]:
-        z = shuffle(u)
+        z = shuffle(given.guess)
         for _ in range(network.config.steps):
             guess = unshuffle(z)
             correction = in_windows(network.correct, guess - 0.5, hidden, features)
-            gates = (correction.around, correction.last, correction.ahead)
-            for gate, values in zip(gates, (correction.mean + 0.5, last.values, following.values)):
-                guess = _blend(guess, values, gate)
-            z = project(shuffle(guess + error * correction.residual), frame)
+            z = project(shuffle(corrected(guess, correction, given)), frame)
         return z
 
-    if skip_exact:
-        exact = jnp.all((frame.known == 1) & (frame.sigma == 0))
-        z = lax.cond(exact, lambda: project(frame.values, frame), diffuse)
-    else:
-        z = diffuse()
-    return Carry(hidden=hidden, result=z, trust=shuffle(trust), time=frame.time)
+    z = lax.cond(is_exact(frame), lambda: project(frame.values, frame), diffuse) if skip_exact else diffuse()
+    return Carry(hidden=hidden, result=z, trust=shuffle(given.trust), time=frame.time)
+
+
+class Given(NamedTuple):
+    """What the network is given for a frame, on the half-size grid.
+
+    Attributes:
+      guess: the frame before any V-cycle, in which unknown samples are guesses.
+      known, sigma: as in the frame's Observation.
+      last: the previous result.
+      following: the next frame.
+      trust: in this frame's result, for luma and for chroma.
+      hidden: the hidden state moved to this frame, an array for each level.
+    """
+
+    guess: Float[Array, "*b h2 w2 12"]
+    known: Float[Array, "*b h2 w2 12"]
+    sigma: Float[Array, "*b h2 w2 12"]
+    last: Neighbour
+    following: Neighbour
+    trust: Float[Array, "*b h2 w2 8"]
+    hidden: list[Leaf]
+
+
+def prepare(carry: Carry, frame: Observation, ahead: Observation) -> tuple[Given, Float[Array, "*b 2"]]:
+    """What comes before the network in a frame's step; the arguments are those of `step`.
+
+    Returns:
+      What the network is given; and the time since the previous frame and until the next.
+    """
+    values, known, sigma = (unshuffle(leaf) for leaf in (frame.values, frame.known, frame.sigma))
+    hidden, last = _move_carry(carry, frame.velocity)
+    following = _move_ahead(ahead, frame.velocity, holds(frame.known))
+    guess, trust = _first_guess(values, known, last)
+    following = following._replace(values=_blend(guess, following.values, following.trust))
+    return Given(guess, known, sigma, last, following, trust, hidden), _distance(carry, frame, ahead, last)
+
+
+def encoder_input(given: Given, distance: Float[Array, "*b 2"]) -> Float[Array, "*b h2 w2 52"]:
+    """The encoder's input, from what `prepare` returns."""
+    distance = jnp.broadcast_to(distance[..., None, None, :], (*given.guess.shape[:-1], 2)).astype(given.guess.dtype)
+    images = [image - 0.5 for image in (given.guess, given.last.values, given.following.values)]
+    sigma = 10 * given.sigma @ (_CHANNELS_TO_PAIR @ _MEAN_PAIR)
+    means = [sigma, given.last.trust @ _MEAN_PAIR, given.following.trust @ _MEAN_PAIR]
+    return jnp.concatenate([*images, given.known @ _CHANNELS_TO_PAIR, *means, distance], axis=-1)
+
+
+def corrected(guess: Float[Array, "*b h2 w2 12"], correction: Correction, given: Given) -> Float[Array, "*b h2 w2 12"]:
+    """The guess after a V-cycle, before the projection."""
+    error = _expected_error(given.known, given.sigma)
+    gates = (correction.around, correction.last, correction.ahead)
+    for gate, values in zip(gates, (correction.mean + 0.5, given.last.values, given.following.values)):
+        guess = _blend(guess, values, gate)
+    return guess + error * correction.residual
+
+
+def is_exact(frame: Observation) -> Bool[Array, ""]:
+    """Whether the whole frame is known without error."""
+    return jnp.all((frame.known == 1) & (frame.sigma == 0))
 
 
 _CHANNELS_TO_PAIR = np.kron(np.eye(4, dtype=np.float32), np.array([[1, 0], [0, 1], [0, 0]], np.float32))
@@ -200,11 +244,3 @@ def _distance(carry: Carry, frame: Observation, ahead: Observation, last: Neighb
         ],
         axis=-1,
     )
-
-
-def _inputs(u, known, sigma, last, following, distance) -> Float[Array, "*b h2 w2 52"]:
-    distance = jnp.broadcast_to(distance[..., None, None, :], (*u.shape[:-1], 2)).astype(u.dtype)
-    images = [image - 0.5 for image in (u, last.values, following.values)]
-    sigma = 10 * sigma @ (_CHANNELS_TO_PAIR @ _MEAN_PAIR)
-    means = [sigma, last.trust @ _MEAN_PAIR, following.trust @ _MEAN_PAIR]
-    return jnp.concatenate([*images, known @ _CHANNELS_TO_PAIR, *means, distance], axis=-1)

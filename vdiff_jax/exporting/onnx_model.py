@@ -8,9 +8,12 @@ from vdiff_jax.exporting.onnx_graph import CORRECTION, Graph, correct, encode, r
 from vdiff_jax.nn.network import Network
 
 _FIRST_CHANNELS = (np.array([0]), np.array([12]), np.array([1]))
+LAST = "_nhwc"
 
 
-def make_model(network: Network, size: tuple[int, int] | None = None, *, corrected: bool = True) -> onnx.ModelProto:
+def make_model(
+    network: Network, size: tuple[int, int] | None = None, *, corrected: bool = True, channels_last: bool = False
+) -> onnx.ModelProto:
     """The network's part of one frame's step.
 
     Its inputs are `input`, the encoder's input (`step.INPUTS` channels at half the frame's size), and the hidden state
@@ -21,19 +24,30 @@ def make_model(network: Network, size: tuple[int, int] | None = None, *, correct
       network: the network, of one V-cycle a frame.
       size: height and width of the frames; `None`: any that are multiples of `network.config.multiple`.
       corrected: without it, the new state is all that comes out.
+      channels_last: the inputs and outputs are laid out as NHWC, as in JAX, and their names end with `LAST`.
     """
     graph = Graph()
     levels = range(len(network.config.widths))
-    features = encode(graph, network, "input")
-    hidden = recur(graph, network, features, [f"hidden_{level}" for level in levels])
     shapes = [(1, width, *_sides(size, level)) for level, width in enumerate(network.config.widths)]
     inputs = {"input": (1, INPUTS, *_sides(size, 0))} | {f"hidden_{level}": shapes[level] for level in levels}
+    if channels_last:
+        for name in inputs:
+            graph.add("Transpose", name + LAST, name=name, perm=[0, 3, 1, 2])
+    features = encode(graph, network, "input")
+    hidden = recur(graph, network, features, [f"hidden_{level}" for level in levels])
     outputs = dict(zip(hidden, shapes))
     if corrected:
         # The encoder's input begins with the first guess less 0.5.
         bounds = [graph.constant(each) for each in _FIRST_CHANNELS]
         correct(graph, network, graph.add("Slice", "input", *bounds), hidden, features)
         outputs |= {name: (1, channels, *_sides(size, 0)) for name, channels in CORRECTION.items()}
+    if channels_last:
+        for name in outputs:
+            graph.add("Transpose", name, name=name + LAST, perm=[0, 2, 3, 1])
+        inputs, outputs = (
+            {name + LAST: (*shape[:1], *shape[2:], shape[1]) for name, shape in each.items()}
+            for each in (inputs, outputs)
+        )
     return graph.model(inputs, outputs)
 
 

@@ -36,6 +36,7 @@ class Options:
       plan: nothing is written; the report says what would be done, and about how long it would take.
       codec, options: the encoder's name and its own options.
       audio_codec: "copy", "none", or the codec to encode the sound in: aac, opus or flac.
+      backend: what runs the network: "jax", "onnx" (ONNX Runtime), or "auto".
       memory: bytes that the job may use; by default what is free, less a margin.
       resume: goes on with the work of an earlier run that was stopped.
       start, stop: seconds; only this part is read, repaired and written.
@@ -66,6 +67,7 @@ class Options:
     audio_codec: str = "copy"
     start: float | None = None
     stop: float | None = None
+    backend: str = "auto"
     memory: int | None = None
     resume: bool = False
 
@@ -85,7 +87,7 @@ class Options:
     @property
     def as_needed(self) -> bool:
         """Whether no option but weights and encoder was chosen, so that the plan is automatic."""
-        free = {"weights", "both_directions", "codec", "options", "audio_codec", "memory", "plan", "resume"}
+        free = {"weights", "both_directions", "codec", "options", "audio_codec", "backend", "memory", "plan", "resume"}
         return all(
             getattr(self, field.name) == field.default for field in dataclasses.fields(self) if field.name not in free
         )

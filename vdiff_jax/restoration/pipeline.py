@@ -15,6 +15,7 @@ from vdiff_jax.media.threads import prefetched
 from vdiff_jax.pixels import Frame
 from vdiff_jax.postprocess.feather import Feather, feather_weight
 from vdiff_jax.postprocess.strength import Mix
+from vdiff_jax.restoration.backend import backend_for, check_backend
 from vdiff_jax.restoration.bands import Bands, bands_of
 from vdiff_jax.restoration.both_directions import BothDirections
 from vdiff_jax.restoration.chunk_restorer import ChunkRestorer, Cropped
@@ -59,6 +60,7 @@ def repair(
       VdiffError: one of its subclasses, for anything wrong with the input, the options or the output.
     """
     chosen = Options(**options)
+    check_backend(chosen.backend)
     media.check_target(target, [source])
     stopwatch = Stopwatch()
     with opened(source, chosen, stopwatch) as video:
@@ -83,14 +85,15 @@ def repair(
         sound = source if chosen.slow is None else None
         with media.open_writer(target, info, copy_from=sound, checkpoints=checkpoints, **encoder) as writer:
             with stopwatch.stage("load"):
-                restorer = restorer_for(plan, extent)
+                backend = _backend(chosen, plan, info)
+                restorer = restorer_for(plan, extent, backend)
             announce(progress, info.frames, text)
             frames = restored_frames(footage, plan, restorer, stopwatch, checkpoints)
             with contextlib.closing(stamped(frames, info, plan, video.lead)) as frames:
                 shown = frames if beside is None else beside.pairs(frames)
                 count = write(shown, writer, stopwatch, progress, done=checkpoints.begun.frames)
             video.check_masks(chosen.mask)
-    return report(stopwatch, count, info, plan, restorer)
+    return report(stopwatch, count, info, plan, restorer) | {"backend": backend}
 
 
 def _checkpoints(
@@ -111,13 +114,23 @@ def _checkpoints(
 def identity_of(source: str | Path, options: Options, plan: Plan) -> dict[str, Any]:
     """What must be the same when a run is resumed, as JSON."""
     given = {
-        name: as_json(value) for name, value in dataclasses.asdict(options).items() if name not in ("resume", "memory")
+        name: as_json(value)
+        for name, value in dataclasses.asdict(options).items()
+        if name not in ("resume", "memory", "backend")
     }
     if options.mask not in (None, AUTO):
         given["mask"] = media.fingerprint(options.mask)
     given["reference"] = [media.fingerprint(media.reference_path(name)) or str(name) for name in options.reference]
     weights = {"weights' hash": identity(plan.weights).hex()} if plan.weights else {}
     return {**run_identity("repair", [source]), **given, **weights}
+
+
+def _backend(options: Options, plan: Plan, info: media.VideoInfo) -> str | None:
+    """What runs the network; `None` if no network runs."""
+    if not plan.tasks or plan.references is not None:
+        return None
+    pixels = None if info.frames is None else info.frames * info.width * info.height
+    return backend_for(options.backend, load(plan.weights), pixels)
 
 
 def copies(source: str | Path, target: str | Path, options: Options) -> bool:
@@ -129,12 +142,13 @@ def copies(source: str | Path, target: str | Path, options: Options) -> bool:
     return plain and len(endings) == 1 and Path(source).is_file() and not media.is_folder_target(target)
 
 
-def restorer_for(plan: Plan, extent: Extent | None = None) -> ChunkRestorer | None:
+def restorer_for(plan: Plan, extent: Extent | None = None, backend: str | None = None) -> ChunkRestorer | None:
     """The restorer for a plan; `None` where nothing is to be done.
 
     Args:
       plan: what is to be done.
       extent: how much is in memory at once; by default what fits.
+      backend: what runs the network, "jax" or "onnx"; by default JAX.
     """
     if not plan.tasks:
         return None
@@ -146,7 +160,9 @@ def restorer_for(plan: Plan, extent: Extent | None = None) -> ChunkRestorer | No
     def restorer_of(size: tuple[int, int]) -> ChunkRestorer:
         if size not in made:
             job = dataclasses.replace(plan.job, size=size)
-            made[size] = Restorer(load(plan.weights), job, plan.sigma_of, frames=extent.frames)
+            made[size] = Restorer(
+                load(plan.weights), job, plan.sigma_of, frames=extent.frames, backend=backend or "jax"
+            )
         one_way = made[size].anew()
         return BothDirections(one_way) if plan.both_directions else one_way
 

@@ -2,29 +2,24 @@
 
 import copy
 import dataclasses
-import functools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
-from jax import lax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Float
 
 from vdiff_jax import weights
-from vdiff_jax.diffusion.rollout import Numbers, rollout_stream
 from vdiff_jax.diffusion.step import Carry, start
 from vdiff_jax.errors import ResumeError
-from vdiff_jax.observation import Observation
 from vdiff_jax.pixels import Frame
-from vdiff_jax.preprocess.planes import Planes
+from vdiff_jax.restoration.chunk_function import restore_planes
+from vdiff_jax.restoration.compiled import compiled
 from vdiff_jax.restoration.finite_check import FiniteCheck
+from vdiff_jax.restoration.frame_by_frame import FrameByFrame
 from vdiff_jax.restoration.in_windows import InWindows
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.chunks import Chunk
-from vdiff_jax.tasks.projection import project
 from vdiff_jax.tasks.video import ChunkInputs, Job
 
 _CHUNK_PIXELS = 16_000_000
@@ -42,6 +37,10 @@ class Restorer:
       job: how the task reads the video's planes and writes them.
       sigma_of: a function from frames' quantisers to their expected error of Y', Cb and Cr, in [0, 1].
       frames: of a chunk.
+      backend: "jax", or "onnx" to run the network in ONNX Runtime.
+
+    Raises:
+      MissingError: ONNX Runtime is to be used, but is not installed, or too old.
     """
 
     def __init__(
@@ -51,6 +50,7 @@ class Restorer:
         sigma_of: Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, "n 3"]],
         *,
         frames: int | None = None,
+        backend: str = "jax",
     ):
         self._definition, self._params, _ = network
         self._job, self._sigma_of = job, sigma_of
@@ -60,7 +60,15 @@ class Restorer:
         self.frames = frames or int(np.clip(_CHUNK_PIXELS // (height * width), 1, _CHUNK_FRAMES))
         self._padded = tuple(side + -side % self.multiple for side in (height, width))
         self._carry = self.start()
-        self._network = InWindows(self._compile, self._padded, self.multiple)
+        if backend == "onnx":
+            self._network = FrameByFrame(network, job)
+        else:
+            constants = (self._definition, job, self.multiple)
+            self._network = InWindows(
+                lambda rows, arguments: compiled(restore_planes, (*constants, rows), arguments),
+                self._padded,
+                self.multiple,
+            )
         self._finite = FiniteCheck()
         self._compiled_before = 0.0
 
@@ -140,9 +148,6 @@ class Restorer:
         other._compiled_before = self._network.compile_seconds
         return other
 
-    def _compile(self, rows: int, arguments: tuple) -> jax.stages.Compiled:
-        return _compiled(self._definition, self._job, self.multiple, rows, _Shapes.of(arguments))
-
     def _warmed_up(self, inputs: ChunkInputs, count: int) -> tuple[Carry, ChunkInputs]:
         """Restores up to `count` frames after a shot's first one in reverse order, so that the carry holds the shot.
 
@@ -181,78 +186,6 @@ def taken_up(kept: list[np.ndarray], like: Tree) -> Tree:
     return jax.tree.unflatten(tree, kept)
 
 
-class _Shapes(NamedTuple):
-    """What a function is compiled for: its arguments' shapes and dtypes, and the device."""
-
-    tree: Any
-    leaves: tuple[tuple[tuple[int, ...], np.dtype], ...]
-    device: Any
-
-    @classmethod
-    def of(cls, arguments: Any) -> "_Shapes":
-        leaves, tree = jax.tree.flatten(arguments)
-        device = jax.config.jax_default_device  # pyright: ignore
-        return cls(tree, tuple((np.shape(leaf), np.dtype(leaf.dtype)) for leaf in leaves), device)
-
-
-@functools.lru_cache(maxsize=8)
-def _compiled(definition: nnx.GraphDef, job: Job, multiple: int, rows: int, shapes: _Shapes) -> jax.stages.Compiled:
-    """`restore_planes`, compiled once for all videos of one pixel format and size."""
-    leaves = [jax.ShapeDtypeStruct(*leaf) for leaf in shapes.leaves]
-    restore = functools.partial(restore_planes, definition, job, multiple, rows)
-    return jax.jit(restore).lower(*jax.tree.unflatten(shapes.tree, leaves)).compile()
-
-
-def restore_planes(
-    definition: nnx.GraphDef,
-    job: Job,
-    multiple: int,
-    rows: int,
-    params: nnx.State,
-    carry: Carry,
-    inputs: ChunkInputs,
-    active: Bool[Array, " n"],
-) -> tuple[Carry, tuple[Planes, Bool[Array, " n"]]]:
-    """Restores one chunk, planes in and planes out: preprocess, diffuse, postprocess. Pure.
-
-    Args:
-      definition: the network's graph definition.
-      job: how the task reads and writes the video's planes.
-      multiple: frames are padded to multiples of this.
-      rows: the height of the network's windows, in rows of the half-size grid.
-      params: the network's parameters.
-      carry: the carry after the chunk before.
-      inputs: the chunk and the frame after it.
-      active: which frames to restore; the others leave the carry as it is and come out black.
-
-    Returns:
-      The carry after the chunk, its planes, and for each frame whether the network's result was finite. A frame whose
-      result was not comes out as it went in.
-    """
-    network = nnx.merge(definition, params)
-
-    def observe(numbers: Numbers) -> Observation:
-        return job.observe(_frames(inputs, numbers), multiple)
-
-    def finish(numbers: Numbers, result: Float[Array, "h w c"], finite: Bool[Array, ""]) -> tuple[Planes, Array]:
-        frames = _frames(inputs, numbers)
-        unmasked = dataclasses.replace(frames, error=None, valid=jnp.ones_like(frames.valid))
-        result = lax.cond(finite, lambda: result, lambda: job.observe(unmasked, multiple).values[0])
-        return tuple(plane[0] for plane in job.planes(frames, result[None])), finite
-
-    return rollout_stream(
-        network,
-        observe,
-        inputs.velocity,
-        carry,
-        finish=finish,
-        active=active,
-        project=project,
-        rows=rows,
-        skip_exact=True,
-    )
-
-
 def backward(inputs: ChunkInputs, count: int) -> ChunkInputs:
     """A chunk in reverse: its frames `count` to 1 and, as the frame after them, frame 0.
 
@@ -268,12 +201,3 @@ def backward(inputs: ChunkInputs, count: int) -> ChunkInputs:
         velocity=np.roll(np.asarray(inputs.velocity)[order[:-1]], 2, axis=-1),
         time=-in_reverse.time,
     )
-
-
-def _frames(inputs: ChunkInputs, numbers: Numbers) -> ChunkInputs:
-    """The frames with these numbers, without their velocity."""
-
-    def taken(leaf: Array) -> Array:
-        return jnp.concatenate([lax.dynamic_index_in_dim(leaf, number) for number in numbers])
-
-    return jax.tree.map(taken, dataclasses.replace(inputs, velocity=None))

@@ -1,0 +1,142 @@
+"""What runs the network: JAX, or ONNX Runtime where that is installed and faster."""
+
+import dataclasses
+import hashlib
+import json
+import logging
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from vdiff_jax.errors import MissingError, OptionError, WeightsError
+from vdiff_jax.exporting.runtime import onnx_runtime
+from vdiff_jax.pixels import PixelFormat
+from vdiff_jax.restoration.restorer import Restorer
+from vdiff_jax.runtime.caches import cache_folder
+from vdiff_jax.runtime.cores import available_cores
+from vdiff_jax.tasks.same_size import SameSize
+from vdiff_jax.tasks.video import ChunkInputs
+from vdiff_jax.weights import Weights
+
+log = logging.getLogger(__name__)
+
+BACKENDS = ("auto", "jax", "onnx")
+LONG = 500_000_000
+"""Pixels of a video, all frames together, from which on a measurement pays."""
+_SIZE = (360, 640)
+_ROUNDS = 3
+
+
+def check_backend(backend: str) -> None:
+    """Raises OptionError for an unknown backend, MissingError for one that is not installed."""
+    if backend not in BACKENDS:
+        raise OptionError(f"unknown backend {backend}: pass one of {', '.join(BACKENDS)}")
+    if backend == "onnx":
+        onnx_runtime()
+
+
+def backend_for(backend: str, network: Weights, pixels: int | None) -> str:
+    """The backend that runs the network, "jax" or "onnx".
+
+    Args:
+      backend: one of `BACKENDS`. "auto" takes JAX for videos that are short or of unknown length, else what
+        `faster` finds.
+      network: the network.
+      pixels: of the video, all frames together; `None` if that is not known.
+
+    Raises:
+      OptionError: ONNX Runtime is asked for, but JAX uses another device than the processor.
+      MissingError: it is asked for, but is not installed or too old.
+      WeightsError: it is asked for, but the network has several V-cycles a frame.
+    """
+    on_cpu, several = jax.default_backend() == "cpu", network.config.steps != 1
+    if backend == "onnx":
+        onnx_runtime()
+        if not on_cpu:
+            raise OptionError(
+                f"--backend onnx runs on the processor, but JAX runs on {jax.default_backend()} here: "
+                "pass --backend jax, or set JAX_PLATFORMS=cpu"
+            )
+        if several:
+            raise WeightsError(
+                f"these weights have {network.config.steps} V-cycles a frame: "
+                "--backend onnx takes networks with one, pass --backend jax"
+            )
+    if backend != "auto":
+        return backend
+    if not on_cpu or several or pixels is None or pixels < LONG:
+        return "jax"
+    try:
+        onnx_runtime()
+    except MissingError:
+        return "jax"
+    return faster(network)
+
+
+def faster(network: Weights) -> str:
+    """The backend that is faster on this machine: measured once, and remembered in the cache folder."""
+    file = cache_folder() / "backends" / f"{_identity(network)}.json"
+    try:
+        return json.loads(file.read_text())["backend"]
+    except (OSError, ValueError, KeyError):
+        log.info("measuring once whether JAX or ONNX Runtime is faster on this machine")
+    seconds = measure(network)
+    best = min(seconds, key=seconds.__getitem__)
+    log.info("a frame takes %.3f s in JAX and %.3f s in ONNX Runtime", seconds["jax"], seconds["onnx"])
+    _remember(file, {"backend": best, "seconds": seconds})
+    return best
+
+
+def measure(network: Weights) -> dict[str, float]:
+    """Seconds for a frame of 640×360 on each backend; the best of a few rounds, in which the backends take turns."""
+    job = SameSize(PixelFormat(kind="rgb", full_range=True), _SIZE)
+    restorers = {
+        backend: Restorer(network, job, lambda quantisers: np.zeros((len(quantisers), 3)), backend=backend)
+        for backend in ("jax", "onnx")
+    }
+    count = restorers["jax"].frames
+    inputs = _noise(count)
+    best = dict.fromkeys(restorers, float("inf"))
+    for number in range(_ROUNDS + 1):
+        for backend, restorer in restorers.items():
+            begun = time.perf_counter()
+            restorer.advance(restorer.start(), inputs, count)
+            if number:  # the first round compiles
+                best[backend] = min(best[backend], (time.perf_counter() - begun) / count)
+    return best
+
+
+def _noise(count: int) -> ChunkInputs:
+    """A chunk of noisy frames and the frame after it."""
+    rng = np.random.default_rng(0)
+    return ChunkInputs(
+        planes=tuple(rng.integers(0, 256, (count + 1, *_SIZE), np.uint8) for _ in range(3)),
+        valid=np.ones(count + 1, np.float32),
+        error=None,
+        velocity=rng.normal(size=(count, _SIZE[0] // 4, _SIZE[1] // 4, 4)).astype(np.float32),
+        time=np.arange(count + 1, dtype=np.float32),
+        sigma=np.full((count + 1, 3), 0.1, np.float32),
+    )
+
+
+def _identity(network: Weights) -> str:
+    """A name for what the measurement depends on: the network's size, the versions and the cores."""
+    parts = {
+        "network": dataclasses.asdict(network.config),
+        "versions": [version(name) for name in ("jax", "jaxlib", "onnxruntime")],
+        "cores": available_cores(),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _remember(file: Path, found: dict) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(".part")
+        partial.write_text(json.dumps(found))
+        partial.replace(file)
+    except OSError as error:
+        log.info("the measurement is not remembered: %s", error)

@@ -1,0 +1,166 @@
+"""Restores a chunk frame by frame: the network in ONNX Runtime, everything else in compiled JAX functions."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Int
+
+from vdiff_jax.diffusion.rollout import anew_if_not_finite, frame_and_ahead, numbers_ahead, unchanged_if_empty
+from vdiff_jax.diffusion.step import Carry, Given, corrected, encoder_input, is_exact, prepare
+from vdiff_jax.exporting.runtime import onnx_runtime
+from vdiff_jax.nn.network import Correction, NetworkConfig
+from vdiff_jax.observation import Observation
+from vdiff_jax.preprocess.grids import shuffle
+from vdiff_jax.preprocess.planes import Planes
+from vdiff_jax.restoration.chunk_function import finish, observe
+from vdiff_jax.restoration.compiled import compiled
+from vdiff_jax.tasks.projection import project
+from vdiff_jax.tasks.video import ChunkInputs, Job
+from vdiff_jax.weights import Weights
+
+
+class FrameByFrame:
+    """Restores chunks as `InWindows` does with `restore_planes`, to within rounding errors.
+
+    Args:
+      network: trained weights.
+      job: how the task reads and writes the video's planes.
+
+    Attributes:
+      compile_seconds: how long compiling took.
+
+    Raises:
+      MissingError: ONNX Runtime is not installed, or too old.
+    """
+
+    def __init__(self, network: Weights, job: Job):
+        onnx_runtime()
+        from vdiff_jax.exporting.onnx_session import Session
+
+        self._config, self._job = network.config, job
+        self._session = Session(network)
+        self.compile_seconds = 0.0
+
+    def __call__(
+        self, params: Any, carry: Carry, inputs: ChunkInputs, active: Bool[np.ndarray, " n"]
+    ) -> tuple[Carry, tuple[tuple[np.ndarray, ...], Bool[np.ndarray, " n"]]]:
+        """The new carry, the planes of the chunk's frames, and whether the network's results were finite.
+
+        Args:
+          params: the network's parameters; the session has its own.
+          carry: the carry after the chunk before.
+          inputs: the chunk and the frame after it.
+          active: which frames to restore; the others come out black.
+        """
+        job = (self._job, self._config.multiple)
+        inputs = jax.device_put(inputs)
+        ahead = self._run(look_ahead_numbers, job, inputs)
+        made = []
+        for n in np.flatnonzero(active):
+            numbers = (np.int32(n), np.int32(ahead[n]))
+            before = self._run(before_network, job, carry, inputs, numbers)
+            outputs = self._session(before.tensors, corrected=not before.exact)
+            rest = before._replace(tensors={}, exact=None)
+            carry, *finished = self._run(after_network, (*job, self._config), carry, inputs, numbers, rest, outputs)
+            made.append(jax.tree.map(np.asarray, finished))
+        count = len(active)
+        whole = jax.tree.map(lambda leaf: np.zeros((count, *leaf.shape), leaf.dtype), made[0])
+        for n, frame in zip(np.flatnonzero(active), made):
+            for plane, own in zip(jax.tree.leaves(whole), jax.tree.leaves(frame)):
+                plane[n] = own
+        return carry, tuple(whole)
+
+    def _run(self, function: Callable[..., Any], constants: tuple, *arguments: Any) -> Any:
+        begun = time.monotonic()
+        program = compiled(function, constants, arguments)
+        self.compile_seconds += time.monotonic() - begun
+        return program(*arguments)
+
+
+class Before(NamedTuple):
+    """What comes before the network in a frame's step.
+
+    Attributes:
+      tensors: the inputs of the ONNX model.
+      given: what the network is given, without the hidden state.
+      frame: the observation, without its velocity.
+      exact: whether the frame is known without error, so that only the state advances.
+    """
+
+    tensors: dict[str, Array]
+    given: Given
+    frame: Observation
+    exact: Any
+
+
+def look_ahead_numbers(job: Job, multiple: int, inputs: ChunkInputs) -> Int[Array, " n"]:
+    """For each frame of a chunk the number of its look-ahead."""
+    return numbers_ahead(partial(observe, job, multiple, inputs), inputs.velocity.shape[0])
+
+
+def before_network(
+    job: Job, multiple: int, carry: Carry, inputs: ChunkInputs, numbers: tuple[Int[Array, ""], Int[Array, ""]]
+) -> Before:
+    """The part of a frame's step before the network. Pure.
+
+    Args:
+      job: how the task reads the video's planes.
+      multiple: frames are padded to multiples of this.
+      carry: the carry after the frame before.
+      inputs: the chunk and the frame after it.
+      numbers: of the frame and of its look-ahead.
+    """
+    frame, ahead = frame_and_ahead(partial(observe, job, multiple, inputs), numbers, inputs.velocity[numbers[0]])
+    given, distance = prepare(carry, frame, ahead)
+    tensors = {"input": encoder_input(given, distance)}
+    tensors |= {f"hidden_{level}": hidden for level, hidden in enumerate(given.hidden)}
+    return Before(
+        {name: tensor[None] for name, tensor in tensors.items()},
+        given._replace(hidden=[]),
+        dataclasses.replace(frame, velocity=None),
+        is_exact(frame),
+    )
+
+
+def after_network(
+    job: Job,
+    multiple: int,
+    config: NetworkConfig,
+    carry: Carry,
+    inputs: ChunkInputs,
+    numbers: tuple[Int[Array, ""], Int[Array, ""]],
+    before: Before,
+    outputs: dict[str, Array],
+) -> tuple[Carry, Planes, Bool[Array, ""]]:
+    """The part of a frame's step after the network. Pure.
+
+    Args:
+      job: how the task writes the video's planes.
+      multiple: frames are padded to multiples of this.
+      config: the network's size.
+      carry: the carry after the frame before.
+      inputs: the chunk and the frame after it.
+      numbers: of the frame and of its look-ahead.
+      before: from `before_network`.
+      outputs: of the ONNX model; only the state if the frame is exact.
+
+    Returns:
+      The new carry, the frame's planes, and whether the network's result was finite.
+    """
+    given, frame = before.given, before.frame
+    outputs = {name: output[0] for name, output in outputs.items()}
+    if "residual" in outputs:
+        correction = Correction(outputs["residual"], *jnp.split(outputs["gates"], 3, axis=-1), outputs["mean"])
+        result = project(shuffle(corrected(given.guess, correction, given)), frame)
+    else:
+        result = project(frame.values, frame)
+    hidden = [outputs[f"next_hidden_{level}"] for level in range(len(config.widths))]
+    new = Carry(hidden=hidden, result=result, trust=shuffle(given.trust), time=frame.time)
+    new, finite = anew_if_not_finite(config, unchanged_if_empty(carry, new, frame), result)
+    return new, *finish(job, multiple, inputs, numbers, result, finite)
