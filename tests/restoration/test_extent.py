@@ -7,7 +7,7 @@ import pytest
 from vdiff_jax.errors import OptionError
 from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.restoration import extent
-from vdiff_jax.restoration.extent import extent_for
+from vdiff_jax.restoration.extent import extent_for, extent_from
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.same_size import SameSize
 
@@ -46,3 +46,12 @@ def test_the_default_is_what_is_free(monkeypatch):
     assert extent_for(plan(1920, 1080), None) == (1, 208)
     references = dataclasses.replace(plan(1920, 1080), references={})
     assert extent_for(references, None) == (1, None)
+
+
+@pytest.mark.parametrize(
+    "value", [None, [8], [8, None, 1], [0, None], [9, None], [8, 0], [True, 4], [1.0, None], ["8", 4]]
+)
+def test_what_a_damaged_file_holds_is_no_extent(value):
+    assert extent_from(value) is None
+    assert extent_from([8, None]) == (8, None)
+    assert extent_from([1, 208]) == (1, 208)

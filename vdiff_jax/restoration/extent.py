@@ -1,7 +1,7 @@
 """How much of a video is in memory at once: the frames of a chunk, and the rows that the network sees."""
 
 import logging
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,15 @@ class Extent(NamedTuple):
 
     frames: int
     rows: int | None
+
+
+def extent_from(value: Any) -> Extent | None:
+    """The extent in a value that was read from a file; `None` if it holds none."""
+    if not (isinstance(value, list) and len(value) == 2):
+        return None
+    frames, rows = value
+    whole = type(frames) is int and 1 <= frames <= _CHUNK_FRAMES and (rows is None or (type(rows) is int and rows > 0))
+    return Extent(frames, rows) if whole else None
 
 
 def extent_for(plan: Plan, memory: int | None) -> Extent:

@@ -20,7 +20,7 @@ from vdiff_jax.restoration.bands import Bands, bands_of
 from vdiff_jax.restoration.both_directions import BothDirections
 from vdiff_jax.restoration.chunk_restorer import ChunkRestorer, Cropped
 from vdiff_jax.restoration.colorizer import Colorizer
-from vdiff_jax.restoration.extent import Extent, extent_for
+from vdiff_jax.restoration.extent import Extent, extent_for, extent_from
 from vdiff_jax.restoration.footage import Footage
 from vdiff_jax.restoration.identity import as_json, run_identity
 from vdiff_jax.restoration.options import AUTO, Options
@@ -29,7 +29,7 @@ from vdiff_jax.restoration.preview import SideBySide
 from vdiff_jax.restoration.restorer import Restorer
 from vdiff_jax.restoration.video import opened, plan_for
 from vdiff_jax.restoration.words import plan_text
-from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints, frames_between, open_checkpoints
+from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints, frames_between, kept_about, open_checkpoints
 from vdiff_jax.runtime.progress import Progress, announce
 from vdiff_jax.runtime.stopwatch import Stopwatch
 from vdiff_jax.stream.analysis import AnalysedFrame, analyse
@@ -75,7 +75,7 @@ def repair(
             with stopwatch.stage("write"):
                 media.copy_file(source, target)
             return report(stopwatch, info.frames or 0, info, plan) | {"copied": True}
-        extent = extent_for(plan, chosen.memory)
+        extent = _extent(target, chosen, plan)
         checkpoints = _checkpoints(source, target, info, chosen, plan, extent)
         text, footage, beside = plan_text(video.info, info, plan), video.footage, None
         if chosen.preview is not None:
@@ -96,6 +96,19 @@ def repair(
     return report(stopwatch, count, info, plan, restorer) | {"backend": backend}
 
 
+_EXTENT = "frames and rows in memory (--memory)"
+"""The name of the extent in what identifies a run."""
+
+
+def _extent(target: str | Path, options: Options, plan: Plan) -> Extent:
+    """The extent of the run that is resumed, whatever is free now; otherwise the largest one that fits."""
+    if options.resume and options.memory is None:
+        kept = extent_from(kept_about(target).get(_EXTENT))
+        if kept is not None:
+            return kept
+    return extent_for(plan, options.memory)
+
+
 def _checkpoints(
     source: str | Path, target: str | Path, info: media.VideoInfo, options: Options, plan: Plan, extent: Extent
 ) -> Checkpoints:
@@ -104,7 +117,7 @@ def _checkpoints(
         return NO_CHECKPOINTS
     return open_checkpoints(
         str(target),
-        identity_of(source, options, plan) | {"frames and rows in memory (--memory)": list(extent)},
+        identity_of(source, options, plan) | {_EXTENT: list(extent)},
         every=frames_between(info.height, info.width),
         resume=options.resume,
         input_again=str(source) != "-" and str(options.mask) != "-",

@@ -54,7 +54,7 @@ def find_checkpoint(folder: Path, about: Mapping[str, Any]) -> Checkpoint | None
     """
     if not folder.exists():
         return None
-    kept = _read_json(folder / ABOUT)
+    kept = read_json(folder / ABOUT)
     _check_same(folder, kept, {"format": FORMAT, **json.loads(json.dumps(about))})
     for path in sorted(folder.glob("[0-9]*.json"), reverse=True):
         try:
@@ -149,7 +149,7 @@ def _read_array(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
 
 
 def _checkpoint(path: Path) -> Checkpoint:
-    fields = _read_json(path)
+    fields = read_json(path)
     try:
         numbers = {name: fields.pop(name) for name in ("frames", "chunks", "before")}
         states, packets = fields.pop("states"), fields.pop("packets")
@@ -168,7 +168,12 @@ def _checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(**numbers, states=tuple(states), packets=packets)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+      ResumeError: it is missing or damaged.
+    """
     try:
         read = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:

@@ -25,6 +25,7 @@ from vdiff_jax.runtime.checkpoint_files import (
     chain_of,
     find_checkpoint,
     read_arrays,
+    read_json,
     segment_name,
     state_name,
     write_arrays,
@@ -242,6 +243,14 @@ def open_checkpoints(
         )
         return Checkpoints()
     return Checkpoints(folder, about, every=every)
+
+
+def kept_about(target: str | Path) -> dict[str, Any]:
+    """What identifies the unfinished job that wrote `target`; empty if there is none, or if it can't be read."""
+    try:
+        return read_json(checkpoint_folder(target) / ABOUT)
+    except ResumeError:
+        return {}
 
 
 def checkpoint_folder(target: str | Path) -> Path:
