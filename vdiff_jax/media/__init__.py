@@ -7,6 +7,7 @@ from vdiff_jax.media.fingerprint import fingerprint
 from vdiff_jax.media.hardware import HARDWARE, hardware_encoder
 from vdiff_jax.media.mask import MovingMask, mask_union, read_mask
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
+from vdiff_jax.media.probe import further_tracks
 from vdiff_jax.media.read import VideoReader, open_reader, probe
 from vdiff_jax.media.references import check_reference, read_references, reference_path
 from vdiff_jax.media.sources import is_picture, list_pictures, list_videos
@@ -41,6 +42,7 @@ __all__ = [
     "copy_file",
     "fingerprint",
     "frame_times",
+    "further_tracks",
     "hardware_encoder",
     "is_folder_target",
     "is_picture",

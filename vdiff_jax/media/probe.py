@@ -174,3 +174,22 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     matrix = tuple(int(v) for v in np.frombuffer(bytes(side), "<i4"))
     one = 1 << 16
     return None if matrix[:2] == (one, 0) and matrix[3:5] == (0, one) else matrix
+
+
+def further_tracks(path: str) -> list[str]:
+    """What a file holds beside its picture and its first sound, in words: "2 subtitle tracks", "chapters".
+
+    Raises:
+        InputError: the file can't be opened.
+    """
+    with open_container(path, path) as container:
+        kinds = [stream.type for stream in container.streams]
+        counts = {
+            "further video track": kinds.count("video") - 1,
+            "further audio track": kinds.count("audio") - 1,
+            "subtitle track": kinds.count("subtitle"),
+            "data track": kinds.count("data"),
+            "attachment": kinds.count("attachment"),
+        }
+        named = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count > 0]
+        return [*named, *(["chapters"] if container.chapters() else [])]

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from vdiff_jax.errors import ClipError, StitchError
-from vdiff_jax.media import ColourTags, Frame, PixelFormat, VideoInfo, open_reader
+from vdiff_jax.media import ColourTags, Frame, PixelFormat, VideoInfo, further_tracks, open_reader
 from vdiff_jax.media.colour import from_rgb, to_rgb
 from vdiff_jax.media.video import turn
 from vdiff_jax.pixels import LUMA_WEIGHTS
@@ -176,8 +176,13 @@ def output_info(source: Source, size: tuple[int, int], rate: float) -> VideoInfo
     )  # fmt: skip
 
 
-def lost_in_stitching(sources: Sequence[Source]) -> list[str]:
-    """What the pictures of the sources lose on their way into one film, each with what would keep it."""
+def lost_in_stitching(sources: Sequence[Source], first_is_copied: bool = False) -> list[str]:
+    """What the sources lose on their way into one film, each with what would keep it.
+
+    Args:
+      sources: the inputs.
+      first_is_copied: all tracks of the first input go into the film, and no sound of the others does.
+    """
     infos = [source.info for source in sources if isinstance(source, FileSource)]
     lost = []
     if any(info.interlaced for info in infos):
@@ -188,6 +193,11 @@ def lost_in_stitching(sources: Sequence[Source]) -> list[str]:
         lost.append(f"the precision of {deepest} bits, because stitch works in 8 bits; repair keeps it")
     if any(info.mastering_display or info.content_light for info in infos[1:]):
         lost.append("the HDR10 metadata of all inputs but the first")
+    for source in sources[1:] if first_is_copied else sources:
+        if isinstance(source, FileSource) and os.path.isfile(source.path):
+            tracks = ["the sound"] if first_is_copied and source.info.has_audio else []
+            if tracks := tracks + further_tracks(os.fspath(source.path)):
+                lost.append(f"{', '.join(tracks)} of {os.path.basename(source.path)}; repair keeps them")
     return lost
 
 
