@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vdiff_jax.compression.samples import choose_windows, cut
+from vdiff_jax.compression.samples import Sample, choose_windows, cut, fewer
 from vdiff_jax.pixels import Frame
 
 
@@ -23,3 +23,25 @@ def test_a_short_video_is_sampled_as_a_whole():
 
 def test_the_ends_of_a_sample_are_not_measured():
     assert all(measured == slice(2, 10) for _, measured in choose_windows(10_000, 640 * 360))
+
+
+def sample_of(start, length, side=100):
+    frames = [Frame((np.zeros((side, side), np.uint8),), start + n) for n in range(length)]
+    return Sample(frames, frames, slice(2, length - 2))
+
+
+def shown(samples):
+    return [[frame.pts for frame in sample.decoded] for sample in samples]
+
+
+def test_fewer_samples_lie_all_over_the_video():
+    samples = [sample_of(100 * n, 12) for n in range(6)]
+    assert shown(fewer(samples, 24 * 10_000)) == [list(range(100, 112)), list(range(400, 412))]
+    assert shown(fewer(samples, 1_000_000)) == shown(samples)
+
+
+def test_a_sample_with_too_many_pixels_is_cut_to_its_middle():
+    chosen = fewer([sample_of(0, 40)], 12 * 10_000)
+    assert shown(chosen) == [list(range(14, 26))]
+    assert chosen[0].measured == slice(2, 10)
+    assert shown(fewer([sample_of(0, 12)], 1)) == [list(range(2, 10))]  # eight frames at least

@@ -11,14 +11,16 @@ from vdiff_jax.compression.budget import Budget
 from vdiff_jax.compression.closed_loop import ClosedLoop
 from vdiff_jax.compression.decoder import in_sample_values, plan_of
 from vdiff_jax.compression.fit import NOTHING, CodingError, Fit, fits, measure_error
-from vdiff_jax.compression.samples import Sample
+from vdiff_jax.compression.samples import Sample, fewer
 from vdiff_jax.compression.track import Track, Variant
 from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.weights import identity, load
 
-_COMPILING, _RESTORING = 15.0, 0.6
+_COMPILING, _RESTORING = 5.0, 1.0
 """Seconds, roughly, for compiling a network, and for restoring a million pixels and fitting the Wiener step to them."""
+_TRIED = 3_000_000
+"""A network is tried on about this many pixels where time is short."""
 
 
 class AttachmentChoice(NamedTuple):
@@ -50,15 +52,20 @@ class AttachmentChoice(NamedTuple):
         attachment = dataclasses.replace(self.attachment, wiener=None, network=None)
         return self._replace(attachment=attachment, fit=NOTHING)
 
-    def with_network(self, encoder: TrackEncoder, weights: str) -> "AttachmentChoice":
+    def with_network(self, encoder: TrackEncoder, weights: str, samples: Sequence[Sample]) -> "AttachmentChoice":
         """The same with a network, if that gains more than it costs.
 
         Args:
           encoder: the encoder.
           weights: the network's weights, a name or a file.
+          samples: those that it is tried on: all or `fewer`.
         """
         part = Network(**dataclasses.asdict(weights_id(weights)), error=self.error.relative)
-        return self._if_better(_loop(encoder, self.loop.samples, self.error, self.attachment, part, weights), part)
+        plain = self
+        if len(samples) < len(self.loop.samples) or samples[0] is not self.loop.samples[0]:
+            plain = self._replace(fit=NOTHING)._if_better(_loop(encoder, samples, self.error, self.attachment), None)
+        tried = plain._if_better(_loop(encoder, samples, self.error, self.attachment, part, weights), part)
+        return tried if tried.attachment.network == part else self
 
     def _if_better(self, loop: ClosedLoop, part: Network | None) -> "AttachmentChoice":
         """The choice with a fit of its own, or as it is if that gains no more than its bytes would in the track."""
@@ -71,11 +78,11 @@ class AttachmentChoice(NamedTuple):
 
 def add_network(encoder: TrackEncoder, choice: AttachmentChoice, budget: Budget) -> AttachmentChoice:
     """The choice with the network that gains most, as far as there is time to try them."""
-    frames = sum(len(sample.decoded) for sample in choice.loop.samples)
-    megapixels = frames * encoder.shape[0] * encoder.shape[1] / 1e6
+    samples = choice.loop.samples if budget.unlimited else fewer(choice.loop.samples, _TRIED)
+    megapixels = sum(len(sample.decoded) for sample in samples) * encoder.shape[0] * encoder.shape[1] / 1e6
     for weights in encoder.settings.networks:
         if budget.allows(_COMPILING + _RESTORING * megapixels, f"the network {Path(weights).stem}"):
-            choice = choice.with_network(encoder, weights)
+            choice = choice.with_network(encoder, weights, samples)
     return choice
 
 

@@ -31,6 +31,11 @@ class Budget:
         self.plain_seconds = 0.0
         self.skipped: list[str] = []
 
+    @property
+    def unlimited(self) -> bool:
+        """Whether every trial is made, whatever time it takes."""
+        return self._adapt == "best"
+
     def begin_trials(self) -> None:
         """Marks the end of the plain encoder's work; what follows are trials."""
         self.plain_seconds = self.plain_seconds or self._clock.seconds.get("encode", 0.0)
@@ -45,7 +50,7 @@ class Budget:
         if self._adapt == "fast":
             allowed = time.monotonic() - self._begun + seconds <= _SHARE * self.plain_seconds + _ALLOWANCE
         else:
-            allowed = self._adapt == "best"
+            allowed = self.unlimited
         if not allowed and self._adapt == "fast" and trial not in self.skipped:
             self.skipped.append(trial)
         return allowed

@@ -62,6 +62,27 @@ def choose_windows(count: int, pixels: int) -> list[tuple[range, slice]]:
     return [(range(start, start + length), slice(_MARGIN, length - _MARGIN)) for start in starts]
 
 
+def fewer(samples: Sequence[Sample], pixels: int) -> list[Sample]:
+    """Some of the samples with about so many pixels in all, spread over the video; at least part of one.
+
+    Args:
+      samples: the samples, of the same size.
+      pixels: the wanted pixels; a sample that has more is cut to its middle.
+    """
+    most = max(_FRAMES_IF_LARGE, pixels // samples[0].decoded[0].planes[0].size)
+    length = min(_FRAMES, most, len(samples[0].decoded))
+    count = min(len(samples), max(1, most // length))
+    chosen = [samples[int((n + 0.5) * len(samples) / count)] for n in range(count)]
+    return [sample if len(sample.decoded) <= most else _middle(sample, most) for sample in chosen]
+
+
+def _middle(sample: Sample, length: int) -> Sample:
+    """The middle frames of a sample, all but its ends measured."""
+    start = (len(sample.decoded) - length) // 4 * 2
+    part = slice(start, start + length)
+    return Sample(sample.source[part], sample.decoded[part], slice(_MARGIN, length - _MARGIN))
+
+
 def cut(frames: Iterator[Frame], windows: Sequence[range]) -> list[list[Frame]]:
     """The frames of each window; the windows are in order and do not overlap."""
     runs, position = [], 0
