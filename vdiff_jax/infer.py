@@ -206,6 +206,13 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
+def _serve(options: argparse.Namespace) -> int:
+    from vdiff_jax.serve import serve
+
+    serve(host=options.host, port=options.port, password=options.password, largest_upload=options.largest_upload)
+    return 0
+
+
 def _print_closing_line(options: argparse.Namespace, report: dict, target: str | Path) -> None:
     if not options.quiet:
         print(closing_line(report, target, warnings=len(options.warnings)), file=sys.stderr)
@@ -281,6 +288,7 @@ _COMMANDS = {
     "choose": _choose,
     "compare": _compare,
     "export": _export,
+    "serve": _serve,
 }
 
 

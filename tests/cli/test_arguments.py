@@ -40,7 +40,7 @@ def test_the_help_of_an_option_names_its_default(action):
 
 
 def test_every_argument_and_command_has_help():
-    assert {"repair", "stitch", "compress", "decompress", "choose", "compare", "export"} == commands().keys()
+    assert {"repair", "stitch", "compress", "decompress", "choose", "compare", "export", "serve"} == commands().keys()
     assert all(action.help for parser in commands().values() for action in parser._actions)
 
 

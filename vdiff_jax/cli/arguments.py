@@ -1,6 +1,7 @@
 """The arguments of `vdiff`."""
 
 import argparse
+import os
 
 import shtab
 
@@ -28,6 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_choose(commands)
     _add_compare(commands)
     _add_export(commands)
+    _add_serve(commands)
     for command in commands.choices.values():
         for action in command._actions:
             if action.dest in _FILES:
@@ -166,3 +168,27 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
     )
     add_replacing(export)
     add_report(export)
+
+
+def _add_serve(commands: argparse._SubParsersAction) -> None:
+    serve = commands.add_parser("serve", help="repair, stitch, compress and compare on a page in the browser")
+    serve.add_argument("--port", type=values.count, default=7860, help="the port to listen at (default: 7860)")
+    serve.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="the address to listen at, such as 0.0.0.0 for all; needs --password (default: 127.0.0.1, this machine)",
+    )
+    serve.add_argument(
+        "--password",
+        default=os.environ.get("VDIFF_PASSWORD"),
+        help="what a browser must enter (default: VDIFF_PASSWORD in the environment, or none)",
+    )
+    serve.add_argument(
+        "--max-upload",
+        dest="largest_upload",
+        type=values.memory,
+        default="4GB",
+        metavar="SIZE",
+        help="the largest file that is taken, such as 500MB (default: 4GB)",
+    )
+    add_report(serve)

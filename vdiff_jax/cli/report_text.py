@@ -5,13 +5,14 @@ from pathlib import Path
 
 from vdiff_jax.cli.progress import clock
 
-_METRICS = {
+METRICS = {
     "psnr": "PSNR",
     "psnr_y": "PSNR of luma",
     "ssim": "SSIM",
     "vmaf": "VMAF",
     "temporal_error": "temporal error",
 }
+"""The metrics of a report of `compare`, and how a reader is told of them."""
 
 
 def closing_line(report: dict, target: str | Path, *, warnings: int = 0) -> str:
@@ -91,5 +92,5 @@ def export_text(report: dict) -> str:
 def comparison_text(report: dict) -> Iterator[str]:
     """The lines that describe a report of `compare`."""
     yield f"{report['test']} compared with {report['reference']}: {report['frames']} frames"
-    for name, title in _METRICS.items():
+    for name, title in METRICS.items():
         yield f"  {title:15} {'not measured' if report[name] is None else f'{report[name]:.3f}'}"

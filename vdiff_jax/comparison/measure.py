@@ -4,6 +4,7 @@ import contextlib
 import heapq
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,20 @@ Clip = Float[np.ndarray, "_ h w 3"]
 
 
 @reports_warnings
-def compare(reference: Video, test: Video, *, html: str | Path | None = None) -> dict[str, Any]:
+def compare(
+    reference: Video,
+    test: Video,
+    *,
+    html: str | Path | None = None,
+    progress: Callable[[int], Any] = lambda frames: None,
+) -> dict[str, Any]:
     """Measures how near a video is to its reference. Pictures are compared as they are shown.
 
     Args:
       reference: what the video should be: a path, or `t h w c` (c = 3 or 1), uint8 or float in [0, 1].
       test: the video to judge, of the same size.
       html: a file for a page with the metrics, the PSNR over time and the worst frames.
+      progress: is called with the number of frames that are measured.
 
     Returns:
       `frames`, `width`, `height`, `seconds`; the mean over frames of `psnr` (R'G'B', dB; equal frames count as 100),
@@ -57,7 +65,7 @@ def compare(reference: Video, test: Video, *, html: str | Path | None = None) ->
     begun = time.monotonic()
     with contextlib.ExitStack() as stack:
         sides = [open_side(video, name, stack) for video, name in ((reference, "reference"), (test, "test"))]
-        measured = _measure(*match_sizes(*sides))
+        measured = _measure(*match_sizes(*sides), progress)
     height, width = measured.size
     report = {"reference": sides[0].name, "test": sides[1].name, "frames": len(measured.series["psnr"])}
     report |= {"width": width, "height": height}
@@ -75,12 +83,13 @@ def _mean(values: list[float]) -> float | None:
     return round(float(np.mean(values)), 4) if values else None
 
 
-def _measure(reference: Side, test: Side) -> "_Measurements":
+def _measure(reference: Side, test: Side, progress: Callable[[int], Any]) -> "_Measurements":
     measured = _Measurements()
     vmaf = _VmafSeries(reference.pixels, test.pixels)
     for chunk in chunks(pairs(reference, test), _CHUNK):
         measured.add(*(_rgb([pair[i] for pair in chunk], side.pixels) for i, side in enumerate((reference, test))))
         vmaf.add(chunk)
+        progress(len(measured.series["psnr"]))
     if not measured.series["psnr"]:
         raise ClipError(f"{reference.name} and {test.name} have no frames to compare")
     measured.series["vmaf"] = vmaf.scores

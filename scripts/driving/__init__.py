@@ -1,0 +1,1 @@
+"""What scripts/drive_page.py does on the page of `vdiff serve`."""

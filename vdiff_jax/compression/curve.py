@@ -1,0 +1,51 @@
+"""The curve of size and quality: what `compress` would give from coarse to fine, estimated from samples."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from vdiff_jax.compression.codec import check_source
+from vdiff_jax.compression.probes import Prober
+from vdiff_jax.compression.settings import make_settings
+from vdiff_jax.compression.source import open_source
+from vdiff_jax.compression.track_encoder import TrackEncoder
+from vdiff_jax.media import Vmaf
+from vdiff_jax.runtime.stopwatch import Stopwatch
+
+_OCTAVES = (2.0, 1.0, 0.0, -1.0, -2.0)
+"""How many times each point halves the bytes of the codec's default crf."""
+_ANY_VMAF = 90.0
+"""Probes measure VMAF only where one is the target. Which one it is makes no difference here."""
+
+
+def quality_curve(
+    source: str | Path, *, codec: str = "h264", progress: Callable[[int], Any] = lambda points: None
+) -> list[tuple[int, float]]:
+    """Bytes of the whole track and the VMAF that `decompress` would give, from the smallest file to the largest.
+
+    Args:
+      source: a file, or a folder or glob of pictures.
+      codec: "h264", "hevc" or "av1".
+      progress: is called with the number of points that are done, 0 to 5.
+
+    Raises:
+      VdiffError: the source can't be read or encoded, or there is no libvmaf.
+    """
+    settings = make_settings(
+        codec=codec, preset=None, crf=None, bitrate=None, target_vmaf=_ANY_VMAF, adapt="none", weights=None
+    )
+    vmaf, opened = Vmaf(), open_source(source, 25)
+    coded = check_source(opened.info, settings.codec, None, "mp4")
+    if opened.info.pixels.kind == "yuv":
+        opened = opened.in_format(coded.pixels)
+    points = []
+    with tempfile.TemporaryDirectory(prefix="vdiff-curve-") as folder:
+        encoder = TrackEncoder(opened, coded, settings, Path(folder), Stopwatch())
+        prober = Prober(encoder, vmaf)
+        for octaves in _OCTAVES:
+            progress(len(points))
+            probe = prober.probe(settings.codec.coarser(settings.codec.crf, octaves), encoder.whole)
+            points.append((probe.size, probe.vmaf))
+    progress(len(points))
+    return sorted(points)

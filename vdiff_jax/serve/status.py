@@ -1,0 +1,67 @@
+"""What the page shows of a job and its result, as HTML."""
+
+import html
+import time
+import urllib.parse
+from pathlib import Path
+
+from vdiff_jax.cli.progress import clock
+from vdiff_jax.serve.jobs import Job
+
+
+def status(job: Job) -> str:
+    """How far a job is: a bar and a line; why it has no result, if it has ended without one; else nothing."""
+    if job.done:
+        return problem(job.error) if job.error else ""
+    if job.stopping:
+        return _bar(None, None, "Stopping at the next frame")
+    if job.ahead:
+        return _bar(None, None, f"Waiting: {job.ahead} other job{'s' * (job.ahead > 1)} first")
+    if job.first is None:
+        return _bar(None, None, job.stage.capitalize())
+    at, before = job.first
+    rate = (job.frames - before) / max(time.monotonic() - at, 1e-9)
+    parts = [f"{job.frames} of {job.total} frames" if job.total else f"{job.frames} frames"]
+    if rate > 0:
+        parts.append(f"{rate:.3g} frames/s")
+        if job.total:
+            parts.append(f"{clock((job.total - job.frames) / rate)} left")
+    stage = "" if job.stage == Job.FIRST_STAGE else f"{job.stage.capitalize()}: "
+    return _bar(job.frames, job.total, stage + ", ".join(parts))
+
+
+def problem(text: str) -> str:
+    """A line that says what is wrong; it begins with a capital, unless it begins with a file's name."""
+    if text.split(" ")[0].isalpha():
+        text = text[:1].upper() + text[1:]
+    return f'<p class="problem" role="alert">{html.escape(text)}</p>'
+
+
+def note(*lines: str) -> str:
+    """Lines of plain text."""
+    return "".join(f'<p class="note">{html.escape(line)}</p>' for line in lines if line)
+
+
+def warned(warnings: list[str]) -> str:
+    """The warnings of a job."""
+    return "".join(f'<p class="warned">{html.escape(line)}</p>' for line in warnings)
+
+
+def table(rows: dict[str, str]) -> str:
+    """Names and values in two columns."""
+    cells = (f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in rows.items())
+    return f'<table class="facts">{"".join(cells)}</table>'
+
+
+def player(path: Path, caption: str) -> str:
+    """A video, which lies in the page's folder, to be played. `gr.Video` would call ffprobe first."""
+    address = f"gradio_api/file={urllib.parse.quote(str(path))}"
+    video = f'<video src="{html.escape(address)}" preload="auto" controls loop playsinline></video>'
+    return f'<figure class="player">{video}<figcaption>{html.escape(caption)}</figcaption></figure>'
+
+
+def _bar(value: int | None, total: int | None, text: str) -> str:
+    """A bar that is filled as far as the job is, or moves if that is unknown, above a line."""
+    known = value is not None and total
+    filled = f'<i style="width: {min(100, 100 * value / total):.1f}%"></i>' if known else '<i class="unknown"></i>'
+    return f'<div class="job" role="status"><div class="bar">{filled}</div><p>{html.escape(text)}</p></div>'
