@@ -150,13 +150,14 @@ def _best_candidate(encoder: TrackEncoder, clock: Stopwatch, budget: Budget) -> 
     budget.begin_trials()
     encoder.begin("fitting")
     with clock.stage("adapt"):
-        prober.attachment_for(track)
+        attachment = add_network(encoder, prober.attachment_for(track), budget)
     encoder.begin("probing")
     with clock.stage("choose"):
         choice = choose_track(encoder, prober, track, budget)
     encoder.begin("fitting")
     with clock.stage("adapt"):
-        attachment = add_network(encoder, prober.attachment_for(choice.track), budget)
+        if choice.track is not track:
+            attachment = add_network(encoder, prober.attachment_for(choice.track), budget)
         return Candidate(choice, attachment, prober.quality_if_time(attachment, budget))
 
 
