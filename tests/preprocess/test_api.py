@@ -19,7 +19,7 @@ from vdiff_jax import preprocess
 from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.postprocess import merge
 from vdiff_jax.postprocess import planes as to_planes
-from vdiff_jax.preprocess import colour, grids, planes, push_pull, resample, windows
+from vdiff_jax.preprocess import colour, grids, planes, push_pull, resample, small_holes, windows
 
 YUV = PixelFormat(kind="yuv", subsampling=(2, 2))
 RNG = np.random.default_rng(0)
@@ -55,6 +55,10 @@ CASES = {
     "preprocess.resample.enlarge": Case(lambda x: resample.enlarge(x, 2), (IMAGE,)),
     "preprocess.resample.resample": Case(
         lambda x: resample.resample(x, (4, 6), scale=(0.5, 0.5), shift=(0.0, 0.25)), (IMAGE[..., 0],)
+    ),
+    "preprocess.small_holes.small_holes": Case(small_holes.small_holes, (MASK[..., None],)),
+    "preprocess.small_holes.fill_small_holes": Case(
+        small_holes.fill_small_holes, (IMAGE[None, ..., 0], 1 - MASK, IMAGE[None, None, ..., 1])
     ),
     "preprocess.windows.first_row": Case(lambda n: windows.first_row(n, 4, 2, 16), (np.int32(1),)),
     "preprocess.windows.cut": Case(lambda x: windows.cut(x, jnp.int32(2), 4, 8), (IMAGE,)),

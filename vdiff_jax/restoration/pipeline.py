@@ -39,6 +39,7 @@ from vdiff_jax.stream.context import passed
 from vdiff_jax.stream.propagation import propagate
 from vdiff_jax.stream.references import attach_references
 from vdiff_jax.stream.retiming import retime
+from vdiff_jax.stream.small_holes import fill_small_holes
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.weights import identity, load
 
@@ -228,7 +229,7 @@ def analyse_footage(footage: Footage, plan: Plan, multiple: int) -> Iterator[Ana
       multiple: height and width are padded to multiples of this.
     """
     analysed = analyse(*footage, multiple, scale=plan.job.scale)
-    analysed = propagate(analysed, footage.pixels)
+    analysed = propagate(fill_small_holes(analysed, footage.pixels), footage.pixels)
     if plan.interval is not None:
         analysed = retime(drop_repeats(analysed), plan.interval)
     if plan.references is not None:

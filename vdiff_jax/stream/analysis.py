@@ -1,6 +1,7 @@
 """Analyses a video's frames on the host, before they are cut into chunks: shots, holes, and what optical flow needs."""
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator
 
 import cv2
@@ -24,7 +25,7 @@ class AnalysedFrame:
       flow_frame: what optical flow is measured on.
       starts_shot: whether this is the first frame of a shot.
       error: the expected error of the fill under the mask, in [0, 1]; infinite where the fill is worthless, 0 outside
-        the mask. `None` until propagation has estimated it.
+        the mask. `None` until it has been estimated.
       shown: whether the frame is part of the output. A frame that is not shown still helps to restore the others.
       following: for an empty frame, the next frame that has content; `None` for all others.
       colours: Cb and Cr of a reference picture, and 1 where they are known; `None` unless the video is colorized.
@@ -43,6 +44,12 @@ class AnalysedFrame:
     def has_content(self) -> bool:
         """Whether the frame was read from the video, rather than inserted for interpolation."""
         return self.following is None
+
+    @functools.cached_property
+    def hidden(self) -> Bool[np.ndarray, "h w"]:
+        """True under the mask where the fill's expected error is infinite, or not known yet."""
+        assert self.mask is not None
+        return self.mask if self.error is None else self.mask & np.isinf(self.error)
 
     @property
     def expected_error(self) -> Float[np.ndarray, "h w"]:

@@ -73,11 +73,11 @@ def local_detail(item: AnalysedFrame, points: Float[np.ndarray, "n 2"], pixels: 
     """How hard the picture around each point is to predict: the mean error of a biharmonic prediction, in 8-bit units.
 
     Args:
-      item: a frame with a mask that is not empty.
+      item: a frame with hidden samples.
       points: x and y in pixels.
       pixels: the frame's pixel format.
     """
-    box = bounding_box(item.mask, _WINDOW)
+    box = bounding_box(item.hidden, _WINDOW)
     assert box is not None
     plane = item.frame.planes[1 if pixels.kind == "rgb" else 0][box]
     luma = plane.astype(np.float32) * np.float32(255 * step_in_levels(plane, pixels))

@@ -53,8 +53,8 @@ class ShotFrame:
           scale: pixels that a sample of the plane stands for, (y, x).
         """
         if scale not in self._hidden:
-            self._hidden[scale] = mask_at_scale(self.item.mask, scale).astype(np.uint8) * np.uint8(255)
-        height, width = self.item.mask.shape
+            self._hidden[scale] = mask_at_scale(self.item.hidden, scale).astype(np.uint8) * np.uint8(255)
+        height, width = self.item.hidden.shape
         x, y = points.T
         inside = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
         return inside & (sample_at(self._hidden[scale], in_plane(points, scale)) < 1)
@@ -121,9 +121,9 @@ class MotionPath:
         return self._shot[self._index + self._direction * distance]
 
     def has_same_hole(self, distance: int) -> bool:
-        """Whether the frame that many frames away has the same mask."""
-        there = self.frame(distance).item.mask
-        return there is self._here.mask or np.array_equal(there, self._here.mask)
+        """Whether the same samples are hidden in the frame that many frames away."""
+        there = self.frame(distance).item.hidden
+        return there is self._here.hidden or np.array_equal(there, self._here.hidden)
 
     def mismatch(self, distance: int) -> Float[np.ndarray, "hb wb"]:
         """The mean difference of known pixels around each point from that frame along the path, in 8-bit units."""
@@ -142,7 +142,7 @@ def in_plane(points: Points, scale: tuple[int, int]) -> Points:
 def _grid_around_holes(here: AnalysedFrame) -> Float[np.ndarray, "hb wb 2"]:
     """The points of the velocity grid that cover the holes and a margin around them."""
     size = here.flow_frame.size[0] // VELOCITY_GRID, here.flow_frame.size[1] // VELOCITY_GRID
-    box = bounding_box(here.mask, _AROUND * VELOCITY_GRID)
+    box = bounding_box(here.hidden, _AROUND * VELOCITY_GRID)
     assert box is not None
     rows, columns = (slice(side.start // VELOCITY_GRID, -(-side.stop // VELOCITY_GRID)) for side in box)
     return grid_points(size)[rows, columns]

@@ -42,7 +42,7 @@ _BOTH = np.ones(2, np.float32)
 
 
 def propagate(frames: Iterable[AnalysedFrame], pixels: PixelFormat) -> Iterator[AnalysedFrame]:
-    """Fills holes from other frames of the shot, and sets `error` and the flow frames' `displacements`.
+    """Fills what is hidden from other frames of the shot, and sets `error` and the flow frames' `displacements`.
 
     Frames without a mask pass unchanged. A frame is yielded up to 2 × `REACH` frames after it was read.
     """
@@ -119,14 +119,14 @@ class _Targets:
 def _fill_frame(shot: Sequence[ShotFrame], index: int, pixels: PixelFormat, *, luma_only: bool) -> AnalysedFrame:
     """A frame of the shot with its holes filled, the expected error, and the displacements to its neighbours."""
     item = _with_displacements(shot, index)
-    error = np.where(item.mask, np.float32(np.inf), np.float32(0))
-    if item.flow_frame.small is None or not item.mask.any():
+    error = item.expected_error.copy()
+    if item.flow_frame.small is None or not item.hidden.any():
         return dataclasses.replace(item, error=error)
     planes = [plane.copy() for plane in item.frame.planes]
     motions = itertools.product((-1, 1), range(shot[index].motion_count))
     paths = [MotionPath(shot, index, direction, motion, coarse=luma_only) for direction, motion in motions]
     for scale, numbers in plane_groups(pixels)[: 1 if luma_only else None]:
-        rows, columns = np.nonzero(mask_at_scale(item.mask, scale))
+        rows, columns = np.nonzero(mask_at_scale(item.hidden, scale))
         points = np.stack([scale[1] * (columns + 0.5) - 0.5, scale[0] * (rows + 0.5) - 0.5], axis=-1).astype(np.float32)
         targets = _Targets(points, scale, numbers, local_detail(item, points, pixels), _depth(item, points))
         estimates = [_spatial_estimate(item, targets, pixels)]
@@ -159,7 +159,7 @@ def _spatial_estimate(item: AnalysedFrame, targets: _Targets, pixels: PixelForma
 
 def _depth(item: AnalysedFrame, points: Points) -> Float[np.ndarray, " n"]:
     """The distance of hidden points to the nearest known pixel, in pixels."""
-    return sample_at(cv2.distanceTransform(item.mask.astype(np.uint8), cv2.DIST_L2, 3), points)
+    return sample_at(cv2.distanceTransform(item.hidden.astype(np.uint8), cv2.DIST_L2, 3), points)
 
 
 def _propagated_estimates(path: MotionPath, targets: _Targets, pixels: PixelFormat) -> list[Estimate]:

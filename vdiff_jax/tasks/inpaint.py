@@ -12,6 +12,8 @@ from vdiff_jax.errors import MaskError
 from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.colour import noise_in_ycbcr, rgb_to_ycbcr
 from vdiff_jax.preprocess.grids import average, repeat
+from vdiff_jax.preprocess.planes import CHROMA_ERROR
+from vdiff_jax.preprocess.small_holes import fill_small_holes, small_holes
 from vdiff_jax.tasks.denoise import FINISH
 from vdiff_jax.tasks.plan import NO_ERROR, Plan
 from vdiff_jax.tasks.request import Request
@@ -19,7 +21,7 @@ from vdiff_jax.tasks.same_size import given_or_measured_sigma, observe, plan_of
 from vdiff_jax.tasks.task import Task
 
 PROPAGATED = 0.5
-"""The share of training clips whose holes are filled first, as propagation from other frames does."""
+"""The share of training clips whose wide holes are filled first, as propagation from other frames does."""
 _WRONG = 0.2
 """The share of those that are filled from a wrong place, 5 to 32 pixels away."""
 _ERRORS = (0.003, 0.2)
@@ -44,7 +46,8 @@ def plan(request: Request) -> Plan:
 def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
     """Masks a still logo, a moving figure, scratches, dirt or drop-outs; one clip in three has noise as well.
 
-    Half of the clips get their holes filled, as by propagation. The observation then has the fill's expected error.
+    Small holes are filled, as in restoration; wide ones in half of the clips, as by propagation. The observation has
+    the fill's expected error.
     """
     kind_key, mask_key, share_key, sigma_key, noisy_key, noise_key, propagated_key, way_key = jax.random.split(key, 8)
     shape = clip.shape[:3]
@@ -59,11 +62,43 @@ def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
     mask = jax.lax.switch(jax.random.randint(kind_key, (), 0, len(makers)), makers, mask_key)
     sigma = 30 / 255 * jax.random.uniform(sigma_key) * jax.random.bernoulli(noisy_key, 0.33)
     noisy = rgb_to_ycbcr(quantise(jax.lax.cond(sigma > 0, lambda: gaussian(noise_key, clip, sigma), lambda: clip)))
-    observation = observe(noisy, sigma * noise_in_ycbcr(1.0), known=1 - mask)
+    observation, truth = observe(noisy, sigma * noise_in_ycbcr(1.0), known=1 - mask), rgb_to_ycbcr(clip)
+    small = small_holes(mask)
+    observation = jax.lax.cond(
+        jnp.any(small > 0),
+        lambda: _with_small_holes_filled(jax.random.fold_in(key, 8), observation, truth, noisy, mask, small),
+        lambda: observation,
+    )
     return jax.lax.cond(
         jax.random.bernoulli(way_key, PROPAGATED),
-        lambda: _propagated(propagated_key, observation, rgb_to_ycbcr(clip), noisy, mask),
+        lambda: _propagated(propagated_key, observation, truth, noisy, mask - small),
         lambda: observation,
+    )
+
+
+def _with_small_holes_filled(
+    key: PRNGKeyArray, observation: Observation, truth: Array, noisy: Array, mask: Array, small: Array
+) -> Observation:
+    """Fills small holes as restoration does; its neighbouring frames are the clip, shifted by 0.05 to 2 pixels.
+
+    Each neighbour has the noise of another frame.
+    """
+    neighbours = []
+    for number in (1, 2):
+        length_key, angle_key = jax.random.split(jax.random.fold_in(key, number))
+        length = 0.05 * 40 ** jax.random.uniform(length_key)
+        neighbours.append(_shifted(truth, length, angle_key) + jnp.roll(noisy - truth, number, 0))
+    planes, others = jnp.moveaxis(noisy, -1, 1), jnp.moveaxis(jnp.stack(neighbours, 1), -1, 2)
+    known = 1 - mask[..., 0]
+    luma, error = fill_small_holes(planes[:, :1], known, others[:, :, :1])
+    chroma, _ = fill_small_holes(planes[:, 1:], known, others[:, :, 1:])
+    filled = jnp.moveaxis(jnp.concatenate([luma, chroma], axis=1), 1, -1)
+    errors = error[..., None] * jnp.array([1.0, CHROMA_ERROR, CHROMA_ERROR]).reshape(1, 1, 1, 3)
+    return dataclasses.replace(
+        observation,
+        values=observation.values + small * filled,
+        known=observation.known + small,
+        sigma=jnp.sqrt(observation.sigma**2 + small * errors**2),
     )
 
 
@@ -72,8 +107,7 @@ def _propagated(key: PRNGKeyArray, observation: Observation, truth: Array, noisy
     far_key, length_key, angle_key, error_key = jax.random.split(key, 4)
     far = jax.random.bernoulli(far_key, _WRONG)
     length = jnp.where(far, 16.0, 1.0) * jax.random.uniform(length_key, minval=0.3, maxval=2.0)
-    angle = jax.random.uniform(angle_key, maxval=2 * jnp.pi)
-    guess = _moved(_moved(noisy, length * jnp.cos(angle), 1), length * jnp.sin(angle), 2)
+    guess = _shifted(noisy, length, angle_key)
     error = jnp.sqrt(repeat(average((guess - truth) ** 2, 8), 8))
     error = error * jnp.exp(0.5 * jax.random.normal(error_key, (truth.shape[0], 1, 1, 1)))
     return dataclasses.replace(
@@ -82,6 +116,12 @@ def _propagated(key: PRNGKeyArray, observation: Observation, truth: Array, noisy
         known=jnp.ones_like(observation.known),
         sigma=jnp.where(mask > 0, jnp.clip(error, *_ERRORS), observation.sigma),
     )
+
+
+def _shifted(clip: Float[Array, "t h w c"], length: Array, key: PRNGKeyArray) -> Float[Array, "t h w c"]:
+    """The clip shifted by a number of pixels in a random direction."""
+    angle = jax.random.uniform(key, maxval=2 * jnp.pi)
+    return _moved(_moved(clip, length * jnp.cos(angle), 1), length * jnp.sin(angle), 2)
 
 
 def _moved(clip: Float[Array, "t h w c"], by: Array, axis: int) -> Float[Array, "t h w c"]:
