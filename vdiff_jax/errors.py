@@ -66,7 +66,7 @@ class DeviceMemoryError(VdiffError):
 
 
 class ClusterError(VdiffError):
-    """The other processes of a training run can't be reached. The message names the address."""
+    """A cluster, or the other processes of a training run, can't be reached or used. The message names the address."""
 
 
 class DivergedError(VdiffError):

@@ -75,20 +75,8 @@ def _unforeseen(command: str, error: Exception) -> str:
 
 _REPAIR = (
     *("task", "mask", "grow", "sigma", "fps", "slow", "scale", "size", "reference", "force", "deinterlace"),
-    *(
-        "double_rate",
-        "weights",
-        "codec",
-        "audio_codec",
-        "start",
-        "stop",
-        "backend",
-        "memory",
-        "resume",
-        "strength",
-        "preview",
-        "plan",
-    ),
+    *("double_rate", "weights", "codec", "audio_codec", "start", "stop", "backend", "memory", "resume", "strength"),
+    *("preview", "plan"),
 )
 """The options of the command line that `repair_path` takes under the same name."""
 
@@ -104,11 +92,11 @@ def _repair(options: argparse.Namespace) -> int:
     options.output = options.output or "plan.mp4"  # the plan's estimate is for this format
     options.weights = options.weights or QUALITIES[options.quality]
     options.resume, options.keep = options.resume or options.keep_going, options.keep or options.keep_going
+    if options.cluster:
+        return _repair_on_cluster(options)
     videos = media.list_videos(options.input)
     results = [] if videos is None else [Path(options.output) / name for name in media.result_names(videos)]
-    keywords = {"options": encoder_options(options, *results)}
-    keywords |= {name: getattr(options, name) for name in _REPAIR}
-    keywords["both_directions"] = options.quality == "best"
+    keywords = _repair_keywords(options, *results)
 
     def one(source: str | Path, target: str | Path, position: str = "") -> dict:
         if options.plan:
@@ -124,6 +112,26 @@ def _repair(options: argparse.Namespace) -> int:
     if videos is not None:
         return _batch(options, videos, one)
     _write_report(options, one(options.input, options.output))
+    return 0
+
+
+def _repair_keywords(options: argparse.Namespace, *results: Path) -> dict:
+    """The keywords of `repair_path`, for these outputs of a batch, or for one output."""
+    keywords = {"options": encoder_options(options, *results)} | {name: getattr(options, name) for name in _REPAIR}
+    return keywords | {"both_directions": options.quality == "best"}
+
+
+def _repair_on_cluster(options: argparse.Namespace) -> int:
+    from vdiff_jax.cli.on_cluster import repair_on_cluster, targets_of
+
+    targets, batch = targets_of(options)
+    results = repair_on_cluster(options, targets, _repair_keywords(options, *map(Path, targets.values())))
+    if batch:
+        return _end_batch(options, {Path(source).name: result for source, result in results.items()})
+    [result] = results.values()
+    if isinstance(result, VdiffError):
+        raise result
+    _write_report(options, result)
     return 0
 
 
@@ -253,7 +261,11 @@ def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path,
                 raise
             return VdiffError(_unforeseen("repair", error))
 
-    results = dict(zip((video.name for video in videos), over_devices(attempt, videos)))
+    return _end_batch(options, dict(zip((video.name for video in videos), over_devices(attempt, videos))))
+
+
+def _end_batch(options: argparse.Namespace, results: dict[str, dict | VdiffError]) -> int:
+    """Lists the failures of a batch, writes its report and returns the exit code."""
     failures = {name: _one_line(e) for name, e in results.items() if isinstance(e, VdiffError)}
     reports = {name: report for name, report in results.items() if name not in failures}
     for name, reason in failures.items():

@@ -77,9 +77,11 @@ class Frame:
         pts: when it is shown, in the video's time base; 0 is the start of the video, or of the part that is read.
         duration: how long it is shown, in the same unit; None if the file does not say.
         quantiser: how coarsely it was coded, on its codec's scale (see `media.quantisers`); None if unknown.
+        starts_shot: whether a restored frame is the first of its shot.
     """
 
     planes: tuple[np.ndarray, ...]
     pts: int | Fraction
     duration: int | None = None
     quantiser: float | None = None
+    starts_shot: bool = False

@@ -53,7 +53,7 @@ def progress_bar(name: str, *, quiet: bool, position: str = "") -> Iterator[List
     if quiet:
         yield _Silent()
     elif sys.stderr.isatty():
-        with contextlib.closing(_Bar(name, label)) as bar:
+        with contextlib.closing(_Bar(label)) as bar:
             yield bar
     else:
         yield _Lines(label)
@@ -68,16 +68,13 @@ class _Silent(Listener):
 
 
 class _Bar(_Silent):
-    """A bar on a terminal. Its total is that of the input until the job says how many frames will come out."""
+    """A bar on a terminal. It has a total when the job says how many frames will come out."""
 
-    def __init__(self, name: str, label: str):
+    def __init__(self, label: str):
         from tqdm import tqdm
 
-        from vdiff_jax import media
-
-        total = None if name == "-" else media.probe(name).frames
         self._label = label
-        self._bar = tqdm(total=total, unit="frame", desc=label, dynamic_ncols=True)
+        self._bar = tqdm(unit="frame", desc=label, dynamic_ncols=True)
 
     def expect(self, frames: int | None, plan: str) -> None:
         self._bar.write(f"{self._label}: {plan}", file=sys.stderr)

@@ -63,6 +63,7 @@ def add_repair(commands: argparse._SubParsersAction) -> None:
     )
     _add_backend(repair)
     _add_memory(repair)
+    _add_cluster(repair)
     add_overwriting(repair)
     repair.add_argument(
         "--keep-going",
@@ -91,6 +92,19 @@ def _add_memory(repair: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="use at most about so much memory, such as 2GB: large frames go through the network in bands "
         "(default: what is free, less a margin)",
+    )
+
+
+def _add_cluster(repair: argparse.ArgumentParser) -> None:
+    """Adds --cluster."""
+    repair.add_argument(
+        "--cluster",
+        nargs="?",
+        const="auto",
+        type=values.cluster,
+        metavar="ADDRESS",
+        help="spread a folder's videos, or a long video's shots, over a Ray cluster: auto (this machine, or the "
+        "cluster it belongs to) or ray://HOST:PORT; IN and OUT may be buckets (default: off)",
     )
 
 

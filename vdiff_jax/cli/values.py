@@ -51,6 +51,13 @@ def size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def cluster(text: str) -> str:
+    """Parses the address of a cluster."""
+    if text != "auto" and not re.fullmatch(r"ray://[^/:\s]+:\d{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text} is no cluster: pass auto, or an address such as ray://10.0.0.2:10001")
+    return text
+
+
 def within(low: float | int, high: float | int) -> Callable[[str], int | float]:
     """A function that parses a number from `low` to `high`; whole numbers become `int`, as some encoders require."""
 

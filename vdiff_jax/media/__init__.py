@@ -8,9 +8,9 @@ from vdiff_jax.media.hardware import HARDWARE, hardware_encoder
 from vdiff_jax.media.mask import MovingMask, mask_union, read_mask
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
 from vdiff_jax.media.probe import further_tracks
-from vdiff_jax.media.read import VideoReader, open_reader, probe
+from vdiff_jax.media.read import VideoReader, open_reader, probe, seekable
 from vdiff_jax.media.references import check_reference, read_references, reference_path
-from vdiff_jax.media.sources import is_picture, list_pictures, list_videos
+from vdiff_jax.media.sources import is_picture, is_video_name, list_pictures, list_videos, natural_key
 from vdiff_jax.media.target import (
     check_report,
     check_target,
@@ -22,7 +22,7 @@ from vdiff_jax.media.target import (
 )
 from vdiff_jax.media.video import ColourTags, VideoInfo
 from vdiff_jax.media.vmaf import Vmaf
-from vdiff_jax.media.write import VideoWriter, open_writer
+from vdiff_jax.media.write import VideoWriter, encode_segment, open_writer
 from vdiff_jax.pixels import Frame, PixelFormat
 
 __all__ = [
@@ -40,17 +40,20 @@ __all__ = [
     "check_report",
     "check_target",
     "copy_file",
+    "encode_segment",
     "fingerprint",
     "frame_times",
     "further_tracks",
     "hardware_encoder",
     "is_folder_target",
     "is_picture",
+    "is_video_name",
     "key_frame_marks",
     "list_pictures",
     "list_videos",
     "loudness",
     "mask_union",
+    "natural_key",
     "open_reader",
     "open_writer",
     "packet_sizes",
@@ -63,6 +66,7 @@ __all__ = [
     "reference_path",
     "remux",
     "result_names",
+    "seekable",
     "video_bytes",
     "write_bytes",
     "write_picture",

@@ -47,6 +47,7 @@ class VideoSource:
         start, stop: seconds from the beginning of the file; frames with start <= time < stop are read.
         deinterlace: make progressive pictures from interlaced fields.
         double_rate: one picture for each field, instead of one for each frame.
+        at: the pts of the first frame to read; properties and times are those of the whole file.
 
     Raises:
         InputError: the file can't be read as a video, or has no frame in the wanted part.
@@ -60,6 +61,7 @@ class VideoSource:
         *,
         deinterlace: bool = False,
         double_rate: bool = False,
+        at: int | None = None,
     ):
         self._name = "stdin" if name == "-" else name
         self._file = sys.stdin.buffer if name == "-" else name
@@ -88,6 +90,8 @@ class VideoSource:
             self._declared_frames = whole.frames
             self.info = self._cut(whole)
             self._quantiser_by_type = self._mean_quantisers() if whole.codec == "hevc" and name != "-" else {}
+            if at is not None:
+                self._skip_to(at)
         except BaseException:
             self.close()
             raise
@@ -126,6 +130,14 @@ class VideoSource:
         self.close()
         self._open()
         return None
+
+    def _skip_to(self, pts: int) -> None:
+        """Opens the file again at a frame. What was found at its beginning stays."""
+        shift = round(self.info.start / self.info.time_base)
+        self.close()
+        self._open()
+        self._begin = (pts + shift - Fraction(1, 2)) * self._time_base - self._origin
+        self._first, self._ahead = self._forward(self._seek() or self._rewind()), []
 
     def _rewind(self) -> av.VideoFrame:
         first = next(self._decoded, None)

@@ -10,6 +10,7 @@ import av
 
 from vdiff_jax.errors import InputError, OptionError
 from vdiff_jax.media.animation import AnimationSource
+from vdiff_jax.media.clock import clock_of
 from vdiff_jax.media.decode import VideoSource
 from vdiff_jax.media.pictures import PictureSource
 from vdiff_jax.media.sources import Source, is_animation, is_picture, list_pictures, refuse_linear
@@ -85,6 +86,7 @@ def open_reader(
     picture_rate: Fraction | int = PICTURE_RATE,
     deinterlace: bool = False,
     double_rate: bool = False,
+    at: int | None = None,
 ) -> VideoReader:
     """Opens a file, a folder or glob of pictures, one picture, or `-` (YUV4MPEG2 on stdin).
 
@@ -94,6 +96,7 @@ def open_reader(
         picture_rate: frames per second of pictures.
         deinterlace: make one progressive picture from the fields of each interlaced frame.
         double_rate: deinterlace to one picture for each field, at twice the frame rate.
+        at: the pts of the first frame that is read, of a `seekable` file; properties and times are those of the whole.
 
     Raises:
         InputError: the source does not exist, or nothing in it can be read as a video.
@@ -108,7 +111,13 @@ def open_reader(
     refuse_linear([Path(name)], name)
     if Path(name).suffix.lower() == ".webp" and is_animation(name):
         return VideoReader(AnimationSource(name, start, stop))
-    return VideoReader(VideoSource(name, start, stop, deinterlace=deinterlace, double_rate=double_rate))
+    return VideoReader(VideoSource(name, start, stop, deinterlace=deinterlace, double_rate=double_rate, at=at))
+
+
+def seekable(source: Source) -> bool:
+    """Whether a source is a video file whose frames can be read from any one on."""
+    name = os.fspath(source)
+    return os.path.isfile(name) and not is_picture(name) and not is_animation(name) and not clock_of(name).jumps
 
 
 def probe(source: Source) -> VideoInfo:

@@ -98,7 +98,13 @@ def list_videos(source: Source) -> list[Path] | None:
 
 
 def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_ENDINGS or is_animation(path)
+    return is_video_name(path) or is_animation(path)
+
+
+def is_video_name(name: Source) -> bool:
+    """Whether a file's name has the ending of a video, and it is not hidden."""
+    path = Path(name)
+    return path.suffix.lower() in VIDEO_ENDINGS and not path.name.startswith(".")
 
 
 def _matches(source: Source) -> list[Path] | None:
@@ -116,10 +122,10 @@ def _matches(source: Source) -> list[Path] | None:
         return None
     else:
         raise InputError(f"no such file or folder: {name}")
-    return sorted((path for path in paths if not path.name.startswith(".")), key=_natural_key)
+    return sorted((path for path in paths if not path.name.startswith(".")), key=natural_key)
 
 
-def _natural_key(path: Path) -> list[tuple[int, int | str]]:
+def natural_key(path: Path) -> list[tuple[int, int | str]]:
     """A sorting key that puts frame_2 before frame_10."""
     parts = re.split(r"(\d+)", os.fspath(path))
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]

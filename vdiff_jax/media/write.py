@@ -3,7 +3,8 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -193,6 +194,40 @@ def open_writer(
         if pending is not None:
             pending.remove()
         raise
+
+
+def encode_segment(
+    frames: Iterable[Frame],
+    target: Source,
+    info: VideoInfo,
+    *,
+    codec: str | None = None,
+    options: dict[str, str] | None = None,
+) -> list[np.ndarray]:
+    """The packets of a part of a video as arrays, encoded as for `target`: a later run muxes them (`Checkpoints`).
+
+    Args:
+        frames: of the part, with the times of the whole video.
+        target: the file that they are for.
+        info: properties of the whole video.
+        codec: the name of an FFmpeg encoder; None for the container's default.
+        options: the encoder's options.
+
+    Raises:
+        OutputError: the encoder rejects the video, or the disk is full.
+        OptionError: the encoder has no such option.
+    """
+    name, container = os.fspath(target), container_of(os.fspath(target))
+    with tempfile.TemporaryDirectory(prefix="vdiff_jax-") as folder, _named(name):
+        path = os.path.join(folder, "segment" + Path(name).suffix)
+        sink = FileSink(path, container, info, copy_from=None, codec=codec, options=options)
+        try:
+            sink.keep((), 0)
+            for frame in frames:
+                sink.write(frame)
+            return sink.cut()
+        finally:
+            sink.abort()
 
 
 class PictureSink:

@@ -42,7 +42,7 @@ def deflicker(
     for number, frame in enumerate(frames, start=checkpoints.begun.frames + 1):
         count = len(frame.planes) - pixels.alpha
         mixed = [plane.astype(np.float32) for plane in frame.planes[:count]]
-        if last is not None:
+        if last is not None and not frame.starts_shot:
             tolerances = [
                 float(_TOLERANCE * level * peak_sample(plane, pixels)) for level, plane in zip(sigma, frame.planes)
             ]

@@ -113,7 +113,7 @@ def wiener_step(
                 for c, term in zip(coefficients.conductivities[count + index], terms):
                     result = cv2.scaleAdd(term, float(c), result) if c else result
             planes.append(_stored(result, plane, pixels))
-        yield Frame((*planes, *frame.planes[len(planes) :]), frame.pts, frame.duration)
+        yield dataclasses.replace(frame, planes=(*planes, *frame.planes[len(planes) :]), quantiser=None)
 
 
 def activity(plane: np.ndarray, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
@@ -138,6 +138,8 @@ def operator_responses(
 ) -> Iterator[tuple[Frame, list[Planes]]]:
     """Each decoded frame and, for each of its planes but alpha, the operators' responses, for fitting coefficients.
 
+    Nothing is taken from another shot, where the restored frames say which one starts a shot.
+
     Args:
       plain: the frames as they were decoded.
       restored: the network's results, or the decoded frames again; read in step with the others.
@@ -148,7 +150,15 @@ def operator_responses(
     motion = _MotionCompensation(pixels)
     window: list[_WindowFrame] = []
     current = 0
+
+    def rest() -> Iterator[tuple[Frame, list[Planes]]]:
+        for index in range(current, len(window)):
+            yield window[index].plain, _responses(window, index, motion, sigma, pixels)
+
     for after, before in zip(restored, plain):
+        if after.starts_shot:
+            yield from rest()
+            window, current = [], 0
         count = len(after.planes) - pixels.alpha
         results, decoded = ([_integer_scale(p, pixels) for p in frame.planes[:count]] for frame in (after, before))
         planes = decoded if around_plain else results
@@ -160,9 +170,7 @@ def operator_responses(
             yield window[current].plain, _responses(window, current, motion, sigma, pixels)
             current = min(current + 1, REACH)
             window = window[-2 * REACH :]
-    while current < len(window):
-        yield window[current].plain, _responses(window, current, motion, sigma, pixels)
-        current += 1
+    yield from rest()
 
 
 @dataclasses.dataclass

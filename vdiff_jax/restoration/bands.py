@@ -1,5 +1,6 @@
 """Restores large frames in bands of rows, each with a state of its own: less memory than a whole frame takes."""
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -77,7 +78,7 @@ class Bands:
         ]
         for parts in zip(*streams, strict=True):
             owned = [band.own.planes(part) for band, part in zip(self._bands, parts)]
-            yield Frame(tuple(map(np.concatenate, zip(*owned))), parts[0].pts, parts[0].duration)
+            yield dataclasses.replace(parts[0], planes=tuple(map(np.concatenate, zip(*owned))))
 
     def report(self) -> dict[str, Any]:
         """The restorers' entries in the report; the largest of each, as bands share what is compiled."""

@@ -27,6 +27,7 @@ from vdiff_jax.restoration.options import AUTO, Options
 from vdiff_jax.restoration.output import output_info, stamped
 from vdiff_jax.restoration.preview import SideBySide
 from vdiff_jax.restoration.restorer import Restorer
+from vdiff_jax.restoration.segment import WHOLE, Segment
 from vdiff_jax.restoration.video import opened, plan_for
 from vdiff_jax.restoration.words import plan_text
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints, frames_between, kept_about, open_checkpoints
@@ -86,7 +87,7 @@ def repair(
         sound = source if chosen.slow is None else None
         with media.open_writer(target, info, copy_from=sound, checkpoints=checkpoints, **encoder) as writer:
             with stopwatch.stage("load"):
-                backend = _backend(chosen, plan, info)
+                backend = chosen_backend(chosen, plan, info)
                 restorer = restorer_for(plan, extent, backend)
             announce(progress, info.frames, text)
             frames = restored_frames(footage, plan, restorer, stopwatch, checkpoints)
@@ -139,7 +140,7 @@ def identity_of(source: str | Path, options: Options, plan: Plan) -> dict[str, A
     return {**run_identity("repair", [source]), **given, **weights}
 
 
-def _backend(options: Options, plan: Plan, info: media.VideoInfo) -> str | None:
+def chosen_backend(options: Options, plan: Plan, info: media.VideoInfo) -> str | None:
     """What runs the network; `None` if no network runs."""
     if not plan.tasks or plan.references is not None:
         return None
@@ -195,6 +196,8 @@ def restored_frames(
     restorer: ChunkRestorer | None,
     stopwatch: Stopwatch | None = None,
     checkpoints: Checkpoints = NO_CHECKPOINTS,
+    *,
+    segment: Segment = WHOLE,
 ) -> Iterator[Frame]:
     """Analyses, restores and finishes the frames as planned; they pass unchanged if nothing is to be done.
 
@@ -204,15 +207,16 @@ def restored_frames(
       restorer: from `restorer_for`.
       stopwatch: measures the stages "analyse", "wait" and "diffuse".
       checkpoints: where the result begins. The frames before are analysed again, but not restored.
+      segment: the frames that are restored, where the footage has others around them.
     """
     if restorer is None:
         return passed(footage.frames, checkpoints)
-    done = checkpoints.begun.frames
+    done = checkpoints.begun.frames + segment.before
     mix = Mix(plan.strength, footage.pixels, done) if plan.strength != 1 else None
     if mix is not None:
         footage = footage._replace(frames=mix.keep(footage.frames))
     feather = Feather(plan.grow, footage.pixels, done) if plan.grow and plan.holes_only else None
-    analysed = analyse_footage(_grown(footage, plan, feather), plan, restorer.multiple)
+    analysed = analyse_footage(_grown(footage, plan, feather), plan, restorer.multiple, segment)
     frames = diffuse(analysed, restorer, stopwatch or Stopwatch(), checkpoints)
     for step in plan.finish:
         frames = step(frames, plan, checkpoints)
@@ -220,15 +224,16 @@ def restored_frames(
     return frames if mix is None else mix.mix(frames)
 
 
-def analyse_footage(footage: Footage, plan: Plan, multiple: int) -> Iterator[AnalysedFrame]:
+def analyse_footage(footage: Footage, plan: Plan, multiple: int, segment: Segment = WHOLE) -> Iterator[AnalysedFrame]:
     """The frames with everything that the restorer needs: motion, shots, filled holes, references.
 
     Args:
       footage: the frames and their masks.
       plan: what is to be done.
       multiple: height and width are padded to multiples of this.
+      segment: the frames that are analysed.
     """
-    analysed = analyse(*footage, multiple, scale=plan.job.scale)
+    analysed = segment.within(analyse(*footage, multiple, scale=plan.job.scale))
     analysed = propagate(fill_small_holes(analysed, footage.pixels), footage.pixels)
     if plan.interval is not None:
         analysed = retime(drop_repeats(analysed), plan.interval)

@@ -153,7 +153,7 @@ class Restorer:
 
         Returns:
           The carry, and the inputs. The first frame's backward flow now leads to the second frame, because that one is
-          in the carry.
+          in the carry. The time between the two is the same as before.
         """
         count = min(count, _WARM_UP_FRAMES)
         if count < 1 or not inputs.valid[: count + 1].all():
@@ -161,6 +161,7 @@ class Restorer:
         carry, _ = self.advance(self.start(), backward(inputs, count), count, reverse=True, shown=False)
         velocity = inputs.velocity.copy()
         velocity[0, ..., :2] = velocity[0, ..., 2:]
+        carry = dataclasses.replace(carry, time=np.float32(2 * inputs.time[0] - inputs.time[1]))
         return carry, dataclasses.replace(inputs, velocity=velocity)
 
 
@@ -168,7 +169,8 @@ def frames_of(chunk: Chunk, planes: tuple[np.ndarray, ...]) -> Iterator[Frame]:
     """The chunk's frames that are to be shown, with these planes."""
     for n, frame in enumerate(chunk.frames):
         if frame is not None:
-            yield Frame(tuple(plane[n] for plane in planes), frame.pts, frame.duration)
+            shown = tuple(plane[n] for plane in planes)
+            yield Frame(shown, frame.pts, frame.duration, starts_shot=chunk.analysed[n].starts_shot)
 
 
 Tree = TypeVar("Tree")

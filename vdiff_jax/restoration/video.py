@@ -55,15 +55,15 @@ class Video(NamedTuple):
 
 
 @contextlib.contextmanager
-def opened(source: str | Path, options: Options, stopwatch: Stopwatch) -> Iterator[Video]:
-    """The video, open; it is closed after the `with` block.
+def opened(source: str | Path, options: Options, stopwatch: Stopwatch, *, at: int | None = None) -> Iterator[Video]:
+    """The video, open; it is closed after the `with` block. With `at`, its frames from this pts on.
 
     Raises:
       InputError: the video cannot be read.
       MaskError: a mask that does not fit, or that is black or white everywhere.
     """
     fields = {"deinterlace": options.deinterlace, "double_rate": options.double_rate}
-    with media.open_reader(source, start=options.start, stop=options.end, **fields) as reader:
+    with media.open_reader(source, start=options.start, stop=options.end, at=at, **fields) as reader:
         info = reader.info
         frames = stopwatch.timed("read", reader)
         count = max(2, min(FIRST_FRAMES, _FIRST_BYTES // max(info.frame_bytes, 1)))

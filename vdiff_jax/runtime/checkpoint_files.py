@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 Arrays = Sequence[np.ndarray]
 ABOUT, PICTURES = "run.json", "pictures"
-FORMAT = 1
+FORMAT = 2
 LARGEST = 64 << 30
 """Bytes of the largest file of arrays that is read back; a damaged header may claim any size."""
 

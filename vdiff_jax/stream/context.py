@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+import numpy as np
+
 from vdiff_jax.pixels import Frame
 from vdiff_jax.runtime.checkpoints import Checkpoints
 
@@ -24,15 +26,18 @@ def with_context(frames: Iterable[Frame], depth: int, checkpoints: Checkpoints, 
     At each checkpoint the last frames are kept as the state of `step`. At the start of a video there are none before.
     """
     kept = checkpoints.state(step) or []
-    planes = len(kept) // min(depth, checkpoints.begun.frames) if kept else 1
     recent: deque[Frame] = deque(maxlen=depth)
-    for number in range(0, len(kept), planes):
-        recent.append(Frame(tuple(kept[number : number + planes]), 0))
+    if kept:
+        starts, *kept = kept
+        planes = len(kept) // len(starts)
+        for number, starts_shot in enumerate(starts.tolist()):
+            recent.append(Frame(tuple(kept[number * planes : (number + 1) * planes]), 0, starts_shot=starts_shot))
     yield from list(recent)
     for count, frame in enumerate(frames, start=checkpoints.begun.frames + 1):
         recent.append(frame)
         if checkpoints.here(count):
-            checkpoints.keep(count, step, [plane for each in recent for plane in each.planes])
+            starts = np.array([each.starts_shot for each in recent])
+            checkpoints.keep(count, step, [starts, *(plane for each in recent for plane in each.planes)])
         yield frame
 
 

@@ -80,7 +80,7 @@ class Crop:
         planes = tuple(plane.copy() for plane in frame.planes)
         for plane, new, place in zip(planes, crop.planes, self._in_planes(len(planes))):
             plane[place] = new
-        return dataclasses.replace(frame, planes=planes)
+        return dataclasses.replace(frame, planes=planes, starts_shot=crop.starts_shot)
 
     def _in_planes(self, count: int) -> list[tuple[slice, slice]]:
         """The crop's rows and columns in each plane."""

@@ -16,8 +16,8 @@ from vdiff_jax.errors import DataError, VdiffError
 from vdiff_jax.media.colour import to_rgb
 from vdiff_jax.media.read import open_reader
 from vdiff_jax.preprocess.colour import from_rgb
+from vdiff_jax.runtime.files import AnyPath, any_path, fetched, file_version, list_files
 from vdiff_jax.stream.shots import shot_starts, thumbnail
-from vdiff_jax.training.files import AnyPath, any_path, fetched, file_version, list_files
 
 log = logging.getLogger(__name__)
 

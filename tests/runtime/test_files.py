@@ -5,7 +5,7 @@ import os
 import pytest
 
 from vdiff_jax.errors import DataError
-from vdiff_jax.training.files import any_path, fetched, file_version, is_remote, list_files
+from vdiff_jax.runtime.files import any_path, fetched, file_version, is_remote, list_files
 
 
 def test_files_of_all_subfolders_are_listed_in_order(tmp_path):

@@ -1,4 +1,4 @@
-"""Finds and fetches training files, in local folders and in cloud buckets."""
+"""Files in local folders and in cloud buckets."""
 
 import contextlib
 import os

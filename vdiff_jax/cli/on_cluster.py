@@ -1,0 +1,72 @@
+"""`vdiff repair --cluster`: what the command line asks of a cluster, and says about it."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from vdiff_jax import cluster, media
+from vdiff_jax.cli.overwriting import check_overwriting
+from vdiff_jax.cli.progress import progress_bar
+from vdiff_jax.cli.report_text import closing_line
+from vdiff_jax.errors import OptionError, OutputError, VdiffError
+
+log = logging.getLogger(__name__)
+
+
+def targets_of(options: argparse.Namespace) -> tuple[dict[str, str], bool]:
+    """The output of each video, and whether the videos are a batch. A batch's videos that are kept are left out.
+
+    Raises:
+      MissingError: Ray is not installed.
+      OptionError: an option or a stream that a cluster does not take.
+      InputError: the input does not exist, or has no videos.
+      OutputError: the output can't be written, or exists and is kept.
+    """
+    cluster.ray_module()
+    if options.plan:
+        raise OptionError("--plan runs on this machine: leave out --cluster")
+    if "-" in (options.input, options.output):
+        raise OptionError("a cluster reads and writes files, not - : pass files, or leave out --cluster")
+    videos = cluster.list_videos(options.input)
+    if videos is None:
+        if options.keep and cluster.exists(options.output):
+            raise OutputError(f"{options.output} exists and is kept: leave out -n, or pass another name")
+        check_overwriting(options.output, overwrite=options.overwrite, keep=False)
+        return {options.input: options.output}, False
+    cluster.check_writable(options.output)
+    names = media.result_names([Path(video) for video in videos])
+    targets = {video: cluster.beside(options.output, name) for video, name in zip(videos, names)}
+    return {video: name for video, name in targets.items() if not (options.keep and cluster.exists(name))}, True
+
+
+def repair_on_cluster(
+    options: argparse.Namespace, targets: dict[str, str], keywords: dict[str, Any]
+) -> dict[str, dict[str, Any] | VdiffError]:
+    """Repairs videos on a cluster; shows the progress of all of them, and a line for each that is finished.
+
+    Args:
+      options: of the command line.
+      targets: the output of each video.
+      keywords: the fields of `restoration.options.Options`.
+
+    Returns:
+      The report or the error of each video.
+    """
+    finished = 0
+
+    def done(source: str, result: dict[str, Any] | VdiffError) -> None:
+        nonlocal finished
+        finished += 1
+        if isinstance(result, VdiffError):
+            return
+        for text in result["warnings"]:
+            log.warning("%s: %s", source, text)
+        if not options.quiet:
+            position = f"{finished} of {len(targets)}: " if len(targets) > 1 else ""
+            line = closing_line(result, targets[source], warnings=len(result["warnings"]))
+            print(position + line, file=sys.stderr)
+
+    with progress_bar(options.input, quiet=options.quiet) as progress:
+        return cluster.repair_videos(targets, keywords, address=options.cluster, progress=progress, done=done)

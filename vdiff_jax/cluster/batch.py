@@ -1,0 +1,53 @@
+"""A video, or a folder of videos, on a cluster."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from vdiff_jax.cluster.coordinator import Coordinator
+from vdiff_jax.cluster.pool import RayPool
+from vdiff_jax.cluster.worker import Job
+from vdiff_jax.errors import VdiffError
+from vdiff_jax.restoration.in_segments import Film
+from vdiff_jax.runtime.progress import Listener
+
+
+def repair_videos(
+    targets: Mapping[str, str],
+    options: dict[str, Any],
+    *,
+    address: str = "auto",
+    progress: Listener,
+    done: Callable[[str, dict[str, Any] | VdiffError], Any] = lambda source, report: None,
+) -> dict[str, dict[str, Any] | VdiffError]:
+    """Repairs videos on the workers of a Ray cluster.
+
+    Args:
+      targets: the output of each video; files or files in buckets, which all machines of the cluster see.
+      options: the fields of `restoration.options.Options`.
+      address: "auto" for the cluster that this machine belongs to, or this machine alone; or ray://HOST:PORT.
+      progress: hears of all videos together.
+      done: is called with each video, and its report or its error, when it is finished.
+
+    Returns:
+      The report or the error of each video.
+
+    Raises:
+      MissingError: Ray is not installed.
+      ClusterError: the cluster can't be reached, or has no workers of this version.
+    """
+    sources = list(targets)
+    results: dict[str, dict[str, Any] | VdiffError] = {}
+
+    def finished(video: int, result: dict[str, Any] | VdiffError) -> None:
+        results[sources[video]] = result
+        done(sources[video], result)
+
+    def planned(video: int, film: Film) -> None:
+        name = f"{sources[video]}: " if len(sources) > 1 else ""
+        text = f"{name}{film.text}; {len(film.segments)} segments"
+        progress.expect(film.frames if len(sources) == 1 else None, text)
+
+    with RayPool(address) as pool:
+        jobs = [Job(source, target, options) for source, target in targets.items()]
+        Coordinator(pool, jobs, done=finished, planned=planned, progress=progress).run()
+    return {source: results[source] for source in sources}

@@ -1,0 +1,159 @@
+"""Gives videos and segments to workers, and gives them again where a worker dies. It knows nothing of Ray."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from vdiff_jax.cluster.worker import Answer, Begun, Job
+from vdiff_jax.errors import VdiffError
+from vdiff_jax.restoration.in_segments import Film
+
+ATTEMPTS = 3
+"""A task whose workers have died so often has failed."""
+_PERIOD = 1.0
+"""Seconds after which, at the latest, progress is told and new workers are looked for."""
+
+
+class Died(NamedTuple):
+    """What a worker that died leaves of its task."""
+
+    reason: str
+
+
+class Pool(Protocol):
+    """The workers of a cluster."""
+
+    def idle(self) -> list[Hashable]:
+        """The workers that can take a task; those that the cluster has gained, too.
+
+        Raises:
+          ClusterError: there are no workers, and there will be none.
+        """
+        ...
+
+    def submit(self, worker: Hashable, method: str, *arguments: Any) -> None:
+        """Starts a method of `Worker` on a worker."""
+        ...
+
+    def finished(self, seconds: float) -> list[tuple[Hashable, Answer | Died]]:
+        """The workers that have finished a task, and what they made of it; waits until there is one, or so long."""
+        ...
+
+    def running_frames(self) -> int:
+        """How many frames of the running tasks are done."""
+        ...
+
+
+class Task(NamedTuple):
+    """A method of `Worker` for one video."""
+
+    method: str
+    video: int
+    number: int = 0
+
+
+class Coordinator:
+    """Repairs videos on a pool of workers.
+
+    Args:
+      pool: the workers.
+      jobs: the videos.
+      done: is called with the number of a video, and its report or its error, when it is finished.
+      planned: is called with the number of a video that is restored in segments.
+      progress: is called with the number of frames that are done, of all videos together.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        jobs: Sequence[Job],
+        *,
+        done: Callable[[int, dict[str, Any] | VdiffError], Any],
+        planned: Callable[[int, Film], Any] = lambda video, film: None,
+        progress: Callable[[int], Any] = lambda frames: None,
+    ):
+        self._pool, self._jobs = pool, jobs
+        self._done, self._planned, self._progress = done, planned, progress
+        self._waiting = deque(Task("begin", video) for video in range(len(jobs)))
+        self._running: dict[Hashable, Task] = {}
+        self._deaths: Counter[Task] = Counter()
+        self._films: dict[int, Film] = {}
+        self._left: dict[int, int] = {}  # segments that are not finished
+        self._begun: dict[int, float] = {}
+        self._warnings: dict[int, list[str]] = {}
+        self._failed: set[int] = set()
+        self._frames = 0
+
+    def run(self) -> None:
+        """Repairs all videos.
+
+        Raises:
+          ClusterError: there are no workers any more.
+        """
+        while self._waiting or self._running:
+            for worker in self._pool.idle():
+                if self._waiting:
+                    self._give(worker, self._waiting.popleft())
+            for worker, answer in self._pool.finished(_PERIOD):
+                task = self._running.pop(worker)
+                if isinstance(answer, Died):
+                    self._again(task, answer)
+                elif task.video not in self._failed:
+                    self._take(task, answer)
+            self._progress(self._frames + self._pool.running_frames())
+
+    def _give(self, worker: Hashable, task: Task) -> None:
+        self._running[worker] = task
+        job = self._jobs[task.video]
+        if task.method == "begin":
+            self._begun.setdefault(task.video, time.monotonic())
+            arguments = (job, self._deaths[task] > 0)
+        else:
+            arguments = (job, self._films[task.video], task.number)[: 2 + (task.method == "segment")]
+        self._pool.submit(worker, task.method, *arguments)
+
+    def _again(self, task: Task, died: Died) -> None:
+        """Puts a task whose worker died at the head of the queue."""
+        self._deaths[task] += 1
+        if task.video in self._failed:
+            return
+        if self._deaths[task] < ATTEMPTS:
+            self._waiting.appendleft(task)
+        else:
+            self._fail(task, VdiffError(f"{ATTEMPTS} workers died of it ({died.reason}): see the cluster's logs"))
+
+    def _take(self, task: Task, answer: Answer) -> None:
+        result, video = answer.result, task.video
+        warnings = self._warnings.setdefault(video, [])
+        warnings += [text for text in answer.warnings if text not in warnings]
+        if isinstance(result, VdiffError):
+            self._fail(task, result)
+        elif isinstance(result, Begun):
+            self._films[video] = result.film
+            self._planned(video, result.film)
+            missing = [n for n in range(len(result.film.segments)) if n not in result.finished]
+            self._left[video] = len(missing)
+            self._waiting.extendleft(reversed([Task("segment", video, n) for n in missing] or [Task("join", video)]))
+        elif task.method == "segment":
+            self._frames += result
+            self._left[video] -= 1
+            if not self._left[video]:
+                self._waiting.appendleft(Task("join", video))
+        else:
+            self._finish(video, result)
+
+    def _finish(self, video: int, report: dict[str, Any]) -> None:
+        if video in self._films:
+            seconds = time.monotonic() - self._begun[video]
+            rate = report["frames"] / max(seconds, 1e-9)
+            report |= {"seconds": {"total": round(seconds, 3)}, "frames_per_second": round(rate, 3)}
+        else:
+            self._frames += report["frames"]
+        self._done(video, report | {"warnings": self._warnings[video]})
+
+    def _fail(self, task: Task, error: VdiffError) -> None:
+        """Gives a video up; what its running segments make is kept for a later run."""
+        self._failed.add(task.video)
+        self._waiting = deque(each for each in self._waiting if each.video != task.video)
+        self._done(task.video, error)

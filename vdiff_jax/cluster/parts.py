@@ -1,0 +1,88 @@
+"""The finished segments of a film, kept beside its output until they are joined."""
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from etils import epath
+
+from vdiff_jax.cluster.storage import named
+from vdiff_jax.errors import OutputError, ResumeError
+from vdiff_jax.runtime.checkpoint_files import ABOUT, write_arrays
+from vdiff_jax.runtime.checkpoints import checkpoint_folder
+from vdiff_jax.runtime.files import any_path, is_remote
+
+
+class Parts:
+    """The folder, or the folder in a bucket, with the packets of a film's finished segments.
+
+    Args:
+      target: the film's output; the folder has its name and `.resume`.
+    """
+
+    def __init__(self, target: str):
+        self._folder = epath.Path(f"{target}.resume" if is_remote(any_path(target)) else checkpoint_folder(target))
+
+    def begin(self, about: dict[str, Any], *, resume: bool) -> None:
+        """Makes the folder.
+
+        Args:
+          about: what identifies the job, as JSON.
+          resume: goes on with what an earlier run of the same job has left.
+
+        Raises:
+          OutputError: an earlier run has left something, and it is not to be resumed; or the folder can't be written.
+          ResumeError: an earlier run had another input, option or version.
+        """
+        file, text = self._folder / ABOUT, json.dumps(about, indent=1)
+        with named(self._folder, OutputError, "written"):
+            if not file.exists():
+                self._folder.mkdir(parents=True, exist_ok=True)
+                file.write_text(text)
+            elif not resume:
+                raise OutputError(
+                    f"{self._folder} has unfinished work of an earlier run: pass --resume to go on, or delete it"
+                )
+            elif file.read_text() != text:
+                kept, now = json.loads(file.read_text()), json.loads(text)
+                other = ", ".join(name for name in {**now, **kept} if kept.get(name) != now.get(name))
+                raise ResumeError(
+                    f"{self._folder} can't be resumed: {other} has changed: repeat the command as it was, or delete it"
+                )
+
+    def finished(self) -> dict[int, str]:
+        """The names of the finished segments' files by the segments' numbers."""
+        with named(self._folder, OutputError, "read"):
+            names = [path.name for path in self._folder.iterdir() if path.suffix == ".npz"]
+        return {int(name.split("-")[0]): name for name in names}
+
+    def put(self, number: int, frames: int, packets: Sequence[np.ndarray]) -> None:
+        """Keeps a finished segment; its file appears once it is whole."""
+        name = f"{number:06d}-{frames}.npz"
+        with named(self._folder, OutputError, "written"):
+            if not is_remote(any_path(self._folder)):
+                write_arrays(Path(os.fspath(self._folder)) / name, packets)
+                return
+            with tempfile.TemporaryDirectory(prefix="vdiff_jax-") as folder:
+                write_arrays(Path(folder) / name, packets)
+                (epath.Path(folder) / name).copy(self._folder / name, overwrite=True)
+
+    def fetch(self, folder: Path) -> list[tuple[Path, int]]:
+        """The files of all segments in order, copied from a bucket to a folder, and how many frames each has."""
+        found = [name for _, name in sorted(self.finished().items())]
+        if is_remote(any_path(self._folder)):
+            with named(self._folder, OutputError, "read"):
+                for name in found:
+                    (self._folder / name).copy(folder / name)
+        else:
+            folder = Path(os.fspath(self._folder))
+        return [(folder / name, int(Path(name).stem.split("-")[1])) for name in found]
+
+    def discard(self) -> None:
+        """Deletes the folder, after the film is written."""
+        with named(self._folder, OutputError, "deleted"):
+            self._folder.rmtree()

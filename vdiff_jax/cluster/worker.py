@@ -1,0 +1,153 @@
+"""What runs on a device of a cluster. It knows nothing of Ray: each method takes and returns plain objects."""
+
+import contextlib
+import functools
+import platform
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vdiff_jax import media
+from vdiff_jax.api import repair_path
+from vdiff_jax.cluster.parts import Parts
+from vdiff_jax.cluster.storage import read_from, written_to
+from vdiff_jax.errors import ResumeError, VdiffError
+from vdiff_jax.restoration import in_segments
+from vdiff_jax.restoration.in_segments import Film, film_for, restored_segment
+from vdiff_jax.restoration.options import Options
+from vdiff_jax.restoration.pipeline import identity_of
+from vdiff_jax.runtime.caches import use_compilation_cache
+from vdiff_jax.runtime.files import any_path, file_version
+from vdiff_jax.runtime.warning_log import collected_warnings
+
+
+class Job(NamedTuple):
+    """One video.
+
+    Attributes:
+      source, target: files, or files in buckets.
+      options: the fields of `Options`.
+    """
+
+    source: str
+    target: str
+    options: dict[str, Any]
+
+
+class Begun(NamedTuple):
+    """A film that is to be restored in segments, and the numbers of those that an earlier run has finished."""
+
+    film: Film
+    finished: tuple[int, ...]
+
+
+class Answer(NamedTuple):
+    """What a worker made of a task.
+
+    Attributes:
+      result: a report, a `Begun`, or how many frames a segment has; an error, if the task failed.
+      warnings: what was logged.
+    """
+
+    result: Any
+    warnings: list[str]
+
+
+def _answers(method: Callable[..., Any]) -> Callable[..., Answer]:
+    """A decorator: returns the result or the error as an `Answer`."""
+
+    @functools.wraps(method)
+    def with_answer(self: "Worker", *arguments: Any, **keywords: Any) -> Answer:
+        self.frames = 0
+        with collected_warnings() as warnings:
+            try:
+                return Answer(method(self, *arguments, **keywords), warnings)
+            except VdiffError as error:
+                return Answer(error, warnings)
+            except (Exception, CancelledError) as error:
+                kind = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+                return Answer(VdiffError(f"failed unexpectedly on the worker {platform.node()} ({kind})"), warnings)
+
+    return with_answer
+
+
+class Worker:
+    """Repairs videos and segments one after the other; what is compiled stays.
+
+    Attributes:
+      frames: how many frames of the running task are done. Another thread may read it.
+    """
+
+    def __init__(self) -> None:
+        use_compilation_cache()
+        self.frames = 0
+        self._source: tuple[str, Path] | None = None
+        self._copies = contextlib.ExitStack()
+
+    @_answers
+    def begin(self, job: Job, again: bool = False) -> dict[str, Any] | Begun:
+        """Repairs a video; of a long film, finds the segments.
+
+        Args:
+          job: the video.
+          again: another worker has begun with it, and died.
+        """
+        options = Options(**job.options)
+        with self._at_hand(job.source) as source:
+            plain = options.as_needed and media.read_attachment(source) is not None
+            film = None if plain else film_for(source, job.target, options)
+            if film is None:
+                return self._repair(source, job, again)
+            about = identity_of(source, options, film.plan) | {"input": file_version(any_path(job.source))}
+            about |= {"frames and rows in memory (--memory)": film.extent, "segments": film.segments}
+            parts = Parts(job.target)
+            parts.begin(about, resume=options.resume or again)
+            return Begun(film, tuple(parts.finished()))
+
+    @_answers
+    def segment(self, job: Job, film: Film, number: int) -> int:
+        """Restores a segment of a film, and keeps it beside the output. Returns how many frames it has."""
+        with self._at_hand(job.source) as source:
+            frames, packets = restored_segment(source, job.target, film, number, self._count)
+        Parts(job.target).put(number, frames, packets)
+        return frames
+
+    @_answers
+    def join(self, job: Job, film: Film) -> dict[str, Any]:
+        """Joins the finished segments of a film to its output."""
+        parts = Parts(job.target)
+        with (
+            self._at_hand(job.source) as source,
+            written_to(job.target) as target,
+            tempfile.TemporaryDirectory(prefix="vdiff_jax-") as folder,
+        ):
+            joining = Path(folder) / "joining"
+            joining.mkdir()
+            report = in_segments.join(source, target, film, parts.fetch(Path(folder)), joining)
+        parts.discard()
+        return report
+
+    def _repair(self, source: Path, job: Job, again: bool) -> dict[str, Any]:
+        """Repairs a video at once. After another worker's death it goes on where that one's work can be used."""
+        with written_to(job.target) as target:
+            repair = functools.partial(repair_path, source, target, progress=self._count)
+            if not again:
+                return repair(**job.options)
+            try:
+                return repair(**job.options | {"resume": True})
+            except ResumeError:
+                return repair(**job.options)
+
+    def _count(self, frames: int) -> None:
+        self.frames = frames
+
+    @contextlib.contextmanager
+    def _at_hand(self, place: str) -> Iterator[Path]:
+        """The video on this machine. Its copy stays until another video is needed."""
+        if self._source is None or self._source[0] != place:
+            self._copies.close()
+            self._source = None
+            self._source = place, self._copies.enter_context(read_from(place))
+        yield self._source[1]
