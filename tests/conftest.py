@@ -67,6 +67,57 @@ def sample_clips(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def film(tmp_path_factory):
+    """A folder with film.mkv, 39 frames of 64×48 in shots of 9, 7, 1, 12 and 10 frames, and mask.png.
+
+    From eight frames on, cuts follow at 9, 17 and 29. The cut at 16 comes before a shot of one frame.
+    """
+    from fractions import Fraction
+
+    import numpy as np
+
+    from vdiff_jax import media
+    from vdiff_jax.pixels import Frame, PixelFormat
+
+    folder = tmp_path_factory.mktemp("film")
+    pixels = PixelFormat(kind="yuv", subsampling=(2, 2))
+    info = media.VideoInfo(width=64, height=48, pixels=pixels, rate=Fraction(25), time_base=Fraction(1, 1000))
+    rng = np.random.default_rng(0)
+    times = iter(range(0, 40 * 39, 40))
+    with media.open_writer(folder / "film.mkv", info, options={"crf": "4"}) as writer:
+        for shot, count in enumerate((9, 7, 1, 12, 10)):
+            rough = rng.normal(40 + 150 * (shot % 2), 40, (8, 8)).repeat(8, 0).repeat(12, 1)
+            for n in range(count):
+                luma = np.roll(rough, n, 1)[:48, :64] + rng.normal(0, 6, (48, 64))
+                planes = (np.clip(luma, 16, 235).astype(np.uint8), *[np.full((24, 32), 120 + shot, np.uint8)] * 2)
+                writer.write(Frame(planes, next(times), 40))
+    mask = np.zeros((48, 64, 3), np.uint8)
+    mask[20:30, 20:34] = 255
+    media.write_picture(folder / "mask.png", mask)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """The file of a network with random weights, whose Wiener step looks at neighbouring frames."""
+    import json
+
+    import numpy as np
+
+    from vdiff_jax import weights
+    from vdiff_jax.nn.network import SIZES
+    from vdiff_jax.postprocess.wiener import OPERATORS
+    from vdiff_jax.training.step import build
+
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    wiener = np.zeros((2, 3, OPERATORS))
+    wiener[0, :, -5:-1] = 0.2
+    about = {"spread": json.dumps({"left": np.ones((2, 3)).tolist(), "conductivities": wiener.tolist()})}
+    weights.save(path, SIZES["tiny"], build(SIZES["tiny"])[1], about)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
 def flash_clip():
     """Writes a video of 64×48 pixels with a white frame and a beep at the same times, so that sync can be measured."""
     from fractions import Fraction

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,17 @@ def targets_of(options: argparse.Namespace) -> tuple[dict[str, str], bool]:
         if options.keep and cluster.exists(options.output):
             raise OutputError(f"{options.output} exists and is kept: leave out -n, or pass another name")
         check_overwriting(options.output, overwrite=options.overwrite, keep=False)
-        return {options.input: options.output}, False
+        return {_absolute(options.input): _absolute(options.output)}, False
     cluster.check_writable(options.output)
+    folder = _absolute(options.output)
     names = media.result_names([Path(video) for video in videos])
-    targets = {video: cluster.beside(options.output, name) for video, name in zip(videos, names)}
+    targets = {_absolute(video): cluster.beside(folder, name) for video, name in zip(videos, names)}
     return {video: name for video, name in targets.items() if not (options.keep and cluster.exists(name))}, True
+
+
+def _absolute(name: str) -> str:
+    """The name of a file as machines know it that work in other folders."""
+    return os.path.abspath(name) if os.path.exists(name) or ("/" in name and "://" not in name) else name
 
 
 def repair_on_cluster(
@@ -55,6 +62,10 @@ def repair_on_cluster(
       The report or the error of each video.
     """
     finished = 0
+    for name in ("mask", "weights"):
+        keywords[name] = keywords[name] and _absolute(keywords[name])
+    pictures = [(name, media.reference_path(name)) for name in keywords["reference"]]
+    keywords["reference"] = [name.removesuffix(path) + _absolute(path) for name, path in pictures]
 
     def done(source: str, result: dict[str, Any] | VdiffError) -> None:
         nonlocal finished
@@ -68,5 +79,5 @@ def repair_on_cluster(
             line = closing_line(result, targets[source], warnings=len(result["warnings"]))
             print(position + line, file=sys.stderr)
 
-    with progress_bar(options.input, quiet=options.quiet) as progress:
+    with progress_bar(options.input, quiet=options.quiet, several=True) as progress:
         return cluster.repair_videos(targets, keywords, address=options.cluster, progress=progress, done=done)

@@ -38,13 +38,14 @@ def stopping_on_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def progress_bar(name: str, *, quiet: bool, position: str = "") -> Iterator[Listener]:
+def progress_bar(name: str, *, quiet: bool, position: str = "", several: bool = False) -> Iterator[Listener]:
     """Frames done, frames per second and the time left: a bar on a terminal, else a line every ten seconds on stderr.
 
     Args:
       name: the input that is processed.
       quiet: shows nothing.
       position: the place of the input in a batch, such as "file 2 of 3".
+      several: the input may be several videos, or in a bucket; then the job says how many frames there are.
 
     Yields:
       A listener for the job. It raises KeyboardInterrupt after `request_stop`.
@@ -53,7 +54,7 @@ def progress_bar(name: str, *, quiet: bool, position: str = "") -> Iterator[List
     if quiet:
         yield _Silent()
     elif sys.stderr.isatty():
-        with contextlib.closing(_Bar(label)) as bar:
+        with contextlib.closing(_Bar("-" if several else name, label)) as bar:
             yield bar
     else:
         yield _Lines(label)
@@ -68,13 +69,16 @@ class _Silent(Listener):
 
 
 class _Bar(_Silent):
-    """A bar on a terminal. It has a total when the job says how many frames will come out."""
+    """A bar on a terminal. Its total is that of the input until the job says how many frames will come out."""
 
-    def __init__(self, label: str):
+    def __init__(self, name: str, label: str):
         from tqdm import tqdm
 
+        from vdiff_jax import media
+
+        total = None if name == "-" else media.probe(name).frames
         self._label = label
-        self._bar = tqdm(unit="frame", desc=label, dynamic_ncols=True)
+        self._bar = tqdm(total=total, unit="frame", desc=label, dynamic_ncols=True)
 
     def expect(self, frames: int | None, plan: str) -> None:
         self._bar.write(f"{self._label}: {plan}", file=sys.stderr)

@@ -3,7 +3,7 @@
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from vdiff_jax.cluster.worker import Answer, Begun, Job
 from vdiff_jax.errors import VdiffError
@@ -21,6 +21,7 @@ class Died(NamedTuple):
     reason: str
 
 
+@runtime_checkable
 class Pool(Protocol):
     """The workers of a cluster."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from vdiff_jax.cluster.storage import named
+from vdiff_jax.cluster.storage import copy_file, named
 from vdiff_jax.errors import OutputError, ResumeError
 from vdiff_jax.runtime.checkpoint_files import ABOUT, write_arrays
 from vdiff_jax.runtime.checkpoints import checkpoint_folder
@@ -69,7 +69,7 @@ class Parts:
                 return
             with tempfile.TemporaryDirectory(prefix="vdiff_jax-") as folder:
                 write_arrays(Path(folder) / name, packets)
-                (epath.Path(folder) / name).copy(self._folder / name, overwrite=True)
+                copy_file(Path(folder) / name, self._folder / name)
 
     def fetch(self, folder: Path) -> list[tuple[Path, int]]:
         """The files of all segments in order, copied from a bucket to a folder, and how many frames each has."""
@@ -77,7 +77,7 @@ class Parts:
         if is_remote(any_path(self._folder)):
             with named(self._folder, OutputError, "read"):
                 for name in found:
-                    (self._folder / name).copy(folder / name)
+                    copy_file(self._folder / name, folder / name)
         else:
             folder = Path(os.fspath(self._folder))
         return [(folder / name, int(Path(name).stem.split("-")[1])) for name in found]

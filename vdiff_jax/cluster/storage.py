@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from vdiff_jax import media
 from vdiff_jax.errors import InputError, OutputError, VdiffError
-from vdiff_jax.runtime.files import any_path, fetched, is_remote
+from vdiff_jax.runtime.files import AnyPath, any_path, fetched, is_remote
 
 
 @contextlib.contextmanager
@@ -69,6 +69,12 @@ def beside(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}" if is_remote(any_path(folder)) else os.path.join(folder, name)
 
 
+def copy_file(source: AnyPath, target: AnyPath) -> None:
+    """Copies a file from or to a bucket. In a bucket it appears once it is whole."""
+    with source.open("rb") as read, target.open("wb") as written:
+        shutil.copyfileobj(read, written)
+
+
 def check_writable(place: str) -> None:
     """Makes a folder for results, and checks that files can be written there.
 
@@ -122,5 +128,5 @@ def written_to(place: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="vdiff_jax-") as folder:
         local = Path(folder) / PurePosixPath(place).name
         yield str(local)
-        with named(place, OutputError, "written"), local.open("rb") as made, path.open("wb") as target:
-            shutil.copyfileobj(made, target)
+        with named(place, OutputError, "written"):
+            copy_file(local, path)

@@ -29,11 +29,13 @@ class Job(NamedTuple):
     Attributes:
       source, target: files, or files in buckets.
       options: the fields of `Options`.
+      frames: of a segment, at least.
     """
 
     source: str
     target: str
     options: dict[str, Any]
+    frames: int = in_segments.SEGMENT_FRAMES
 
 
 class Begun(NamedTuple):
@@ -97,7 +99,7 @@ class Worker:
         options = Options(**job.options)
         with self._at_hand(job.source) as source:
             plain = options.as_needed and media.read_attachment(source) is not None
-            film = None if plain else film_for(source, job.target, options)
+            film = None if plain else film_for(source, job.target, options, frames=job.frames)
             if film is None:
                 return self._repair(source, job, again)
             about = identity_of(source, options, film.plan) | {"input": file_version(any_path(job.source))}

@@ -125,7 +125,7 @@ def _matches(source: Source) -> list[Path] | None:
     return sorted((path for path in paths if not path.name.startswith(".")), key=natural_key)
 
 
-def natural_key(path: Path) -> list[tuple[int, int | str]]:
+def natural_key(path: Source) -> list[tuple[int, int | str]]:
     """A sorting key that puts frame_2 before frame_10."""
     parts = re.split(r"(\d+)", os.fspath(path))
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
