@@ -147,15 +147,26 @@ def kill(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 @contextlib.contextmanager
 def _cluster(nodes: int) -> Iterator[Cluster]:
     """A Ray cluster on this machine; this program is connected to it."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster = Cluster()
     try:
-        for _ in range(nodes - 1):
-            cluster.add_node(num_cpus=1)
+        for number in range(nodes):
+            _add_node(cluster, {} if number else {"include_dashboard": False})
         ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR)
         yield cluster
     finally:
         ray.shutdown()
         cluster.shutdown()
+
+
+def _add_node(cluster: Cluster, arguments: dict[str, Any], tries: int = 4) -> None:
+    """Starts a node. Ray gives one 30 s, which is too little on a busy machine."""
+    for left in reversed(range(tries)):
+        try:
+            cluster.add_node(num_cpus=1, **arguments)
+            return
+        except Exception:
+            if not left:
+                raise
 
 
 if __name__ == "__main__":
