@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from vdiff_jax import config
+from vdiff_jax.cli.arguments import build_parser
+from vdiff_jax.cluster.pool import _devices
 from vdiff_jax.train import PREEMPTED
 
 CLOUD = Path("scripts/cloud")
@@ -77,6 +79,52 @@ def test_dockerfile_copies_files_that_exist():
     assert {"pyproject.toml", "vdiff_jax", "configs"} <= set(copied)
 
 
-@pytest.mark.parametrize("name", ["Dockerfile", "jobset.yaml", "xpk.sh", "skypilot.yaml"])
+@pytest.mark.parametrize(
+    "name", ["Dockerfile", "jobset.yaml", "xpk.sh", "skypilot.yaml", "repair-skypilot.yaml", "rayjob.yaml"]
+)
 def test_readme_names_the_file(name):
     assert f"`{name}`" in Path("scripts/cloud/README.md").read_text()
+
+
+def test_both_clusters_run_repair_with_options_that_it_has():
+    task = yaml.safe_load((CLOUD / "repair-skypilot.yaml").read_text())
+    job = yaml.safe_load((CLOUD / "rayjob.yaml").read_text())
+    assert task["resources"]["use_spot"]
+    [command] = [line for line in task["run"].splitlines() if line.startswith("vdiff ")]
+    for name, value in task["envs"].items():
+        command = command.replace(f'"${name}"', value).replace(f"${name}", value)
+    for words in (command.split(), job["spec"]["entrypoint"].split()):
+        options = build_parser().parse_args(words[1:])
+        assert (words[0], options.command, options.cluster, options.keep_going) == ("vdiff", "repair", "auto", True)
+
+
+def test_the_skypilot_nodes_form_one_cluster(tmp_path):
+    """The scripts of the head and of a worker, with programs that only say how they were called."""
+    run = yaml.safe_load((CLOUD / "repair-skypilot.yaml").read_text())["run"]
+    for name in ("ray", "vdiff", "sleep"):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho "{name} $* ($RAY_ADDRESS)"\n')
+        (tmp_path / name).chmod(0o755)
+    calls = []
+    for rank in ("0", "1"):
+        nodes = {"SKYPILOT_NODE_IPS": "10.0.0.1\n10.0.0.2", "SKYPILOT_NODE_RANK": rank}
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SRC": "s3://in", "DST": "s3://out", **nodes}
+        ran = subprocess.run(["bash", "-c", run], env=environment, capture_output=True, text=True, check=True)
+        calls.append(ran.stdout)
+    assert "ray start --head --port 6379" in calls[0]
+    assert "vdiff repair s3://in -o s3://out --cluster --keep-going (10.0.0.1:6379)" in calls[0].replace("  ", " ")
+    assert "ray start --address 10.0.0.1:6379" in calls[1]
+    assert "vdiff" not in calls[1]
+
+
+def test_the_rayjob_agrees_with_itself():
+    job = yaml.safe_load((CLOUD / "rayjob.yaml").read_text())
+    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
+    cluster = job["spec"]["rayClusterSpec"]
+    head, [group] = cluster["headGroupSpec"], cluster["workerGroupSpecs"]
+    assert head["rayStartParams"]["num-cpus"] == "0"  # so the pool starts no worker there
+    assert group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]
+    pods = [each["template"]["spec"]["containers"] for each in (head, group)]
+    assert [pod["image"] for [pod] in pods] == ["IMAGE", "IMAGE"]
+    for [pod] in pods:
+        assert pod["resources"]["requests"] == pod["resources"]["limits"]
+    assert list(_devices({"CPU": 0.0, "memory": 1e9})) == []
