@@ -42,6 +42,25 @@ def test_readme_lists_every_script(name):
     assert f"`{name}`" in (SCRIPTS / "README.md").read_text()
 
 
+@pytest.mark.parametrize(("difference", "code"), [(9e-4, False), (2e-3, True)])
+def test_device_check_fails_where_a_device_is_wrong(monkeypatch, capsys, tmp_path, difference, code):
+    main = runpy.run_path(str(SCRIPTS / "device_check.py"))["main"]
+
+    def too_large(name, size):
+        raise RuntimeError("out of\nmemory")
+
+    fakes = {"agreement": lambda name: ("compared", {"difference": difference}), "repair_speed": too_large}
+    for name, fake in (fakes | {"training_speed": lambda *arguments: ("fast", {})}).items():
+        monkeypatch.setitem(main.__globals__, name, fake)
+    monkeypatch.setattr(sys, "argv", ["device_check.py", "--json", str(tmp_path / "out.json")])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == code
+    lines = capsys.readouterr().out.splitlines()
+    assert "| repair, `base`, 1920x1080 | failed: out of memory |" in lines
+    assert lines[-1].startswith("| peak memory | ")
+
+
 @pytest.fixture
 def house():
     return argparse.Namespace(**runpy.run_path(str(SCRIPTS / "house.py")))

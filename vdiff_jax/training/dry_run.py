@@ -136,10 +136,14 @@ def _analysis(step: jax.stages.Lowered | jax.stages.Compiled) -> dict[str, float
     return found[0] if isinstance(found, list) else found
 
 
-def _measured(config: Config, lowered: jax.stages.Lowered, frames: int) -> list[str]:
-    """What a step takes on this very machine, and the whole training."""
-    log.info("compiling a training step as training does, to time it: this may take minutes")
-    step = lowered.compile()
+def step_seconds(config: Config, lowered: jax.stages.Lowered | None = None) -> list[float]:
+    """Seconds of some steps on this machine, compiled as training does, without reading data.
+
+    Args:
+      config: the training's configuration.
+      lowered: the step, if it is at hand.
+    """
+    step = (lowered or _lowered(config, *jax.eval_shape(partial(initial, config.train)))).compile()
     _, state = initial(config.train)
     state = sharding.replicate(state)
     clips = config.data.batch // jax.device_count()
@@ -152,10 +156,17 @@ def _measured(config: Config, lowered: jax.stages.Lowered, frames: int) -> list[
         begun = time.perf_counter()
         state, _ = jax.block_until_ready(step(state, batch))
         seconds.append(time.perf_counter() - begun)
-    each = float(np.median(seconds[1:]))
+    return seconds[1:]
+
+
+def _measured(config: Config, lowered: jax.stages.Lowered, frames: int) -> list[str]:
+    """What a step takes on this very machine, and the whole training."""
+    log.info("compiling a training step as training does, to time it: this may take minutes")
+    seconds = step_seconds(config, lowered)
+    each = float(np.median(seconds))
     total = each * config.train.steps / 3600
     return [
-        f"measured here: {each:.3g} s a step ({min(seconds[1:]):.3g} to {max(seconds[1:]):.3g} s in {_STEPS} steps), "
+        f"measured here: {each:.3g} s a step ({min(seconds):.3g} to {max(seconds):.3g} s in {_STEPS} steps), "
         f"without reading data",
         f"  {frames / each:.3g} frames of training clips a second on each device",
         f"  {config.train.steps:,} steps take {total:.3g} hours",
