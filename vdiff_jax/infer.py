@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vdiff_jax.cli.arguments import build_parser
 from vdiff_jax.cli.console import log_to_console
+from vdiff_jax.cli.error_text import one_line, unforeseen
 from vdiff_jax.cli.output_options import encoder_options
 from vdiff_jax.cli.overwriting import check_overwriting
 from vdiff_jax.cli.progress import progress_bar, stopping_on_signals
@@ -50,27 +51,15 @@ def main(arguments: list[str] | None = None) -> int:
         except VdiffError as error:
             if options.debug:
                 raise
-            print(f"error: {_one_line(error)}", file=sys.stderr)
+            print(f"error: {one_line(error)}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             return 130
         except Exception as error:
             if options.debug:
                 raise
-            print(f"error: {_unforeseen(options.command, error)}", file=sys.stderr)
+            print(f"error: {unforeseen(options.command, error)}", file=sys.stderr)
             return 1
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def _unforeseen(command: str, error: Exception) -> str:
-    """One line for an error that no part of this package foresees."""
-    if isinstance(error, MemoryError):
-        return f"{command} has run out of memory: close other programs, or pass a smaller scale or size"
-    kind = f"{type(error).__name__}: {_one_line(error)}".rstrip(": ")
-    return f"{command} has failed unexpectedly ({kind}): repeat it with --debug and report what that prints"
 
 
 _REPAIR = (
@@ -259,14 +248,14 @@ def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path,
         except Exception as error:
             if options.debug:
                 raise
-            return VdiffError(_unforeseen("repair", error))
+            return VdiffError(unforeseen("repair", error))
 
     return _end_batch(options, dict(zip((video.name for video in videos), over_devices(attempt, videos))))
 
 
 def _end_batch(options: argparse.Namespace, results: dict[str, dict | VdiffError]) -> int:
     """Lists the failures of a batch, writes its report and returns the exit code."""
-    failures = {name: _one_line(e) for name, e in results.items() if isinstance(e, VdiffError)}
+    failures = {name: one_line(e) for name, e in results.items() if isinstance(e, VdiffError)}
     reports = {name: report for name, report in results.items() if name not in failures}
     for name, reason in failures.items():
         print(f"error: {name}: {reason}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The command line on a cluster whose one worker runs in this process: a batch, its failures, its exit code."""
+"""The command line (cli/on_cluster.py) on a cluster whose one worker runs in this process."""
 
 import json
 import shutil
