@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("vdiff_jax").setLevel(logging.INFO)
     if options.measure and not options.dry_run:
-        parser.error("--measure belongs to --dry-run: add it")
+        parser.error("--measure works only with --dry-run: add --dry-run")
     try:
         overrides = _overrides(rest, parser)
         return _run(options, overrides)
@@ -40,7 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m vdiff_jax.train", description="Trains a network.")
+    parser = argparse.ArgumentParser(
+        prog="python -m vdiff_jax.train",
+        description="Trains a network.",
+        epilog="Any value of the configuration can be replaced: --train.steps 2000 --data.batch 8.",
+    )
     parser.add_argument(
         "--config", help="the configuration, a TOML file; see configs/ (default: the values in vdiff_jax/config.py)"
     )
@@ -54,21 +58,29 @@ def _parser() -> argparse.ArgumentParser:
         "--data", help="folder of videos and photographs, also gs:// and s3:// (default: the sample clip)"
     )
     parser.add_argument(
-        "--exclude", default="", help="leaves out files with these parts in their names, separated by commas"
+        "--exclude",
+        default="",
+        help="words, separated by commas: files with one in their names are left out (default: none)",
     )
     parser.add_argument("--cache", type=Path, help="folder for decoded data (default: in the user's cache)")
     parser.add_argument(
-        "--resume", action="store_true", help="continues the run in --workdir from its newest checkpoint"
+        "--resume", action="store_true", help="continue the run in --workdir from its newest checkpoint (default: off)"
     )
     parser.add_argument("--init-from", help="weights to start from, a name or a file (default: random weights)")
     parser.add_argument(
-        "--dry-run", action="store_true", help="prints what a training step would cost, without training"
+        "--dry-run",
+        action="store_true",
+        help="print the arithmetic, memory traffic and memory of one step, and do not train (default: off)",
     )
     parser.add_argument(
-        "--measure", action="store_true", help="with --dry-run: also times some steps on this machine (default: off)"
+        "--measure", action="store_true", help="with --dry-run: also time some steps on this machine (default: off)"
     )
     parser.add_argument(
-        "--profile", type=int, default=0, metavar="STEPS", help="traces STEPS steps for TensorBoard's profiler"
+        "--profile",
+        type=int,
+        default=0,
+        metavar="STEPS",
+        help="trace this many steps for TensorBoard's profiler (default: 0)",
     )
     group = parser.add_argument_group("several processes", "not needed on Cloud TPU and SLURM")
     group.add_argument(
@@ -79,7 +91,11 @@ def _parser() -> argparse.ArgumentParser:
         "--process", type=int, metavar="I", help="number of this process, from 0 (default: $JAX_PROCESS_ID)"
     )
     group.add_argument(
-        "--wait", type=int, default=300, metavar="SECONDS", help="how long to wait for the others (default: 300)"
+        "--wait",
+        type=int,
+        default=300,
+        metavar="SECONDS",
+        help="how long to wait for the other processes (default: 300)",
     )
     return parser
 
@@ -90,7 +106,9 @@ def _overrides(rest: list[str], parser: argparse.ArgumentParser) -> dict[str, st
     words = iter(rest)
     for word in words:
         if not word.startswith("--") or "." not in word:
-            parser.error(f"unrecognised argument {word}")
+            parser.error(
+                f"unrecognised argument {word}: see --help; values of the configuration are --train.KEY or --data.KEY"
+            )
         key, equals, value = word[2:].partition("=")
         overrides[key] = value if equals else next(words, "")
     return overrides
@@ -143,7 +161,7 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
         if signal.SIGINT in received:
             raise KeyboardInterrupt
         received.append(number)
-        log.info("stopping after this step: a checkpoint is saved, --resume goes on from it")
+        log.info("stopping after this step: a checkpoint is saved; the same command with --resume continues from it")
         stop()
 
     before = {number: signal.signal(number, receive) for number in (signal.SIGTERM, signal.SIGINT)}

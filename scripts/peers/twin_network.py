@@ -60,7 +60,7 @@ class Carry(NamedTuple):
 
     hidden: list
     result: Tensor
-    trust: Tensor
+    confidence: Tensor
     time: Tensor
 
 
@@ -88,39 +88,41 @@ class Twin(nn.Module):
         b, _, height, width = frame.values.shape
         hidden = [torch.zeros(b, w, height >> n, width >> n) for n, w in enumerate(self.widths, 1)]
         hidden = [h.to(memory_format=torch.channels_last) for h in hidden]
-        result, trust = torch.full((b, 3, height, width), 0.5), torch.zeros(b, 2, height, width)
-        return Carry(hidden, result, trust, torch.full((b,), -1.0))
+        result, confidence = torch.full((b, 3, height, width), 0.5), torch.zeros(b, 2, height, width)
+        return Carry(hidden, result, confidence, torch.full((b,), -1.0))
 
     def forward(self, carry: Carry, frame: Frame, ahead: Frame) -> Carry:
         back, forth = frame.velocity.split(2, dim=1)
         hidden = [move(h, back, 2 << level) for level, h in enumerate(carry.hidden)]
         x, y, inside = sources(back)
-        last = F.pixel_unshuffle(bilinear(carry.result.detach(), *pixels(x, y)), 2)
-        last_trust = F.pixel_unshuffle(nearest(carry.trust.detach(), *pixels(x.round(), y.round())), 2) * inside
+        previous = F.pixel_unshuffle(bilinear(carry.result.detach(), *pixels(x, y)), 2)
+        previous_confidence = (
+            F.pixel_unshuffle(nearest(carry.confidence.detach(), *pixels(x.round(), y.round())), 2) * inside
+        )
         x, y, inside = sources(forth)
         beyond = nearest(torch.cat([ahead.values, ahead.known[:, :2]], dim=1), *pixels(x.round(), y.round()))
-        following, trust = F.pixel_unshuffle(beyond[:, :3], 2), F.pixel_unshuffle(beyond[:, 3:], 2) * inside
+        following, confidence = F.pixel_unshuffle(beyond[:, :3], 2), F.pixel_unshuffle(beyond[:, 3:], 2) * inside
         u, sigma, exact = (F.pixel_unshuffle(x, 2) for x in (frame.values, frame.sigma, (frame.sigma == 0).float()))
-        following = u + to_channels(trust) * (following - u)
+        following = u + to_channels(confidence) * (following - u)
 
         distance = [
-            (frame.time - carry.time).clamp(0, 8) * (last_trust.amax(dim=(1, 2, 3)) > 0),
+            (frame.time - carry.time).clamp(0, 8) * (previous_confidence.amax(dim=(1, 2, 3)) > 0),
             (ahead.time - frame.time).clamp(0, 8) * (ahead.known.amax(dim=(1, 2, 3)) > 0),
         ]
         distance = torch.stack(distance, dim=1)[:, :, None, None].expand(-1, -1, *u.shape[2:])
-        means = [10 * block_mean(sigma[:, :8]), block_mean(last_trust), block_mean(trust)]
-        images = [u - 0.5, last - 0.5, following - 0.5]
-        features = self.encode(torch.cat([*images, torch.ones_like(trust), *means, distance], dim=1))
+        means = [10 * block_mean(sigma[:, :8]), block_mean(previous_confidence), block_mean(confidence)]
+        images = [u - 0.5, previous - 0.5, following - 0.5]
+        features = self.encode(torch.cat([*images, torch.ones_like(confidence), *means, distance], dim=1))
         hidden = [cell(e, h) for cell, e, h in zip(self.recurrence, features, hidden)]
 
         z = u
         for _ in range(self.steps):
             residual, gates, mean = self.correct(z - 0.5, hidden, features)
-            for gate, other in zip(gates, (mean + 0.5, last, following)):
+            for gate, other in zip(gates, (mean + 0.5, previous, following)):
                 z = z + to_channels(gate) * (other - z)
             z = z + (sigma + 0.005) * residual
             z = z + exact * (u - z)
-        return Carry(hidden, F.pixel_shuffle(z, 2), torch.ones_like(carry.trust), frame.time)
+        return Carry(hidden, F.pixel_shuffle(z, 2), torch.ones_like(carry.confidence), frame.time)
 
     def encode(self, x: Tensor) -> list[Tensor]:
         """The features of each level, finest first."""
@@ -136,7 +138,7 @@ class Twin(nn.Module):
         """One V-cycle.
 
         Returns:
-          The residual; the gates towards the neighbourhood, the last and the next frame; the neighbourhood's mean.
+          The residual; the gates towards the neighbourhood, the previous and the next frame; the neighbourhood's mean.
         """
         legs, images = [self.inject(z)], [z]
         for mix in self.restrict:
@@ -151,8 +153,8 @@ class Twin(nn.Module):
                 gate = to_channels(torch.sigmoid(self.conduct[level - 1](y)))
                 coarse = F.pixel_shuffle(images[level] + gate * (mean - images[level]), 2)
         out = self.out(F.relu(y))
-        last, ahead, around = torch.sigmoid(out[:, 12:] - 2).chunk(3, dim=1)
-        return out[:, :12] + self.through(y), (around, last, ahead), mean
+        previous, ahead, around = torch.sigmoid(out[:, 12:] - 2).chunk(3, dim=1)
+        return out[:, :12] + self.through(y), (around, previous, ahead), mean
 
     def load(self, file: safe_open) -> None:
         """Takes the package's weights, in which the channels of one pixel of an unshuffled image are adjacent."""

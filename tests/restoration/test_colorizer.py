@@ -55,10 +55,10 @@ def test_a_reference_serves_both_sides_of_its_shot_and_no_other(film):
     wrong, without = error(result, film), error(np.broadcast_to(grey, film.shape), film)
     assert wrong[5] < 2
     assert (wrong[:SHOT] < 0.7 * without[:SHOT]).all()
-    trust = np.array(report["confidence"])
-    assert trust[5] == 1
-    assert (trust[:SHOT] > 0.3).all()
-    assert (trust[SHOT:] == 0).all()
+    confidence = np.array(report["confidence"])
+    assert confidence[5] == 1
+    assert (confidence[:SHOT] > 0.3).all()
+    assert (confidence[SHOT:] == 0).all()
     assert report["next_reference"] >= SHOT
 
 
@@ -107,9 +107,9 @@ def test_a_reference_past_the_end_is_refused(film):
 
 
 def test_memory_bounds_how_far_back_a_reference_reaches(film, monkeypatch):
-    four = 4 * (1 + 3 * 4) * 64 * 80  # a plane, Cb, Cr and the trust each
+    four = 4 * (1 + 3 * 4) * 64 * 80  # a plane, Cb, Cr and the confidence each
     monkeypatch.setattr("vdiff_jax.restoration.colorizer._HELD_BYTES", four)
     _, report = coloured(film[:SHOT], {8: reference(film, 8)})
-    trust = np.array(report["confidence"])
-    assert (trust[:4] == 0).all()
-    assert (trust[4:] > 0).all()
+    confidence = np.array(report["confidence"])
+    assert (confidence[:4] == 0).all()
+    assert (confidence[4:] > 0).all()

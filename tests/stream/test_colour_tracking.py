@@ -1,4 +1,4 @@
-"""A reference's colours go where its things go, sharp after many frames, and no trust goes where it saw nothing."""
+"""A reference's colours follow its objects, sharp after many frames; what it did not show has no confidence."""
 
 import cv2
 import numpy as np
@@ -47,9 +47,9 @@ def test_colours_arrive_sharp_and_trusted_after_many_frames(pan):
     seen = (slice(8, -8), slice(8, 240 - int(1.5 * COUNT) - 8))
     assert np.abs(last.chroma - chroma[-1])[seen].mean() < 0.012
     assert np.abs(chroma[0] - chroma[-1])[seen].mean() > 0.05  # had they stayed where they were
-    assert last.trust[seen].mean() > 0.8
+    assert last.confidence[seen].mean() > 0.8
 
 
 def test_what_entered_is_not_trusted(pan):
     last = followed(*pan)[-1]
-    assert last.trust[8:-8, -int(1.5 * COUNT) + 12 :].mean() < 0.3
+    assert last.confidence[8:-8, -int(1.5 * COUNT) + 12 :].mean() < 0.3

@@ -38,14 +38,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_stitch(commands: argparse._SubParsersAction) -> None:
-    stitch = commands.add_parser("stitch", help="join cameras to one panorama, or clips to one film")
+    stitch = commands.add_parser("stitch", help="join cameras into one panorama, or clips into one film")
     stitch.add_argument("inputs", nargs="+", metavar="IN", help="two or more videos or pictures")
     stitch.add_argument("-o", "--output", required=True, help=OUTPUT_HELP)
     stitch.add_argument(
         "--layout",
         default="auto",
         choices=("auto", "panorama", "sequence"),
-        help="side by side, or one after another (default: auto, as the inputs overlap)",
+        help="side by side, or one after another (default: auto: a panorama if the views overlap)",
     )
     stitch.add_argument(
         "--calibration",
@@ -62,16 +62,18 @@ def _add_stitch(commands: argparse._SubParsersAction) -> None:
     edge.add_argument(
         "--crop", action="store_true", help="crop to the largest rectangle that cameras always cover (default: off)"
     )
-    edge.add_argument("--fill", action="store_true", help="fill what no camera covers (default: leave it black)")
+    edge.add_argument(
+        "--fill", action="store_true", help="fill pixels that no camera covers (default: leave them black)"
+    )
     stitch.add_argument(
-        "--steady", action="store_true", help="stabilise cameras that are carried together (default: off)"
+        "--steady", action="store_true", help="remove the shake of cameras that are carried together (default: off)"
     )
     stitch.add_argument(
         "--bridge",
         type=values.count,
         default=0,
         metavar="N",
-        help="make N frames between two clips (default: 0)",
+        help="add N interpolated frames between two clips (default: 0)",
     )
     stitch.add_argument(
         "--weights",
@@ -84,7 +86,7 @@ def _add_stitch(commands: argparse._SubParsersAction) -> None:
 
 def _add_compress(commands: argparse._SubParsersAction) -> None:
     compress = commands.add_parser(
-        "compress", help="write a file that every player plays and decompress restores to higher quality"
+        "compress", help="write a smaller file that players play as it is, and whose quality decompress raises"
     )
     compress.add_argument("input", help="a video, or a folder or glob of pictures")
     compress.add_argument("-o", "--output", required=True, metavar="OUT", help="the file to write, a .mkv or .mp4")
@@ -104,8 +106,9 @@ def _add_compress(commands: argparse._SubParsersAction) -> None:
         "--adapt",
         default="fast",
         choices=("none", "fast", "best"),
-        help="how long to search for a better file: none fits only the Wiener step; fast takes twice the plain "
-        "encoder's time and ten seconds; best tries smaller pictures, fewer frames and networks (default: fast)",
+        help="how long to search for a better file: none fits only the Wiener step; fast also tries smaller pictures, "
+        "fewer frames and the network, within twice the plain encoder's time and ten seconds; best tries them all, "
+        "whatever the time (default: fast)",
     )
     compress.add_argument("--weights", help="base, fast, or a file of weights (default: fast)")
     add_overwriting(compress)
@@ -113,7 +116,7 @@ def _add_compress(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_decompress(commands: argparse._SubParsersAction) -> None:
-    decompress = commands.add_parser("decompress", help="decode a compressed file to higher quality")
+    decompress = commands.add_parser("decompress", help="decode a file that compress wrote, in higher quality")
     decompress.add_argument("input", help="a file that compress wrote; any other video is decoded as it is")
     decompress.add_argument("-o", "--output", required=True, help=OUTPUT_HELP)
     decompress.add_argument(
@@ -123,7 +126,7 @@ def _add_decompress(commands: argparse._SubParsersAction) -> None:
         "--quality",
         default="base",
         choices=("base", "best"),
-        help="best runs the network both ways in time, which takes about twice as long (default: base)",
+        help="best runs the network forward and backward, which takes about twice as long (default: base)",
     )
     add_encoder(decompress)
     add_overwriting(decompress)
@@ -131,7 +134,7 @@ def _add_decompress(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_choose(commands: argparse._SubParsersAction) -> None:
-    choose = commands.add_parser("choose", help="find out which algorithm repairs a video best on this machine")
+    choose = commands.add_parser("choose", help="try algorithms on a video's frames and recommend one for this machine")
     choose.add_argument("input", help="a video, or a folder or glob of pictures")
     add_json(choose)
     add_report(choose)
@@ -149,9 +152,7 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_export(commands: argparse._SubParsersAction) -> None:
-    export = commands.add_parser(
-        "export", help="write the network for ONNX Runtime, DirectML, CoreML, TensorRT, browsers"
-    )
+    export = commands.add_parser("export", help="write the network as ONNX or StableHLO, for other runtimes")
     export.add_argument("-o", "--output", required=True, metavar="OUT", help="the file to write, such as base.onnx")
     export.add_argument("--weights", default="base", help="base, fast, or a file of weights (default: base)")
     export.add_argument(
@@ -164,7 +165,7 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
         "--size",
         type=values.size,
         metavar="WxH",
-        help="the frames' size, such as 640x360 (default: any)",
+        help="the only frame size that the file takes, such as 640x360 (default: any multiple of 8)",
     )
     add_replacing(export)
     add_report(export)

@@ -42,7 +42,7 @@ def add_overwriting(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--resume",
         action="store_true",
-        help="repeat the command that was stopped: goes on from the work kept in OUT.resume (default: start again)",
+        help="continue a stopped run of the same command from the parts in OUT.resume (default: start again)",
     )
 
 
@@ -59,7 +59,7 @@ def add_replacing(command: argparse.ArgumentParser) -> None:
         "-n",
         "--keep",
         action="store_true",
-        help="leave files that exist as they are; a batch skips them (default: ask, if there is a terminal)",
+        help="do not replace files that exist; a batch skips them (default: ask, if there is a terminal)",
     )
 
 
@@ -74,13 +74,13 @@ def add_report(command: argparse.ArgumentParser) -> None:
         "--report",
         type=Path,
         metavar="OUT.json",
-        help="write what was done, what was measured and how long it took (default: none)",
+        help="write a report as JSON: what was done and measured, how long it took, warnings (default: none)",
     )
     command.add_argument("--quiet", action="store_true", help="print errors only (default: warnings and progress too)")
     command.add_argument(
         "--debug",
         action="store_true",
-        help="print all log lines and tracebacks; stitch also writes pictures to OUT.stages/ (default: off)",
+        help="print all log lines and tracebacks; stitch also writes its stages to OUT.stages/ (default: off)",
     )
 
 

@@ -25,19 +25,19 @@ def add_repair(commands: argparse._SubParsersAction) -> None:
         "--task",
         default="auto",
         choices=("auto", *tasks.NAMES),
-        help="what to do (default: auto, as the video needs)",
+        help="what to do (default: auto, which measures what the video needs)",
     )
     repair.add_argument(
         "--mask",
-        help="fill where this is white: a picture, a video, or a folder with one picture a frame; "
-        "auto finds the damage of old film (default: fill nothing)",
+        help="fill the white pixels of this mask: a picture, a video, or a folder with one picture a frame; "
+        "auto: find the damage of old film (default: fill nothing)",
     )
     repair.add_argument(
         "--grow",
         type=values.count,
         default=0,
         metavar="N",
-        help="also fill N pixels around it, fading out (default: 0)",
+        help="also fill N pixels around the mask, faded into the rest (default: 0)",
     )
     repair.add_argument(
         "--sigma",
@@ -51,7 +51,7 @@ def add_repair(commands: argparse._SubParsersAction) -> None:
         "--quality",
         default="base",
         choices=tuple(QUALITIES),
-        help="fast takes half the time of base; best runs both ways in time, in twice base's time (default: base)",
+        help="fast takes half of base's time; best, which runs forward and backward, twice base's (default: base)",
     )
     network.add_argument("--weights", help="base, fast, or a file of weights (default: by --quality)")
     add_encoder(repair)
@@ -68,7 +68,7 @@ def add_repair(commands: argparse._SubParsersAction) -> None:
     repair.add_argument(
         "--keep-going",
         action="store_true",
-        help="a batch that was stopped: skips finished videos and resumes unfinished ones (default: start again)",
+        help="for a batch that was stopped: skip finished videos and resume unfinished ones (default: start again)",
     )
     add_report(repair)
 
@@ -80,7 +80,7 @@ def _add_backend(repair: argparse.ArgumentParser) -> None:
         default="auto",
         choices=("auto", "jax", "onnx"),
         help="what runs the network: JAX, or ONNX Runtime on the processor (pip install 'vdiff_jax[onnx]') "
-        "(default: auto, for long videos the faster one on this machine, measured once)",
+        "(default: auto: JAX for short videos; for long ones the faster of the two, measured once on this machine)",
     )
 
 
@@ -90,8 +90,8 @@ def _add_memory(repair: argparse.ArgumentParser) -> None:
         "--memory",
         type=values.memory,
         metavar="SIZE",
-        help="use at most about so much memory, such as 2GB: large frames go through the network in bands "
-        "(default: what is free, less a margin)",
+        help="use at most about this much memory, such as 2GB: large frames go through the network in bands of rows "
+        "(default: the free memory, minus a margin)",
     )
 
 
@@ -128,14 +128,14 @@ def _add_output(repair: argparse.ArgumentParser) -> None:
         action=_Plan,
         output=output,
         default=False,
-        help="print what would be done, why, and about how long it takes and how large OUT gets; write nothing "
+        help="print what would be done and why, and estimates of the time and of OUT's size; write nothing "
         "(default: off)",
     )
     repair.add_argument(
         "--preview",
         type=values.seconds,
         metavar="SECONDS",
-        help="repair only so much, and write it beside the input, side by side (default: off)",
+        help="repair only this many seconds, and write input and result side by side (default: off)",
     )
     repair.add_argument(
         "--strength",
@@ -152,7 +152,7 @@ def _add_source_options(repair: argparse.ArgumentParser) -> None:
     repair.add_argument(
         "--double-rate",
         action="store_true",
-        help="deinterlace to one picture for each field, at twice the frame rate (default: one for each frame)",
+        help="deinterlace to one picture for each field, at twice the frame rate (default: one picture for each frame)",
     )
     repair.add_argument(
         "--from",
@@ -179,7 +179,7 @@ def _add_task_options(repair: argparse.ArgumentParser) -> None:
         "--slow",
         type=values.number,
         metavar="N",
-        help="interpolate to play N times slower, no sound (default: none)",
+        help="interpolate so that the video plays N times slower, without sound (default: none)",
     )
     repair.add_argument(
         "--scale", type=values.number, help="enlarge this many times, such as 2, 4 or 1.5 (default: none)"

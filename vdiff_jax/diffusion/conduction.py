@@ -13,7 +13,7 @@ from vdiff_jax.preprocess.grids import average
 EDGE = 6 / 255
 """The step in luma, in [0, 1], that halves the conductivity."""
 _DATA_WEIGHT = 4.0
-"""A known chroma value has this weight times trust² / (1 - trust); each of its four neighbours has at most 1."""
+"""A known chroma value has this weight times confidence² / (1 - confidence); each of its four neighbours at most 1."""
 _NEUTRAL_WEIGHT = 1e-3
 """The weight of grey in every cell; the same on every level, so that it does not limit how far colours reach."""
 _SWEEPS = 6
@@ -21,17 +21,17 @@ _SWEEPS = 6
 
 @functools.partial(jax.jit, static_argnames=("sweeps",))
 def conduct(
-    chroma: Float[Array, "h w 2"], trust: Float[Array, "h w"], luma: Float[Array, "h w"], *, sweeps: int = _SWEEPS
+    chroma: Float[Array, "h w 2"], confidence: Float[Array, "h w"], luma: Float[Array, "h w"], *, sweeps: int = _SWEEPS
 ) -> Float[Array, "h w 2"]:
     """Chroma diffused from where it is trusted into the rest of the frame, up to luma's edges.
 
-    Minimises Σ w (u - chroma)² + Σ c (u - u')² over pixels and pairs of neighbours; w grows with trust and
+    Minimises Σ w (u - chroma)² + Σ c (u - u')² over pixels and pairs of neighbours; w grows with confidence and
     c = 1 / (1 + (ΔY / EDGE)²). Each level of a pyramid starts from the coarser level's solution and is relaxed by
     red-black Gauss-Seidel sweeps. No sweep raises the energy, however steep the edges are.
 
     Args:
-      chroma: Cb and Cr in [0, 1]; any value where trust is 0.
-      trust: 0 to 1.
+      chroma: Cb and Cr in [0, 1]; any value where confidence is 0.
+      confidence: 0 to 1.
       luma: in [0, 1].
       sweeps: Gauss-Seidel sweeps on each level.
 
@@ -41,7 +41,7 @@ def conduct(
     Source: Perona and Malik, 1990 (conductivity); Levin et al., Colorization using Optimization, 2004; Bornemann and
     Deuflhard, The cascadic multigrid method, 1996.
     """
-    weight = jnp.square(trust) / (1.0001 - trust)
+    weight = jnp.square(confidence) / (1.0001 - confidence)
     weight = _DATA_WEIGHT * jnp.minimum(weight, 100.0)[None]
     planes = jnp.moveaxis(chroma - 0.5, -1, 0)
     return jnp.moveaxis(_relaxed(planes * weight, weight, luma[None], sweeps), 0, -1) + 0.5

@@ -21,7 +21,7 @@ from vdiff_jax.preprocess.push_pull import fill
 INPUTS = 52
 """Channels of the encoder's input on the half-size grid."""
 FADE = 0.97
-"""The factor by which trust in samples that were not measured falls from each frame to the next."""
+"""The factor by which confidence in samples that were not measured falls from each frame to the next."""
 
 Project = Callable[[Float[Array, "*b h w c"], Observation], Float[Array, "*b h w c"]]
 """A function from a result and its frame's observation to the nearest result that agrees with the observation."""
@@ -35,14 +35,14 @@ class Carry:
     Attributes:
       hidden: the hidden state, an array `*b hl wl cl` for each level.
       result: `*b h w c`, the previous frame's result.
-      trust: `*b h w 2`, for luma and for chroma: 1 where that result was measured, less with each frame since then; 0
-        at the start of a shot.
+      confidence: `*b h w 2`, in the result's luma and chroma: 1 where it was measured in that frame, less with each
+        frame since it was measured; 0 at the start of a shot.
       time: `*b`, the previous frame's time in frame intervals.
     """
 
     hidden: list[Leaf]
     result: Leaf
-    trust: Leaf
+    confidence: Leaf
     time: Leaf
 
 
@@ -51,16 +51,16 @@ def start(config: NetworkConfig, shape: tuple[int, ...]) -> Carry:
     return Carry(
         hidden=zeros_like_levels(config, shape),
         result=jnp.full((*shape, 3), 0.5),
-        trust=jnp.zeros((*shape, 2)),
+        confidence=jnp.zeros((*shape, 2)),
         time=jnp.full(shape[:-2], -1.0),
     )
 
 
 class Neighbour(NamedTuple):
-    """Another frame moved to this one, unshuffled, and the trust in it for luma and for chroma, 0 to 1."""
+    """Another frame moved to this one, unshuffled, and the confidence in it for luma and for chroma, 0 to 1."""
 
     values: Float[Array, "*b h2 w2 12"]
-    trust: Float[Array, "*b h2 w2 8"]
+    confidence: Float[Array, "*b h2 w2 8"]
 
 
 def step(
@@ -108,7 +108,7 @@ def step(
         return z
 
     z = lax.cond(is_exact(frame), lambda: project(frame.values, frame), diffuse) if skip_exact else diffuse()
-    return Carry(hidden=hidden, result=z, trust=shuffle(given.trust), time=frame.time)
+    return Carry(hidden=hidden, result=z, confidence=shuffle(given.confidence), time=frame.time)
 
 
 class Given(NamedTuple):
@@ -117,18 +117,18 @@ class Given(NamedTuple):
     Attributes:
       guess: the frame before any V-cycle, in which unknown samples are guesses.
       known, sigma: as in the frame's Observation.
-      last: the previous result.
+      previous: the previous result.
       following: the next frame.
-      trust: in this frame's result, for luma and for chroma.
+      confidence: in this frame's result, for luma and for chroma.
       hidden: the hidden state moved to this frame, an array for each level.
     """
 
     guess: Float[Array, "*b h2 w2 12"]
     known: Float[Array, "*b h2 w2 12"]
     sigma: Float[Array, "*b h2 w2 12"]
-    last: Neighbour
+    previous: Neighbour
     following: Neighbour
-    trust: Float[Array, "*b h2 w2 8"]
+    confidence: Float[Array, "*b h2 w2 8"]
     hidden: list[Leaf]
 
 
@@ -139,27 +139,27 @@ def prepare(carry: Carry, frame: Observation, ahead: Observation) -> tuple[Given
       What the network is given; and the time since the previous frame and until the next.
     """
     values, known, sigma = (unshuffle(leaf) for leaf in (frame.values, frame.known, frame.sigma))
-    hidden, last = _move_carry(carry, frame.velocity)
+    hidden, previous = _move_carry(carry, frame.velocity)
     following = _move_ahead(ahead, frame.velocity, holds(frame.known))
-    guess, trust = _first_guess(values, known, last)
-    following = following._replace(values=_blend(guess, following.values, following.trust))
-    return Given(guess, known, sigma, last, following, trust, hidden), _distance(carry, frame, ahead, last)
+    guess, confidence = _first_guess(values, known, previous)
+    following = following._replace(values=_blend(guess, following.values, following.confidence))
+    return Given(guess, known, sigma, previous, following, confidence, hidden), _distance(carry, frame, ahead, previous)
 
 
 def encoder_input(given: Given, distance: Float[Array, "*b 2"]) -> Float[Array, "*b h2 w2 52"]:
     """The encoder's input, from what `prepare` returns."""
     distance = jnp.broadcast_to(distance[..., None, None, :], (*given.guess.shape[:-1], 2)).astype(given.guess.dtype)
-    images = [image - 0.5 for image in (given.guess, given.last.values, given.following.values)]
+    images = [image - 0.5 for image in (given.guess, given.previous.values, given.following.values)]
     sigma = 10 * given.sigma @ (_CHANNELS_TO_PAIR @ _MEAN_PAIR)
-    means = [sigma, given.last.trust @ _MEAN_PAIR, given.following.trust @ _MEAN_PAIR]
+    means = [sigma, given.previous.confidence @ _MEAN_PAIR, given.following.confidence @ _MEAN_PAIR]
     return jnp.concatenate([*images, given.known @ _CHANNELS_TO_PAIR, *means, distance], axis=-1)
 
 
 def corrected(guess: Float[Array, "*b h2 w2 12"], correction: Correction, given: Given) -> Float[Array, "*b h2 w2 12"]:
     """The guess after a V-cycle, before the projection."""
     error = _expected_error(given.known, given.sigma)
-    gates = (correction.around, correction.last, correction.ahead)
-    for gate, values in zip(gates, (correction.mean + 0.5, given.last.values, given.following.values)):
+    gates = (correction.around, correction.previous, correction.ahead)
+    for gate, values in zip(gates, (correction.mean + 0.5, given.previous.values, given.following.values)):
         guess = _blend(guess, values, gate)
     return guess + error * correction.residual
 
@@ -181,14 +181,14 @@ def impose(z: Float[Array, "*b h w c"], frame: Observation) -> Float[Array, "*b 
 
 def _move_carry(carry: Carry, velocity: Array | None) -> tuple[list[Array], Neighbour]:
     # Through time, gradients flow in the hidden state only: a result is trained by its own frame's loss.
-    result, trust = lax.stop_gradient((carry.result, carry.trust))
+    result, confidence = lax.stop_gradient((carry.result, carry.confidence))
     if velocity is None:
-        return carry.hidden, Neighbour(unshuffle(result), unshuffle(trust))
+        return carry.hidden, Neighbour(unshuffle(result), unshuffle(confidence))
     backward = velocity[..., :2]
     hidden = [advect(h, to_grid(backward, 2 << level))[0] for level, h in enumerate(carry.hidden)]
     cells = to_grid(backward, 2) * 2
     moved, inside = advect_unshuffled(result, cells)
-    return hidden, Neighbour(moved, advect_unshuffled(trust, cells, nearest=True)[0] * inside)
+    return hidden, Neighbour(moved, advect_unshuffled(confidence, cells, nearest=True)[0] * inside)
 
 
 def _move_ahead(ahead: Observation, velocity: Array | None, held: Float[Array, "*b"]) -> Neighbour:
@@ -212,22 +212,22 @@ def _blend(a: Array, b: Array, weight: Float[Array, "*b h2 w2 8"]) -> Array:
     return a + (weight @ PAIR_TO_CHANNELS) * (b - a)
 
 
-def _first_guess(values: Array, known: Array, last: Neighbour) -> tuple[Array, Array]:
-    """The frame before any V-cycle, and the trust in its result.
+def _first_guess(values: Array, known: Array, previous: Neighbour) -> tuple[Array, Array]:
+    """The frame before any V-cycle, and the confidence in its result.
 
     A known sample is taken as it is. An unknown one is taken from the previous result, moved to this frame; where there
     is none, from the mean of the surroundings.
     """
 
     def with_holes() -> tuple[Array, Array]:
-        trusted = ((last.trust > 0).astype(last.trust.dtype)) @ PAIR_TO_CHANNELS
-        guess = 0.5 + trusted * (last.values - 0.5)
+        trusted = ((previous.confidence > 0).astype(previous.confidence.dtype)) @ PAIR_TO_CHANNELS
+        guess = 0.5 + trusted * (previous.values - 0.5)
         u = known * values + (1 - known) * guess
         support = jnp.maximum(known, trusted)
         u = lax.cond(jnp.all(support > 0), lambda: u, lambda: unshuffle(fill(shuffle(u), shuffle(support))))
-        return u, jnp.maximum(known @ _CHANNELS_TO_PAIR, FADE * last.trust)
+        return u, jnp.maximum(known @ _CHANNELS_TO_PAIR, FADE * previous.confidence)
 
-    return lax.cond(jnp.all(known == 1), lambda: (values, jnp.ones_like(last.trust)), with_holes)
+    return lax.cond(jnp.all(known == 1), lambda: (values, jnp.ones_like(previous.confidence)), with_holes)
 
 
 def _expected_error(known: Array, sigma: Array) -> Float[Array, "*b h2 w2 12"]:
@@ -235,11 +235,11 @@ def _expected_error(known: Array, sigma: Array) -> Float[Array, "*b h2 w2 12"]:
     return jnp.sqrt(known * sigma**2 + (1 - known) * 0.15**2) + 0.005
 
 
-def _distance(carry: Carry, frame: Observation, ahead: Observation, last: Neighbour) -> Float[Array, "*b 2"]:
+def _distance(carry: Carry, frame: Observation, ahead: Observation, previous: Neighbour) -> Float[Array, "*b 2"]:
     """The time since the previous frame and until the next, at most 8 frame intervals; 0 where there is none."""
     return jnp.stack(
         [
-            jnp.clip(frame.time - carry.time, 0, 8) * (jnp.max(last.trust, axis=(-3, -2, -1)) > 0),
+            jnp.clip(frame.time - carry.time, 0, 8) * (jnp.max(previous.confidence, axis=(-3, -2, -1)) > 0),
             jnp.clip(ahead.time - frame.time, 0, 8) * (holds(ahead.known) > 0),
         ],
         axis=-1,

@@ -16,7 +16,7 @@ from vdiff_jax.preprocess.grids import MEAN, PAIR_TO_CHANNELS
 OPSET = 17
 """The version of ONNX's operators, which runtimes know since 2022."""
 CORRECTION = {"residual": 12, "gates": 24, "mean": 12}
-"""The outputs of `correct`, and their channels. The gates are the weights `last`, `ahead` and `around`, 8 each."""
+"""The outputs of `correct`, and their channels. The gates are `previous`, `ahead` and `around`, 8 each."""
 
 Tensor = str
 """The name of a tensor in a graph."""

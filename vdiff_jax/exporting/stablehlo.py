@@ -20,7 +20,7 @@ def frame_step(network: Network, tensors: dict[str, Array]) -> dict[str, Array]:
     correction = network.correct(x[..., :12], hidden, features)
     outputs = {f"next_hidden_{level}": h for level, h in enumerate(hidden)} | {
         "residual": correction.residual,
-        "gates": jnp.concatenate([correction.last, correction.ahead, correction.around], axis=-1),
+        "gates": jnp.concatenate([correction.previous, correction.ahead, correction.around], axis=-1),
         "mean": correction.mean,
     }
     return {name: jnp.moveaxis(output, -1, 1) for name, output in outputs.items()}

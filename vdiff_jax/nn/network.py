@@ -57,15 +57,15 @@ class Correction(NamedTuple):
 
     Attributes:
       residual: to add to the frame, in units of its expected error.
-      last: weight of the previous frame's result in this frame, 0 to 1. Each pixel has one weight for luma and one for
-        chroma, here as in `ahead` and `around`.
-      ahead: weight of the next frame.
-      around: weight of `mean`, a conductivity: 0 keeps a pixel, 1 replaces it by the mean.
+      previous: the mixing weight of the previous result in this frame, 0 to 1. Each pixel has one mixing weight for
+        luma and one for chroma, here as in `ahead` and `around`.
+      ahead: the mixing weight of the next frame.
+      around: the mixing weight of `mean`, a conductivity: 0 keeps a pixel, 1 replaces it by the mean.
       mean: the weighted mean of each pixel's surroundings, minus 0.5 like z.
     """
 
     residual: Float[Array, "*b h w 12"]
-    last: Float[Array, "*b h w 8"]
+    previous: Float[Array, "*b h w 8"]
     ahead: Float[Array, "*b h w 8"]
     around: Float[Array, "*b h w 8"]
     mean: Float[Array, "*b h w 12"]

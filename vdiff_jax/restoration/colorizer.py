@@ -141,7 +141,7 @@ class Colorizer:
         """The frames with their colours, but for those that an earlier run has coloured."""
         finished: list[Frame] = []
         for one in tracked:
-            self._confidence.append(float(one.colours.trust.mean()))
+            self._confidence.append(float(one.colours.confidence.mean()))
             if len(self._confidence) > self._done:
                 finished.append(self._finished(one))
         return finished
@@ -150,9 +150,9 @@ class Colorizer:
         """The frame with its tracked colours, diffused into the areas without any."""
         frame, colours = one.frame.frame, one.colours
         luma = luma_of(frame, self._job.pixels)
-        trust = np.maximum(colours.trust, _LEAST) if colours.trust.any() else colours.trust
-        chroma = np.asarray(conduct(colours.chroma, trust, luma))
-        chroma = np.where(colours.trust[..., None] < 1, chroma, colours.chroma)
+        confidence = np.maximum(colours.confidence, _LEAST) if colours.confidence.any() else colours.confidence
+        chroma = np.asarray(conduct(colours.chroma, confidence, luma))
+        chroma = np.where(colours.confidence[..., None] < 1, chroma, colours.chroma)
         planes = self._planes(self._job, frame.planes, chroma)
         return dataclasses.replace(frame, planes=tuple(map(np.asarray, planes)))
 
@@ -171,7 +171,7 @@ class Colorizer:
 
 def _blend(forward: TrackedColours, backward: TrackedColours, since: float | int, until: int) -> TrackedColours:
     """Blends both directions, each weighted by its confidence over its distance in time."""
-    a, b = (forward.trust + 1e-3) / max(since, 1e-3), (backward.trust + 1e-3) / until
+    a, b = (forward.confidence + 1e-3) / max(since, 1e-3), (backward.confidence + 1e-3) / until
     share = (a / (a + b))[..., None]
     chroma = backward.chroma + share * (forward.chroma - backward.chroma)
-    return TrackedColours(chroma, np.maximum(forward.trust, backward.trust))
+    return TrackedColours(chroma, np.maximum(forward.confidence, backward.confidence))

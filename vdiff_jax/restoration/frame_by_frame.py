@@ -161,6 +161,6 @@ def after_network(
     else:
         result = project(frame.values, frame)
     hidden = [outputs[f"next_hidden_{level}"] for level in range(len(config.widths))]
-    new = Carry(hidden=hidden, result=result, trust=shuffle(given.trust), time=frame.time)
+    new = Carry(hidden=hidden, result=result, confidence=shuffle(given.confidence), time=frame.time)
     new, finite = anew_if_not_finite(config, unchanged_if_empty(carry, new, frame), result)
     return new, *finish(job, multiple, inputs, numbers, result, finite)

@@ -10,11 +10,11 @@ from jaxtyping import Array, Bool, Float, Int
 
 from vdiff_jax.diffusion.multigrid import solve_poisson
 
-_TRUSTED = 16 / 255  # a larger difference is probably not exposure, but an object that only one camera sees
-_DATA_WEIGHT = 0.5  # of a trusted difference, relative to the smoothness of the correction
+_TOLERANCE = 16 / 255  # a larger difference is probably not exposure, but an object that only one camera sees
+_DATA_WEIGHT = 0.5  # of a difference of full confidence, relative to the smoothness of the correction
 
 State = tuple[Float[Array, "n h w 3"], Float[Array, "n h w 1"]]
-"""Running averages over time: of the trusted differences, and of the trust in them."""
+"""Running averages over time: of the differences times their confidence, and of that confidence."""
 
 
 def initial_state(shape: tuple[int, int, int, int]) -> State:
@@ -34,10 +34,10 @@ def seam_corrections(
 ) -> tuple[Float[Array, "n h w 3"], State]:
     """Returns what to add to each camera's picture so that no step remains at the seams.
 
-    Each camera's difference from the mean of all cameras that see a cell is averaged over time. Only small differences
-    are trusted: a large one is an object that only one camera sees, which must not be blended. The trusted differences
-    are interpolated by a membrane. Then the remaining jumps across the seams are diffused as in Poisson blending, with
-    a screening term, by which the correction fades over `reach` cells.
+    Each camera's difference from the mean of all cameras that see a cell is averaged over time. Large differences have
+    little confidence: a large one is an object that only one camera sees, which must not be blended. The differences
+    are interpolated by a membrane, weighted by their confidence. Then the remaining jumps across the seams are diffused
+    as in Poisson blending, with a screening term, by which the correction fades over `reach` cells.
 
     Args:
       pictures: the cameras on the reduced canvas, gains applied, [0, 1].
@@ -57,17 +57,17 @@ def seam_corrections(
     count = weight.sum(axis=0, keepdims=True)
     mean = (pictures * weight).sum(axis=0, keepdims=True) / jnp.maximum(count, 1.0)
     difference = (pictures - mean) * weight
-    shared = (count > 1) * weight
-    trust = shared / (1 + (jnp.abs(difference).max(axis=-1, keepdims=True) / _TRUSTED) ** 4)
-    total = (1 - rate) * state[0] + rate * trust * difference
-    trusted = (1 - rate) * state[1] + rate * trust
+    overlap = (count > 1) * weight
+    confidence = overlap / (1 + (jnp.abs(difference).max(axis=-1, keepdims=True) / _TOLERANCE) ** 4)
+    total = (1 - rate) * state[0] + rate * confidence * difference
+    mean_confidence = (1 - rate) * state[1] + rate * confidence
     solve_each = jax.vmap(lambda weight, source: solve_poisson(weight, source, cycles=3))
-    membranes = solve_each(_DATA_WEIGHT * trusted + 1e-4, _DATA_WEIGHT * total)
+    membranes = solve_each(_DATA_WEIGHT * mean_confidence + 1e-4, _DATA_WEIGHT * total)
     common = solve_poisson(jnp.full((*labels.shape, 1), reach**-2), _jump_divergence(membranes, labels), cycles=3)
     own = jnp.take_along_axis(membranes, jnp.maximum(labels, 0)[None, ..., None], axis=0)
     # This holds outside the cameras' views too: corrections are enlarged later and must not jump at a view's edge.
     elsewhere = (labels[None] != jnp.arange(len(pictures))[:, None, None]) & (labels[None] >= 0)
-    return common[None] + elsewhere[..., None] * (own - membranes), (total, trusted)
+    return common[None] + elsewhere[..., None] * (own - membranes), (total, mean_confidence)
 
 
 def _jump_divergence(membranes: Array, labels: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Tracks a reference picture's colours through the frames after it, with a trust for each pixel."""
+"""Tracks a reference picture's colours through the frames after it, with a confidence for each pixel."""
 
 import dataclasses
 
@@ -13,11 +13,11 @@ from vdiff_jax.stream.flow import SMALLEST
 from vdiff_jax.stream.warp import warp
 
 FADE = 0.99
-"""Trust is multiplied by this from each frame to the next, and by less where luma differs."""
+"""Confidence is multiplied by this from each frame to the next, and by less where luma differs."""
 _LUMA_TOLERANCE = 0.04
-"""A difference of luma, in [0, 1], at which trust falls to 1/e: the two pixels are probably of different objects."""
+"""A difference of luma, in [0, 1], at which confidence falls to 1/e: probably the two pixels are of two objects."""
 _LOOP_TOLERANCE = 1.5
-"""The forward-backward error, in half-size pixels, at which trust falls to a quarter."""
+"""The forward-backward error, in half-size pixels, at which confidence falls to a quarter."""
 _CONTRADICTION = 0.08
 """References contradict each other if their chroma differs by more than this in the mean, in [0, 1]."""
 
@@ -32,16 +32,16 @@ class TrackedColours:
 
     Attributes:
       chroma: Cb and Cr in [0, 1].
-      trust: the confidence that they are right, 0 to 1.
+      confidence: the confidence that they are right, 0 to 1.
     """
 
     chroma: Float[np.ndarray, "h w 2"]
-    trust: Float[np.ndarray, "h w"]
+    confidence: Float[np.ndarray, "h w"]
 
     @property
     def nbytes(self) -> int:
         """The memory that both arrays take, in bytes."""
-        return self.chroma.nbytes + self.trust.nbytes
+        return self.chroma.nbytes + self.confidence.nbytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,14 +57,14 @@ class ColourTracker:
 
     Each pixel takes its colour from two sources. One is the reference: the flow to it is summed up frame by frame and
     refined by a direct search, so it neither drifts nor blurs. The other is the frame before, which still has the
-    colours of objects that have turned or changed in brightness since the reference. A source is trusted where its luma
-    agrees. The reference must also pass a forward-backward check of the flow.
+    colours of objects that have turned or changed in brightness since the reference. Confidence in a source is high
+    where its luma agrees. The reference must also pass a forward-backward check of the flow.
     """
 
     def __init__(self) -> None:
         self._search = make_dis(TRACKING)
         self._reference: _Source | None = None
-        self._last: _Source | None = None
+        self._previous: _Source | None = None
         self._to_reference = self._from_reference = self._to_next = None
         self.contradicted: list[bool] = []
         """For each frame of the last chunk, whether its reference contradicts the colours tracked from others."""
@@ -72,7 +72,7 @@ class ColourTracker:
     def __call__(self, chunk: Chunk) -> list[TrackedColours]:
         """The colours of each frame of a chunk; chunks come in order."""
         if chunk.starts_shot:
-            self._reference = self._last = None
+            self._reference = self._previous = None
         self.contradicted = []
         return [self._track(item, field) for item, field in zip(chunk.analysed, chunk.velocity)]
 
@@ -86,28 +86,31 @@ class ColourTracker:
             contradicted = _contradicts(item.colours, colours)
             known = item.colours[..., 2] > 0.5
             chroma = np.where(known[..., None], item.colours[..., :2], colours.chroma)
-            colours = TrackedColours(chroma.astype(np.float32), np.where(known, np.float32(1), colours.trust))
+            colours = TrackedColours(chroma.astype(np.float32), np.where(known, np.float32(1), colours.confidence))
             self._reference = _Source(small, colours)
             self._to_reference = self._from_reference = np.zeros((*small.shape, 2), np.float32)
         self.contradicted.append(contradicted)
-        self._last, self._to_next = _Source(small, colours), _half_flow(field[..., 2:], small)
+        self._previous, self._to_next = _Source(small, colours), _half_flow(field[..., 2:], small)
         return colours
 
     def _from_sources(
         self, small: HalfLuma, size: tuple[int, int], field: Float[np.ndarray, "hv wv 4"]
     ) -> TrackedColours:
-        """The colours of the reference and of the frame before, the more trusted one with more weight."""
-        to_last, reference = _half_flow(field[..., :2], small), self._reference
-        self._to_reference = self._refined(small, reference.small, to_last + warp(self._to_reference, to_last))
+        """The colours of the reference and of the frame before, weighted by confidence."""
+        to_previous, reference = _half_flow(field[..., :2], small), self._reference
+        self._to_reference = self._refined(small, reference.small, to_previous + warp(self._to_reference, to_previous))
         guess = self._from_reference + warp(self._to_next, self._from_reference)
         self._from_reference = self._refined(reference.small, small, guess)
         loop = self._to_reference + warp(self._from_reference, self._to_reference)
         loop_error = np.square(loop).sum(axis=-1) / _LOOP_TOLERANCE**2
         first = _fetch(reference, small, size, self._to_reference, 1 / (1 + loop_error) ** 2)
-        last = _fetch(self._last, small, size, to_last, FADE)
-        a, b = first.trust**2 + 1e-6, (0.7 * last.trust) ** 2
-        share = (a / (a + b))[..., None]
-        return TrackedColours(last.chroma + share * (first.chroma - last.chroma), np.maximum(first.trust, last.trust))
+        previous = _fetch(self._previous, small, size, to_previous, FADE)
+        a, b = first.confidence**2 + 1e-6, (0.7 * previous.confidence) ** 2
+        weight = (a / (a + b))[..., None]
+        return TrackedColours(
+            previous.chroma + weight * (first.chroma - previous.chroma),
+            np.maximum(first.confidence, previous.confidence),
+        )
 
     def _refined(self, here: HalfLuma, there: HalfLuma, guess: HalfFlow) -> HalfFlow:
         """The guessed flow, replaced at each pixel by that of a search from it if luma then agrees better."""
@@ -120,22 +123,28 @@ class ColourTracker:
 
 def _contradicts(reference: Float[np.ndarray, "h w 3"], tracked: TrackedColours) -> bool:
     """Whether a frame's own reference has other colours than those tracked from earlier references."""
-    both = (tracked.trust > 0.5) & (reference[..., 2] > 0.5)
+    both = (tracked.confidence > 0.5) & (reference[..., 2] > 0.5)
     difference = np.abs(reference[..., :2] - tracked.chroma).mean(axis=-1)
     return bool(both.mean() > 0.05 and difference[both].mean() > _CONTRADICTION)
 
 
 def _fetch(
-    source: _Source, small: HalfLuma, size: tuple[int, int], flow: HalfFlow, trust: Float[np.ndarray, "h2 w2"] | float
+    source: _Source,
+    small: HalfLuma,
+    size: tuple[int, int],
+    flow: HalfFlow,
+    confidence: Float[np.ndarray, "h2 w2"] | float,
 ) -> TrackedColours:
-    """A source's colours along a flow, with less trust where luma differs."""
-    trust = trust * np.exp(-((_luma_difference(small, source.small, flow, 1.0) / (255 * _LUMA_TOLERANCE)) ** 2))
+    """A source's colours along a flow, with less confidence where luma differs."""
+    confidence = confidence * np.exp(
+        -((_luma_difference(small, source.small, flow, 1.0) / (255 * _LUMA_TOLERANCE)) ** 2)
+    )
     full = (small.shape[1] * 2, small.shape[0] * 2)
     large = 2 * cv2.resize(flow, full, interpolation=cv2.INTER_LINEAR)[: size[0], : size[1]]
-    agreed = cv2.resize(trust.astype(np.float32), full, interpolation=cv2.INTER_LINEAR)[: size[0], : size[1]]
+    agreed = cv2.resize(confidence.astype(np.float32), full, interpolation=cv2.INTER_LINEAR)[: size[0], : size[1]]
     return TrackedColours(
         warp(source.colours.chroma, large),
-        agreed * warp(source.colours.trust, large, border=cv2.BORDER_CONSTANT),
+        agreed * warp(source.colours.confidence, large, border=cv2.BORDER_CONSTANT),
     )
 
 
@@ -149,17 +158,17 @@ def _luma_difference(here: HalfLuma, there: HalfLuma, flow: HalfFlow, sigma: flo
     return cv2.GaussianBlur(cv2.absdiff(here, warp(there, flow)).astype(np.float32), (0, 0), sigma)
 
 
-def best_next_reference(trust: list[float], starts: list[int]) -> int:
+def best_next_reference(confidence: list[float], starts: list[int]) -> int:
     """The number of the frame for which another reference would help most.
 
-    It assumes that trust fades around a new reference as it did in the shot so far.
+    It assumes that confidence fades around a new reference as it did in the shot so far.
 
     Args:
-      trust: the mean trust of each frame.
+      confidence: the mean confidence of each frame.
       starts: the numbers of the frames that start a shot.
     """
-    values, best, most = np.asarray(trust), 0, -1.0
-    for first, last in zip(starts, [*starts[1:], len(trust)]):
+    values, best, most = np.asarray(confidence), 0, -1.0
+    for first, last in zip(starts, [*starts[1:], len(confidence)]):
         shot = values[first:last]
         ratios = shot[1:][shot[:-1] > 0.05] / shot[:-1][shot[:-1] > 0.05]
         fade = float(np.clip(np.median(ratios), 0.5, FADE)) if len(ratios) else FADE
