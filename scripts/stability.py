@@ -4,11 +4,11 @@
     python scripts/stability.py --drift 2000 [--sigma 25]
 
 The first form damages every scene of CLIPS as `benchmark.py` does and repairs it. It prints how much the result changes
-from frame to frame, divided by how much the truth does: in still areas (where the truth changes by less than 2 levels,
+from frame to frame, divided by how much the truth does: in still areas (where the truth changes by less than 2 of 255,
 averaged over 9×9 pixels), and along the truth's DIS flow. A ratio above 1.05 is added flicker.
 
-The second form denoises one frame of the sample, repeated with new noise. It prints the PSNR and the mean level for
-each tenth of the frames: neither should change.
+The second form denoises one frame of the sample, repeated with new noise. It prints the PSNR and the mean brightness
+for each tenth of the frames: neither should change.
 """
 
 import argparse
@@ -100,7 +100,7 @@ def _changes(clip: np.ndarray, clean: np.ndarray, flow: np.ndarray) -> np.ndarra
 
 
 def drift(options: argparse.Namespace) -> None:
-    """Prints the PSNR and the mean level of each tenth of the frames."""
+    """Prints the PSNR and the mean brightness of each tenth of the frames."""
     frame = _read(sample.TRUTH, 1)[0, 60:188, 160:288]
     clean = np.broadcast_to(frame, (options.drift, *frame.shape))
     noisy = add_noise(clean, options.sigma, "drift")
@@ -109,7 +109,9 @@ def drift(options: argparse.Namespace) -> None:
     for start in range(0, options.drift, tenth):
         part = result[start : start + tenth].astype(float)
         quality = 10 * np.log10(255**2 / np.square(part - frame).mean())
-        print(f"from frame {start:5d}: {quality:.2f} dB, mean level {part.mean() - frame.mean():+.3f} from the truth")
+        print(
+            f"from frame {start:5d}: {quality:.2f} dB, mean brightness {part.mean() - frame.mean():+.3f} from the truth"
+        )
 
 
 def _read(path: Path, count: int) -> np.ndarray:

@@ -29,7 +29,7 @@ def frames_of(rng, error: float) -> list[Frame]:
 
 @pytest.fixture(scope="module")
 def sample():
-    """Grey frames, and noise of 4 levels in place of a codec's error."""
+    """Grey frames, and noise of sigma 4, in 8-bit units, in place of a codec's error."""
     rng = np.random.default_rng(0)
     return Sample(frames_of(rng, 0.0), frames_of(rng, 4.0), slice(None))
 

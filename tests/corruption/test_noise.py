@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vdiff_jax.corruption.noise import camera_sigma, coloured, gaussian, grain_sigma, quantise, white
+from vdiff_jax.corruption.noise import camera_sigma, correlated, gaussian, grain_sigma, quantise, white
 from vdiff_jax.corruption.storage import subsampled, subsampled_observation
 from vdiff_jax.observation import Observation
 
@@ -15,12 +15,12 @@ SHAPE = (3, 64, 64, 3)
 
 @pytest.fixture(scope="module")
 def made():
-    """White noise, the same of a shorter clip, the same added to a clip, and coloured noise; compiled together."""
+    """White noise, the same of a shorter clip, the same added to a clip, and correlated noise; compiled together."""
 
     @jax.jit
     def make(key):
         short = white(key, (2, *SHAPE[1:]))
-        return white(key, SHAPE), short, gaussian(key, jnp.ones(SHAPE), 0.1), coloured(key, SHAPE, WIDTH)
+        return white(key, SHAPE), short, gaussian(key, jnp.ones(SHAPE), 0.1), correlated(key, SHAPE, WIDTH)
 
     return [np.asarray(noise) for noise in make(jax.random.key(1))]
 
@@ -33,7 +33,7 @@ def test_white_noise_has_unit_deviation_and_frames_that_do_not_depend_on_the_cli
     np.testing.assert_allclose(added, 1 + 0.1 * noise, atol=1e-6)
 
 
-def test_coloured_noise_has_unit_deviation_and_correlated_neighbours(made):
+def test_correlated_noise_has_unit_deviation_and_correlated_neighbours(made):
     noise = made[3]
     assert noise.std() == pytest.approx(1, abs=0.03)
     for axis in (1, 2):

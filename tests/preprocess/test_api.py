@@ -44,7 +44,7 @@ CASES = {
     "preprocess.grids.average": Case(grids.average, (IMAGE,)),
     "preprocess.grids.repeat": Case(grids.repeat, (IMAGE,)),
     "preprocess.planes.clip_of_planes": Case(lambda *p: planes.clip_of_planes(p, YUV, 8), PLANES),
-    "preprocess.planes.levels": Case(lambda p: planes.levels(p, YUV, chroma=True), PLANES[1:2]),
+    "preprocess.planes.normalised_samples": Case(lambda p: planes.normalised_samples(p, YUV, chroma=True), PLANES[1:2]),
     "preprocess.planes.pad": Case(lambda x: planes.pad(x, 8), (IMAGE,)),
     "preprocess.planes.known_of_mask": Case(lambda m: planes.known_of_mask(m, YUV, 8), (MASK,)),
     "preprocess.planes.sigma_of_error": Case(

@@ -1,27 +1,27 @@
-"""Planes as levels and as the clip that the network sees; what is known of it, and its expected error."""
+"""Planes as normalised samples and as the clip that the network sees; what is known of it, and its expected error."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from vdiff_jax.pixels import PixelFormat
-from vdiff_jax.preprocess.planes import CHROMA_ERROR, clip_of_planes, known_of_mask, levels, sigma_of_error
+from vdiff_jax.preprocess.planes import CHROMA_ERROR, clip_of_planes, known_of_mask, normalised_samples, sigma_of_error
 
 YUV = PixelFormat(kind="yuv", subsampling=(2, 2))
 
 
 @pytest.mark.parametrize("chroma", [False, True])
 @pytest.mark.parametrize("bits", [8, 10])
-def test_levels_of_numpy_are_numpy_and_the_same_as_jax_has(bits, chroma):
+def test_normalised_samples_of_numpy_are_numpy_and_the_same_as_of_jax(bits, chroma):
     pixels = PixelFormat(kind="yuv", bits=bits, subsampling=(2, 2))
     plane = np.arange(256, dtype=pixels.dtype).reshape(16, 16) * (pixels.peak // 255)
-    host = levels(plane, pixels, chroma=chroma)
+    host = normalised_samples(plane, pixels, chroma=chroma)
     assert isinstance(host, np.ndarray)
     assert host.dtype == np.float32
-    np.testing.assert_allclose(host, levels(jnp.asarray(plane), pixels, chroma=chroma), rtol=0, atol=2e-7)
+    np.testing.assert_allclose(host, normalised_samples(jnp.asarray(plane), pixels, chroma=chroma), rtol=0, atol=2e-7)
 
 
-def test_a_clip_has_levels_in_its_corners_and_repeated_edges():
+def test_a_clip_has_normalised_samples_in_its_corners_and_repeated_edges():
     luma = np.full((3, 5), 16, np.uint8)
     luma[2, 4] = 235
     chroma = np.full((2, 3), 128, np.uint8)

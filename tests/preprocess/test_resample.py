@@ -9,7 +9,7 @@ from PIL import Image
 from vdiff_jax.media import colour
 from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.postprocess.planes import planes_of_clip
-from vdiff_jax.preprocess.planes import levels
+from vdiff_jax.preprocess.planes import normalised_samples
 from vdiff_jax.preprocess.resample import reduce, resample
 
 # Compiled as a whole: op by op the same takes four times as long.
@@ -58,5 +58,5 @@ def test_planes_of_ten_bits_of_an_odd_size():
     planes = compiled_planes(clip, pixels, (21, 33), dtype=np.dtype(np.uint16))
     assert [plane.shape[1:] for plane in planes] == [(21, 33), (11, 17), (11, 17)]
     assert all(plane.dtype == np.uint16 for plane in planes)
-    np.testing.assert_allclose(levels(planes[0], pixels, chroma=False), 0.75, atol=1e-3)
-    np.testing.assert_allclose(levels(planes[1], pixels, chroma=True), 0.75, atol=1e-3)
+    np.testing.assert_allclose(normalised_samples(planes[0], pixels, chroma=False), 0.75, atol=1e-3)
+    np.testing.assert_allclose(normalised_samples(planes[1], pixels, chroma=True), 0.75, atol=1e-3)

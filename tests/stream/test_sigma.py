@@ -18,7 +18,7 @@ def noisy(sigmas, quantiser=float("nan")):
     return [Frame(tuple(plane[n] for plane in planes), n, quantiser=quantiser) for n in range(4)]
 
 
-def test_the_noise_of_each_plane_is_measured_in_levels():
+def test_the_noise_of_each_plane_is_measured_in_normalised_samples():
     sigma = measure_sigma(noisy((6, 10, 3)), YUV)
     np.testing.assert_allclose(sigma, np.array([6 / 219, 10 / 224, 3 / 224]), rtol=0.1)
     np.testing.assert_array_equal(measure_sigma(noisy((6,)), PixelFormat(kind="gray"))[1:], 0)

@@ -30,14 +30,14 @@ def test_soft_photographs_have_less_detail(photos):
 
 def test_the_frames_of_a_video_are_equally_spaced():
     y, x = np.mgrid[:64, :80]
-    # Each frame is 10 levels brighter than the one before.
+    # Each frame is 10 8-bit units brighter than the one before.
     video = np.stack([(y + x) // 2 + 10 * n for n in range(9)]).astype(np.uint8)[..., None].repeat(3, axis=-1)
     for seed in range(8):
         clip = clip_of_video(np.random.default_rng(seed), video, frames=3, patch=32)
         assert clip.shape == (3, 32, 32, 3)
         steps = np.diff(clip.astype(float).mean(axis=(1, 2, 3)))
         assert abs(steps).min() > 2
-        assert steps[0] == pytest.approx(steps[1], abs=5)  # a pan of up to 4 pixels adds up to 4 levels
+        assert steps[0] == pytest.approx(steps[1], abs=5)  # a pan of up to 4 pixels adds up to 4 8-bit units
 
 
 def test_flipped_clips_have_the_same_pixels():

@@ -19,7 +19,7 @@ def white(key: PRNGKeyArray, shape: tuple[int, ...]) -> Clip:
     return jax.vmap(lambda k: jax.random.normal(k, shape[1:]))(keys)
 
 
-def coloured(key: PRNGKeyArray, shape: tuple[int, ...], width: Scalar) -> Clip:
+def correlated(key: PRNGKeyArray, shape: tuple[int, ...], width: Scalar) -> Clip:
     """Spatially correlated noise of standard deviation 1: white noise filtered by a Gaussian.
 
     Demosaicking, scaling and film grain give such noise.

@@ -12,7 +12,7 @@ Planes = tuple[np.ndarray, ...]
 
 def to_rgb(planes: Planes, pixels: PixelFormat) -> np.ndarray:
     """R'G'B' (`h w 3`, or `h w 4` with alpha), float32 in [0, 1], not clipped. Gray gives equal channels."""
-    luma_or_rgb = [_levels(plane, pixels) for plane in planes[: 3 if pixels.kind == "rgb" else 1]]
+    luma_or_rgb = [_normalised(plane, pixels) for plane in planes[: 3 if pixels.kind == "rgb" else 1]]
     if pixels.kind == "gray":
         channels = luma_or_rgb * 3
     elif pixels.kind == "rgb":
@@ -21,7 +21,7 @@ def to_rgb(planes: Planes, pixels: PixelFormat) -> np.ndarray:
         height, width = planes[0].shape
         centred = pixels.full_range
         chroma = [
-            upsample_chroma(_levels(plane, pixels, chroma=True), (height, width), pixels.subsampling, centred)
+            upsample_chroma(_normalised(plane, pixels, chroma=True), (height, width), pixels.subsampling, centred)
             for plane in planes[1:3]
         ]
         channels = _matrix_to_rgb(luma_or_rgb[0], chroma[0], chroma[1], pixels)
@@ -59,24 +59,24 @@ def convert(planes: Planes, source: PixelFormat, target: PixelFormat) -> Planes:
     converted = []
     for i, plane in enumerate(planes[: 1 if source.kind == "gray" else 3]):
         chroma = source.kind == "yuv" and i > 0
-        levels = _levels(plane, source, chroma=chroma)
+        values = _normalised(plane, source, chroma=chroma)
         if chroma and source.subsampling != target.subsampling:
-            levels = upsample_chroma(levels, (height, width), source.subsampling, source.full_range)
-            levels = downsample_chroma(levels, target.subsampling, target.full_range)
-        converted.append(_samples(levels, target, chroma=chroma))
+            values = upsample_chroma(values, (height, width), source.subsampling, source.full_range)
+            values = downsample_chroma(values, target.subsampling, target.full_range)
+        converted.append(_samples(values, target, chroma=chroma))
     return (*converted, *_alpha(planes, source, target))
 
 
 def _through_rgb(planes: Planes, source: PixelFormat, target: PixelFormat) -> Planes:
     if source.kind == "gray" and target.kind == "yuv":
-        luma = _samples(_levels(planes[0], source), target)
+        luma = _samples(_normalised(planes[0], source), target)
         neutral = [
             np.full(shape, 1 << (target.bits - 1), target.dtype)
             for shape in target.plane_shapes(luma.shape[1], luma.shape[0])[1:3]
         ]
         return (luma, *neutral, *_alpha(planes, source, target))
     if source.kind == "yuv" and target.kind == "gray":
-        return (_samples(_levels(planes[0], source), target), *_alpha(planes, source, target))
+        return (_samples(_normalised(planes[0], source), target), *_alpha(planes, source, target))
     return from_rgb(to_rgb(planes, source), target)
 
 
@@ -89,16 +89,16 @@ def _alpha(planes: Planes, source: PixelFormat, target: PixelFormat) -> Planes:
     return (np.rint(opacity * target.peak).astype(target.dtype),)
 
 
-def _levels(plane: np.ndarray, pixels: PixelFormat, *, chroma: bool = False) -> np.ndarray:
+def _normalised(plane: np.ndarray, pixels: PixelFormat, *, chroma: bool = False) -> np.ndarray:
     """Samples as float32: luma, R, G and B in [0, 1], chroma in [-0.5, 0.5]."""
     offset, span = _range(pixels, chroma)
     return (plane.astype(np.float32) - offset) / np.float32(span)
 
 
-def _samples(levels: np.ndarray, pixels: PixelFormat, *, chroma: bool = False) -> np.ndarray:
-    """The inverse of `_levels`, clipped and rounded."""
+def _samples(values: np.ndarray, pixels: PixelFormat, *, chroma: bool = False) -> np.ndarray:
+    """The inverse of `_normalised`, clipped and rounded."""
     offset, span = _range(pixels, chroma)
-    return np.clip(np.rint(levels * np.float32(span) + offset), 0, pixels.peak).astype(pixels.dtype)
+    return np.clip(np.rint(values * np.float32(span) + offset), 0, pixels.peak).astype(pixels.dtype)
 
 
 def _range(pixels: PixelFormat, chroma: bool) -> tuple[int, int]:

@@ -66,7 +66,7 @@ def planes_of_clip(
 
 
 def _samples(plane: Float[Array, "*b h w"], pixels: PixelFormat, dtype: jnp.dtype, *, chroma: bool) -> Array:
-    """The inverse of `levels`."""
+    """The inverse of `normalised_samples`."""
     if jnp.issubdtype(dtype, jnp.floating):
         return plane.astype(dtype)
     zero, span = sample_range(pixels, chroma=chroma)

@@ -19,19 +19,19 @@ def clip_of_planes(planes: Planes, pixels: PixelFormat, multiple: int) -> Float[
       multiple: height and width are padded to a multiple of it by repeating the last row and column.
     """
     height, width = planes[0].shape[-2:]
-    colour = [levels(plane, pixels, chroma=False) for plane in planes[: 3 if pixels.kind == "rgb" else 1]]
+    colour = [normalised_samples(plane, pixels, chroma=False) for plane in planes[: 3 if pixels.kind == "rgb" else 1]]
     if pixels.kind == "rgb":
         clip = rgb_to_ycbcr(jnp.stack(colour, axis=-1))
     elif pixels.kind == "gray":
         clip = jnp.stack([colour[0], jnp.full_like(colour[0], 0.5), jnp.full_like(colour[0], 0.5)], axis=-1)
     else:
         x, y = pixels.subsampling
-        chroma = [levels(plane, pixels, chroma=True).repeat(y, -2).repeat(x, -1) for plane in planes[1:3]]
+        chroma = [normalised_samples(plane, pixels, chroma=True).repeat(y, -2).repeat(x, -1) for plane in planes[1:3]]
         clip = jnp.stack([colour[0], *(plane[..., :height, :width] for plane in chroma)], axis=-1)
     return pad(clip, multiple)
 
 
-def levels(
+def normalised_samples(
     plane: Array | np.ndarray, pixels: PixelFormat, *, chroma: bool
 ) -> Float[Array, "*b h w"] | Float[np.ndarray, "*b h w"]:
     """Samples as floats in [0, 1], neutral chroma at 0.5.

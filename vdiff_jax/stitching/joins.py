@@ -121,7 +121,7 @@ def _gain(first: np.ndarray, second: np.ndarray) -> Float[np.ndarray, " 3"]:
 
 
 def _scene_gain(last: np.ndarray, first: np.ndarray) -> Float[np.ndarray, " 3"]:
-    """Half of the difference between two scenes' mean levels, at most a factor of exp(0.2)."""
+    """Half of the difference between two scenes' mean brightness, at most a factor of exp(0.2)."""
     one = np.log(np.maximum(last.reshape(-1, 3).mean(axis=0), 4.0))
     other = np.log(np.maximum(first.reshape(-1, 3).mean(axis=0), 4.0))
     return np.exp(np.clip(0.5 * (one - other), -_LARGEST_LOG_GAIN, _LARGEST_LOG_GAIN))

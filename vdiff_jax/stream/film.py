@@ -17,7 +17,7 @@ from vdiff_jax.stream.shots import change, thumbnail
 from vdiff_jax.stream.warp import warp
 
 SPIKE = 0.07
-"""A pixel is a spike if it differs by more than this, in levels, from its surroundings in both neighbouring frames."""
+"""A pixel is a spike if it differs by more than this, in [0, 1], from its surroundings in both neighbouring frames."""
 TEXTURE = 0.3
 """The same threshold rises by this share of the local contrast: fine detail flickers as it moves."""
 SPECK = 3
@@ -25,7 +25,7 @@ SPECK = 3
 CROWDED = 0.15
 """A larger share of spikes around a pixel means that the flow failed there."""
 APART = 0.04
-"""Where the two neighbouring frames differ by more than this, in levels, the flow failed too."""
+"""Where the two neighbouring frames differ by more than this, in [0, 1], the flow failed too."""
 HIGH = 0.2
 """But not where they differ by less than this share of the spike's height."""
 _CROWD_WINDOW = 49
@@ -34,7 +34,7 @@ _APART_WINDOW = np.ones((9, 9), np.uint8)
 _GROWTH = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 _NEAREST = np.ones((3, 3), np.uint8)
 _SCRATCH_CONTRAST = 0.03
-"""The least mean contrast of a scratch, in levels."""
+"""The least mean contrast of a scratch, in [0, 1]."""
 _SCRATCH_SIDES = [np.array([[1, 0, shift], [0, 1, 0]], np.float32) for shift in (-3, 3)]
 """Shifts to the pixels on both sides of a scratch."""
 

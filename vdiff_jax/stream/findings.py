@@ -31,7 +31,7 @@ _COMBED, _FINER = 0.05, 1.3
 """Fields are seen where this share of the moving pixels stand out from the rows beside them, and this many times as
 many as stand out from the rows two away, which belong to the same field. Clean clips reach 0.57 times."""
 _BLACK, _LIT = 0.03, 0.06
-"""Above black, in levels: a bar is nowhere brighter than the first, and the picture beside it is brighter than the
+"""Above black, in [0, 1]: a bar is nowhere brighter than the first, and the picture beside it is brighter than the
 second."""
 _BAR = 0.02
 """The least share of the picture's side that a bar takes, at both ends."""
@@ -88,7 +88,7 @@ def black_bars(lumas: Sequence[Luma], black: float) -> tuple[int, int, int, int]
 
     Args:
       lumas: of the frames.
-      black: luma's level of black.
+      black: the value of black in luma.
     """
     brightest = np.max([cv2.blur(luma, (3, 3)) for luma in lumas], axis=0) - np.float32(black)
     return (*_ends(brightest), *_ends(brightest.T))

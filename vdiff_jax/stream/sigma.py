@@ -8,7 +8,7 @@ from jaxtyping import Float
 from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.preprocess.colour import from_rgb, noise_in_ycbcr
-from vdiff_jax.preprocess.planes import levels
+from vdiff_jax.preprocess.planes import normalised_samples
 from vdiff_jax.stream.compression_error import block_steps, estimated_error, expected_error
 from vdiff_jax.stream.noise import estimate_sigma, estimate_sigma_channels
 
@@ -54,7 +54,7 @@ def measure_coding(frames: list[Frame], pixels: PixelFormat, codec: str) -> Codi
         why = f"the mean {codec} quantiser is {known.mean():.1f}, so an error of {255 * sigma[0]:.1f} is expected"
         return Coding(sigma, codec, why)
     brightest = [frame.planes[1 if pixels.kind == "rgb" else 0] for frame in frames[:_FRAMES]]
-    luma = levels(np.stack(brightest), pixels, chroma=False)
+    luma = normalised_samples(np.stack(brightest), pixels, chroma=False)
     if min(luma.shape[1:]) < _SMALLEST:
         why = f"frames smaller than {_SMALLEST} pixels do not show how they were coded"
         return Coding(np.zeros(3, np.float32), None, why, blocks=False)
@@ -71,10 +71,10 @@ def measure_sigma(frames: list[Frame], pixels: PixelFormat) -> Float[np.ndarray,
     if min(planes[0].shape[1:]) < 8:
         return np.zeros(3, np.float32)
     if pixels.kind == "rgb":
-        rgb = np.stack([levels(plane, pixels, chroma=False) for plane in planes], axis=-1)
+        rgb = np.stack([normalised_samples(plane, pixels, chroma=False) for plane in planes], axis=-1)
         return noise_in_ycbcr(estimate_sigma(rgb)).astype(np.float32)
     sigma = [
-        float(estimate_sigma_channels(levels(plane, pixels, chroma=index > 0)[..., None])[0])
+        float(estimate_sigma_channels(normalised_samples(plane, pixels, chroma=index > 0)[..., None])[0])
         if min(plane.shape[1:]) >= 8
         else 0.0
         for index, plane in enumerate(planes)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from vdiff_jax.corruption.coding import coded, rgb_to_stored
-from vdiff_jax.corruption.noise import camera_sigma, coloured, grain_sigma, quantise, white
+from vdiff_jax.corruption.noise import camera_sigma, correlated, grain_sigma, quantise, white
 from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.colour import from_rgb, noise_in_ycbcr, rgb_to_ycbcr
 from vdiff_jax.preprocess.grids import average, repeat
@@ -69,14 +69,14 @@ def _camera(key, clip, sigma):
 
 def _correlated(key, clip, sigma):
     width_key, key = jax.random.split(key)
-    noise = coloured(key, clip.shape, jax.random.uniform(width_key, minval=0.3, maxval=1.0))
+    noise = correlated(key, clip.shape, jax.random.uniform(width_key, minval=0.3, maxval=1.0))
     return sigma * noise, jnp.broadcast_to(sigma * noise_in_ycbcr(1.0), clip.shape)
 
 
 def _grain(key, clip, sigma):
     """Film grain: the same in R', G' and B', so chroma has none."""
     width_key, key = jax.random.split(key)
-    noise = coloured(key, (*clip.shape[:3], 1), jax.random.uniform(width_key, minval=0.4, maxval=1.2))
+    noise = correlated(key, (*clip.shape[:3], 1), jax.random.uniform(width_key, minval=0.4, maxval=1.2))
     luma = rgb_to_ycbcr(clip)[..., :1]
     expected = grain_sigma(_around(luma), sigma)
     noise = jnp.broadcast_to(grain_sigma(luma, sigma) * noise, clip.shape)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from vdiff_jax.corruption.noise import coloured, quantise
+from vdiff_jax.corruption.noise import correlated, quantise
 from vdiff_jax.errors import OptionError
 from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.colour import rgb_to_ycbcr
@@ -62,7 +62,7 @@ def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
     """Hides every second frame. Some clips have noise, whose variance the mean of two neighbours halves."""
     noise_key, width_key, sigma_key, noisy_key = jax.random.split(key, 4)
     sigma = _STRONGEST * jax.random.uniform(sigma_key) * jax.random.bernoulli(noisy_key, _NOISY)
-    noise = coloured(noise_key, clip.shape, jax.random.uniform(width_key, minval=0.3, maxval=1.0))
+    noise = correlated(noise_key, clip.shape, jax.random.uniform(width_key, minval=0.3, maxval=1.0))
     noisy = rgb_to_ycbcr(quantise(clip + sigma * noise))
     exists = (np.arange(clip.shape[0]) % 2 == 0).astype(np.float32).reshape(-1, 1, 1, 1)
     return observe(noisy, jnp.zeros(3), known=jnp.asarray(exists))

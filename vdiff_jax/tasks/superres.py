@@ -18,7 +18,7 @@ from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.postprocess.planes import planes_of_clip
 from vdiff_jax.preprocess.colour import noise_in_ycbcr, rgb_to_ycbcr
 from vdiff_jax.preprocess.grids import average
-from vdiff_jax.preprocess.planes import Planes, chroma_scale, chroma_shift, clip_of_planes, levels, pad
+from vdiff_jax.preprocess.planes import Planes, chroma_scale, chroma_shift, clip_of_planes, normalised_samples, pad
 from vdiff_jax.preprocess.resample import enlarge, reduce, resample
 from vdiff_jax.runtime.device_memory import check_memory
 from vdiff_jax.stream.sigma import sigma_in_rgb
@@ -117,7 +117,7 @@ class Enlargement:
         """Chroma resampled from its own grid to that of the enlarged luma, in one step."""
         scale, shift = chroma_scale(self.pixels), chroma_shift(self.pixels)
         return resample(
-            levels(plane, self.pixels, chroma=True),
+            normalised_samples(plane, self.pixels, chroma=True),
             self.network_size,
             scale=tuple(float(self.scale * s) for s in scale),
             shift=tuple(self.scale * s for s in shift),
