@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument(
         "--backend", type=words, default=["jax"], metavar="A,B", help="what runs the network (default: jax)"
     )
-    parser.add_argument("--tasks", type=words, metavar="A,B", help="these jobs alone (default: all)")
+    parser.add_argument("--tasks", type=words, metavar="A,B", help="these tasks alone (default: all)")
     parser.add_argument("--rounds", type=int, default=1, help="how often each command runs (default: 1)")
     options = parser.parse_args()
     clean = read_scene(options.clip, options.frames, (640, 360))
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def damaged(clean: np.ndarray, folder: Path) -> dict[str, list[str]]:
-    """The arguments of `repair` for each job. The damaged videos are written to the folder."""
+    """The arguments of `repair` for each task. The damaged videos are written to the folder."""
     mask = holes("logo", "speed", clean.shape[:3])
     write_frames(folder / "mask", mask[:1])
     videos = {

@@ -1,4 +1,4 @@
-"""The progress bar, and how Ctrl-C and SIGTERM end a job."""
+"""The progress bar, and how Ctrl-C and SIGTERM end a run."""
 
 import io
 import signal

@@ -107,7 +107,7 @@ def test_a_decoder_that_dies_in_the_middle(clip, tmp_path, monkeypatch, caplog, 
         with pytest.raises(InputError, match=r"clip\.mkv can't be read any further than frame 40 \((Input|Decoder)"):
             repair(clip, tmp_path / "out.mkv")
     assert not (tmp_path / "out.mkv").exists()
-    assert "the same command with --resume goes on from there" in caplog.text
+    assert "the same command with --resume continues there" in caplog.text
     monkeypatch.setattr(extent, "free_memory", lambda: 1)  # chunks of one frame, if the run did not know its own
     resumed(clip, tmp_path / "out.mkv")
 
@@ -183,7 +183,7 @@ def test_a_disk_that_is_full_first_for_segments_then_for_the_output(clip, tmp_pa
         patch.setattr(mux.FileSink, "write", write)
         with pytest.raises(OutputError, match=r"out\.mkv can't be written: No space left on device"):
             repair(clip, tmp_path / "out.mkv")
-    assert "keeps no further part of its work after frame 16" in caplog.text
+    assert "keeps nothing after frame 16 for --resume" in caplog.text
     assert "16 frames are kept in" in caplog.text
     assert not list(tmp_path.rglob("*.part*"))
     resumed(clip, tmp_path / "out.mkv")
@@ -206,7 +206,7 @@ def test_the_folder_of_segments_is_removed(clip, tmp_path, monkeypatch, caplog):
     with monkeypatch.context() as patch:
         in_time(patch, 40, lambda: (tmp_path / "out.mkv.resume").rename(tmp_path / "moved away"))
         repair(clip, tmp_path / "out.mkv")
-    assert "out.mkv.resume can't be written (No such file or directory): the run goes on" in caplog.text
+    assert "out.mkv.resume can't be written (No such file or directory): the run continues" in caplog.text
     assert len(planes(tmp_path / "out.mkv")) == COUNT
 
 

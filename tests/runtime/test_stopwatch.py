@@ -1,4 +1,4 @@
-"""Stages of a job: a stage within another counts alone, threads count apart."""
+"""Stages of a run: a stage within another counts alone, threads count apart."""
 
 import threading
 import time

@@ -119,8 +119,8 @@ def test_the_camera_motion_is_found_beside_another_motion():
     plane = np.stack([3 + 2 * x - y + x * x + 2 * x * y, -1 + x + y + x * y + 2 * y * y], axis=-1).astype(np.float32)
     field = plane.copy()
     field[10:30, 5:25] += 6
-    trusted = np.ones(size, np.float32)
-    trusted[:, 40:45] = 0
+    valid = np.ones(size, np.float32)
+    valid[:, 40:45] = 0
     field[:, 40:45] = 99
-    assert np.abs(camera_motion(field, trusted) - plane).max() < 0.1
+    assert np.abs(camera_motion(field, valid) - plane).max() < 0.1
     np.testing.assert_array_equal(camera_motion(field, np.zeros(size, np.float32)), 0)

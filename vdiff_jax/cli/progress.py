@@ -1,4 +1,4 @@
-"""The progress of a job on the terminal or in a log, and how Ctrl-C and SIGTERM end a job."""
+"""The progress of a run on the terminal or in a log, and how Ctrl-C and SIGTERM end a run."""
 
 import contextlib
 import signal
@@ -17,7 +17,7 @@ _PERIOD = 10.0
 
 
 def request_stop(*signal_arguments: object) -> None:
-    """Ends a job: raises KeyboardInterrupt here, and again at the next frame.
+    """Ends a run: raises KeyboardInterrupt here, and again at the next frame.
 
     The second one is needed because JAX swallows exceptions that are raised during garbage collection.
     """
@@ -45,10 +45,10 @@ def progress_bar(name: str, *, quiet: bool, position: str = "", several: bool = 
       name: the input that is processed.
       quiet: shows nothing.
       position: the place of the input in a batch, such as "file 2 of 3".
-      several: the input may be several videos, or in a bucket; then the job says how many frames there are.
+      several: the input may be several videos, or in a bucket; then the run says how many frames there are.
 
     Yields:
-      A listener for the job. It raises KeyboardInterrupt after `request_stop`.
+      A listener for the run. It raises KeyboardInterrupt after `request_stop`.
     """
     label = f"{position}: {Path(name).name}" if position else Path(name).name
     if quiet:
@@ -69,7 +69,7 @@ class _Silent(Listener):
 
 
 class _Bar(_Silent):
-    """A bar on a terminal. Its total is that of the input until the job says how many frames will come out."""
+    """A bar on a terminal. Its total is that of the input until the run says how many frames will come out."""
 
     def __init__(self, name: str, label: str):
         from tqdm import tqdm

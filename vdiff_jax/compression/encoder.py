@@ -125,7 +125,7 @@ def _tracks_folder(source: Source, settings: Settings, target: Path, *, resume: 
             raise
         except BaseException:
             if any(folder.glob("*.mp4")) or any(folder.glob("*.resume/[0-9]*.json")):
-                log.warning("tracks are kept in %s: the same command with --resume goes on from there", folder)
+                log.warning("tracks are kept in %s: the same command with --resume continues there", folder)
             else:
                 checkpoints.discard()
             raise

@@ -220,10 +220,10 @@ def _first_guess(values: Array, known: Array, previous: Neighbour) -> tuple[Arra
     """
 
     def with_holes() -> tuple[Array, Array]:
-        trusted = ((previous.confidence > 0).astype(previous.confidence.dtype)) @ PAIR_TO_CHANNELS
-        guess = 0.5 + trusted * (previous.values - 0.5)
+        carried = ((previous.confidence > 0).astype(previous.confidence.dtype)) @ PAIR_TO_CHANNELS
+        guess = 0.5 + carried * (previous.values - 0.5)
         u = known * values + (1 - known) * guess
-        support = jnp.maximum(known, trusted)
+        support = jnp.maximum(known, carried)
         u = lax.cond(jnp.all(support > 0), lambda: u, lambda: unshuffle(fill(shuffle(u), shuffle(support))))
         return u, jnp.maximum(known @ _CHANNELS_TO_PAIR, FADE * previous.confidence)
 

@@ -1,7 +1,7 @@
-"""Time that goes on where a file's clock jumps: recordings joined byte by byte, restarted broadcasts, reset counters.
+"""Continuous time for files whose time stamps jump: joined recordings, restarted broadcasts, reset counters.
 
-Sound, picture and subtitles are read at different places; all of them demux through the file's `Clock`, so they get
-the same correction and stay in sync.
+Sound, picture and subtitles are read in different modules. All of them use the file's `Clock`, so they get the same
+correction and stay in sync.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Files that were joined byte by byte: FFmpeg reads some formats on, and of others the first recording only."""
+"""Recordings joined byte by byte into one file: in some formats FFmpeg reads only the first of them."""
 
 import mmap
 import os

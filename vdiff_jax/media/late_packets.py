@@ -1,6 +1,6 @@
-"""Packets that FFmpeg gives too late: of a transport stream whose streams go on under other numbers, the last ones.
+"""Packets that FFmpeg returns too late, in a transport stream whose streams continue under other numbers.
 
-FFmpeg gives the last packet of each number at the end of the file, behind all packets of the number that follows.
+FFmpeg returns the last packet of each number only at the end of the file, after all packets of the next number.
 """
 
 from array import array

@@ -1,4 +1,4 @@
-"""What FFmpeg may do with a file that nobody has checked: read that file, and nothing else."""
+"""Options that let FFmpeg read the given file, and nothing else: any file may be hostile."""
 
 import av
 

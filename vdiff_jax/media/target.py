@@ -62,7 +62,7 @@ def check_report(report: Source, files: Iterable[Source | None]) -> None:
 
     Args:
         report: the path.
-        files: the job's inputs and output, which the report must not replace.
+        files: the run's inputs and output, which the report must not replace.
 
     Raises:
         OutputError: as for `check_target`; also if it is a folder, or one of `files`.

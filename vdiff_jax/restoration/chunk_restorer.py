@@ -26,7 +26,7 @@ class ChunkRestorer(Protocol):
         """The restored frames that are to be shown, in order; the chunks come in order too.
 
         Args:
-          chunks: from the chunk on with which the job goes on.
+          chunks: from the chunk on with which the run goes on.
           checkpoints: where that is, and where the restorer's state is kept.
         """
         ...

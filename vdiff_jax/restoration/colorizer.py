@@ -67,7 +67,7 @@ class Colorizer:
 
         Args:
           chunks: all of the video: colours are tracked through the frames that are done, too.
-          checkpoints: the frames before the place where the job goes on are left out.
+          checkpoints: the frames before the place where the run goes on are left out.
         """
         self._done = checkpoints.begun.frames
         count = self._done

@@ -16,7 +16,7 @@ _FEWEST = 100
 
 
 class FiniteCheck:
-    """Counts frames with results that are not finite, and ends the job where they are too many."""
+    """Counts frames with results that are not finite, and ends the run where they are too many."""
 
     def __init__(self) -> None:
         self._frames = self._failed = 0

@@ -84,7 +84,7 @@ class InWindows:
                 f"{2 * before} rows: pass a smaller scale or size, or set JAX_PLATFORMS=cpu"
             ) from error
         log.warning(
-            "the device has run out of memory: the network goes on in windows of %d rows instead of %d",
+            "the device has run out of memory: the network continues in windows of %d rows instead of %d",
             2 * self.rows,
             2 * before,
         )

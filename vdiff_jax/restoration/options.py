@@ -37,7 +37,7 @@ class Options:
       codec, options: the encoder's name and its own options.
       audio_codec: "copy", "none", or the codec to encode the sound in: aac, opus or flac.
       backend: what runs the network: "jax", "onnx" (ONNX Runtime), or "auto".
-      memory: bytes that the job may use; by default what is free, less a margin.
+      memory: bytes that the run may use; by default what is free, less a margin.
       resume: goes on with the work of an earlier run that was stopped.
       start, stop: seconds; only this part is read, repaired and written.
 

@@ -269,7 +269,7 @@ def write(frames: Iterable[Frame], writer: Any, stopwatch: Stopwatch, progress: 
 def report(
     stopwatch: Stopwatch, count: int, info: media.VideoInfo, plan: Plan, *restorers: ChunkRestorer | None
 ) -> dict[str, Any]:
-    """The report of a job as JSON."""
+    """The report of a run as JSON."""
     parts = [restorer.report() for restorer in restorers if restorer is not None]
     compiling = sum((part.pop("compile_seconds", 0.0) for part in parts), 0.0)
     made = stopwatch.report(count, info.width, info.height, compiling) | {"plan": plan.report()}

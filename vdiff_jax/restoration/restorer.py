@@ -76,7 +76,7 @@ class Restorer:
         """The restored frames that are to be shown, in order; the chunks come in order too.
 
         Args:
-          chunks: from the chunk on with which the job goes on.
+          chunks: from the chunk on with which the run goes on.
           checkpoints: where that is, and where the carry is kept.
         """
         if (kept := checkpoints.state("carry")) is not None:

@@ -1,4 +1,4 @@
-"""The files of checkpoints: written whole or not at all, and read with the distrust that damaged files deserve."""
+"""The files of checkpoints: written whole or not at all, and checked for damage when they are read."""
 
 import contextlib
 import dataclasses
@@ -25,7 +25,7 @@ LARGEST = 64 << 30
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A place where a job can go on.
+    """A place where a run can continue.
 
     Attributes:
       frames: frames of the output before it.
@@ -47,10 +47,10 @@ def find_checkpoint(folder: Path, about: Mapping[str, Any]) -> Checkpoint | None
 
     Args:
       folder: the folder.
-      about: what identifies the job now.
+      about: what identifies the run now.
 
     Raises:
-      ResumeError: the folder is of another job or version, or can't be read.
+      ResumeError: the folder is of another run or version, or can't be read.
     """
     if not folder.exists():
         return None
@@ -61,7 +61,7 @@ def find_checkpoint(folder: Path, about: Mapping[str, Any]) -> Checkpoint | None
             checkpoint = _checkpoint(path)
             _check_whole(folder, checkpoint)
         except ResumeError as error:
-            log.warning("%s: the work is taken up at an earlier place", error)
+            log.warning("%s: the run continues from an earlier checkpoint", error)
             continue
         return checkpoint
     return None

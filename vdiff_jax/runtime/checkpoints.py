@@ -1,4 +1,4 @@
-"""Checkpoints: what a long job keeps beside its output, so that it can go on after it was stopped.
+"""Checkpoints: what a long run keeps beside its output, so that it can continue after it was stopped.
 
 At a checkpoint, a folder has the encoded packets of all frames before it, and the state of each step that remembers
 earlier frames. A checkpoint counts once its JSON file exists; that file is written last.
@@ -45,14 +45,14 @@ def frames_between(height: int, width: int) -> int:
 
 
 class Checkpoints:
-    """The checkpoints of one job, in a folder beside its output.
+    """The checkpoints of one run, in a folder beside its output.
 
     Args:
       folder: where they are kept; `None` to keep nothing.
-      about: what identifies the job, as JSON: input, options, version.
+      about: what identifies the run, as JSON: input, options, version.
       every: frames from one checkpoint to the next, at least.
-      begun: where the job goes on; the start of the video if it is new.
-      quiet: says nothing when the job is stopped.
+      begun: where the run continues; the start of the video if it is new.
+      quiet: says nothing when the run is stopped.
 
     Attributes:
       begun: as given.
@@ -111,7 +111,7 @@ class Checkpoints:
         self._pending[frames] = dataclasses.replace(checkpoint, states=(*checkpoint.states, step))
 
     def commit(self, frames: int, packets: Arrays | None) -> None:
-        """Completes a checkpoint: from now on the job can go on there.
+        """Completes a checkpoint: from now on the run can be resumed there.
 
         Args:
           frames: of the output before it.
@@ -130,7 +130,7 @@ class Checkpoints:
                     (self._folder / state_name(old.frames, step)).unlink(missing_ok=True)
 
     def state(self, step: str) -> list[np.ndarray] | None:
-        """The state of a step where the job goes on; `None` at the start of a video.
+        """The state of a step where the run goes on; `None` at the start of a video.
 
         Raises:
           ResumeError: it can't be read.
@@ -140,7 +140,7 @@ class Checkpoints:
         return read_arrays(self._folder / state_name(self.begun.frames, step))
 
     def segments(self) -> list[Path]:
-        """The files of the packets before the place where the job goes on, in order."""
+        """The files of the packets before the place where the run goes on, in order."""
         if self._folder is None:
             return []
         return [self._folder / segment_name(each.frames) for each in chain_of(self._folder, self.begun) if each.packets]
@@ -162,14 +162,14 @@ class Checkpoints:
         return self._resumable and path.parent == self._folder
 
     def close(self) -> None:
-        """Says where the work can be taken up; deletes the folder if it can't."""
+        """Prints how the run can be resumed; deletes the folder if it can't be."""
         if self._folder is None:
             return
         if not self._resumable:
             self.discard()
         elif not self._quiet:
             log.warning(
-                "%d frames are kept in %s: the same command with --resume goes on from there", self.frames, self._folder
+                "%d frames are kept in %s: the same command with --resume continues there", self.frames, self._folder
             )
 
     def discard(self) -> None:
@@ -198,12 +198,12 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def _tolerant(self):
-        """A folder that can't be written costs the chance to go on later, not the job."""
+        """If the folder can't be written, the run continues and makes no further checkpoints."""
         try:
             yield
         except OSError as error:
             log.warning(
-                "%s can't be written (%s): the run goes on, but keeps no further part of its work after frame %d",
+                "%s can't be written (%s): the run continues, but keeps nothing after frame %d for --resume",
                 self._folder,
                 error.strerror or error,
                 self.frames,
@@ -216,17 +216,17 @@ class Checkpoints:
 def open_checkpoints(
     target: str | Path, about: Mapping[str, Any], *, every: int, resume: bool, input_again: bool = True
 ) -> Checkpoints:
-    """The checkpoints of a job that writes `target`.
+    """The checkpoints of a run that writes `target`.
 
     Args:
       target: the output; nothing is kept of one that goes to stdout.
-      about: what identifies the job, as JSON.
+      about: what identifies the run, as JSON.
       every: frames from one checkpoint to the next, at least.
       resume: go on at the last checkpoint of an earlier run, if there is one.
       input_again: whether the input can be read again; that of stdin can't.
 
     Raises:
-      ResumeError: the earlier run had another input, option or version; or the job can't be resumed at all.
+      ResumeError: the earlier run had another input, option or version; or the run can't be resumed at all.
     """
     if target == "-" or not input_again:
         if resume:
@@ -246,7 +246,7 @@ def open_checkpoints(
 
 
 def kept_about(target: str | Path) -> dict[str, Any]:
-    """What identifies the unfinished job that wrote `target`; empty if there is none, or if it can't be read."""
+    """What identifies the unfinished run that wrote `target`; empty if there is none, or if it can't be read."""
     try:
         return read_json(checkpoint_folder(target) / ABOUT)
     except ResumeError:
@@ -260,4 +260,4 @@ def checkpoint_folder(target: str | Path) -> Path:
 
 
 NO_CHECKPOINTS = Checkpoints()
-"""For a job that keeps nothing."""
+"""For a run that keeps nothing."""

@@ -41,11 +41,11 @@ def _device_memory() -> int:
 
 
 _MARGIN = 0.8
-"""The share of the free memory that a job takes by default."""
+"""The share of the free memory that a run takes by default."""
 
 
 def free_memory() -> int:
-    """The bytes that a job may take by default: what is free on the first device, less a margin."""
+    """The bytes that a run may take by default: what is free on the first device, less a margin."""
     stats = jax.local_devices()[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return int(_MARGIN * (stats["bytes_limit"] - stats.get("bytes_in_use", 0)))

@@ -1,4 +1,4 @@
-"""What a job tells whoever waits for it, while it runs."""
+"""What a run reports to its caller while it works."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ Progress = Callable[[int], Any]
 
 
 class Listener:
-    """Hears of a job's plan, its stages and its frames; this one ignores them."""
+    """Receives a run's plan, its stages and the number of finished frames; this class ignores them."""
 
     def expect(self, frames: int | None, plan: str) -> None:
         """Is called before the first frame.
@@ -26,6 +26,6 @@ class Listener:
 
 
 def announce(progress: Progress, frames: int | None, plan: str) -> None:
-    """Tells a listener what is planned; a plain function is not told."""
+    """Passes the plan to a listener; a plain function, which only takes the number of frames, does not get it."""
     if isinstance(progress, Listener):
         progress.expect(frames, plan)

@@ -1,4 +1,4 @@
-"""How long the stages of a job took, for its report."""
+"""How long the stages of a run took, for its report."""
 
 import contextlib
 import threading
@@ -10,9 +10,9 @@ from vdiff_jax.runtime.peak_memory import peak_memory_bytes
 
 
 class Stopwatch:
-    """Measures the stages of a job, which may run in several threads.
+    """Measures the stages of a run, which may run in several threads.
 
-    A stage that begins within another of the same thread counts alone: its time is not part of the outer one's.
+    The time of a stage within another stage of the same thread is not part of the outer one's time.
 
     Attributes:
       seconds: how long each stage took so far.
@@ -47,7 +47,7 @@ class Stopwatch:
             yield item
 
     def report(self, count: int, width: int, height: int, compiling: float = 0.0) -> dict[str, Any]:
-        """What was done in which time, as JSON; stages in different threads overlap.
+        """The frames, the time of each stage and the speed, as JSON; stages in different threads overlap.
 
         Args:
           count: frames that came out.

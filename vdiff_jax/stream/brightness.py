@@ -70,7 +70,7 @@ def _measured(frame: Frame, pixels: PixelFormat, before: _Measured | None) -> _M
 
 
 def _evened(window: list[_Measured], place: int, pixels: PixelFormat) -> Frame:
-    """The frame at a place of the window, scaled to the brightness that those of its shot let expect."""
+    """The frame at a place of the window, scaled to the brightness that its neighbours in the shot predict."""
     here = window[place]
     assert here.frame is not None
     numbers = [number for number, other in enumerate(window) if other.shot == here.shot]

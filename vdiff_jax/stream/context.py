@@ -1,4 +1,4 @@
-"""Frames that go on at a checkpoint: those before it are left out, and the last of them can be had again."""
+"""The frames of a resumed run: those before its checkpoint are left out, and the last of them serve as context."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 
 
 def passed(frames: Iterable[Item], checkpoints: Checkpoints) -> Iterator[Item]:
-    """The frames from where the job goes on; for jobs whose steps remember nothing. Proposes checkpoints."""
+    """The frames from where the run goes on; for runs whose steps remember nothing. Proposes checkpoints."""
     for count, frame in enumerate(frames, start=1):
         if count > checkpoints.begun.frames:
             checkpoints.propose(count, 0)
@@ -21,7 +21,7 @@ def passed(frames: Iterable[Item], checkpoints: Checkpoints) -> Iterator[Item]:
 
 
 def with_context(frames: Iterable[Frame], depth: int, checkpoints: Checkpoints, step: str) -> Iterator[Frame]:
-    """The `depth` frames before the place where the job goes on, then the frames from there on.
+    """The `depth` frames before the place where the run goes on, then the frames from there on.
 
     At each checkpoint the last frames are kept as the state of `step`. At the start of a video there are none before.
     """

@@ -60,13 +60,13 @@ def propagated_error(
 def weighted_mean(estimates: list[Estimate]) -> Estimate:
     """The mean of several estimates, weighted by their expected errors; outliers count less."""
     values, errors = (np.stack(parts) for parts in zip(*estimates))
-    trust = weight = 1 / np.square(errors)
+    precision = weight = 1 / np.square(errors)
     for _ in range(_ROUNDS):
         mean = (weight[:, None] * values).sum(axis=0) / weight.sum(axis=0)
         distance = np.square(values - mean).mean(axis=1)
-        weight = trust / (1 + distance * trust / _OUTLIER)
+        weight = precision / (1 + distance * precision / _OUTLIER)
     distance = (weight * distance).sum(axis=0) / weight.sum(axis=0)
-    return mean, _MEAN_ERROR * np.sqrt(1 / trust.sum(axis=0) + distance)
+    return mean, _MEAN_ERROR * np.sqrt(1 / precision.sum(axis=0) + distance)
 
 
 def local_detail(item: AnalysedFrame, points: Float[np.ndarray, "n 2"], pixels: PixelFormat) -> Float[np.ndarray, " n"]:

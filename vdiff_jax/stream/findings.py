@@ -1,4 +1,4 @@
-"""What a video's first frames show besides noise: no colours, fields, black bars, repeated frames, old film's damage.
+"""What a video's first frames show besides noise: grey, fields, black bars, repeated frames, damage of old film.
 
 Each function takes few frames and is cheap. The thresholds leave a margin to what clean clips of many kinds reach.
 """

@@ -19,7 +19,7 @@ SMALLEST = 24
 _WINDOW = 9
 """The side of the window around a point that decides its flow, in points of the velocity grid."""
 _MEASURABLE = 0.75
-"""The share of that window that has to be known for the flow to be trusted."""
+"""The least fraction of that window that is known where the flow is valid."""
 _CAMERA_POINTS, _CAMERA_ROUNDS = 900, 5
 """Points that the camera motion is fitted to, and rounds of reweighting."""
 _SIMPLER = 1.1
@@ -97,7 +97,7 @@ class MotionMeter:
         field = 2.0 * cv2.resize(flow, size, interpolation=cv2.INTER_AREA)
         return field if here.known is None else push_pull_fill(field, here.known)
 
-    def displacement_and_trust(self, here: FlowFrame, there: FlowFrame) -> tuple[Field, Float[np.ndarray, "hv wv"]]:
+    def displacement_and_validity(self, here: FlowFrame, there: FlowFrame) -> tuple[Field, Float[np.ndarray, "hv wv"]]:
         """The displacement as it was measured, in holes too; and 1 where a point's window is known in both frames."""
         field = self.displacement(dataclasses.replace(here, known=None), there)
         first, second = (_known_share(frame.known, field.shape[:2]) for frame in (here, there))
@@ -111,21 +111,21 @@ def half_size(luma: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h2 w2"]:
     return np.clip(cv2.GaussianBlur(half, (0, 0), 0.8) * 255.0 + 0.5, 0, 255).astype(np.uint8)
 
 
-def camera_motion(field: Field, trusted: Float[np.ndarray, "hv wv"]) -> Field:
-    """The dominant motion of a field: that of a plane seen by a moving camera. Zero if too few points are trusted.
+def camera_motion(field: Field, valid: Float[np.ndarray, "hv wv"]) -> Field:
+    """The dominant motion of a field: that of a plane seen by a moving camera. Zero if too few points are valid.
 
     Eight parameters, fitted by reweighted least squares.
 
     Args:
       field: the measured displacements.
-      trusted: 1 where they are trusted, else 0.
+      valid: 1 where they are valid, else 0; see `MotionMeter.displacement_and_validity`.
 
     Source: Bergen et al., Hierarchical Model-Based Motion Estimation, 1992.
     """
-    basis_x, basis_y = _motion_basis(trusted.shape)
-    step = max(1, int(np.sqrt(trusted.size / _CAMERA_POINTS)))
-    chosen = np.zeros_like(trusted)
-    chosen[::step, ::step] = trusted[::step, ::step]
+    basis_x, basis_y = _motion_basis(valid.shape)
+    step = max(1, int(np.sqrt(valid.size / _CAMERA_POINTS)))
+    chosen = np.zeros_like(valid)
+    chosen[::step, ::step] = valid[::step, ::step]
     used = chosen.reshape(-1) > 0
     if used.sum() < 5 * basis_x.shape[1]:
         return np.zeros_like(field)

@@ -16,7 +16,7 @@ _FAR_BETTER, _MARGIN = 0.4, 1.5
 8-bit units."""
 
 
-def between(forward: Field, backward: Field, share: float) -> Field:
+def between(forward: Field, backward: Field, time: float) -> Field:
     """The displacement from the first frame to the second, for each point of a frame at a time between them.
 
     Both flows are splatted to that time along themselves and averaged. A point has less weight where the two flows
@@ -26,19 +26,19 @@ def between(forward: Field, backward: Field, share: float) -> Field:
     Args:
       forward: from the first frame to the second.
       backward: from the second to the first.
-      share: the time, 0 at the first frame and 1 at the second.
+      time: 0 at the first frame and 1 at the second.
     """
     scene = np.median(forward, axis=(0, 1))
     parts = [
-        _splat(forward, forward, share, (1 - share) * _weight(forward, backward, scene)),
-        _splat(backward, -backward, 1 - share, share * _weight(backward, forward, -scene)),
+        _splat(forward, forward, time, (1 - time) * _weight(forward, backward, scene)),
+        _splat(backward, -backward, 1 - time, time * _weight(backward, forward, -scene)),
     ]
     total, weight = (sum(part) for part in zip(*parts))
     known = (weight > 0.2).astype(np.float32)
     return push_pull_fill(total / np.maximum(weight, 1e-6)[..., None] * known[..., None], known)
 
 
-def best_explained(first: FlowFrame, second: FlowFrame, candidates: Sequence[Field], share: float) -> Field:
+def best_explained(first: FlowFrame, second: FlowFrame, candidates: Sequence[Field], time: float) -> Field:
     """The first of several displacements, replaced at each point by another that matches the two frames far better.
 
     A median over neighbouring points removes isolated wrong choices.
@@ -46,19 +46,19 @@ def best_explained(first: FlowFrame, second: FlowFrame, candidates: Sequence[Fie
     Args:
       first, second: the two frames.
       candidates: displacements from the first frame to the second, each at the time between, as `between` gives them.
-      share: that time, 0 at the first frame and 1 at the second.
+      time: that time, 0 at the first frame and 1 at the second.
     """
-    best, least = candidates[0], _FAR_BETTER * _mismatch(first, second, candidates[0], share) - _MARGIN
+    best, least = candidates[0], _FAR_BETTER * _mismatch(first, second, candidates[0], time) - _MARGIN
     for field in candidates[1:]:
-        difference = _mismatch(first, second, field, share)
+        difference = _mismatch(first, second, field, time)
         best = np.where((difference < least)[..., None], field, best)
         least = np.minimum(difference, least)
     return np.dstack([cv2.medianBlur(np.ascontiguousarray(part), 3) for part in np.moveaxis(best, -1, 0)])
 
 
-def _mismatch(first: FlowFrame, second: FlowFrame, field: Field, share: float) -> Float[np.ndarray, "hv wv"]:
+def _mismatch(first: FlowFrame, second: FlowFrame, field: Field, time: float) -> Float[np.ndarray, "hv wv"]:
     """The mean difference around each point of two frames that are warped to a time between them, in 8-bit units."""
-    pair = warp_half_size(first.small, -share * field), warp_half_size(second.small, (1 - share) * field)
+    pair = warp_half_size(first.small, -time * field), warp_half_size(second.small, (1 - time) * field)
     return mean_difference(*pair, field.shape[:2], 2.0)
 
 
@@ -70,11 +70,11 @@ def _weight(there: Field, back: Field, scene: Float[np.ndarray, "2"]) -> Float[n
 
 
 def _splat(
-    field: Field, values: Field, share: float, weight: Float[np.ndarray, "hv wv"]
+    field: Field, values: Field, time: float, weight: Float[np.ndarray, "hv wv"]
 ) -> tuple[Field, Float[np.ndarray, "hv wv"]]:
-    """Weighted values and weights moved by `share` of a field, each distributed over the four nearest grid points."""
+    """Weighted values and weights moved by `time` times a field, each distributed over the four nearest grid points."""
     height, width = weight.shape
-    x, y = np.moveaxis(grid_points((height, width)) + share * field / VELOCITY_GRID, -1, 0)
+    x, y = np.moveaxis(grid_points((height, width)) + time * field / VELOCITY_GRID, -1, 0)
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
     sums = np.zeros((3, height * width))
     for column, row in ((left, top), (left + 1, top), (left, top + 1), (left + 1, top + 1)):

@@ -77,9 +77,9 @@ def measure_motion(first: ShotFrame, second: ShotFrame, meter: MotionMeter, *, i
 
 def _motions(here: FlowFrame, there: FlowFrame, meter: MotionMeter, *, in_holes: bool) -> tuple[Field, ...]:
     """The measured flow continued into holes, the camera motion, and perhaps the flow measured inside holes."""
-    field, trusted = meter.displacement_and_trust(here, there)
-    continued = push_pull_fill(field, trusted)
-    motions = continued, camera_motion(continued, trusted)
+    field, valid = meter.displacement_and_validity(here, there)
+    continued = push_pull_fill(field, valid)
+    motions = continued, camera_motion(continued, valid)
     return (*motions, field) if in_holes else motions
 
 

@@ -143,7 +143,7 @@ def plan(request: Request) -> Plan:
     check_memory(job.network_size, job.target)
     if target[0] > small[0] * factor:
         log.warning(
-            "%dx%d is more than %d times larger: beyond that factor the frames are interpolated", *target[::-1], factor
+            "%dx%d is more than %d times larger: beyond that factor the frames are resampled", *target[::-1], factor
         )
     return Plan(
         tasks=("superres",),
@@ -242,7 +242,7 @@ def _enlargement(small: tuple[int, int], size: tuple[int, int]) -> tuple[int, tu
     times = max(new / old for new, old in zip(size, small))
     if min(new / old for new, old in zip(size, small)) < 1 or times == 1:
         raise OptionError(
-            f"the size {size[1]}x{size[0]} is no enlargement of {small[1]}x{small[0]}: superres only makes larger"
+            f"the size {size[1]}x{size[0]} is no enlargement of {small[1]}x{small[0]}: superres only enlarges"
         )
     return next((factor for factor in FACTORS if factor >= times), FACTORS[-1]), size
 
