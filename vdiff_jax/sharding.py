@@ -5,6 +5,7 @@ import importlib.util
 import os
 import queue
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,8 @@ from jax.experimental import multihost_utils
 
 from vdiff_jax.errors import ClusterError, ConfigError
 
+CPU_PROGRAM = threading.RLock()
+"""Held while a large program runs on the CPU: two at once can wait for each other's threads for ever."""
 AXIS = "data"
 """The name of the axis of devices in `data_parallel`."""
 Tree = TypeVar("Tree")

@@ -20,6 +20,7 @@ from vdiff_jax.config import Data
 from vdiff_jax.corruption.storage import subsampled
 from vdiff_jax.observation import VELOCITY_GRID, Observation
 from vdiff_jax.preprocess.colour import from_rgb
+from vdiff_jax.sharding import CPU_PROGRAM
 from vdiff_jax.stream.flow import FlowFrame
 from vdiff_jax.stream.velocity import velocity
 from vdiff_jax.tasks.task import Corrupt
@@ -208,10 +209,9 @@ def _keyed(corrupt: Corrupt) -> Callable[[int, int, np.ndarray], Observation]:
 def _jitted(function: Callable) -> Callable:
     """The function compiled, for one thread at a time, and with JAX's cheaper random numbers for a single device."""
     compiled = jax.jit(function)
-    lock = threading.Lock()
 
     def run(*arguments):
-        with lock, jax.threefry_partitionable(False):
+        with CPU_PROGRAM, jax.threefry_partitionable(False):
             return compiled(*arguments)
 
     return run

@@ -107,6 +107,8 @@ class Run:
         """
         train, step = self.config.train, self._step
         advance = sharding.data_parallel(make_step(self.definition, train))
+        on_cpu = jax.default_backend() == "cpu"
+        alone = sharding.CPU_PROGRAM if on_cpu else contextlib.nullcontext()
         pending: list[dict] = []
         log.info("compiling the training step: the first step takes a minute or more")
         with (
@@ -118,9 +120,10 @@ class Run:
                 writer.write_scalars(step, intended)
             while step < train.steps and not self._stopped and not sharding.preempted(step):
                 trace(step)
-                with jax.profiler.StepTraceAnnotation("train", step_num=step):
-                    self.state, metrics = advance(self.state, sharding.shard(next(self.iterator)))
-                    if jax.default_backend() == "cpu":
+                batch = next(self.iterator)
+                with jax.profiler.StepTraceAnnotation("train", step_num=step), alone:
+                    self.state, metrics = advance(self.state, sharding.shard(batch))
+                    if on_cpu:
                         # Queued steps would compete for threads and take twice as long.
                         jax.block_until_ready(metrics)
                 pending.append(metrics)
@@ -132,7 +135,10 @@ class Run:
                     scalars = self._means(step, pending)
                     writer.write_scalars(step, scalars)
                     progress.set_postfix(loss=f"{scalars['loss']:.5f}")
-                score = self._evaluate(step, writer) if step % train.evaluate_every == 0 or last else None
+                score = None
+                if step % train.evaluate_every == 0 or last:
+                    with alone:
+                        score = self._evaluate(step, writer)
                 if saves or last:
                     self._save(step, score)
             if step < train.steps and step not in self.checkpoints.steps():
