@@ -126,7 +126,7 @@ def _fitted(
     counts = known.reshape(height // CELL, CELL, width // CELL, CELL).sum(axis=(1, 3))
     samples = channels * jnp.maximum(_blurred(counts), 1e-3)
     matrix = products[..., :-1, :-1] + _RIDGE * samples[..., None, None] * jnp.eye(count)[None, None]
-    weights = jnp.linalg.solve(matrix, products[..., :-1, -1:])[..., 0]
+    weights = _solved(matrix, products[..., :-1, -1:])
     left = products[..., -1, -1] - (weights * products[..., :-1, -1]).sum(axis=-1)
     error = jnp.sqrt(jnp.maximum(left, 0.0) / samples)
     enlarged = jax.image.resize(
@@ -134,6 +134,19 @@ def _fitted(
     )
     planes = jnp.moveaxis(enlarged, -1, 0)
     return planes[:-1], planes[-1]
+
+
+def _solved(matrix: Float[Array, "*b k k"], target: Float[Array, "*b k 1"]) -> Float[Array, "*b k"]:
+    """The solution of small positive definite systems, by Gauss-Jordan elimination.
+
+    `jnp.linalg.solve` calls LAPACK for each, which on a busy CPU can wait for XLA's threads for ever (jaxlib 0.10).
+    """
+    rows = jnp.concatenate([matrix, target], axis=-1)
+    for number in range(matrix.shape[-1]):
+        pivot = rows[..., number, :] / rows[..., number, number, None]
+        rows = rows - rows[..., :, number, None] * pivot[..., None, :]
+        rows = rows.at[..., number, :].set(pivot)
+    return rows[..., -1]
 
 
 def _blurred(image: Float[Array, "*b h w"]) -> Float[Array, "*b h w"]:
