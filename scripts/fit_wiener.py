@@ -26,7 +26,8 @@ from vdiff_jax.compression.wiener_fit import Moments, moments
 from vdiff_jax.corruption.coding import STORED, planes_of_rgb
 from vdiff_jax.media.recode import recode
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import OPERATORS, REFERENCE_ERROR, WienerModel, spans
+from vdiff_jax.postprocess.wiener import REFERENCE_ERROR, WienerModel, spans
+from vdiff_jax.postprocess.wiener_operators import OPERATORS
 from vdiff_jax.restoration.arrays import repair_frames
 from vdiff_jax.restoration.footage import Footage
 from vdiff_jax.restoration.plan import make_plan

@@ -67,6 +67,10 @@ class PixelFormat:
         chroma = (-(-height // y), -(-width // x))
         return tuple(chroma if self.kind == "yuv" and i in (1, 2) else (height, width) for i in range(self.channels))
 
+    def frame_bytes(self, width: int, height: int) -> int:
+        """The size of one frame's planes in bytes."""
+        return sum(h * w for h, w in self.plane_shapes(width, height)) * np.dtype(self.dtype).itemsize
+
 
 @dataclass(frozen=True)
 class Frame:

@@ -16,7 +16,7 @@ from vdiff_jax.compression.attachment import (
     unpack,
 )
 from vdiff_jax.errors import AttachmentError
-from vdiff_jax.postprocess.wiener import OPERATORS
+from vdiff_jax.postprocess.wiener_operators import OPERATORS
 
 NETWORK = Network(name="base", digest=bytes(range(8)), error=(-3, 0, 12))
 WIENER = WienerStep(error=(9, -20, 0), coefficients=tuple(7 - n for n in range(3 * OPERATORS)))

@@ -16,7 +16,8 @@ from vdiff_jax.compression.codec import CODECS
 from vdiff_jax.compression.decoder import find_attachment
 from vdiff_jax.errors import OptionError, OutputError, WeightsError
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import OPERATORS, STEP
+from vdiff_jax.postprocess.wiener import STEP
+from vdiff_jax.postprocess.wiener_operators import OPERATORS
 from vdiff_jax.weights import identity
 
 

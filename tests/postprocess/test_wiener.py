@@ -6,15 +6,9 @@ import pytest
 from vdiff_jax.compression.samples import Sample
 from vdiff_jax.compression.wiener_fit import moments
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import (
-    OPERATORS,
-    REACH,
-    REFERENCE_ERROR,
-    WienerFilter,
-    WienerModel,
-    operator_responses,
-    wiener_step,
-)
+from vdiff_jax.postprocess import wiener_operators
+from vdiff_jax.postprocess.wiener import REFERENCE_ERROR, WienerFilter, WienerModel, wiener_step
+from vdiff_jax.postprocess.wiener_operators import OPERATORS, REACH, operator_responses
 
 PIXELS = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
 SIGMA = np.full(3, 4.0)
@@ -131,3 +125,13 @@ def test_what_is_usual_follows_the_error():
     rgb = usual.filter_for(sigma, PixelFormat(kind="rgb", full_range=True))
     np.testing.assert_allclose(rgb.sigma, [4, 2 * np.sqrt(2), 2])
     np.testing.assert_allclose(rgb.conductivities, (conductivities[0] + 2 * conductivities[1])[[0, 0, 0]])
+
+
+def test_strips_of_rows_give_what_whole_frames_give(noisy, monkeypatch):
+    by = WienerFilter(SIGMA, np.full((3, OPERATORS), 0.04))
+    whole = list(wiener_step(noisy, noisy, PIXELS, by))
+    monkeypatch.setattr(wiener_operators, "_STRIP", 1)
+    for one, other in zip(whole, wiener_step(noisy, noisy, PIXELS, by), strict=True):
+        for a, b in zip(one.planes, other.planes):
+            assert np.abs(a.astype(int) - b).max() <= 1  # of a rounding error
+            assert np.mean(a != b) < 0.001

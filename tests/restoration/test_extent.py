@@ -2,14 +2,18 @@
 
 import dataclasses
 
+import jax
 import pytest
 
+from vdiff_jax.diffusion.step import start
 from vdiff_jax.errors import OptionError
 from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.restoration import extent
 from vdiff_jax.restoration.extent import extent_for, extent_from
+from vdiff_jax.restoration.tiles import carry_bytes
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.same_size import SameSize
+from vdiff_jax.weights import load
 
 YUV = PixelFormat(kind="yuv", subsampling=(2, 2))
 
@@ -18,34 +22,46 @@ def plan(width, height):
     return Plan(tasks=("denoise",), weights="base", why="", job=SameSize(YUV, (height, width)))
 
 
-def test_a_small_video_needs_no_bands():
+def test_a_small_video_needs_no_tiles():
     assert extent_for(plan(640, 360), 4 << 30) == (8, None)
 
 
-def test_less_memory_makes_smaller_chunks_then_bands():
-    made = [extent_for(plan(1920, 1080), int(gigabytes * 2**30)) for gigabytes in (4, 3, 2, 1.7)]
+def test_less_memory_makes_smaller_chunks_then_tiles():
+    made = [extent_for(plan(1920, 1080), int(gigabytes * 2**30)) for gigabytes in (4, 2.4, 1.5, 1)]
     assert [each.frames for each in made] == sorted((each.frames for each in made), reverse=True)
-    assert made[0].rows is None
-    assert 208 <= made[-1].rows < 1080
-    assert made[-1].rows % 16 == 0
+    assert made[0].tile is None
+    assert made[-1].frames == 1
+    assert 384 <= made[-1].tile < made[-2].tile
+    assert made[-1].tile % 16 == 0
 
 
-def test_less_than_the_smallest_band_takes_is_refused_with_the_least_that_works():
+@pytest.mark.parametrize("weights", ["fast", "base"])
+def test_a_frame_of_8k_fits_into_4_gb(weights):
+    large = dataclasses.replace(plan(7680, 4320), weights=weights)
+    assert extent_for(large, 4 << 30).tile >= 384
+
+
+def test_less_than_the_smallest_tile_takes_is_refused_with_the_least_that_works():
     with pytest.raises(
         OptionError, match=r"memory 0\.5GB is too little for 1920x1080: pass at least [\d.]+GB"
     ) as error:
         extent_for(plan(1920, 1080), 1 << 29)
     least = float(str(error.value).split("at least ")[1][:-2])
-    assert extent_for(plan(1920, 1080), int(least * 2**30)).rows <= 304
+    assert extent_for(plan(1920, 1080), int(least * 2**30)).tile <= 600
     with pytest.raises(OptionError):
         extent_for(plan(1920, 1080), int((least - 0.11) * 2**30))
 
 
 def test_the_default_is_what_is_free(monkeypatch):
     monkeypatch.setattr(extent, "free_memory", lambda: 1)
-    assert extent_for(plan(1920, 1080), None) == (1, 208)
+    assert extent_for(plan(1920, 1080), None) == (1, 384)
     references = dataclasses.replace(plan(1920, 1080), references={})
     assert extent_for(references, None) == (1, None)
+
+
+def test_the_carry_has_these_bytes():
+    config = load("fast").config
+    assert carry_bytes(config) == sum(leaf.nbytes for leaf in jax.tree.leaves(start(config, (64, 64)))[:-1]) / 64**2
 
 
 @pytest.mark.parametrize(
@@ -54,4 +70,5 @@ def test_the_default_is_what_is_free(monkeypatch):
 def test_what_a_damaged_file_holds_is_no_extent(value):
     assert extent_from(value) is None
     assert extent_from([8, None]) == (8, None)
-    assert extent_from([1, 208]) == (1, 208)
+    assert extent_from([1, 400]) == (1, 400)
+    assert extent_from([1, 208]) is None

@@ -12,7 +12,7 @@ import vdiff_jax
 from vdiff_jax import weights
 from vdiff_jax.errors import MaskError
 from vdiff_jax.nn.network import SIZES
-from vdiff_jax.postprocess.wiener import OPERATORS
+from vdiff_jax.postprocess.wiener_operators import OPERATORS
 from vdiff_jax.restoration import pipeline
 from vdiff_jax.training.step import build
 

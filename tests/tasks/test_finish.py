@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import OPERATORS, WienerModel
+from vdiff_jax.postprocess.wiener import WienerModel
+from vdiff_jax.postprocess.wiener_operators import OPERATORS
 from vdiff_jax.tasks import finish
 from vdiff_jax.tasks.finish import deflicker, wiener
 from vdiff_jax.tasks.plan import Plan

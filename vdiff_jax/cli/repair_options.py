@@ -90,8 +90,8 @@ def _add_memory(repair: argparse.ArgumentParser) -> None:
         "--memory",
         type=values.memory,
         metavar="SIZE",
-        help="use at most about this much memory, such as 2GB: large frames go through the network in bands of rows "
-        "(default: the free memory, minus a margin)",
+        help="use at most about this much memory, such as 2GB: large frames go through the network in tiles, and the "
+        "encoder looks at fewer frames at a time (default: the free memory, minus a margin)",
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from vdiff_jax.compression import range_coder
 from vdiff_jax.compression.byte_stream import ByteReader, ByteWriter
 from vdiff_jax.errors import AttachmentError
-from vdiff_jax.postprocess.wiener import OPERATORS
+from vdiff_jax.postprocess.wiener_operators import OPERATORS
 
 VERSION = 2
 STEPS_PER_OCTAVE = 8

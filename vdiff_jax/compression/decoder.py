@@ -28,7 +28,8 @@ from vdiff_jax.errors import AttachmentError, WeightsError
 from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.media.threads import prefetched
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import OPERATORS, REACH, STEP, WienerFilter, spans, wiener_step
+from vdiff_jax.postprocess.wiener import STEP, WienerFilter, spans, wiener_step
+from vdiff_jax.postprocess.wiener_operators import OPERATORS, REACH
 from vdiff_jax.restoration.both_directions import BothDirections
 from vdiff_jax.restoration.chunk_restorer import ChunkRestorer
 from vdiff_jax.restoration.footage import Footage

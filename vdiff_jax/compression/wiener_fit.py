@@ -14,7 +14,8 @@ from jaxtyping import Float
 
 from vdiff_jax.compression.samples import Sample
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import activity, classes_of, operator_responses
+from vdiff_jax.postprocess.wiener import activity, classes_of
+from vdiff_jax.postprocess.wiener_operators import operator_responses
 
 CLASSES = 8
 """Classes of luma samples that moments are measured for. Neighbouring ones may be merged."""

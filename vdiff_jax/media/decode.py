@@ -27,7 +27,7 @@ from vdiff_jax.media.probe import (
     open_container,
 )
 from vdiff_jax.media.quantisers import EXPORT_QUANTISERS, QuantiserByType, frame_quantiser, mean_by_type, scale_of
-from vdiff_jax.media.video import Seconds, VideoInfo
+from vdiff_jax.media.video import Seconds, VideoInfo, each_once
 from vdiff_jax.pixels import Frame
 
 logger = logging.getLogger(__name__)
@@ -211,9 +211,9 @@ class VideoSource:
         limit = None if info.stop is None else (info.stop - info.start) / info.time_base
         step = max(1, round(1 / (info.rate * info.time_base)))
         count, last, end, quantiser = 0, None, 0, None
-        ahead, self._ahead = self._ahead, []
+        ahead, self._first, self._ahead = each_once([self._first, *self._ahead]), None, []
         seen = set(info.unsupported_side_data)
-        for decoded in itertools.chain([self._first], ahead, self._decoded):
+        for decoded in itertools.chain(ahead, self._decoded):
             stamp = decoded.pts if decoded.pts is not None else decoded.dts
             pts = stamp - shift if stamp is not None else (0 if last is None else last + step)
             if limit is not None and pts >= limit:

@@ -48,6 +48,13 @@ DEFAULT_OPTIONS = {
     # VideoToolbox's quality 65 of 100, in FFmpeg's units of 118.
     **{f"{codec}_videotoolbox": {"flags": "+qscale", "global_quality": "7670"} for codec in ("h264", "hevc")},
 }
+FRUGAL_OPTIONS = {
+    "libx264": {"x264-params": "rc-lookahead=0:sync-lookahead=0:bframes=0:threads=1"},
+    "libx265": {"x265-params": "rc-lookahead=0:bframes=0:frame-threads=1:pools=none"},
+    "libsvtav1": {"svtav1-params": "lookahead=0:lp=1:pred-struct=1"},
+    "libvpx-vp9": {"lag-in-frames": "0"},
+}
+"""Options that save memory where little is free: the encoder looks at fewer frames at a time, and files grow."""
 CRF_OF_HARDWARE = {"nvenc": ("cq",), "qsv": ("global_quality",), "amf": ("qp_i", "qp_p")}
 """What the encoders of a graphics chip call the quality that others call crf; their scale is that of x264."""
 SOFTWARE = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1", "vp9": "libvpx-vp9"}
@@ -132,7 +139,9 @@ def check_encoder(target: str | os.PathLike, codec: str | None, options: dict[st
     _options(chosen, PixelFormat(kind="yuv", full_range=False, subsampling=(2, 2)), options or {})
 
 
-def choose_encoding(container: str, info: VideoInfo, codec: str | None, options: dict[str, str] | None) -> Encoding:
+def choose_encoding(
+    container: str, info: VideoInfo, codec: str | None, options: dict[str, str] | None, *, frugal: bool = False
+) -> Encoding:
     """The encoder, with the pixel format that loses least of the video.
 
     Args:
@@ -140,6 +149,7 @@ def choose_encoding(container: str, info: VideoInfo, codec: str | None, options:
         info: the video's properties.
         codec: the encoder's name; None for the container's default.
         options: the encoder's options; they replace the defaults.
+        frugal: the encoder takes little memory.
 
     Raises:
         OutputError: this FFmpeg has no such encoder, or the encoder takes no format of this size.
@@ -149,6 +159,7 @@ def choose_encoding(container: str, info: VideoInfo, codec: str | None, options:
         deep_webm = container == "webm" and info.pixels.bits > 8
         codec = "libsvtav1" if deep_webm else DEFAULT_CODECS.get(container, "libx264")
     encoder = _find(codec)
+    options = (FRUGAL_OPTIONS.get(encoder.name, {}) if frugal else {}) | (options or {})
     pixels, packed = _choose_pixels(encoder, info)
     tags = info.tags
     if pixels.kind == "yuv" and info.pixels.kind != "yuv":
@@ -159,9 +170,7 @@ def choose_encoding(container: str, info: VideoInfo, codec: str | None, options:
         pixels=pixels,
         packed=packed,
         info=replace(info, pixels=pixels, tags=tags, time_base=Fraction(time_base)),
-        options=fidelity_options(
-            encoder.name, replace(info, pixels=pixels), _options(encoder.name, pixels, options or {})
-        ),
+        options=fidelity_options(encoder.name, replace(info, pixels=pixels), _options(encoder.name, pixels, options)),
     )
 
 

@@ -1,15 +1,17 @@
 """The properties of a video besides its pixels, and the rotation of planes."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import TypeVar
 
 import numpy as np
 
 from vdiff_jax.pixels import PixelFormat
 
 Seconds = float | int | Fraction
+FrameType = TypeVar("FrameType")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +78,7 @@ class VideoInfo:
     @property
     def frame_bytes(self) -> int:
         """The size of one frame's planes in bytes."""
-        shapes = self.pixels.plane_shapes(self.width, self.height)
-        return sum(h * w for h, w in shapes) * np.dtype(self.pixels.dtype).itemsize
+        return self.pixels.frame_bytes(self.width, self.height)
 
     @property
     def displayed_size(self) -> tuple[int, int]:
@@ -138,3 +139,9 @@ def rotated(info: VideoInfo) -> VideoInfo:
         display_matrix=None,
         chroma_location="",
     )
+
+
+def each_once(frames: list[FrameType]) -> Iterator[FrameType]:
+    """The frames; none stays in memory once the next one is asked for."""
+    while frames:
+        yield frames.pop(0)

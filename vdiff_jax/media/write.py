@@ -144,6 +144,7 @@ def open_writer(
     audio_codec: str = COPY,
     trial: bool = False,
     checkpoints: Checkpoints | None = None,
+    frugal: bool = False,
 ) -> VideoWriter:
     """Opens an output.
 
@@ -152,12 +153,12 @@ def open_writer(
             slash, or is an empty folder), or `-` (YUV4MPEG2 on stdout).
         info: properties of the frames to come: format, size, tags, rotation, time base, and the part of `copy_from`
             that they cover.
-        codec: the name of an FFmpeg encoder; None for the container's default.
-        options: the encoder's options.
+        codec, options: the name of an FFmpeg encoder, None for the container's default; and its options.
         copy_from: the file whose sound, subtitles, chapters and metadata are copied where the container holds them.
         audio_codec: "copy", "none" (no sound), or a codec to encode the sound in: aac, opus or flac.
         trial: the output is not for the user, so that nothing is said about what it loses.
         checkpoints: keep what a later run needs to go on, and go on where they begin.
+        frugal: the encoder takes little memory.
 
     Raises:
         OutputError: as for `check_target`; also if the ending or the encoder is unknown, or the encoder rejects the
@@ -181,10 +182,9 @@ def open_writer(
     shown = "stdout" if name == "-" else name
     try:
         tracks = os.fspath(copy_from) if copy_from is not None and os.path.isfile(copy_from) else None
-        path = pending and os.fspath(pending.path)
-        encoder = {"codec": codec, "options": options, "audio_codec": audio_codec}
+        encoder = {"codec": codec, "options": options, "audio_codec": audio_codec, "frugal": frugal}
         with _named(shown):
-            sink = FileSink(path, container, info, copy_from=tracks, **encoder)
+            sink = FileSink(pending and os.fspath(pending.path), container, info, copy_from=tracks, **encoder)
             if checkpoints is not None:
                 sink.keep(((path, read_arrays(path)) for path in checkpoints.segments()), checkpoints.begun.frames)
         if not trial:

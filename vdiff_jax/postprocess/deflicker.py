@@ -41,35 +41,41 @@ def deflicker(
     last = checkpoints.state("deflicker")
     for number, frame in enumerate(frames, start=checkpoints.begun.frames + 1):
         count = len(frame.planes) - pixels.alpha
-        mixed = [plane.astype(np.float32) for plane in frame.planes[:count]]
-        if last is not None and not frame.starts_shot:
+        if last is None or frame.starts_shot:
+            last = [plane.astype(np.float32) for plane in frame.planes[:count]]
+        else:
             tolerances = [
                 float(_TOLERANCE * level * peak_sample(plane, pixels)) for level, plane in zip(sigma, frame.planes)
             ]
-            mixed = _mixed(mixed, last, tolerances)
-        last = mixed
+            last = _mixed(frame.planes[:count], last, tolerances)
         if checkpoints.here(number):
             checkpoints.keep(number, "deflicker", last)
-        planes = [to_samples(plane, like.dtype, pixels) for plane, like in zip(mixed, frame.planes)]
+        planes = [to_samples(plane, like.dtype, pixels) for plane, like in zip(last, frame.planes)]
         yield dataclasses.replace(frame, planes=(*planes, *frame.planes[count:]))
 
 
-def _mixed(new: list[np.ndarray], last: list[np.ndarray], tolerances: Sequence[float]) -> list[np.ndarray]:
-    """The planes of a new frame mixed with the last mixed ones; a tolerance of 0 leaves a plane as it is."""
-    changes = [plane - old for plane, old in zip(new, last)]
+def _mixed(new: Sequence[np.ndarray], last: list[np.ndarray], tolerances: Sequence[float]) -> list[np.ndarray]:
+    """The planes of a new frame mixed with the last mixed ones; a tolerance of 0 leaves a plane as it is.
+
+    The mix of a plane takes the place of the last one in the list, so that no more than one is in memory twice.
+    """
     height, width = new[0].shape
     half = max(1, width // 2), max(1, height // 2)
     motion = np.zeros(half[::-1], np.float32)
-    for change, tolerance in zip(changes, tolerances):
+    for plane, old, tolerance in zip(new, last, tolerances):
         if tolerance > 0:
-            mean = cv2.blur(_at_size(change, half), _MEAN_WINDOW)
+            mean = cv2.blur(_at_size(plane.astype(np.float32) - old, half), _MEAN_WINDOW)
             motion = np.maximum(motion, np.abs(mean) / np.float32(tolerance))
     motion = np.square(np.square(cv2.GaussianBlur(motion, (0, 0), _SIGMA)))
     share = 1 - (1 - _NEW_SHARE) / (1 + motion)
-    return [
-        old + _at_size(share, change.shape[::-1]) * change if tolerance > 0 else plane
-        for old, plane, change, tolerance in zip(last, new, changes, tolerances)
-    ]
+    for index, (plane, tolerance) in enumerate(zip(new, tolerances)):
+        mixed = plane.astype(np.float32)
+        if tolerance > 0:
+            mixed -= last[index]
+            mixed *= _at_size(share, mixed.shape[::-1])
+            mixed += last[index]
+        last[index] = mixed
+    return last
 
 
 def _at_size(plane: Float[np.ndarray, "h w"], size: tuple[int, int]) -> Float[np.ndarray, "h2 w2"]:

@@ -31,7 +31,7 @@ class BothDirections:
 
     def __init__(self, restorer: Restorer):
         self._restorer = restorer
-        self.frames, self.multiple = restorer.frames, restorer.multiple
+        self.frames, self.multiple, self.ahead = restorer.frames, restorer.multiple, restorer.ahead
         self._chunks = max(1, SPAN_FRAMES // restorer.frames)
 
     def restore(self, chunks: Iterable[Chunk], checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:

@@ -17,10 +17,12 @@ class ChunkRestorer(Protocol):
     Attributes:
       frames: the number of frames in a chunk.
       multiple: the frames' height and width are padded to multiples of this.
+      ahead: chunks by which the analysis may be ahead; 0 where memory is short.
     """
 
     frames: int
     multiple: int
+    ahead: int
 
     def restore(self, chunks: Iterable[Chunk], checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
         """The restored frames that are to be shown, in order; the chunks come in order too.
@@ -41,7 +43,7 @@ class Cropped:
 
     def __init__(self, restorer: ChunkRestorer, crop: Crop):
         self._restorer, self._crop = restorer, crop
-        self.frames, self.multiple = restorer.frames, restorer.multiple
+        self.frames, self.multiple, self.ahead = restorer.frames, restorer.multiple, restorer.ahead
         self.report = restorer.report
 
     def restore(self, chunks: Iterable[Chunk], checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:

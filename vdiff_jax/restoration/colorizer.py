@@ -50,6 +50,8 @@ class Colorizer:
 
     frames, multiple = _CHUNK, 2 * VELOCITY_GRID
     """Frames of a chunk, and the multiple that height and width are padded to."""
+    ahead = 2
+    """Chunks by which the analysis may be ahead."""
 
     def __init__(self, job: Colouring, references: Iterable[int], *, force: bool = False):
         self._job, self._references, self._force = job, sorted(references), force

@@ -1,4 +1,4 @@
-"""How much of a video is in memory at once: the frames of a chunk, and the rows that the network sees."""
+"""How much of a video is in memory at once: the frames of a chunk, and the tile that the network sees."""
 
 import logging
 from typing import Any, NamedTuple
@@ -6,39 +6,47 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vdiff_jax.errors import OptionError
-from vdiff_jax.restoration.bands import least_rows
+from vdiff_jax.restoration.tiles import carry_bytes, least_side
 from vdiff_jax.runtime.device_memory import free_memory
 from vdiff_jax.tasks.plan import Plan
+from vdiff_jax.weights import load
 
 log = logging.getLogger(__name__)
 
 _CHUNK_PIXELS = 16_000_000
 _CHUNK_FRAMES = 8
 """A chunk has at most this many pixels and frames."""
-_PROGRAM = 700 << 20
+_PROGRAM = 520 << 20
 """Bytes of the program itself, its libraries and what is compiled."""
 _FRAME = 240
-"""Bytes for each pixel of a frame: the state of the network, and the frames that are decoded, analysed and encoded."""
-_CHUNK = 40
+"""Bytes for each pixel of a frame: the frames that are decoded, analysed, finished and encoded, and the carry."""
+_CHUNK = 25
 """Bytes for each pixel of a chunk's frames: up to three chunks wait for the network or come from it."""
+_FRAME_IN_TILES = 70
+"""The same as `_FRAME` in tiles, where nothing waits and the encoder is frugal; without the carry."""
+_MULTIPLE = 16
+"""The side of a tile is a multiple of this."""
+_LARGEST = 2048
+"""The largest side of a tile."""
 _NETWORK = 650
 """Bytes for each pixel that the network sees at once."""
 
 
 class Extent(NamedTuple):
-    """The frames of a chunk, and the rows that the network sees at once; `None` for all of a frame."""
+    """The frames of a chunk, and the side of the tiles that the network sees at once; `None` for whole frames."""
 
     frames: int
-    rows: int | None
+    tile: int | None
 
 
 def extent_from(value: Any) -> Extent | None:
     """The extent in a value that was read from a file; `None` if it holds none."""
     if not (isinstance(value, list) and len(value) == 2):
         return None
-    frames, rows = value
-    whole = type(frames) is int and 1 <= frames <= _CHUNK_FRAMES and (rows is None or (type(rows) is int and rows > 0))
-    return Extent(frames, rows) if whole else None
+    frames, tile = value
+    whole = type(frames) is int and 1 <= frames <= _CHUNK_FRAMES
+    whole = whole and (tile is None or (type(tile) is int and tile >= least_side(1)))
+    return Extent(frames, tile) if whole else None
 
 
 def extent_for(plan: Plan, memory: int | None) -> Extent:
@@ -53,25 +61,37 @@ def extent_for(plan: Plan, memory: int | None) -> Extent:
     """
     height, width = plan.job.written()[1] if plan.crop is None else plan.crop.size
     pixels = height * width
-    multiple = 16
-    in_bands = getattr(plan.job, "scale", 1) == 1 and plan.references is None
-    least = min(height, least_rows(multiple)) if in_bands else height
+    needed = _needed_in_tiles if _fits_tiles(plan) else _needed
+    side = least_side(_MULTIPLE)
+    least = needed(plan, pixels, min(height, side) * min(width, side))
     budget = free_memory() if memory is None else memory
-    needed = _needed(pixels, 1, least * width)
-    if memory is not None and needed > memory:
+    if memory is not None and least > memory:
         raise OptionError(
             f"memory {memory / 2**30:.3g}GB is too little for {width}x{height}: pass at least "
-            f"{np.ceil(needed / 2**30 * 10) / 10:.3g}GB"
+            f"{np.ceil(least / 2**30 * 10) / 10:.3g}GB"
         )
     frames = int(np.clip(_CHUNK_PIXELS // pixels, 1, _CHUNK_FRAMES))
-    while frames > 1 and _needed(pixels, frames, pixels) > budget:
+    while frames > 1 and _needed(plan, pixels, frames=frames) > budget:
         frames -= 1
-    rows = int((budget - _needed(pixels, frames, 0)) // (_NETWORK * width)) // multiple * multiple
-    if rows >= height or not in_bands:
+    if needed is _needed or _needed(plan, pixels, frames=frames) <= budget:
         return Extent(frames, None)
-    return Extent(frames, max(rows, least))
+    left = budget - _needed_in_tiles(plan, pixels, 0)
+    side = max(side, int(np.sqrt(max(left, 0) / _NETWORK)) // _MULTIPLE * _MULTIPLE)
+    return Extent(1, min(side, _LARGEST))
 
 
-def _needed(pixels: int, frames: int, seen: int) -> int:
-    """Bytes for frames of some pixels, chunks of some frames, and pixels that the network sees at once."""
-    return _PROGRAM + (_FRAME + _CHUNK * frames) * pixels + _NETWORK * seen
+def _fits_tiles(plan: Plan) -> bool:
+    """Whether tiles give what whole frames give."""
+    return getattr(plan.job, "scale", 1) == 1 and plan.references is None
+
+
+def _needed(plan: Plan, pixels: int, seen: int = 0, *, frames: int = 1) -> int:
+    """Bytes for whole frames of some pixels in chunks of some frames; the network sees all pixels."""
+    del plan, seen
+    return _PROGRAM + (_FRAME + _CHUNK * frames + _NETWORK) * pixels
+
+
+def _needed_in_tiles(plan: Plan, pixels: int, seen: int) -> int:
+    """Bytes for frames of some pixels, of which the network sees so many at once."""
+    carry = carry_bytes(load(plan.weights).config) / 2 if plan.weights else 0
+    return int(_PROGRAM + (_FRAME_IN_TILES + carry) * pixels + _NETWORK * seen)

@@ -16,7 +16,6 @@ from vdiff_jax.pixels import Frame
 from vdiff_jax.postprocess.feather import Feather, feather_weight
 from vdiff_jax.postprocess.strength import Mix
 from vdiff_jax.restoration.backend import backend_for, check_backend
-from vdiff_jax.restoration.bands import Bands, bands_of
 from vdiff_jax.restoration.both_directions import BothDirections
 from vdiff_jax.restoration.chunk_restorer import ChunkRestorer, Cropped
 from vdiff_jax.restoration.colorizer import Colorizer
@@ -30,6 +29,7 @@ from vdiff_jax.restoration.restorer import Restorer
 from vdiff_jax.restoration.segment import WHOLE, Segment
 from vdiff_jax.restoration.video import opened, plan_for
 from vdiff_jax.restoration.words import plan_text
+from vdiff_jax.runtime.allocator import return_freed_memory
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints, frames_between, kept_about, open_checkpoints
 from vdiff_jax.runtime.progress import Progress, announce
 from vdiff_jax.runtime.stopwatch import Stopwatch
@@ -67,6 +67,7 @@ def repair(
     stopwatch = Stopwatch()
     with opened(source, chosen, stopwatch) as video:
         plan = plan_for(video, chosen)
+        video.first.clear()  # the footage has them once more
         if video.info.interlaced and plan.tasks:
             log.warning(
                 "the video is interlaced, but is treated as progressive: pass --deinterlace to deinterlace it first"
@@ -78,12 +79,15 @@ def repair(
                 media.copy_file(source, target)
             return report(stopwatch, info.frames or 0, info, plan) | {"copied": True}
         extent = _extent(target, chosen, plan)
+        if extent.tile is not None:
+            return_freed_memory()
         checkpoints = _checkpoints(source, target, info, chosen, plan, extent)
         text, footage, beside = plan_text(video.info, info, plan), video.footage, None
         if chosen.preview is not None:
             beside = SideBySide(info, plan.interval)
             footage, info = footage._replace(frames=beside.keep(footage.frames)), beside.info
         encoder = {"codec": chosen.codec, "options": chosen.options, "audio_codec": chosen.audio_codec}
+        encoder["frugal"] = extent.tile is not None
         sound = source if chosen.slow is None else None
         with media.open_writer(target, info, copy_from=sound, checkpoints=checkpoints, **encoder) as writer:
             with stopwatch.stage("load"):
@@ -98,7 +102,7 @@ def repair(
     return report(stopwatch, count, info, plan, restorer) | {"backend": backend}
 
 
-_EXTENT = "frames and rows in memory (--memory)"
+_EXTENT = "frames and tiles in memory (--memory)"
 """The name of the extent in what identifies a run."""
 
 
@@ -170,23 +174,10 @@ def restorer_for(plan: Plan, extent: Extent | None = None, backend: str | None =
     if plan.references is not None:
         return Colorizer(plan.job, plan.references, force=plan.force)
     extent = extent or extent_for(plan, None)
-    made: dict[tuple[int, int], Restorer] = {}  # those of one size share the compiled network
-
-    def restorer_of(size: tuple[int, int]) -> ChunkRestorer:
-        if size not in made:
-            job = dataclasses.replace(plan.job, size=size)
-            made[size] = Restorer(
-                load(plan.weights), job, plan.sigma_of, frames=extent.frames, backend=backend or "jax"
-            )
-        one_way = made[size].anew()
-        return BothDirections(one_way) if plan.both_directions else one_way
-
-    size = plan.job.size if plan.crop is None else plan.crop.size
-    if extent.rows is None:
-        restorer = restorer_of(size)
-    else:
-        multiple = load(plan.weights).config.multiple
-        restorer = Bands(bands_of(size, plan.job.pixels, multiple, extent.rows), restorer_of)
+    job = plan.job if plan.crop is None else dataclasses.replace(plan.job, size=plan.crop.size)
+    options = {"frames": extent.frames, "tile": extent.tile, "backend": backend or "jax"}
+    restorer = Restorer(load(plan.weights), job, plan.sigma_of, **options)
+    restorer = BothDirections(restorer) if plan.both_directions else restorer
     return restorer if plan.crop is None else Cropped(restorer, plan.crop)
 
 
@@ -248,10 +239,10 @@ def diffuse(
     stopwatch: Stopwatch | None = None,
     checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> Iterator[Frame]:
-    """The restored frames; the analysis runs in a thread of its own, which ends with this iterator."""
+    """The restored frames; the analysis runs in a thread of its own, unless memory is short."""
     stopwatch = stopwatch or Stopwatch()
     chunks = stopwatch.timed("analyse", cut_into_chunks(analysed, restorer.frames, done=checkpoints.begun.chunks))
-    with contextlib.closing(prefetched(chunks, depth=2)) as ahead:
+    with contextlib.closing(prefetched(chunks, depth=restorer.ahead) if restorer.ahead else chunks) as ahead:
         yield from stopwatch.timed("diffuse", restorer.restore(stopwatch.timed("wait", ahead), checkpoints))
 
 

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import jax
@@ -18,6 +19,7 @@ from vdiff_jax.restoration.compiled import compiled
 from vdiff_jax.restoration.finite_check import FiniteCheck
 from vdiff_jax.restoration.frame_by_frame import FrameByFrame
 from vdiff_jax.restoration.in_windows import InWindows
+from vdiff_jax.restoration.tiles import InTiles, start_in_half_precision, tiles_of
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.tasks.video import ChunkInputs, Job
@@ -38,6 +40,7 @@ class Restorer:
       sigma_of: a function from frames' quantisers to their expected error of Y', Cb and Cr, in [0, 1].
       frames: of a chunk.
       backend: "jax", or "onnx" to run the network in ONNX Runtime.
+      tile: the network runs in tiles of about so many rows and columns; by default on the whole frame.
 
     Raises:
       MissingError: ONNX Runtime is to be used, but is not installed, or too old.
@@ -51,24 +54,23 @@ class Restorer:
         *,
         frames: int | None = None,
         backend: str = "jax",
+        tile: int | None = None,
     ):
-        self._definition, self._params, _ = network
+        self._params = network.params
         self._job, self._sigma_of = job, sigma_of
         self._config = network.config
         self.multiple = self._config.multiple
         height, width = (side * job.scale for side in job.size)
         self.frames = frames or int(np.clip(_CHUNK_PIXELS // (height * width), 1, _CHUNK_FRAMES))
         self._padded = tuple(side + -side % self.multiple for side in (height, width))
+        self._in_tiles = tile is not None
+        self.ahead = 0 if self._in_tiles else 2
         self._carry = self.start()
-        if backend == "onnx":
-            self._network = FrameByFrame(network, job)
+        make = partial(_network_for, network, job, backend)
+        if tile is None:
+            self._network = make(job.size)
         else:
-            constants = (self._definition, job, self.multiple)
-            self._network = InWindows(
-                lambda rows, arguments: compiled(restore_planes, (*constants, rows), arguments),
-                self._padded,
-                self.multiple,
-            )
+            self._network = InTiles(tiles_of(job.size, job.pixels, self.multiple, tile), make)
         self._finite = FiniteCheck()
         self._compiled_before = 0.0
 
@@ -107,7 +109,7 @@ class Restorer:
 
     def start(self) -> Carry:
         """The carry at the start of a shot."""
-        return start(self._config, self._padded)
+        return (start_in_half_precision if self._in_tiles else start)(self._config, self._padded)
 
     def advance(
         self, carry: Carry, inputs: ChunkInputs, count: int, *, reverse: bool = False, shown: bool = True
@@ -163,6 +165,17 @@ class Restorer:
         velocity[0, ..., :2] = velocity[0, ..., 2:]
         carry = dataclasses.replace(carry, time=np.float32(2 * inputs.time[0] - inputs.time[1]))
         return carry, dataclasses.replace(inputs, velocity=velocity)
+
+
+def _network_for(network: weights.Weights, job: Job, backend: str, size: tuple[int, int]) -> "InWindows | FrameByFrame":
+    """The network's function of a chunk, for frames of some height and width."""
+    job = dataclasses.replace(job, size=size)  # pyright: ignore[reportArgumentType]
+    if backend == "onnx":
+        return FrameByFrame(network, job)
+    multiple = network.config.multiple
+    padded = tuple(side * job.scale + -side * job.scale % multiple for side in size)
+    constants = (network.definition, job, multiple)
+    return InWindows(lambda rows, arguments: compiled(restore_planes, (*constants, rows), arguments), padded, multiple)
 
 
 def frames_of(chunk: Chunk, planes: tuple[np.ndarray, ...]) -> Iterator[Frame]:

@@ -3,8 +3,11 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+from jaxtyping import Float
+
 from vdiff_jax.media import VideoInfo
-from vdiff_jax.pixels import Frame
+from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration.options import Options
 from vdiff_jax.stream import findings
 from vdiff_jax.stream.references import has_colours
@@ -14,6 +17,19 @@ _FEWEST = 3
 """With fewer frames nothing is suggested."""
 _SMALLEST = 48
 """Nor for pictures with a shorter side, in pixels."""
+
+
+class _Lumas(Sequence[Float[np.ndarray, "h w"]]):
+    """The luma of frames; none stays in memory."""
+
+    def __init__(self, frames: Sequence[Frame], pixels: PixelFormat):
+        self._frames, self._pixels = frames, pixels
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index):
+        return luma_of(self._frames[index], self._pixels)
 
 
 def suggestions(frames: Sequence[Frame], info: VideoInfo, options: Options, *, warned: bool = False) -> tuple[str, ...]:
@@ -28,7 +44,7 @@ def suggestions(frames: Sequence[Frame], info: VideoInfo, options: Options, *, w
     if options.task != "auto" or len(frames) < _FEWEST or min(info.width, info.height) < _SMALLEST:
         return ()
     pixels = info.pixels
-    lumas = [luma_of(frame, pixels) for frame in frames]
+    lumas = _Lumas(frames, pixels)
     found = []
     if not (options.deinterlace or options.double_rate or warned) and findings.is_combed(lumas):
         found.append("moving edges look like combs, as in interlaced video: add --deinterlace")

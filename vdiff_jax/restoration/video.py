@@ -13,6 +13,7 @@ from jaxtyping import Bool
 
 from vdiff_jax import media
 from vdiff_jax.errors import MaskError
+from vdiff_jax.media.video import each_once
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration.footage import Footage
 from vdiff_jax.restoration.options import AUTO, Options
@@ -68,7 +69,7 @@ def opened(source: str | Path, options: Options, stopwatch: Stopwatch, *, at: in
         frames = stopwatch.timed("read", reader)
         count = max(2, min(FIRST_FRAMES, _FIRST_BYTES // max(info.frame_bytes, 1)))
         first = list(itertools.islice(frames, count))
-        frames = itertools.chain(first, frames)
+        frames = itertools.chain(each_once(list(first)), frames)
         lead = first[0].pts * info.time_base if options.slow is None else Fraction(0)
         with _masks(options.mask, info, options.start) as masks:
             if options.mask == AUTO:

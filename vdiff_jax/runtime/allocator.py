@@ -14,7 +14,19 @@ def keep_freed_memory() -> None:
     On a CPU, XLA allocates the whole memory of a step at once and frees it at the end. By default glibc returns such a
     large block to the system and gets it back page by page. That takes a sixth of a training step.
     """
+    _set({_ARENA_MAX: 1, _MMAP_THRESHOLD: 2**30, _TRIM_THRESHOLD: _LARGEST_INT})
+
+
+def return_freed_memory() -> None:
+    """Makes glibc return freed memory to the system at once. Call it where memory is short.
+
+    By default glibc keeps up to 32 MB of freed blocks together, for each thread.
+    """
+    _set({_MMAP_THRESHOLD: 2**20, _TRIM_THRESHOLD: 2**20})
+
+
+def _set(options: dict[int, int]) -> None:
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
-        for option, value in ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, 2**30), (_TRIM_THRESHOLD, _LARGEST_INT)):
+        for option, value in options.items():
             libc.mallopt(option, value)

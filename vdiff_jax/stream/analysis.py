@@ -102,4 +102,6 @@ def _enlarged(plane: Float[np.ndarray, "h w"], scale: int) -> Float[np.ndarray, 
 
 def _padded(plane: Float[np.ndarray, "h w"], multiple: int) -> Float[np.ndarray, "h2 w2"]:
     height, width = plane.shape
+    if height % multiple == 0 and width % multiple == 0:
+        return plane
     return cv2.copyMakeBorder(plane, 0, -height % multiple, 0, -width % multiple, cv2.BORDER_REPLICATE)

@@ -1,5 +1,7 @@
 """The error that a video codec left in a clip: expected from its quantisers, or estimated from the decoded frames."""
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 from jaxtyping import Float
 
@@ -65,14 +67,31 @@ def features(luma: Float[np.ndarray, "t h w"]) -> list[float]:
       luma: in [0, 1], at least 8 pixels a side.
     """
     x = luma.astype(np.float32) * 255
-    height, width = (side // 8 * 8 for side in x.shape[1:])
-    blocks = x[:, :height, :width].reshape(len(x), height // 8, 8, width // 8, 8).transpose(0, 1, 3, 2, 4)
+    energies = np.concatenate([_band_energies(frame) for frame in x], axis=1)
+    bands = [np.median(band) for band in energies]
+    moved = _MEAN_CHANGES
+    if len(x) > 1:
+        changes = np.diff(x, axis=0)
+        np.abs(changes, out=changes)
+        still = float(np.mean(changes < 0.5))
+        moved = [_log(np.square(changes, out=changes).mean()), still]
+        del changes
+    return [*map(_log, bands), _on_grid(_steps(x), 4), *moved]
+
+
+def _band_energies(frame: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "bands n"]:
+    """The mean energy of each 8×8 block in each of `_BANDS`."""
+    height, width = (side // 8 * 8 for side in frame.shape)
+    blocks = frame[:height, :width].reshape(height // 8, 8, width // 8, 8).transpose(0, 2, 1, 3)
     energy = np.square(_DCT @ blocks.reshape(-1, 8, 8) @ _DCT.T)
-    bands = [np.median(energy[:, low & high].mean(axis=1)) for low, high in _BANDS]
-    steps = [np.abs(np.diff(x, axis=axis)) for axis in (2, 1)]
-    changes = np.abs(np.diff(x, axis=0))
-    moved = [_log(np.square(changes).mean()), float(np.mean(changes < 0.5))] if len(x) > 1 else _MEAN_CHANGES
-    return [*map(_log, bands), _on_grid(steps, 4), *moved]
+    return np.stack([energy[:, low & high].mean(axis=1) for low, high in _BANDS])
+
+
+def _steps(x: Float[np.ndarray, "t h w"]) -> Iterator[Float[np.ndarray, "t _ _"]]:
+    """The steps between neighbouring pixels in x, then in y."""
+    for axis in (2, 1):
+        step = np.diff(x, axis=axis)
+        yield np.abs(step, out=step)
 
 
 def block_steps(luma: Float[np.ndarray, "t h w"]) -> float:
@@ -81,11 +100,10 @@ def block_steps(luma: Float[np.ndarray, "t h w"]) -> float:
     Args:
       luma: in [0, 1], at least 16 pixels a side.
     """
-    steps = [np.abs(np.diff(luma.astype(np.float32) * 255, axis=axis)) for axis in (2, 1)]
-    return _on_grid(steps, 8)
+    return _on_grid(_steps(luma.astype(np.float32) * 255), 8)
 
 
-def _on_grid(steps: list[np.ndarray], period: int) -> float:
+def _on_grid(steps: Iterable[np.ndarray], period: int) -> float:
     """How much larger steps are at the grid's strongest phase than at the others, in log2, over both directions."""
     ratios = []
     for axis, step in zip((2, 1), steps):

@@ -1,14 +1,17 @@
 """A crop around a video's holes: inpainting changes nothing else, so the network runs on the crop alone."""
 
 import dataclasses
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool
 
 from vdiff_jax.observation import VELOCITY_GRID
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.stream.samples import bounding_box, plane_groups
+
+Cuttable = TypeVar("Cuttable", bound=Any)
+"""A dataclass with `planes`, `error` and `velocity` as a `Chunk` has them."""
 
 _LARGEST_SHARE = 0.75
 """If the crop would have a larger share of the picture than this, none is made."""
@@ -56,8 +59,8 @@ class Crop:
         """The crop's height and width."""
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
-    def cut(self, chunk: Chunk) -> Chunk:
-        """The chunk with its arrays cropped; its frames stay whole."""
+    def cut(self, chunk: Cuttable) -> Cuttable:
+        """The chunk, or the network's inputs of it, with its arrays cropped; a chunk's frames stay whole."""
         # The velocity field covers the padded picture, which may end beyond the picture's edge.
         grid = [
             slice(side.start // VELOCITY_GRID, -(-side.stop // self.multiple) * self.multiple // VELOCITY_GRID)
@@ -65,21 +68,24 @@ class Crop:
         ]
         return dataclasses.replace(
             chunk,
-            planes=tuple(plane[:, *place] for plane, place in zip(chunk.planes, self._in_planes(len(chunk.planes)))),
+            planes=self.of(chunk.planes),
             error=None if chunk.error is None else chunk.error[:, *self._at_scale((1, 1))],
             velocity=chunk.velocity[:, *grid],
         )
 
-    def planes(self, frame: Frame) -> tuple[np.ndarray, ...]:
-        """The crop of each plane of a frame."""
-        places = self._in_planes(len(frame.planes))
-        return tuple(plane[place] for plane, place in zip(frame.planes, places))
+    def of(self, planes: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        """The crop of each plane `... h w`."""
+        return tuple(plane[..., *place] for plane, place in zip(planes, self._in_planes(len(planes))))
+
+    def fill(self, planes: tuple[np.ndarray, ...], crop: tuple[np.ndarray, ...]) -> None:
+        """Overwrites the crop's place in planes `... h w`."""
+        for plane, new, place in zip(planes, crop, self._in_planes(len(planes))):
+            plane[..., *place] = new
 
     def paste(self, frame: Frame, crop: Frame) -> Frame:
         """The whole frame with this crop in its place."""
         planes = tuple(plane.copy() for plane in frame.planes)
-        for plane, new, place in zip(planes, crop.planes, self._in_planes(len(planes))):
-            plane[place] = new
+        self.fill(planes, crop.planes)
         return dataclasses.replace(frame, planes=planes, starts_shot=crop.starts_shot)
 
     def _in_planes(self, count: int) -> list[tuple[slice, slice]]:

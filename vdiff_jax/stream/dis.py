@@ -6,6 +6,8 @@ Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016.
 import dataclasses
 
 import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,3 +60,31 @@ def make_dis(settings: DisSettings) -> cv2.DISOpticalFlow:
         if value is not None:
             setter(value)
     return flow
+
+
+_LARGE = 2_500_000
+"""Pixels: the flow of larger pictures is measured in strips of rows, because DIS takes 200 bytes for each pixel."""
+_STRIP, _OVERLAP = 256, 64
+"""Rows of a strip, and those above and below it that DIS sees too."""
+
+
+def dense_flow(
+    flow: cv2.DISOpticalFlow, here: UInt8[np.ndarray, "h w"], there: UInt8[np.ndarray, "h w"]
+) -> Float[np.ndarray, "h w 2"]:
+    """Displacements (x, y) from one picture to another, in pixels.
+
+    Args:
+      flow: from `make_dis`.
+      here, there: the pictures.
+    """
+    if here.size <= _LARGE:
+        return flow.calc(here, there, None)
+    height = len(here)
+    whole = np.empty((*here.shape, 2), np.float32)
+    for start in range(0, height, _STRIP):
+        stop = min(start + _STRIP, height)
+        # All strips have one size, so that DIS can use its memory again.
+        low = int(np.clip(start - _OVERLAP, 0, max(height - _STRIP - 2 * _OVERLAP, 0)))
+        seen = slice(low, min(low + _STRIP + 2 * _OVERLAP, height))
+        whole[start:stop] = flow.calc(here[seen], there[seen], None)[start - low : stop - low]
+    return whole

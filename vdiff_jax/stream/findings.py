@@ -3,6 +3,7 @@
 Each function takes few frames and is cheap. The thresholds leave a margin to what clean clips of many kinds reach.
 """
 
+import functools
 import itertools
 from collections.abc import Sequence
 
@@ -90,7 +91,7 @@ def black_bars(lumas: Sequence[Luma], black: float) -> tuple[int, int, int, int]
       lumas: of the frames.
       black: the value of black in luma.
     """
-    brightest = np.max([cv2.blur(luma, (3, 3)) for luma in lumas], axis=0) - np.float32(black)
+    brightest = functools.reduce(np.maximum, (cv2.blur(luma, (3, 3)) for luma in lumas)) - np.float32(black)
     return (*_ends(brightest), *_ends(brightest.T))
 
 
@@ -126,9 +127,9 @@ def repeats(lumas: Sequence[Luma]) -> int:
 
 def is_old_film(frames: Sequence[Frame], pixels: PixelFormat) -> bool:
     """Whether a grey video flickers, has dust or scratches, or repeats frames as silent film does at today's rates."""
-    lumas = [luma_of(frame, pixels) for frame in frames]
     if not is_grey(frames, pixels):
         return False
+    lumas = [luma_of(frame, pixels) for frame in frames]
     evened = even_brightness(frames, pixels)
     flickering = sum(new is not old for new, old in zip(evened, frames))
     return flickering >= _FLICKERING or repeats(lumas) > 1 or _damage(lumas) > _DAMAGED

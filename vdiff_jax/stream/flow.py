@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from vdiff_jax.observation import VELOCITY_GRID
-from vdiff_jax.stream.dis import COARSE, FINE, make_dis
+from vdiff_jax.stream.dis import COARSE, FINE, dense_flow, make_dis
 from vdiff_jax.stream.push_pull import push_pull_fill
 from vdiff_jax.stream.warp import grid_points, warp, warp_half_size
 
@@ -93,7 +93,7 @@ class MotionMeter:
         size = (width * 2 // VELOCITY_GRID, height * 2 // VELOCITY_GRID)
         if min(height, width) < SMALLEST:
             return np.zeros((size[1], size[0], 2), np.float32)
-        flow = (self._fine if fine else self._coarse).calc(here.small, there.small, None)
+        flow = dense_flow(self._fine if fine else self._coarse, here.small, there.small)
         field = 2.0 * cv2.resize(flow, size, interpolation=cv2.INTER_AREA)
         return field if here.known is None else push_pull_fill(field, here.known)
 
@@ -108,7 +108,10 @@ class MotionMeter:
 def half_size(luma: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h2 w2"]:
     """The half-size, slightly smoothed picture that optical flow is measured on."""
     half = cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    return np.clip(cv2.GaussianBlur(half, (0, 0), 0.8) * 255.0 + 0.5, 0, 255).astype(np.uint8)
+    half = cv2.GaussianBlur(half, (0, 0), 0.8)
+    half *= 255.0
+    half += 0.5
+    return np.clip(half, 0, 255, out=half).astype(np.uint8)
 
 
 def camera_motion(field: Field, valid: Float[np.ndarray, "hv wv"]) -> Field:

@@ -49,7 +49,8 @@ def step_in_levels(plane: np.ndarray, pixels: PixelFormat) -> float:
 def to_samples(values: np.ndarray, dtype: np.dtype, pixels: PixelFormat) -> np.ndarray:
     """Values in samples as the plane's type: integers are rounded and clipped."""
     if not np.issubdtype(dtype, np.floating):
-        values = np.clip(np.rint(values), 0, pixels.peak)
+        values = np.rint(values)
+        np.clip(values, 0, pixels.peak, out=values)
     return values.astype(dtype)
 
 

@@ -1,5 +1,6 @@
 """Measures a video's noise and its coding error, which the plan of a repair starts from."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ _FRAMES = 8
 """Frames that the coding error is estimated from."""
 _BLOCKS = 0.7
 """Blocks count as visible from this result of `block_steps` on. Clean clips reach 0.6."""
+_LARGEST = 10_000_000
+"""Pixels: the coding error of larger frames is measured in their middle."""
 _SMALLEST = 32
 """Pixels: the coding error of smaller frames cannot be estimated."""
 
@@ -53,7 +56,7 @@ def measure_coding(frames: list[Frame], pixels: PixelFormat, codec: str) -> Codi
         sigma = sigma if pixels.kind != "gray" else sigma * np.array([1, 0, 0], np.float32)
         why = f"the mean {codec} quantiser is {known.mean():.1f}, so an error of {255 * sigma[0]:.1f} is expected"
         return Coding(sigma, codec, why)
-    brightest = [frame.planes[1 if pixels.kind == "rgb" else 0] for frame in frames[:_FRAMES]]
+    brightest = [_middle(frame.planes[1 if pixels.kind == "rgb" else 0]) for frame in frames[:_FRAMES]]
     luma = normalised_samples(np.stack(brightest), pixels, chroma=False)
     if min(luma.shape[1:]) < _SMALLEST:
         why = f"frames smaller than {_SMALLEST} pixels do not show how they were coded"
@@ -63,6 +66,17 @@ def measure_coding(frames: list[Frame], pixels: PixelFormat, codec: str) -> Codi
     why = f"the stream carries no quantisers: the error was estimated from the frames as {255 * error:.1f}"
     blocks = block_steps(luma) >= _BLOCKS
     return Coding(np.array([error, chroma * error, chroma * error], np.float32), None, why, blocks)
+
+
+def _middle(plane: np.ndarray) -> np.ndarray:
+    """The middle of a plane, in whole blocks of 16×16 pixels, where it is too large to be measured whole."""
+    excess = math.sqrt(plane.size / _LARGEST)
+    if excess <= 1:
+        return plane
+    rows, columns = (
+        slice(int(side - side / excess) // 32 * 16, int(side + side / excess) // 32 * 16) for side in plane.shape
+    )
+    return plane[rows, columns]
 
 
 def measure_sigma(frames: list[Frame], pixels: PixelFormat) -> Float[np.ndarray, "3"]:

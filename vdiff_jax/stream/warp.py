@@ -13,14 +13,17 @@ _ROW = 512
 def warp_half_size(small: UInt8[np.ndarray, "h w"], field: Float[np.ndarray, "hv wv 2"]) -> UInt8[np.ndarray, "h w"]:
     """A half-size picture sampled where a displacement leads; the displacement is in full-size pixels."""
     height, width = small.shape
-    return warp(small, cv2.resize(field, (width, height)) / 2)
+    flow = cv2.resize(field, (width, height))
+    flow /= 2
+    return warp(small, flow)
 
 
 @functools.lru_cache(maxsize=4)
 def grid_points(size: tuple[int, ...]) -> Float[np.ndarray, "hv wv 2"]:
     """x and y of each point of a grid, in its own units. The array is shared and read-only."""
-    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
-    points = np.stack([x, y], axis=-1)
+    points = np.empty((*size, 2), np.float32)
+    points[..., 0] = np.arange(size[1], dtype=np.float32)
+    points[..., 1] = np.arange(size[0], dtype=np.float32)[:, None]
     points.flags.writeable = False
     return points
 

@@ -4,10 +4,11 @@ import contextlib
 import itertools
 from collections.abc import Iterable, Iterator
 
-from vdiff_jax.media.threads import prefetched
+from vdiff_jax.media.threads import prefetched, queue_depth
 from vdiff_jax.pixels import Frame
 from vdiff_jax.postprocess.deflicker import deflicker as deflicker_frames
-from vdiff_jax.postprocess.wiener import REACH, wiener_step
+from vdiff_jax.postprocess.wiener import wiener_step
+from vdiff_jax.postprocess.wiener_operators import REACH
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.context import context_frames, with_context
 from vdiff_jax.tasks.plan import Plan
@@ -34,6 +35,8 @@ def wiener(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CH
         return
     coefficients = model.filter_for(plan.sigma_of_planes(pixels), pixels)
     frames = with_context(frames, REACH, checkpoints, "wiener")
-    with contextlib.closing(prefetched(frames, _AHEAD)) as ahead:
+    height, width = plan.job.written()[1]
+    depth = min(_AHEAD, queue_depth(pixels.frame_bytes(width, height)))
+    with contextlib.closing(prefetched(frames, depth)) as ahead:
         stepped = wiener_step(*itertools.tee(ahead), pixels, coefficients)
         yield from itertools.islice(stepped, context_frames(REACH, checkpoints), None)

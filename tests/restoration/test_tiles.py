@@ -1,0 +1,109 @@
+"""The network in tiles gives what it gives on whole frames."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from vdiff_jax.diffusion.step import start
+from vdiff_jax.nn.network import SIZES
+from vdiff_jax.pixels import PixelFormat
+from vdiff_jax.restoration import tiles
+from vdiff_jax.restoration.tiles import MARGIN, InTiles, least_side, start_in_half_precision, tiles_of
+from vdiff_jax.tasks.video import ChunkInputs
+
+YUV = PixelFormat(kind="yuv", subsampling=(2, 2))
+
+
+@pytest.mark.parametrize("height", [448, 451, 1080, 4320])
+@pytest.mark.parametrize("side", [384, 512])
+def test_tiles_cover_each_pixel_once_and_see_the_margin(height, side):
+    covered = np.zeros((height, 700), int)
+    for tile in tiles_of((height, 700), YUV, 8, side):
+        place = tile.place
+        covered[place.rows, place.columns] += 1
+        for seen, own, length in ((tile.seen.rows, place.rows, height), (tile.seen.columns, place.columns, 700)):
+            assert seen.start % 8 == 0
+            assert own.start - seen.start >= MARGIN or seen.start == own.start == 0
+            assert seen.stop - own.stop >= MARGIN or seen.stop == own.stop == length
+            assert seen.stop - seen.start <= side + 7
+    assert (covered == 1).all()
+
+
+def test_a_frame_that_fits_is_one_tile():
+    (tile,) = tiles_of((100, 64), YUV, 8, least_side(8))
+    assert (tile.seen.rows, tile.own.rows) == (slice(0, 100), slice(0, 100))
+
+
+def shifted(array, by, axis):
+    """The array moved along an axis; its edge is repeated."""
+    length = array.shape[axis]
+    return array.take(np.clip(np.arange(length) - by, 0, length - 1), axis)
+
+
+class Blur:
+    """A function of a chunk with a reach of 8 pixels and a carry, in which all that is seen of a frame counts."""
+
+    compile_seconds = 1.0
+
+    def __init__(self, size):
+        self.size = size
+
+    def __call__(self, params, carry, inputs, active):
+        assert inputs.planes[0].shape[1:] == self.size
+        around = sum(shifted(inputs.planes[0][0].astype(np.float32) / 256, shift, 0) for shift in (-8, 0, 8))
+        moved = shifted(carry.result[..., 0], 8, 1) + shifted(carry.hidden[0][..., 0], 4, 0).repeat(2, 0).repeat(2, 1)
+        result = (around + moved) % 1
+        hidden = [np.full_like(leaf, leaf[0, 0, 0] + 1) for leaf in carry.hidden]
+        hidden[0] = result[::2, ::2, None].repeat(carry.hidden[0].shape[-1], -1)
+        new = dataclasses.replace(carry, hidden=hidden, result=result[..., None].repeat(3, -1), time=inputs.time[0])
+        made = tuple(plane[:-1] + (result[None, ::step, ::step] * 64).astype(np.uint8) for plane, step in
+                     zip(inputs.planes, (1, 2, 2)))  # fmt: skip
+        return new, (made, np.ones(len(active), bool))
+
+
+def chunk(rng, n):
+    shapes = YUV.plane_shapes(128, 112)
+    return ChunkInputs(
+        planes=tuple(rng.integers(0, 150, (2, *shape), np.uint8) for shape in shapes),
+        valid=np.ones(2, np.float32),
+        error=None,
+        velocity=np.zeros((1, 28, 32, 4), np.float32),
+        time=np.array([n, n + 1], np.float32),
+        sigma=np.zeros((2, 3), np.float32),
+    )
+
+
+def test_tiles_give_what_whole_frames_give_over_several_chunks(monkeypatch):
+    monkeypatch.setattr(tiles, "MARGIN", 16)
+    config = SIZES["tiny"]
+    in_tiles = InTiles(tiles_of((112, 128), YUV, 8, 64), Blur)
+    whole, carry, in_half = Blur((112, 128)), start(config, (112, 128)), start_in_half_precision(config, (112, 128))
+    carry = dataclasses.replace(carry, result=np.asarray(carry.result), hidden=[np.asarray(h) for h in carry.hidden])
+    rng = np.random.default_rng(0)
+    for n in range(3):
+        inputs = chunk(rng, n)
+        carry, (expected, _) = whole(None, carry, inputs, np.ones(1, bool))
+        in_half, (made, finite) = in_tiles(None, in_half, inputs, np.ones(1, bool))
+        difference = np.abs(expected[0].astype(int) - made[0])
+        assert np.minimum(difference, 64 - difference).max() <= 1
+        assert finite.all()
+        assert in_half.time == n
+    assert in_half.result.dtype == np.float16
+    assert in_tiles.compile_seconds == len(in_tiles._networks)
+
+
+def test_a_result_that_is_not_finite_anywhere_counts(monkeypatch):
+    monkeypatch.setattr(tiles, "MARGIN", 16)
+
+    class Failing(Blur):
+        def __call__(self, params, carry, inputs, active):
+            carry, (made, finite) = super().__call__(params, carry, inputs, active)
+            return carry, (made, finite & (inputs.planes[0][0, 0, 0] < 255))
+
+    in_tiles = InTiles(tiles_of((112, 128), YUV, 8, 64), Failing)
+    inputs = chunk(np.random.default_rng(0), 0)
+    (tile, *_) = [each for each in in_tiles._tiles if each.seen.rows.start and each.seen.columns.start]
+    inputs.planes[0][0, tile.seen.rows.start, tile.seen.columns.start] = 255
+    _, (_, finite) = in_tiles(None, start_in_half_precision(SIZES["tiny"], (112, 128)), inputs, np.ones(1, bool))
+    assert not finite.any()

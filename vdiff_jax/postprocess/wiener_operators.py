@@ -1,0 +1,272 @@
+"""The operators of the Wiener step: differences in space, and along the motion, computed in strips of rows."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.stream.dis import WIENER, dense_flow, make_dis
+from vdiff_jax.stream.samples import peak_sample
+
+REACH = 2
+"""Frames before and after a frame that its result depends on."""
+_SCALES = (0.5, 1.5)
+"""Each is for one operator. It halves the weight of a difference along the motion that is this many expected errors."""
+_SMALLEST = 48
+"""Pixels: in frames with a shorter side DIS cannot search, and motion is taken as zero."""
+_NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))
+"""Offsets (y, x) to a sample's neighbours; each stands for the opposite one too."""
+OPERATORS = len(_NEIGHBOURS) + REACH * len(_SCALES) + 1
+"""How many operators there are; the last one is the network's change."""
+_AROUND = 2
+"""Rows above and below a strip that its responses depend on."""
+_CUBIC = 3
+"""Rows around a point that cubic interpolation takes, at most."""
+_STRIP = 4_000_000
+"""Pixels: the operators' responses to larger frames are computed in strips of rows, which bounds their memory."""
+
+Planes = list[Float[np.ndarray, "_ _"]]
+HalfFlow = Float[np.ndarray, "h2 w2 2"]
+"""Displacements (x, y) in half-size pixels."""
+
+
+@dataclasses.dataclass
+class _WindowFrame:
+    """A frame in memory.
+
+    Attributes:
+      plain: as it was decoded.
+      restored: the network's result.
+      base: the one of the two that the operators act on.
+      small: its half-size luma.
+      backward, forward: the flow to the frame before and after; `None` where there is none, or it is no longer needed.
+    """
+
+    plain: Frame
+    restored: Frame
+    base: Frame
+    small: UInt8[np.ndarray, "h2 w2"]
+    backward: HalfFlow | None = None
+    forward: HalfFlow | None = None
+
+
+class Window:
+    """A frame with those around it, from which the operators' responses follow.
+
+    Attributes:
+      plain, restored: the frame as it was decoded, and the network's result.
+      base: the one of the two that the operators act on.
+    """
+
+    def __init__(self, frames: Sequence[_WindowFrame], current: int, pixels: PixelFormat):
+        here = frames[current]
+        self.plain, self.restored, self.base = here.plain, here.restored, here.base
+        self._frames, self._current, self._pixels = frames, current, pixels
+        self._place, self._kept = None, {}  # the points of the rows that were asked for last
+
+    @property
+    def count(self) -> int:
+        """The number of planes without alpha."""
+        return len(self.plain.planes) - self._pixels.alpha
+
+    def strips(self, index: int) -> list[slice]:
+        """The rows of a plane, in strips of at most about `_STRIP` pixels."""
+        height, width = self.plain.planes[index].shape
+        rows = max(16, _STRIP // width)
+        return [slice(start, min(start + rows, height)) for start in range(0, height, rows)]
+
+    def responses(self, index: int, rows: slice, sigma: float) -> Planes:
+        """The operators' responses for some rows of a plane.
+
+        Args:
+          index: of the plane.
+          rows: of the plane.
+          sigma: the expected error of the plane, in samples.
+        """
+        plane, pixels = self.base.planes[index], self._pixels
+        seen = slice(max(rows.start - _AROUND, 0), min(rows.stop + _AROUND, len(plane)))
+        own = slice(rows.start - seen.start, rows.stop - seen.start)
+        here = integer_scale(plane[seen], pixels)
+        terms = _second_differences(plane, rows, pixels)
+        for distance in range(1, REACH + 1):
+            differences = [neighbour - here for neighbour in self._neighbours(index, seen, distance)]
+            means = [cv2.blur(np.abs(difference), (5, 5)) for difference in differences]
+            for scale in _SCALES:
+                half_weight = max(scale * sigma, 1e-3)
+                parts = [d[own] / (1 + (mean[own] / half_weight) ** 2) for d, mean in zip(differences, means)]
+                terms.append(sum(parts) if parts else np.zeros_like(here[own]))
+        change = integer_scale(self.restored.planes[index][rows], pixels) - integer_scale(
+            self.plain.planes[index][rows], pixels
+        )
+        return [*terms, change]
+
+    def _neighbours(self, index: int, rows: slice, distance: int) -> Planes:
+        """Rows of a plane of the frames that far before and after this one, as far as they exist, warped to it."""
+        before = self._frames[max(0, self._current - distance) : self._current + 1][::-1]
+        after = self._frames[self._current : self._current + distance + 1]
+        paths = [(before, [frame.backward for frame in before]), (after, [frame.forward for frame in after])]
+        warped = []
+        for number, (path, flows) in enumerate(paths):
+            if len(path) > distance:
+                plane = path[-1].base.planes[index]
+                warped.append(self._sampled(plane, self._points(plane.shape, rows, flows[:-1], (distance, number))))
+        return warped
+
+    def _points(
+        self, shape: tuple[int, ...], rows: slice, flows: Sequence[HalfFlow], path: tuple[int, int]
+    ) -> Float[np.ndarray, "r w 2"]:
+        """The points that a path of flows leads to from rows of planes of this shape, in samples; kept for the next."""
+        place = (shape, rows.start, rows.stop)
+        if self._place != place:
+            self._place, self._kept = place, {}
+        if path not in self._kept:
+            height, half = shape[0], len(flows[0])
+            first, last = rows.start * half // height - 2, -(-rows.stop * half // height) + 2
+            seen = slice(max(first, 0), min(last, half))
+            flow = flows[0][seen]
+            for following in flows[1:]:
+                points = _grid(seen, flow.shape[1]) + flow
+                flow = flow + cv2.remap(following, points, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            self._kept[path] = _grid(rows, shape[1]) + _enlarged(flow, seen, rows, shape, half)
+        return self._kept[path]
+
+    def _sampled(self, plane: np.ndarray, points: Float[np.ndarray, "r w 2"]) -> Float[np.ndarray, "r w"]:
+        """A plane's samples at points. Only the rows that they lie in are converted to floats."""
+        low, high = float(points[..., 1].min()) - _CUBIC, float(points[..., 1].max()) + _CUBIC + 1
+        source = slice(int(np.clip(low, 0, len(plane) - 1)), int(np.clip(high, 1, len(plane))))
+        part = integer_scale(plane[source], self._pixels)
+        points = points - np.array([0, source.start], np.float32) if source.start else points
+        return cv2.remap(part, points, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def windows(
+    plain: Iterable[Frame], restored: Iterable[Frame], pixels: PixelFormat, *, around_plain: bool = False
+) -> Iterator[Window]:
+    """Each frame with those of its shot around it; `REACH` frames behind the input.
+
+    Args:
+      plain: the frames as they were decoded.
+      restored: the network's results, or the decoded frames again; they say which frame starts a shot.
+      pixels: the pixel format of both.
+      around_plain: whether the operators act on the decoded frames instead of the network's results.
+    """
+    meter = make_dis(WIENER)
+    frames: list[_WindowFrame] = []
+    current = 0
+
+    def rest() -> Iterator[Window]:
+        for index in range(current, len(frames)):
+            yield Window(frames, index, pixels)
+
+    for after, before in zip(restored, plain):
+        if after.starts_shot:
+            yield from rest()
+            frames, current = [], 0
+        base = before if around_plain else after
+        frames.append(_WindowFrame(before, after, base, _half_size(base.planes[0], pixels)))
+        if len(frames) > 1:
+            first, second = frames[-2:]
+            first.forward = _measured(meter, first.small, second.small)
+            second.backward = _measured(meter, second.small, first.small)
+        if len(frames) > current + REACH:
+            yield Window(frames, current, pixels)
+            current = min(current + 1, REACH)
+            frames = frames[-2 * REACH :]
+            for frame in frames[:current]:
+                frame.forward = None
+            for frame in frames[: current - 1]:
+                frame.backward = None
+    yield from rest()
+
+
+def operator_responses(
+    plain: Iterable[Frame],
+    restored: Iterable[Frame],
+    pixels: PixelFormat,
+    sigma: Float[np.ndarray, "3"],
+    *,
+    around_plain: bool = False,
+) -> Iterator[tuple[Frame, list[Planes]]]:
+    """Each decoded frame and, for each of its planes but alpha, the operators' responses, for fitting coefficients.
+
+    Nothing is taken from another shot, where the restored frames say which one starts a shot.
+
+    Args:
+      plain: the frames as they were decoded.
+      restored: the network's results, or the decoded frames again; read in step with the others.
+      pixels: the pixel format of both.
+      sigma: the expected error of each plane, in samples.
+      around_plain: whether the operators act on the decoded frames instead of the network's results.
+    """
+    for window in windows(plain, restored, pixels, around_plain=around_plain):
+        heights = [len(plane) for plane in window.plain.planes[: window.count]]
+        yield (
+            window.plain,
+            [window.responses(index, slice(0, height), float(sigma[index])) for index, height in enumerate(heights)],
+        )
+
+
+def integer_scale(plane: np.ndarray, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
+    """A plane as floats on the scale of integer samples, 0 to `pixels.peak`."""
+    return plane.astype(np.float32) * np.float32(pixels.peak / peak_sample(plane, pixels))
+
+
+def _second_differences(plane: np.ndarray, rows: slice, pixels: PixelFormat) -> Planes:
+    """For each of `_NEIGHBOURS` the sum of both opposite neighbours minus twice the sample, for rows of a plane."""
+    height, width = rows.stop - rows.start, plane.shape[1]
+    around = np.clip(np.arange(rows.start - 2, rows.stop + 2), 0, len(plane) - 1)
+    padded = np.pad(integer_scale(plane[around], pixels), ((0, 0), (2, 2)), mode="edge")
+
+    def shifted(y: int, x: int) -> Float[np.ndarray, "h w"]:
+        return padded[2 + y : 2 + y + height, 2 + x : 2 + x + width]
+
+    return [shifted(y, x) + shifted(-y, -x) - 2 * shifted(0, 0) for y, x in _NEIGHBOURS]
+
+
+def _measured(meter: cv2.DISOpticalFlow, here: UInt8[np.ndarray, "h2 w2"], there: UInt8[np.ndarray, "h2 w2"]):
+    if min(here.shape) < _SMALLEST // 2:
+        return np.zeros((*here.shape, 2), np.float32)
+    return dense_flow(meter, here, there)
+
+
+def _half_size(luma: np.ndarray, pixels: PixelFormat) -> UInt8[np.ndarray, "h2 w2"]:
+    """Half-size 8-bit luma."""
+    height, width = luma.shape
+    size = (-(-width // 2), -(-height // 2))
+    half = cv2.resize(integer_scale(luma, pixels), size, interpolation=cv2.INTER_AREA)
+    return np.clip(half / (1 << (pixels.bits - 8)) + 0.5, 0, 255).astype(np.uint8)
+
+
+def _grid(rows: slice, width: int) -> Float[np.ndarray, "r w 2"]:
+    """x and y of each point of some rows."""
+    points = np.empty((rows.stop - rows.start, width, 2), np.float32)
+    points[..., 0] = np.arange(width, dtype=np.float32)
+    points[..., 1] = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+    return points
+
+
+def _enlarged(
+    flow: HalfFlow, seen: slice, rows: slice, shape: tuple[int, ...], half: int
+) -> Float[np.ndarray, "r w 2"]:
+    """The flow in a plane's samples, for some of its rows.
+
+    Args:
+      flow: some rows of the half-size flow.
+      seen: these rows.
+      rows: of the plane.
+      shape: of the plane.
+      half: the height of the half-size flow.
+    """
+    if shape[:2] == (half, flow.shape[1]):
+        return flow[rows.start - seen.start : rows.stop - seen.start]
+    flow = flow * np.array([shape[1] / flow.shape[1], shape[0] / half], np.float32)
+    if rows == slice(0, shape[0]):
+        return cv2.resize(flow, shape[::-1], interpolation=cv2.INTER_LINEAR)
+    wide = cv2.resize(flow, (shape[1], len(flow)), interpolation=cv2.INTER_LINEAR)
+    y = np.clip((np.arange(rows.start, rows.stop) + 0.5) * (half / shape[0]) - 0.5, 0, half - 1)
+    above = np.minimum(y.astype(int), half - 2)
+    share = (y - above).astype(np.float32)[:, None, None]
+    return wide[above - seen.start] * (1 - share) + wide[above + 1 - seen.start] * share

@@ -1,0 +1,147 @@
+"""Runs the network over large frames in tiles, one after the other: less memory than a whole frame takes."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from vdiff_jax.diffusion.step import Carry, start
+from vdiff_jax.nn.network import NetworkConfig
+from vdiff_jax.pixels import PixelFormat
+from vdiff_jax.stream.crop import Crop
+from vdiff_jax.tasks.video import ChunkInputs
+
+MARGIN = 96
+"""Pixels around a tile that the network sees too, so that no seam shows."""
+
+
+class Tile(NamedTuple):
+    """What the network sees of each frame, and the part of this that it restores."""
+
+    seen: Crop
+    own: Crop
+
+    @property
+    def place(self) -> Crop:
+        """The part of the frame that the tile restores."""
+        rows, columns = (
+            slice(seen.start + own.start, seen.start + own.stop)
+            for seen, own in zip((self.seen.rows, self.seen.columns), (self.own.rows, self.own.columns))
+        )
+        return dataclasses.replace(self.own, rows=rows, columns=columns)
+
+
+def tiles_of(size: tuple[int, int], pixels: PixelFormat, multiple: int, side: int) -> list[Tile]:
+    """Tiles with their margins, row by row from the top left.
+
+    Args:
+      size: height and width of the frames.
+      pixels: their format.
+      multiple: tiles start at a multiple of this.
+      side: about how many rows and columns a tile has; at least `least_side`.
+    """
+    return [
+        Tile(*(Crop(*sides, pixels, multiple) for sides in zip(rows, columns)))
+        for rows in _spans(size[0], side, multiple)
+        for columns in _spans(size[1], side, multiple)
+    ]
+
+
+def _spans(length: int, side: int, multiple: int) -> Iterator[tuple[slice, slice]]:
+    """What the tiles see along one side of the frames, and their own part of it."""
+    side = side // multiple * multiple
+    margin = -(-MARGIN // multiple) * multiple
+    last = max(length - side, 0) // multiple * multiple
+    start = begin = 0
+    while begin < length:
+        start = min(max(begin - margin, 0), last)
+        stop = length if start == last else start + side
+        end = length if stop == length else stop - margin
+        yield slice(start, stop), slice(begin - start, end - start)
+        begin = end
+
+
+def least_side(multiple: int) -> int:
+    """The rows and columns of the smallest tile: its margins take half of them."""
+    return 4 * (-(-MARGIN // multiple) * multiple)
+
+
+def carry_bytes(config: NetworkConfig) -> float:
+    """Bytes of a carry in full precision for each pixel of a frame."""
+    result, confidence = 3, 2
+    return 4 * (result + confidence + sum(width / (2 << level) ** 2 for level, width in enumerate(config.widths)))
+
+
+class InTiles:
+    """A network's function of a chunk, computed in tiles. The carry is one for the whole frame, in half precision.
+
+    Args:
+      tiles: from `tiles_of`.
+      make: makes the function of a chunk for frames of some height and width.
+    """
+
+    def __init__(self, tiles: Sequence[Tile], make: Callable[[tuple[int, int]], Callable[..., Any]]):
+        self._tiles = tiles
+        self._networks = {size: make(size) for size in {tile.seen.size for tile in tiles}}
+
+    @property
+    def compile_seconds(self) -> float:
+        """How long compiling took."""
+        return sum(network.compile_seconds for network in self._networks.values())
+
+    def __call__(self, params: Any, carry: Carry, inputs: ChunkInputs, active: np.ndarray) -> tuple[Carry, Any]:
+        """As `restore_planes`. The carry is overwritten: the new one takes its place in memory."""
+        planes = tuple(np.zeros((len(active), *plane.shape[1:]), plane.dtype) for plane in inputs.planes)
+        finite, time = np.ones(len(active), bool), carry.time
+        waiting: list[tuple[Crop, Carry]] = []  # the next tiles' margins still need what these replace
+        for tile in self._tiles:
+            while waiting and waiting[0][0].rows.stop <= tile.seen.rows.start:
+                _paste(carry, *waiting.pop(0))
+            network, before = self._networks[tile.seen.size], _part(carry, tile.seen, np.float32)
+            after, (made, good) = network(params, before, tile.seen.cut(inputs), active)
+            waiting.append((tile.place, _part(after, tile.own, np.float16)))
+            tile.place.fill(planes, tile.own.of(made))
+            finite, time = finite & good, after.time
+        for each in waiting:
+            _paste(carry, *each)
+        return dataclasses.replace(carry, time=np.asarray(time)), (planes, finite)
+
+
+def start_in_half_precision(config: NetworkConfig, shape: tuple[int, int]) -> Carry:
+    """The carry at the start of a shot as arrays of the host, in half precision but for its time."""
+    shapes = jax.eval_shape(lambda: start(config, shape))
+    small = start(config, (config.multiple, config.multiple))
+    carry = jax.tree.map(lambda leaf, one: np.full(leaf.shape, np.ravel(one)[0], np.float16), shapes, small)
+    return dataclasses.replace(carry, time=np.asarray(small.time))
+
+
+def _places(crop: Crop, levels: int) -> list[tuple[slice, slice]]:
+    """The crop in the arrays of a carry: the hidden state of each level, the result and the confidence."""
+
+    def at(scale: int) -> tuple[slice, slice]:
+        rows, columns = (
+            slice(side.start // scale, -(-side.stop // crop.multiple) * crop.multiple // scale)
+            for side in (crop.rows, crop.columns)
+        )
+        return rows, columns
+
+    return [*(at(2 << level) for level in range(levels)), at(1), at(1)]
+
+
+def _part(carry: Carry, crop: Crop, dtype: type) -> Carry:
+    """A copy of a part of a carry in another precision; its time is the whole one's."""
+    places = _places(crop, len(carry.hidden))
+    *hidden, result, confidence = (
+        np.asarray(leaf)[place].astype(dtype)
+        for leaf, place in zip([*carry.hidden, carry.result, carry.confidence], places)
+    )
+    return Carry(hidden=hidden, result=result, confidence=confidence, time=carry.time)
+
+
+def _paste(carry: Carry, crop: Crop, part: Carry) -> None:
+    """Overwrites a part of a carry."""
+    leaves = ([*each.hidden, each.result, each.confidence] for each in (carry, part))
+    for whole, new, place in zip(*leaves, _places(crop, len(carry.hidden))):
+        whole[place] = new
