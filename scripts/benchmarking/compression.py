@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         for name, path in find_scenes(options.clips, options.scenes).items():
             source = Path(folder) / f"{name}.mkv"
-            _write_source(read_scene(path, options.frames, options.size), source)
+            write_source(read_scene(path, options.frames, options.size), source)
             for codec in options.codecs:
                 for crf in options.crfs or CRFS[codec]:
                     points += _measure(name, source, codec, crf, options, Path(folder))
@@ -74,7 +74,7 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _write_source(frames: np.ndarray, path: Path) -> None:
+def write_source(frames: np.ndarray, path: Path) -> None:
     """Writes frames as lossless 4:2:0, BT.709, 25 frames per second."""
     colours = ["-vf", "scale=out_color_matrix=bt709:flags=area+accurate_rnd,format=yuv420p", "-colorspace", "bt709"]
     size = f"{frames.shape[2]}x{frames.shape[1]}"
@@ -87,7 +87,7 @@ def _measure(scene: str, source: Path, codec: str, crf: float, options: argparse
     preset = ENCODERS[codec][1]
     paths = {name: folder / f"{name}.mkv" for name in ("plain", "small", "large")}
     common = ["--quiet", "--report", str(folder / "report.json")]
-    seconds = {"plain": _plain(source, paths["plain"], codec, crf, preset)}
+    seconds = {"plain": encode_plainly(source, paths["plain"], codec, crf, preset)}
     begun = time.perf_counter()
     more = ["--adapt", options.adapt, *(["--weights", options.weights] if options.weights else [])]
     encoding = ["--codec", codec, "--crf", f"{crf:g}", "--preset", preset, *more]
@@ -108,7 +108,7 @@ def _measure(scene: str, source: Path, codec: str, crf: float, options: argparse
     return rows
 
 
-def _plain(source: Path, target: Path, codec: str, crf: float, preset: str) -> float:
+def encode_plainly(source: Path, target: Path, codec: str, crf: float, preset: str) -> float:
     """Encodes with the plain codec by PyAV, into Matroska as `compress` does; returns the seconds that it took."""
     import av
 

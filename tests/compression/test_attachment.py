@@ -16,11 +16,14 @@ from vdiff_jax.compression.attachment import (
     unpack,
 )
 from vdiff_jax.errors import AttachmentError
-from vdiff_jax.postprocess.wiener_operators import OPERATORS
+from vdiff_jax.postprocess.wiener_operators import LUMA_OPERATORS, OPERATORS
 
 NETWORK = Network(name="base", digest=bytes(range(8)), error=(-3, 0, 12))
-WIENER = WienerStep(error=(9, -20, 0), coefficients=tuple(7 - n for n in range(3 * OPERATORS)))
-CLASSES = WienerStep(error=(9, -20, 0), coefficients=tuple(range(5 * OPERATORS)), thresholds=(-3, 14))
+OLD = WienerStep(error=(9, -20, 0), coefficients=tuple(7 - n for n in range(3 * OPERATORS)), thresholds=None)
+COUNT = 2 * OPERATORS
+WIENER = WienerStep(error=(9, -20, 0), coefficients=tuple(7 - n for n in range(LUMA_OPERATORS + COUNT)), directions=1)
+NUMBERS = tuple((n * n) % 41 - 20 for n in range(3 * 5 * LUMA_OPERATORS + COUNT))
+CLASSES = WienerStep(error=(9, -20, 0), coefficients=NUMBERS, thresholds=(-3, 14), directions=5)
 TIMESTAMPS = Timestamps(time_base=Fraction(1001, 30000), first=-7, steps=(1, 1, 2, 1, 40, 1), lead=24)
 ATTACHMENTS = [
     Attachment(size=(270, 480)),
@@ -56,8 +59,24 @@ def test_bytes_of_earlier_releases_stay_readable():
         "00b808800f0466617374080000000000000000"
     )
     whole = dataclasses.replace(ATTACHMENTS[6], interpolation=WeightsId(name="fast", digest=bytes(8)))
-    whole = dataclasses.replace(whole, wiener=dataclasses.replace(WIENER, thresholds=None))
-    assert unpack(with_checksum(packed[:1] + packed[5:])) == whole
+    assert unpack(with_checksum(packed[:1] + packed[5:])) == dataclasses.replace(whole, wiener=OLD)
+
+
+def test_bytes_of_version_2_stay_readable():
+    """It had as many operators for luma as for chroma, and no classes by direction."""
+    packed = bytes.fromhex(
+        "02503fa819028e02e00312290002071c23492233d8071f00a1b06e93e878c890d0fb3de2458f3967f9bea0b6523a9fd6083c2778"
+    )
+    wiener = WienerStep(error=(9, -20, 0), coefficients=tuple(range(5 * OPERATORS)), thresholds=(-3, 14))
+    assert unpack(packed) == Attachment(size=(270, 480), wiener=wiener)
+    assert wiener.rows.shape == (5, OPERATORS)
+
+
+def test_rows_of_chroma_have_zeros_where_only_luma_has_operators():
+    assert CLASSES.rows.shape == (3 * 5 + 2, LUMA_OPERATORS)
+    assert CLASSES.rows[:-2].ravel().tolist() == list(NUMBERS[:-COUNT])
+    assert not CLASSES.rows[-2:, :-OPERATORS].any()
+    assert CLASSES.rows[-2:, -OPERATORS:].ravel().tolist() == list(NUMBERS[-COUNT:])
 
 
 def test_a_change_of_the_network_s_parameters_is_refused():

@@ -17,7 +17,7 @@ from vdiff_jax.compression.decoder import find_attachment
 from vdiff_jax.errors import OptionError, OutputError, WeightsError
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.wiener import STEP
-from vdiff_jax.postprocess.wiener_operators import OPERATORS
+from vdiff_jax.postprocess.wiener_operators import LUMA_OPERATORS, OPERATORS
 from vdiff_jax.weights import identity
 
 
@@ -163,7 +163,8 @@ def test_damage_in_any_part_of_a_file_s_attachment_is_noticed(plain, tmp_path):
 def with_network(**changes) -> bytes:
     """An attachment with which the network's result is shown as it is."""
     network = Network(**{"name": "fast-deblock", "digest": identity("fast-deblock"), **changes})
-    wiener = WienerStep(error=(16, 16, 16), coefficients=((0,) * (OPERATORS - 1) + (STEP,)) * 3)
+    luma, chroma = ((0,) * (count - 1) + (STEP,) for count in (LUMA_OPERATORS, OPERATORS))
+    wiener = WienerStep(error=(16, 16, 16), coefficients=luma + chroma + chroma, directions=1)
     return Attachment(size=(66, 98), wiener=wiener, network=network).pack()
 
 

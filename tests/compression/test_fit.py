@@ -9,8 +9,10 @@ from vdiff_jax.compression.attachment import Network
 from vdiff_jax.compression.closed_loop import ClosedLoop
 from vdiff_jax.compression.fit import NOTHING, Fit, fits, measure_error
 from vdiff_jax.compression.samples import Sample
-from vdiff_jax.compression.wiener_fit import CLASSES, class_thresholds, moments
+from vdiff_jax.compression.wiener_fit import ACTIVITIES, class_thresholds, moments
 from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.postprocess.wiener import DIRECTIONS
+from vdiff_jax.postprocess.wiener_operators import OPERATORS
 from vdiff_jax.stream.compression_error import expected_error
 
 PIXELS = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601", full_range=True)
@@ -92,15 +94,22 @@ def test_classes_of_a_picture_whose_halves_differ_gain_what_their_share_lets_exp
     ]
     sample = Sample(truth, decoded, slice(None))
     loop = Loop(sample)
-    gains = [each.gain[0] for each in fits(loop, measure_error([sample], PIXELS, None), None)]
-    assert gains == sorted(gains)
-    assert gains[1] > gains[0] + 0.2
+    one, by_activity, by_direction, both, most = (
+        each.gain[0] for each in fits(loop, measure_error([sample], PIXELS, None), None)
+    )
+    assert by_activity > one + 0.2
+    assert min(both, most) > one + 0.2
+    assert by_direction > one - 1e-6
 
 
 def test_merged_classes_are_those_that_were_never_split(sample):
     limits = [2.0 ** (n / 8) for n in class_thresholds([sample], PIXELS, 8)]
     split = moments(sample, sample.decoded, PIXELS, SIGMA, limits)
-    whole = moments(sample, sample.decoded, PIXELS, SIGMA)
-    assert split.error.shape == (5, CLASSES + 2)
-    for merged, other in zip(split.merged(1), whole):
-        np.testing.assert_allclose(merged, other, rtol=1e-3, atol=1e-3)
+    assert split.error.shape == (5, ACTIVITIES * DIRECTIONS + 2)
+    whole = split.merged(1, 1)
+    np.testing.assert_allclose(whole.error.sum(axis=1), split.error.sum(axis=1), rtol=1e-5)
+    for merged, other in zip(whole, moments(sample, sample.decoded, PIXELS, SIGMA)):
+        shared = [slice(None)] * 2 + [slice(-OPERATORS, None)] * (merged.ndim - 2)
+        np.testing.assert_allclose(merged[tuple(shared)], other, rtol=1e-3, atol=1e-3)
+    by_activity = split.merged(2, 1)
+    np.testing.assert_allclose(by_activity.error[:, :2].sum(axis=1), whole.error[:, 0], rtol=1e-5)

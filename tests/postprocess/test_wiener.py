@@ -7,8 +7,16 @@ from vdiff_jax.compression.samples import Sample
 from vdiff_jax.compression.wiener_fit import moments
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess import wiener_operators
-from vdiff_jax.postprocess.wiener import REFERENCE_ERROR, WienerFilter, WienerModel, wiener_step
-from vdiff_jax.postprocess.wiener_operators import OPERATORS, REACH, operator_responses
+from vdiff_jax.postprocess.wiener import (
+    DIRECTIONS,
+    REFERENCE_ERROR,
+    WienerFilter,
+    WienerModel,
+    activity,
+    classes_of,
+    wiener_step,
+)
+from vdiff_jax.postprocess.wiener_operators import LUMA_OPERATORS, OPERATORS, REACH, operator_responses
 
 PIXELS = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
 SIGMA = np.full(3, 4.0)
@@ -135,3 +143,31 @@ def test_strips_of_rows_give_what_whole_frames_give(noisy, monkeypatch):
         for a, b in zip(one.planes, other.planes):
             assert np.abs(a.astype(int) - b).max() <= 1  # of a rounding error
             assert np.mean(a != b) < 0.001
+
+
+def test_classes_by_direction_tell_how_edges_lie():
+    y, x = np.mgrid[:64, :64]
+    for number, wave in enumerate((x, x + y, y, x - y), start=1):  # gradients along x, the diagonal, y, the other one
+        plane = (128 + 60 * np.sin(wave / 3)).astype(np.uint8)
+        classes = classes_of(plane, PIXELS, (), DIRECTIONS)[8:-8, 8:-8]
+        assert (classes == number).mean() > 0.95, number
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)
+    assert (classes_of(noise, PIXELS, (), DIRECTIONS) == 0).mean() > 0.8
+    assert (classes_of(noise, PIXELS, (1e6,), DIRECTIONS) < DIRECTIONS).all()
+    assert (classes_of(noise, PIXELS, (1.0,), DIRECTIONS) >= DIRECTIONS).mean() > 0.99
+
+
+def test_luma_s_operators_take_the_coefficients_of_the_sample_s_class():
+    rng = np.random.default_rng(0)
+    planes = tuple(rng.integers(16, 236, shape, np.uint8) for shape in PIXELS.plane_shapes(64, 48))
+    frames = [Frame(planes, 0)]
+    conductivities = np.zeros((2 * DIRECTIONS + 2, LUMA_OPERATORS))
+    conductivities[DIRECTIONS : 2 * DIRECTIONS, 0] = 0.01  # the active samples' difference to neighbours at (1, 2)
+    threshold = float(np.median(activity(planes[0], PIXELS)))
+    by = WienerFilter(SIGMA, conductivities, (threshold,), DIRECTIONS, around_plain=True)
+    (made,) = wiener_step(frames, frames, PIXELS, by)
+    active = classes_of(planes[0], PIXELS, (threshold,)) == 1
+    padded = np.pad(planes[0].astype(float), 2, mode="edge")
+    term = padded[3:51, 4:68] + padded[1:49, :64] - 2 * padded[2:50, 2:66]
+    np.testing.assert_allclose(made.planes[0], planes[0] + 0.01 * term * active, atol=0.51)
+    np.testing.assert_array_equal(made.planes[1], planes[1])

@@ -11,13 +11,15 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from vdiff_jax.compression import range_coder
 from vdiff_jax.compression.byte_stream import ByteReader, ByteWriter
 from vdiff_jax.errors import AttachmentError
-from vdiff_jax.postprocess.wiener_operators import OPERATORS
+from vdiff_jax.postprocess.wiener import DIRECTIONS
+from vdiff_jax.postprocess.wiener_operators import LUMA_OPERATORS, OPERATORS
 
-VERSION = 2
+VERSION = 3
 STEPS_PER_OCTAVE = 8
 """Errors are stored as logarithms to base 2, in eighths."""
 _CHECKSUM = 4
@@ -84,11 +86,24 @@ class WienerStep:
       coefficients: of each operator, in 256ths; first those of each class of Y', then of Cb and of Cr.
       thresholds: of the activity between two classes of Y', in eighths of an octave relative to one 8-bit unit; None in
         files of version 1, in which the operators act on the network's results and Y' has one class.
+      directions: the classes by direction of Y', 1 or 5; None in files of versions 1 and 2, in which Y' has as many
+        operators as Cb and Cr.
     """
 
     error: tuple[int, int, int]
     coefficients: tuple[int, ...]
     thresholds: tuple[int, ...] | None = ()
+    directions: int | None = None
+
+    @property
+    def rows(self) -> Int[np.ndarray, "planes k"]:
+        """The coefficients of each class of Y', of Cb and of Cr, in 256ths; 0 for the operators that Y' alone has."""
+        flat = np.array(self.coefficients)
+        if self.directions is None:
+            return flat.reshape(-1, OPERATORS)
+        chroma = flat[-2 * OPERATORS :].reshape(2, OPERATORS)
+        luma = flat[: -2 * OPERATORS].reshape(-1, LUMA_OPERATORS)
+        return np.concatenate([luma, np.pad(chroma, ((0, 0), (LUMA_OPERATORS - OPERATORS, 0)))])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -145,10 +160,11 @@ class Attachment:
             _write_timestamps(out, self.timestamps)
         if self.wiener is not None:
             assert self.wiener.thresholds is not None
+            assert self.wiener.directions is not None
             out.signed(*self.wiener.error)
-            out.integers(len(self.wiener.thresholds))
+            out.integers(len(self.wiener.thresholds), self.wiener.directions)
             out.signed(*self.wiener.thresholds)
-            out.block(range_coder.encode(_differences(self.wiener.coefficients)))
+            out.block(range_coder.encode(_differences(self.wiener)))
         if self.network is not None:
             _write_weights_id(out, self.network)
             out.signed(*self.network.error)
@@ -220,10 +236,12 @@ def _read_weights_id(data: ByteReader) -> dict[str, Any]:
     return {"name": data.block().decode(), "digest": data.block()}
 
 
-def _differences(coefficients: Sequence[int]) -> list[int]:
-    """Each class's coefficients less those of the class before; of planes likewise."""
-    rows = np.array(coefficients).reshape(-1, OPERATORS)
-    return np.diff(rows, axis=0, prepend=0).ravel().tolist()
+def _differences(wiener: WienerStep) -> list[int]:
+    """Each class's coefficients of Y' less those of the same direction and less activity, Cr's less those of Cb."""
+    luma, chroma = _luma_and_chroma(wiener.coefficients, wiener.directions or 1)
+    luma = np.diff(luma, axis=0, prepend=0)
+    luma[0] = np.diff(luma[0], axis=0, prepend=0)
+    return [*luma.ravel().tolist(), *np.diff(chroma, axis=0, prepend=0).ravel().tolist()]
 
 
 def _read_wiener_step(data: ByteReader, version: int) -> WienerStep:
@@ -231,13 +249,30 @@ def _read_wiener_step(data: ByteReader, version: int) -> WienerStep:
     if version == 1:
         coefficients = tuple(range_coder.decode(data.block(), 3 * OPERATORS))
         return WienerStep(error=error, coefficients=coefficients, thresholds=None)
-    count = data.integers(1)[0]
+    count, *more = data.integers(1 if version == 2 else 2)
     if count > _MOST_THRESHOLDS:
         raise ValueError(f"{count} thresholds are too many")
     thresholds = tuple(data.signed(count))
-    differences = range_coder.decode(data.block(), (count + 3) * OPERATORS)
-    coefficients = np.cumsum(np.reshape(differences, (-1, OPERATORS)), axis=0).ravel().tolist()
-    return WienerStep(error=error, coefficients=tuple(coefficients), thresholds=thresholds)
+    if version == 2:
+        rows = range_coder.decode(data.block(), (count + 3) * OPERATORS)
+        coefficients = np.cumsum(np.reshape(rows, (-1, OPERATORS)), axis=0).ravel().tolist()
+        return WienerStep(error=error, coefficients=tuple(coefficients), thresholds=thresholds)
+    if (directions := more[0]) not in (1, DIRECTIONS):
+        raise ValueError(f"{directions} directions do not exist")
+    numbers = range_coder.decode(data.block(), (count + 1) * directions * LUMA_OPERATORS + 2 * OPERATORS)
+    luma, chroma = _luma_and_chroma(numbers, directions)
+    luma[0] = np.cumsum(luma[0], axis=0)
+    coefficients = [*np.cumsum(luma, axis=0).ravel().tolist(), *np.cumsum(chroma, axis=0).ravel().tolist()]
+    return WienerStep(error=error, coefficients=tuple(coefficients), thresholds=thresholds, directions=directions)
+
+
+def _luma_and_chroma(
+    numbers: Sequence[int], directions: int
+) -> tuple[Int[np.ndarray, "activities directions k"], Int[np.ndarray, "2 k2"]]:
+    """The coefficients of Y' by activity and direction, and those of Cb and Cr, as new arrays."""
+    flat = np.array(numbers)
+    luma = flat[: -2 * OPERATORS].reshape(-1, directions, LUMA_OPERATORS)
+    return luma.copy(), flat[-2 * OPERATORS :].reshape(2, OPERATORS).copy()
 
 
 def _read_key_frames(data: ByteReader) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.media.threads import prefetched
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.wiener import STEP, WienerFilter, spans, wiener_step
-from vdiff_jax.postprocess.wiener_operators import OPERATORS, REACH
+from vdiff_jax.postprocess.wiener_operators import REACH
 from vdiff_jax.restoration.both_directions import BothDirections
 from vdiff_jax.restoration.chunk_restorer import ChunkRestorer
 from vdiff_jax.restoration.footage import Footage
@@ -276,10 +276,9 @@ def copied_to(plain: deque[Frame], frames: Iterable[Frame], done: int = 0) -> It
 
 def wiener_filter(wiener: WienerStep, pixels: PixelFormat) -> WienerFilter:
     """The Wiener step's parameters as numbers, for planes of this format."""
-    coefficients = np.array(wiener.coefficients, np.float32).reshape(-1, OPERATORS) / STEP
     thresholds = tuple(2.0 ** (n / STEPS_PER_OCTAVE) for n in wiener.thresholds or ())
-    sigma = in_sample_values(wiener.error, pixels)
-    return WienerFilter(sigma, coefficients, thresholds, around_plain=wiener.thresholds is not None)
+    sigma, rows = in_sample_values(wiener.error, pixels), wiener.rows.astype(np.float32) / STEP
+    return WienerFilter(sigma, rows, thresholds, wiener.directions or 1, around_plain=wiener.thresholds is not None)
 
 
 def in_sample_values(error: tuple[int, int, int], pixels: PixelFormat) -> Float[np.ndarray, "3"]:

@@ -9,9 +9,10 @@ from jaxtyping import Float
 from vdiff_jax.compression.attachment import STEPS_PER_OCTAVE, Attachment, Network, WienerStep
 from vdiff_jax.compression.closed_loop import ClosedLoop
 from vdiff_jax.compression.samples import Sample
-from vdiff_jax.compression.wiener_fit import CLASSES, Moments
+from vdiff_jax.compression.wiener_fit import ACTIVITIES, Moments
 from vdiff_jax.pixels import PixelFormat
-from vdiff_jax.postprocess.wiener import STEP, spans
+from vdiff_jax.postprocess.wiener import DIRECTIONS, STEP, spans
+from vdiff_jax.postprocess.wiener_operators import OPERATORS
 from vdiff_jax.stream.compression_error import expected_error, typical
 
 _CONTAINER = 100
@@ -19,8 +20,8 @@ _CONTAINER = 100
 _DB_PER_OCTAVE = 3.0
 """By how many dB luma's PSNR would rise if the track took twice the bytes."""
 _LARGEST_COEFFICIENT = 4
-_CLASSES = (1, 2, 4, 8)
-"""How many classes of luma samples are tried."""
+_CLASSES = ((1, 1), (4, 1), (1, DIRECTIONS), (2, DIRECTIONS), (4, DIRECTIONS))
+"""How many classes of luma samples are tried, by activity and by direction."""
 
 
 class Fit(NamedTuple):
@@ -93,17 +94,25 @@ def fits(loop: ClosedLoop, error: CodingError, network: Network | None) -> list[
     """
     measured = loop.restored_moments() if network else loop.decoded_moments()
     return [
-        _fit(measured.merged(count), loop.thresholds[CLASSES // count - 1 :: CLASSES // count], error, network)
+        _fit(
+            measured.merged(*count),
+            loop.thresholds[ACTIVITIES // count[0] - 1 :: ACTIVITIES // count[0]],
+            count[1],
+            error,
+            network,
+        )
         for count in _CLASSES
     ]
 
 
-def _fit(measured: Moments, thresholds: tuple[int, ...], error: CodingError, network: Network | None) -> Fit:
+def _fit(
+    measured: Moments, thresholds: tuple[int, ...], directions: int, error: CodingError, network: Network | None
+) -> Fit:
     # The last coefficient is the network's.
     best = measured.best(slice(None) if network else slice(None, -1))
     coefficients = np.round(STEP * np.clip(best, -_LARGEST_COEFFICIENT, _LARGEST_COEFFICIENT))
-    integers = tuple(int(c) for c in coefficients.ravel())
-    wiener = WienerStep(error=error.absolute, coefficients=integers, thresholds=thresholds)
+    integers = tuple(int(c) for c in (*coefficients[:-2].ravel(), *coefficients[-2:, -OPERATORS:].ravel()))
+    wiener = WienerStep(error=error.absolute, coefficients=integers, thresholds=thresholds, directions=directions)
     return Fit(wiener, network, measured.gain(coefficients / STEP))
 
 

@@ -26,8 +26,8 @@ _FRAMES_IF_LARGE = 8
 """Frames of the only sample of a video whose frames are so large that `_FRAMES` of them exceed `_PIXELS`."""
 _MARGIN = 2
 """Frames at either end of a sample that are not measured: in the whole video they would have more neighbours."""
-_PIXELS = 12_000_000
-"""Pixels of all samples together, at most."""
+_PIXELS, _MOST_PIXELS = 6_000_000, 24_000_000
+"""Pixels of all samples together: an eighth of the video's, but at least and at most so many."""
 _MOST = 8
 """Samples, at most."""
 
@@ -54,7 +54,8 @@ def choose_windows(count: int, pixels: int) -> list[tuple[range, slice]]:
       pixels: pixels of a frame.
     """
     length = _FRAMES if pixels * _FRAMES <= _PIXELS else _FRAMES_IF_LARGE
-    samples = int(np.clip(_PIXELS // (pixels * length), 1, _MOST))
+    most = np.clip(count * pixels // 8, _PIXELS, _MOST_PIXELS)
+    samples = int(np.clip(most // (pixels * length), 1, _MOST))
     if count <= samples * length:
         return [(range(count), slice(None))]
     # Each sample is in the middle of its share of the video. It starts at an even frame, which every track keeps.

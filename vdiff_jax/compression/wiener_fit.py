@@ -14,11 +14,15 @@ from jaxtyping import Float
 
 from vdiff_jax.compression.samples import Sample
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import activity, classes_of
-from vdiff_jax.postprocess.wiener_operators import operator_responses
+from vdiff_jax.postprocess.wiener import DIRECTIONS, activity, classes_of
+from vdiff_jax.postprocess.wiener_operators import LUMA_OPERATORS, OPERATORS, operator_responses
 
-CLASSES = 8
-"""Classes of luma samples that moments are measured for. Neighbouring ones may be merged."""
+ACTIVITIES = 4
+"""Classes of luma samples by activity that moments are measured for, each with all directions. They may be merged."""
+
+
+_STEP = 3
+"""Every so many samples of a plane are measured."""
 
 
 class Moments(NamedTuple):
@@ -37,13 +41,13 @@ class Moments(NamedTuple):
     cross: Float[np.ndarray, "n p k"]
     gram: Float[np.ndarray, "n p k k"]
 
-    def merged(self, classes: int) -> "Moments":
-        """The moments with fewer classes, a divisor of the present number."""
-        count = self.error.shape[1] - 2
+    def merged(self, activities: int, directions: int) -> "Moments":
+        """The moments with fewer classes: so many by activity, a divisor of `ACTIVITIES`, and 1 or all by direction."""
 
         def merge(part: np.ndarray) -> np.ndarray:
-            luma = part[:, :count].reshape(len(part), classes, count // classes, *part.shape[2:]).sum(axis=2)
-            return np.concatenate([luma, part[:, count:]], axis=1)
+            shape = (activities, ACTIVITIES // activities, directions, DIRECTIONS // directions)
+            luma = part[:, :-2].reshape(len(part), *shape, *part.shape[2:]).sum(axis=(2, 4))
+            return np.concatenate([luma.reshape(len(part), -1, *part.shape[2:]), part[:, -2:]], axis=1)
 
         return Moments(*(merge(part) for part in self))
 
@@ -73,7 +77,7 @@ class Moments(NamedTuple):
 
 
 def class_thresholds(samples: Sequence[Sample], pixels: PixelFormat, octave: int) -> tuple[int, ...]:
-    """Thresholds of the activity between `CLASSES` classes with about as many samples each.
+    """Thresholds of the activity between `ACTIVITIES` classes with about as many samples each.
 
     Args:
       samples: the samples.
@@ -81,7 +85,7 @@ def class_thresholds(samples: Sequence[Sample], pixels: PixelFormat, octave: int
       octave: the thresholds are logarithms to base 2 of 8-bit units, multiplied by this.
     """
     measured = [activity(frame.planes[0], pixels)[::4, ::4].ravel() for sample in samples for frame in sample.decoded]
-    limits = np.quantile(np.concatenate(measured), np.arange(1, CLASSES) / CLASSES)
+    limits = np.quantile(np.concatenate(measured), np.arange(1, ACTIVITIES) / ACTIVITIES)
     return tuple(int(n) for n in np.round(octave * np.log2(np.maximum(limits, 1 / 16))))
 
 
@@ -103,17 +107,25 @@ def moments(
     """
     rows = []
     measured = set(range(len(sample.decoded))[sample.measured])
-    responses_of = operator_responses(sample.decoded, restored, pixels, sigma, around_plain=True)
+    count, operators = (len(thresholds) + 1) * DIRECTIONS, LUMA_OPERATORS if thresholds else OPERATORS
+    responses_of = operator_responses(sample.decoded, restored, pixels, sigma, around_plain=True, operators=operators)
     for index, (frame, responses) in enumerate(responses_of):
         if index not in measured:
             continue
-        classes = classes_of(frame.planes[0], pixels, thresholds) if thresholds else None
         planes = [*zip(frame.planes, sample.source[index].planes, responses)]
-        row = _products(*planes[0], classes, len(thresholds) + 1)
-        row += [products for plane in planes[1:] for products in _products(*plane)]
-        row += [tuple(np.zeros_like(part) for part in row[0])] * (len(thresholds) + 3 - len(row))
+        classes = classes_of(frame.planes[0], pixels, thresholds, DIRECTIONS) if thresholds else None
+        row = _products(*planes[0], classes, count if thresholds else 1)
+        row += [_padded(products, operators) for plane in planes[1:] for products in _products(*plane)]
+        row += [tuple(np.zeros_like(part) for part in row[0])] * (3 - len(planes))
         rows.append(row)
     return Moments(*(np.array([[plane[part] for plane in row] for row in rows]) for part in range(3)))
+
+
+def _padded(products: tuple[np.ndarray, ...], operators: int) -> tuple[np.ndarray, ...]:
+    """The products with zeros for the first operators, which only luma has."""
+    error, cross, gram = products
+    missing = operators - len(cross)
+    return error, np.pad(cross, (missing, 0)), np.pad(gram, ((missing, 0), (missing, 0)))
 
 
 def concatenate(parts: Sequence[Moments]) -> Moments:
@@ -130,11 +142,18 @@ def _products(
     plane: np.ndarray, truth: np.ndarray, responses: list[np.ndarray], classes: np.ndarray | None = None, count: int = 1
 ) -> list[tuple[np.ndarray, ...]]:
     """For each class, the error and responses multiplied with each other."""
-    error = plane.astype(np.float32).ravel() - truth.ravel()
-    rows = np.stack([*responses, error.reshape(plane.shape)]).reshape(len(responses) + 1, -1)
+    # An odd step meets all places in a codec's blocks, unless it divides the width.
+    step = next(step for step in (_STEP, _STEP + 2, 1) if plane.shape[1] % step or step == 1)
+    error = plane.ravel()[::step].astype(np.float32) - truth.ravel()[::step]
+    rows = np.stack([*(response.ravel()[::step] for response in responses), error])
+    sizes = [rows.shape[1]]
+    if classes is not None:
+        chosen = classes.ravel()[::step]
+        rows = np.take(rows, np.argsort(chosen, kind="stable"), axis=1)
+        sizes = np.bincount(chosen, minlength=count)
     products = []
-    for number in range(count):
-        chosen = rows if classes is None else rows[:, classes.ravel() == number]
-        product = (chosen @ chosen.T).astype(np.float64) / error.size
+    for part in np.split(rows, np.cumsum(sizes)[:-1], axis=1):
+        # BLAS would share each small product among threads, which wait for each other on a busy machine.
+        product = np.einsum("ks,ls->kl", part, part).astype(np.float64) / error.size
         products.append((np.asarray(product[-1, -1]), product[:-1, -1], product[:-1, :-1]))
     return products

@@ -15,12 +15,14 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener_operators import integer_scale, windows
+from vdiff_jax.postprocess.wiener_operators import OPERATORS, Planes, integer_scale, windows
 from vdiff_jax.preprocess.planes import sample_range
 from vdiff_jax.stream.samples import peak_sample, to_samples
 
 STEP = 256
 """Steps to a conductivity of 1, where conductivities are stored as integers."""
+DIRECTIONS = 5
+"""Classes by direction: no clear one, and four."""
 REFERENCE_ERROR = 4.0
 """The error, in 8-bit units, to which the first row of a `WienerModel`'s arrays belongs."""
 
@@ -30,14 +32,17 @@ class WienerFilter(NamedTuple):
 
     Attributes:
       sigma: the expected error of Y', Cb and Cr, in samples.
-      conductivities: of the operators, for each plane; with c classes of luma samples, for each class, Cb and Cr.
-      thresholds: between the classes (see `classes_of`).
+      conductivities: of the operators, for each plane; with c classes of luma samples, for each class, Cb and Cr. If
+        luma has all `LUMA_OPERATORS`, those of Cb and Cr are 0 but for the last `OPERATORS`.
+      thresholds: between the classes of activity (see `classes_of`).
+      directions: the number of classes by direction: 1 or `DIRECTIONS`.
       around_plain: whether the operators act on the decoded frames instead of the network's results.
     """
 
     sigma: Float[np.ndarray, "3"]
     conductivities: Float[np.ndarray, "planes k"]
     thresholds: tuple[float, ...] = ()
+    directions: int = 1
     around_plain: bool = False
 
 
@@ -85,23 +90,37 @@ def wiener_step(
       pixels: the pixel format of both.
       coefficients: of the step.
     """
-    count = len(coefficients.thresholds)
-    for window in windows(plain, restored, pixels, around_plain=coefficients.around_plain):
+    sigma, conductivities, thresholds, directions, around_plain = coefficients
+    classes = (len(thresholds) + 1) * directions
+    for window in windows(plain, restored, pixels, around_plain=around_plain):
         frame, planes = window.plain, []
         for index, plane in enumerate(frame.planes[: window.count]):
-            classes = classes_of(plane, pixels, coefficients.thresholds) if index == 0 and count else None
-            own = coefficients.conductivities[: count + 1] if index == 0 else coefficients.conductivities[count + index]
+            own = conductivities[:classes] if index == 0 else conductivities[None, classes - 1 + index, -OPERATORS:]
+            numbers = classes_of(plane, pixels, thresholds, directions) if len(own) > 1 else None
             stored = np.empty_like(plane)
             for rows in window.strips(index):
+                terms = window.responses(index, rows, float(sigma[index]), own.shape[1])
                 result = integer_scale(plane[rows], pixels)
-                for c, term in zip(own.T, window.responses(index, rows, float(coefficients.sigma[index]))):
-                    if classes is not None:
-                        result = result + c.astype(np.float32)[classes[rows]] * term if c.any() else result
-                    elif c.any():
-                        result = cv2.scaleAdd(term, float(np.squeeze(c)), result)
+                result += _weighted(terms, own, None if numbers is None else numbers[rows])
                 stored[rows] = _stored(result, plane, pixels)
             planes.append(stored)
         yield dataclasses.replace(frame, planes=(*planes, *frame.planes[len(planes) :]), quantiser=None)
+
+
+def _weighted(
+    terms: Planes, conductivities: Float[np.ndarray, "classes k"], classes: UInt8[np.ndarray, "h w"] | None
+) -> Float[np.ndarray, "h w"]:
+    """The sum of the terms, each multiplied by its conductivity, that of its sample's class if there are several."""
+    total, product = np.zeros_like(terms[0]), np.empty_like(terms[0])
+    for c, term in zip(conductivities.T.astype(np.float32), terms):
+        if not c.any():
+            continue
+        if classes is None:
+            np.multiply(term, c[0], out=product)
+        else:
+            np.multiply(np.take(c, classes, out=product, mode="clip"), term, out=product)
+        total += product
+    return total
 
 
 def activity(plane: np.ndarray, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
@@ -110,10 +129,32 @@ def activity(plane: np.ndarray, pixels: PixelFormat) -> Float[np.ndarray, "h w"]
     return cv2.blur(laplacian, (5, 5)) / np.float32(1 << (pixels.bits - 8))
 
 
-def classes_of(plane: np.ndarray, pixels: PixelFormat, thresholds: Sequence[float]) -> UInt8[np.ndarray, "h w"]:
-    """Each luma sample's class: how many of the thresholds its activity exceeds. As in the loop filter of VVC (ALF)."""
+def classes_of(
+    plane: np.ndarray, pixels: PixelFormat, thresholds: Sequence[float], directions: int = 1
+) -> UInt8[np.ndarray, "h w"]:
+    """Each luma sample's class, by activity and by the direction of its gradient, as in the loop filter of VVC (ALF).
+
+    Args:
+      plane: luma.
+      pixels: its pixel format.
+      thresholds: of the activity; a sample's class counts those that it exceeds.
+      directions: 1, or `DIRECTIONS`: then so many classes, by direction, take the place of each class.
+    """
     measured = activity(plane, pixels)
-    return sum((measured > threshold).astype(np.uint8) for threshold in thresholds)
+    classes = np.zeros(plane.shape, np.uint8)
+    for threshold in thresholds:
+        classes += measured > threshold
+    return classes if directions == 1 else np.uint8(directions) * classes + _direction(integer_scale(plane, pixels))
+
+
+def _direction(luma: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """The direction of luma's gradient over 7x7 samples: 0 where none is clear, else 1 to 4, 45 degrees apart."""
+    x, y = cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1)
+    xx, yy, xy = (cv2.blur(product, (7, 7)) for product in (x * x, y * y, x * y))
+    across, slanted = xx - yy, 2 * xy  # a vector at twice the gradient's angle
+    clear = 4 * (across**2 + slanted**2) >= (xx + yy + 1) ** 2
+    found = np.where(np.abs(across) >= np.abs(slanted), np.where(across > 0, 1, 3), np.where(slanted > 0, 2, 4))
+    return np.where(clear, found, 0).astype(np.uint8)
 
 
 def _stored(values: Float[np.ndarray, "h w"], like: np.ndarray, pixels: PixelFormat) -> np.ndarray:

@@ -18,10 +18,16 @@ _SCALES = (0.5, 1.5)
 _SMALLEST = 48
 """Pixels: in frames with a shorter side DIS cannot search, and motion is taken as zero."""
 _NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))
+_FARTHER = ((1, 2), (2, 1), (1, -2), (2, -1), (0, 3), (3, 0))
 """Offsets (y, x) to a sample's neighbours; each stands for the opposite one too."""
+_NEAREST = _NEIGHBOURS[:4]
+_LIMITS = (1.0, 3.0)
+"""Each is for one limited difference to each of the nearest neighbours: half its weight is left at so many errors."""
 OPERATORS = len(_NEIGHBOURS) + REACH * len(_SCALES) + 1
-"""How many operators there are; the last one is the network's change."""
-_AROUND = 2
+"""How many operators there are for every plane; the last one is the network's change."""
+LUMA_OPERATORS = len(_FARTHER) + len(_NEAREST) * len(_LIMITS) + OPERATORS
+"""How many luma may have: those for farther neighbours, and limited differences, come before the others."""
+_AROUND = 3
 """Rows above and below a strip that its responses depend on."""
 _CUBIC = 3
 """Rows around a point that cubic interpolation takes, at most."""
@@ -78,19 +84,24 @@ class Window:
         rows = max(16, _STRIP // width)
         return [slice(start, min(start + rows, height)) for start in range(0, height, rows)]
 
-    def responses(self, index: int, rows: slice, sigma: float) -> Planes:
+    def responses(self, index: int, rows: slice, sigma: float, operators: int = OPERATORS) -> Planes:
         """The operators' responses for some rows of a plane.
 
         Args:
           index: of the plane.
           rows: of the plane.
           sigma: the expected error of the plane, in samples.
+          operators: `LUMA_OPERATORS` for all of them; `OPERATORS` for the last ones, which are cheaper.
         """
         plane, pixels = self.base.planes[index], self._pixels
         seen = slice(max(rows.start - _AROUND, 0), min(rows.stop + _AROUND, len(plane)))
         own = slice(rows.start - seen.start, rows.stop - seen.start)
         here = integer_scale(plane[seen], pixels)
-        terms = _second_differences(plane, rows, pixels)
+        around = _Around(plane, rows, pixels)
+        terms = around.second_differences(_NEIGHBOURS)
+        if operators > OPERATORS:
+            limited = [term for limit in _LIMITS for term in around.limited_differences(_NEAREST, limit * sigma)]
+            terms = [*around.second_differences(_FARTHER), *limited, *terms]
         for distance in range(1, REACH + 1):
             differences = [neighbour - here for neighbour in self._neighbours(index, seen, distance)]
             means = [cv2.blur(np.abs(difference), (5, 5)) for difference in differences]
@@ -189,6 +200,7 @@ def operator_responses(
     sigma: Float[np.ndarray, "3"],
     *,
     around_plain: bool = False,
+    operators: int = OPERATORS,
 ) -> Iterator[tuple[Frame, list[Planes]]]:
     """Each decoded frame and, for each of its planes but alpha, the operators' responses, for fitting coefficients.
 
@@ -200,13 +212,13 @@ def operator_responses(
       pixels: the pixel format of both.
       sigma: the expected error of each plane, in samples.
       around_plain: whether the operators act on the decoded frames instead of the network's results.
+      operators: the first plane's; the others have `OPERATORS`.
     """
     for window in windows(plain, restored, pixels, around_plain=around_plain):
-        heights = [len(plane) for plane in window.plain.planes[: window.count]]
-        yield (
-            window.plain,
-            [window.responses(index, slice(0, height), float(sigma[index])) for index, height in enumerate(heights)],
-        )
+        wholes = [slice(0, len(plane)) for plane in window.plain.planes[: window.count]]
+        counts = [operators, *[OPERATORS] * (len(wholes) - 1)]
+        planes = enumerate(zip(wholes, counts))
+        yield window.plain, [window.responses(n, rows, float(sigma[n]), count) for n, (rows, count) in planes]
 
 
 def integer_scale(plane: np.ndarray, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
@@ -214,16 +226,30 @@ def integer_scale(plane: np.ndarray, pixels: PixelFormat) -> Float[np.ndarray, "
     return plane.astype(np.float32) * np.float32(pixels.peak / peak_sample(plane, pixels))
 
 
-def _second_differences(plane: np.ndarray, rows: slice, pixels: PixelFormat) -> Planes:
-    """For each of `_NEIGHBOURS` the sum of both opposite neighbours minus twice the sample, for rows of a plane."""
-    height, width = rows.stop - rows.start, plane.shape[1]
-    around = np.clip(np.arange(rows.start - 2, rows.stop + 2), 0, len(plane) - 1)
-    padded = np.pad(integer_scale(plane[around], pixels), ((0, 0), (2, 2)), mode="edge")
+class _Around:
+    """Some rows of a plane, and the neighbours of their samples."""
 
-    def shifted(y: int, x: int) -> Float[np.ndarray, "h w"]:
-        return padded[2 + y : 2 + y + height, 2 + x : 2 + x + width]
+    def __init__(self, plane: np.ndarray, rows: slice, pixels: PixelFormat):
+        self._shape = rows.stop - rows.start, plane.shape[1]
+        seen = np.clip(np.arange(rows.start - _AROUND, rows.stop + _AROUND), 0, len(plane) - 1)
+        self._padded = np.pad(integer_scale(plane[seen], pixels), ((0, 0), (_AROUND, _AROUND)), mode="edge")
 
-    return [shifted(y, x) + shifted(-y, -x) - 2 * shifted(0, 0) for y, x in _NEIGHBOURS]
+    def _shifted(self, y: int, x: int) -> Float[np.ndarray, "h w"]:
+        height, width = self._shape
+        return self._padded[_AROUND + y : _AROUND + y + height, _AROUND + x : _AROUND + x + width]
+
+    def second_differences(self, offsets: Sequence[tuple[int, int]]) -> Planes:
+        """For each offset the sum of both opposite neighbours minus twice the sample."""
+        return [self._shifted(y, x) + self._shifted(-y, -x) - 2 * self._shifted(0, 0) for y, x in offsets]
+
+    def limited_differences(self, offsets: Sequence[tuple[int, int]], half: float) -> Planes:
+        """For each offset the sum of both opposite neighbours' differences d, limited to d / (1 + (d / half)²)."""
+
+        def limited(y: int, x: int) -> Float[np.ndarray, "h w"]:
+            difference = self._shifted(y, x) - self._shifted(0, 0)
+            return difference / (1 + np.square(difference / np.float32(max(half, 1e-3))))
+
+        return [limited(y, x) + limited(-y, -x) for y, x in offsets]
 
 
 def _measured(meter: cv2.DISOpticalFlow, here: UInt8[np.ndarray, "h2 w2"], there: UInt8[np.ndarray, "h2 w2"]):
