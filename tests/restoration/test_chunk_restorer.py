@@ -15,7 +15,7 @@ GREY = PixelFormat(kind="gray", full_range=True)
 class Inverter:
     """Inverts frames; gives each chunk's out with the next one, as the colorizer may."""
 
-    frames, multiple = 2, 8
+    frames, multiple, ahead = 2, 8, 2
 
     def restore(self, chunks, checkpoints):
         late = []
