@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 PROGRAM = """
-import importlib, pkgutil, sys
+import importlib, pkgutil, sys, unittest.mock
+sys.modules["gradio"] = unittest.mock.MagicMock()  # it asks for the system's name before it imports termios
 for name in ("resource", "fcntl", "termios", "pwd", "grp", "tty", "pty", "syslog", "readline"):
     sys.modules[name] = None
 import vdiff_jax
