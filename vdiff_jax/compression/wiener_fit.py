@@ -21,8 +21,8 @@ ACTIVITIES = 4
 """Classes of luma samples by activity that moments are measured for, each with all directions. They may be merged."""
 
 
-_STEP = 3
-"""Every so many samples of a plane are measured."""
+_STEPS = (3, 5, 7)
+"""Every so many samples of a plane are measured, by the first step that does not divide its width."""
 
 
 class Moments(NamedTuple):
@@ -142,8 +142,8 @@ def _products(
     plane: np.ndarray, truth: np.ndarray, responses: list[np.ndarray], classes: np.ndarray | None = None, count: int = 1
 ) -> list[tuple[np.ndarray, ...]]:
     """For each class, the error and responses multiplied with each other."""
-    # An odd step meets all places in a codec's blocks, unless it divides the width.
-    step = next(step for step in (_STEP, _STEP + 2, 1) if plane.shape[1] % step or step == 1)
+    # Such a step meets every place in a codec's blocks.
+    step = next((step for step in _STEPS if plane.shape[1] % step), 1)
     error = plane.ravel()[::step].astype(np.float32) - truth.ravel()[::step]
     rows = np.stack([*(response.ravel()[::step] for response in responses), error])
     sizes = [rows.shape[1]]
