@@ -6,7 +6,9 @@ import os
 import shutil
 import tempfile
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # compiling takes most of the tests' time
@@ -41,6 +43,33 @@ def _log_as_at_the_start():
     logging.getLogger("vdiff_jax").setLevel(logging.NOTSET)
     handlers = logging.root.handlers
     handlers[:] = [handler for handler in handlers if not getattr(getattr(handler, "stream", None), "closed", False)]
+
+
+class Bucket(MemoryFileSystem):
+    """The buckets of s3://, in memory. All tests share this class, because epath keeps the first that it was given."""
+
+    protocol = "s3"
+    store: dict = {}  # noqa: RUF012 as its base has it
+    pseudo_dirs = [""]  # noqa: RUF012
+    forbidden = False
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return super()._strip_protocol(path.removeprefix("s3:/"))
+
+    def _open(self, path, mode="rb", **options):
+        if self.forbidden:
+            raise PermissionError("Access Denied")
+        return super()._open(path, mode, **options)
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """The files of all s3:// buckets, none at first. While its class has `forbidden = True` no file can be opened."""
+    fsspec.register_implementation("s3", Bucket, clobber=True)
+    monkeypatch.setattr(Bucket, "store", {})
+    monkeypatch.setattr(Bucket, "pseudo_dirs", [""])
+    return Bucket()
 
 
 @pytest.fixture(scope="session")

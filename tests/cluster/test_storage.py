@@ -2,10 +2,8 @@
 
 import shutil
 
-import fsspec
 import numpy as np
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
 
 from vdiff_jax.cluster import storage
 from vdiff_jax.cluster.parts import Parts
@@ -13,35 +11,16 @@ from vdiff_jax.cluster.worker import Job, Worker
 from vdiff_jax.errors import InputError, OutputError, VdiffError
 
 
-class Bucket(MemoryFileSystem):
-    protocol = "s3"
-    store: dict = {}  # noqa: RUF012 as its base has it
-    pseudo_dirs = [""]  # noqa: RUF012
-    forbidden = False
-
-    @classmethod
-    def _strip_protocol(cls, path: str) -> str:
-        return super()._strip_protocol(path.removeprefix("s3:/"))
-
-    def _open(self, path, mode="rb", **options):
-        if self.forbidden:
-            raise PermissionError("Access Denied")
-        return super()._open(path, mode, **options)
-
-
 @pytest.fixture
-def bucket(monkeypatch, film):
-    fsspec.register_implementation("s3", Bucket, clobber=True)
-    files = Bucket()
+def videos(bucket, film):
+    """A bucket with two videos, a hidden one and a file that is no video."""
     for name in ("in/film10.mkv", "in/film2.mkv", "in/.hidden.mkv"):
-        files.pipe(f"/{name}", (film / "film.mkv").read_bytes())
-    files.pipe("/in/notes.txt", b"no video")
-    yield files
-    monkeypatch.setattr(Bucket, "forbidden", False)
-    Bucket.store.clear()
+        bucket.pipe(f"/{name}", (film / "film.mkv").read_bytes())
+    bucket.pipe("/in/notes.txt", b"no video")
+    return bucket
 
 
-def test_the_videos_of_a_bucket_are_found_in_the_order_of_their_numbers(bucket):
+def test_the_videos_of_a_bucket_are_found_in_the_order_of_their_numbers(videos):
     assert storage.list_videos("s3://in") == ["s3://in/film2.mkv", "s3://in/film10.mkv"]
     assert storage.list_videos("s3://in/film2.mkv") is None
     assert storage.beside("s3://out/", "film2.mkv") == "s3://out/film2.mkv"
@@ -49,19 +28,19 @@ def test_the_videos_of_a_bucket_are_found_in_the_order_of_their_numbers(bucket):
         storage.list_videos("s3://nowhere")
 
 
-def test_a_worker_reads_from_a_bucket_and_writes_to_one(bucket, film):
+def test_a_worker_reads_from_a_bucket_and_writes_to_one(videos, film):
     worker = Worker()
     answer = worker.begin(Job("s3://in/film2.mkv", "s3://out/film2.mkv", {"sigma": 0, "task": "denoise"}))
     assert answer.result["copied"]
-    assert bucket.cat("/out/film2.mkv") == (film / "film.mkv").read_bytes()
+    assert videos.cat("/out/film2.mkv") == (film / "film.mkv").read_bytes()
     assert storage.exists("s3://out/film2.mkv")
     assert not storage.exists("s3://out/film3.mkv")
 
 
-def test_a_bucket_without_permission_is_named(bucket, monkeypatch):
+def test_a_bucket_without_permission_is_named(videos, monkeypatch):
     storage.check_writable("s3://out")
-    assert not bucket.exists("/out/.vdiff_jax")
-    monkeypatch.setattr(Bucket, "forbidden", True)
+    assert not videos.exists("/out/.vdiff_jax")
+    monkeypatch.setattr(type(videos), "forbidden", True)
     with pytest.raises(OutputError, match=r"s3://out can't be written \(Access Denied\): check its name and your perm"):
         storage.check_writable("s3://out")
     answer = Worker().begin(Job("s3://in/film2.mkv", "s3://out/film2.mkv", {}))

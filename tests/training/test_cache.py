@@ -2,46 +2,32 @@
 
 import sys
 
-import fsspec
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
 
 from vdiff_jax import sample
 from vdiff_jax.errors import DataError
 from vdiff_jax.training import cache
 
 
-class Bucket(MemoryFileSystem):
-    protocol = "s3"
-    store: dict = {}  # noqa: RUF012 as its base has it
-    pseudo_dirs = [""]  # noqa: RUF012
-
-    @classmethod
-    def _strip_protocol(cls, path: str) -> str:
-        return super()._strip_protocol(path.removeprefix("s3:/"))
-
-
 @pytest.fixture
-def bucket(monkeypatch, tmp_path):
-    fsspec.register_implementation("s3", Bucket, clobber=True)
-    picture = np.random.default_rng(0).integers(0, 255, (40, 48, 3), dtype=np.uint8)
-    iio.imwrite(tmp_path / "a.png", picture)
-    files = Bucket()
-    files.pipe("/footage/deep/a.png", (tmp_path / "a.png").read_bytes())
-    files.pipe("/footage/flower.mp4", sample.TRUTH.read_bytes())
-    files.pipe("/footage/broken.mp4", b"no video")
-    yield picture
-    Bucket.store.clear()
+def picture(bucket, tmp_path):
+    """A picture that lies in a bucket, beside the sample and a file that can't be read."""
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 48, 3), dtype=np.uint8)
+    iio.imwrite(tmp_path / "a.png", pixels)
+    bucket.pipe("/footage/deep/a.png", (tmp_path / "a.png").read_bytes())
+    bucket.pipe("/footage/flower.mp4", sample.TRUTH.read_bytes())
+    bucket.pipe("/footage/broken.mp4", b"no video")
+    return pixels
 
 
-def test_a_bucket_is_decoded_once_into_the_cache(bucket, tmp_path, caplog):
+def test_a_bucket_is_decoded_once_into_the_cache(picture, tmp_path, caplog):
     items = cache.decode("s3://footage", tmp_path / "cache", reduction=2.0)
     assert "skipped 1 unreadable" in caplog.text
     assert "broken.mp4" in caplog.text
     assert [item.source for item in items] == ["s3://footage/deep/a.png", "s3://footage/flower.mp4"]
-    np.testing.assert_array_equal(items[0].frames()[0], bucket)
+    np.testing.assert_array_equal(items[0].frames()[0], picture)
     local = cache.decode(sample.TRUTH, tmp_path / "other", reduction=2.0)
     np.testing.assert_array_equal(items[1].frames(), local[0].frames())
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
