@@ -51,5 +51,5 @@ def test_the_disk_may_fill_while_an_upload_comes(tmp_path, monkeypatch):
 
 
 def test_an_upload_that_is_broken_off_is_ended(tmp_path):
-    with pytest.raises(MultiPartException, match="broken off"):
+    with pytest.raises(MultiPartException, match="disconnected"):
         uploaded(tmp_path, 6, [b"ab", None])

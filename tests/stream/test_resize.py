@@ -1,4 +1,4 @@
-"""Resized planes: a ramp stays a ramp, chroma keeps its siting. The filter: tests/compression/test_resolution.py."""
+"""Resized planes: a ramp stays a ramp, chroma keeps its siting. The filter: tests/preprocess/test_resample.py."""
 
 import numpy as np
 import pytest

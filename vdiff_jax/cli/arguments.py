@@ -107,7 +107,7 @@ def _add_compress(commands: argparse._SubParsersAction) -> None:
         default="fast",
         choices=("none", "fast", "best"),
         help="how long to search for a better file: none fits only the Wiener step; fast also tries smaller pictures, "
-        "fewer frames and the network, within twice the plain encoder's time and ten seconds; best tries them all, "
+        "fewer frames and the network, within twice the plain encoder's time plus ten seconds; best tries them all, "
         "whatever the time (default: fast)",
     )
     compress.add_argument("--weights", help="base, fast, or a file of weights (default: fast)")
@@ -177,7 +177,8 @@ def _add_serve(commands: argparse._SubParsersAction) -> None:
     serve.add_argument(
         "--host",
         default="127.0.0.1",
-        help="the address to listen at, such as 0.0.0.0 for all; needs --password (default: 127.0.0.1, this machine)",
+        help="the address to listen at: 127.0.0.1 for this machine only; any other, such as 0.0.0.0 for all networks, "
+        "needs --password (default: 127.0.0.1)",
     )
     serve.add_argument(
         "--password",
@@ -190,6 +191,6 @@ def _add_serve(commands: argparse._SubParsersAction) -> None:
         type=values.memory,
         default="4GB",
         metavar="SIZE",
-        help="the largest file that is taken, such as 500MB (default: 4GB)",
+        help="the largest file that may be uploaded, such as 500MB (default: 4GB)",
     )
     add_report(serve)

@@ -1,4 +1,4 @@
-"""`vdiff repair --cluster`: what the command line asks of a cluster, and says about it."""
+"""`vdiff repair --cluster`: checks the command line, runs the cluster, and prints its progress and results."""
 
 import argparse
 import logging
@@ -17,11 +17,11 @@ log = logging.getLogger(__name__)
 
 
 def targets_of(options: argparse.Namespace) -> tuple[dict[str, str], bool]:
-    """The output of each video, and whether the videos are a batch. A batch's videos that are kept are left out.
+    """The output of each video, and whether IN is a batch. With `-n`, a batch leaves out videos whose output exists.
 
     Raises:
       MissingError: Ray is not installed.
-      OptionError: an option or a stream that a cluster does not take.
+      OptionError: `--plan`, or stdin or stdout, which a cluster does not take.
       InputError: the input does not exist, or has no videos.
       OutputError: the output can't be written, or exists and is kept.
     """
@@ -44,14 +44,14 @@ def targets_of(options: argparse.Namespace) -> tuple[dict[str, str], bool]:
 
 
 def _absolute(name: str) -> str:
-    """The name of a file as machines know it that work in other folders."""
+    """The absolute path of a file, because workers run in other folders. Names of weights and URLs stay unchanged."""
     return os.path.abspath(name) if os.path.exists(name) or ("/" in name and "://" not in name) else name
 
 
 def repair_on_cluster(
     options: argparse.Namespace, targets: dict[str, str], keywords: dict[str, Any]
 ) -> dict[str, dict[str, Any] | VdiffError]:
-    """Repairs videos on a cluster; shows the progress of all of them, and a line for each that is finished.
+    """Repairs videos on a cluster. Shows their common progress, and prints a line for each finished video.
 
     Args:
       options: of the command line.

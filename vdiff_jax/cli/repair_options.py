@@ -29,7 +29,7 @@ def add_repair(commands: argparse._SubParsersAction) -> None:
     )
     repair.add_argument(
         "--mask",
-        help="fill the white pixels of this mask: a picture, a video, or a folder with one picture a frame; "
+        help="fill the white pixels of this mask: a picture, a video, or a folder with one picture for each frame; "
         "auto: find the damage of old film (default: fill nothing)",
     )
     repair.add_argument(
@@ -51,7 +51,8 @@ def add_repair(commands: argparse._SubParsersAction) -> None:
         "--quality",
         default="base",
         choices=tuple(QUALITIES),
-        help="fast takes half of base's time; best, which runs forward and backward, twice base's (default: base)",
+        help="fast takes 50 to 75 %% of base's time for most tasks; best, which runs forward and backward, takes about "
+        "twice base's time (default: base)",
     )
     network.add_argument("--weights", help="base, fast, or a file of weights (default: by --quality)")
     add_encoder(repair)

@@ -39,7 +39,7 @@ def memory(text: str) -> int:
     """Parses bytes, such as 2GB, 500MB or 1.5G."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?) *([kmgt]?)i?b?", text.strip().lower())
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text} is no size of memory: use one such as 2GB or 500MB")
+        raise argparse.ArgumentTypeError(f"{text} is not a number of bytes: use one such as 2GB or 500MB")
     return int(float(match[1]) * 2 ** (10 * " kmgt".index(match[2] or " ")))
 
 

@@ -1,4 +1,4 @@
-"""`vdiff repair --cluster`: videos, and the segments of long films, spread over the devices of a Ray cluster.
+"""`vdiff repair --cluster`: repairs videos, and the segments of long films, on the devices of a Ray cluster.
 
 Only `pool.py` imports Ray, and only when a cluster is used.
 """

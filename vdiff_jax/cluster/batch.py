@@ -1,4 +1,4 @@
-"""A video, or a folder of videos, on a cluster."""
+"""Repairs a video, or a folder of videos, on a cluster."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,18 +22,20 @@ def repair_videos(
     """Repairs videos on the workers of a Ray cluster.
 
     Args:
-      targets: the output of each video; files or files in buckets, which all machines of the cluster see.
+      targets: the output of each input video. Both are files, or files in buckets, that all machines of the cluster
+        see.
       options: the fields of `restoration.options.Options`.
-      address: "auto" for the cluster that this machine belongs to, or this machine alone; or ray://HOST:PORT.
-      progress: hears of all videos together.
-      done: is called with each video, and its report or its error, when it is finished.
+      address: "auto" for the cluster that this machine belongs to, or for this machine alone if it belongs to none;
+        ray://HOST:PORT for another cluster.
+      progress: is called with the frames that are done in all videos together.
+      done: is called for each finished video, with its name and its report or error.
 
     Returns:
       The report or the error of each video.
 
     Raises:
       MissingError: Ray is not installed.
-      ClusterError: the cluster can't be reached, or has no workers of this version.
+      ClusterError: the cluster can't be reached, or none of its machines has this version of vdiff_jax.
     """
     sources = list(targets)
     results: dict[str, dict[str, Any] | VdiffError] = {}

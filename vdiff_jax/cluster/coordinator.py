@@ -1,4 +1,4 @@
-"""Gives videos and segments to workers, and gives them again where a worker dies. It knows nothing of Ray."""
+"""Assigns videos and segments to workers, and reassigns those of a worker that dies. It does not import Ray."""
 
 import time
 from collections import Counter, deque
@@ -10,13 +10,13 @@ from vdiff_jax.errors import VdiffError
 from vdiff_jax.restoration.in_segments import Film
 
 ATTEMPTS = 3
-"""A task whose workers have died so often has failed."""
+"""A task fails when this many workers have died during it."""
 _PERIOD = 1.0
-"""Seconds after which, at the latest, progress is told and new workers are looked for."""
+"""At most this many seconds pass between two reports of progress, and between two searches for new workers."""
 
 
 class Died(NamedTuple):
-    """What a worker that died leaves of its task."""
+    """Takes the place of the answer of a worker that died during its task."""
 
     reason: str
 
@@ -26,10 +26,10 @@ class Pool(Protocol):
     """The workers of a cluster."""
 
     def idle(self) -> list[Hashable]:
-        """The workers that can take a task; those that the cluster has gained, too.
+        """The workers that can take a task, including those that have joined the cluster since the last call.
 
         Raises:
-          ClusterError: there are no workers, and there will be none.
+          ClusterError: there are no workers, and none can be started.
         """
         ...
 
@@ -38,7 +38,7 @@ class Pool(Protocol):
         ...
 
     def finished(self, seconds: float) -> list[tuple[Hashable, Answer | Died]]:
-        """The workers that have finished a task, and what they made of it; waits until there is one, or so long."""
+        """Waits until a worker has finished, or for `seconds`; returns each finished worker with its answer."""
         ...
 
     def running_frames(self) -> int:
@@ -60,8 +60,8 @@ class Coordinator:
     Args:
       pool: the workers.
       jobs: the videos.
-      done: is called with the number of a video, and its report or its error, when it is finished.
-      planned: is called with the number of a video that is restored in segments.
+      done: is called for each finished video, with its number and its report or error.
+      planned: is called for each video that is restored in segments, with its number and its segments.
       progress: is called with the number of frames that are done, of all videos together.
     """
 
@@ -80,7 +80,7 @@ class Coordinator:
         self._running: dict[Hashable, Task] = {}
         self._deaths: Counter[Task] = Counter()
         self._films: dict[int, Film] = {}
-        self._left: dict[int, int] = {}  # segments that are not finished
+        self._left: dict[int, int] = {}  # how many segments of each film are not finished
         self._begun: dict[int, float] = {}
         self._warnings: dict[int, list[str]] = {}
         self._failed: set[int] = set()
@@ -90,7 +90,7 @@ class Coordinator:
         """Repairs all videos.
 
         Raises:
-          ClusterError: there are no workers any more.
+          ClusterError: no workers are left.
         """
         while self._waiting or self._running:
             for worker in self._pool.idle():
@@ -122,7 +122,7 @@ class Coordinator:
         if self._deaths[task] < ATTEMPTS:
             self._waiting.appendleft(task)
         else:
-            self._fail(task, VdiffError(f"{ATTEMPTS} workers died of it ({died.reason}): see the cluster's logs"))
+            self._fail(task, VdiffError(f"{ATTEMPTS} workers died during it ({died.reason}): see the cluster's logs"))
 
     def _take(self, task: Task, answer: Answer) -> None:
         result, video = answer.result, task.video
@@ -154,7 +154,7 @@ class Coordinator:
         self._done(video, report | {"warnings": self._warnings[video]})
 
     def _fail(self, task: Task, error: VdiffError) -> None:
-        """Gives a video up; what its running segments make is kept for a later run."""
+        """Reports a video as failed. Its running segments are finished and kept for a later run."""
         self._failed.add(task.video)
         self._waiting = deque(each for each in self._waiting if each.video != task.video)
         self._done(task.video, error)

@@ -18,10 +18,10 @@ from vdiff_jax.runtime.files import any_path, is_remote
 
 
 class Parts:
-    """The folder, or the folder in a bucket, with the packets of a film's finished segments.
+    """The folder, local or in a bucket, that holds the encoded packets of a film's finished segments.
 
     Args:
-      target: the film's output; the folder has its name and `.resume`.
+      target: the film's output. The folder's name is the output's name plus `.resume`.
     """
 
     def __init__(self, target: str):
@@ -32,11 +32,11 @@ class Parts:
 
         Args:
           about: what identifies the job, as JSON.
-          resume: goes on with what an earlier run of the same job has left.
+          resume: keeps the segments that an earlier run of the same job has finished.
 
         Raises:
-          OutputError: an earlier run has left something, and it is not to be resumed; or the folder can't be written.
-          ResumeError: an earlier run had another input, option or version.
+          OutputError: the folder exists and `resume` is False, or it can't be written.
+          ResumeError: the earlier run had another input, option or version.
         """
         file, text = self._folder / ABOUT, json.dumps(about, indent=1)
         with named(self._folder, OutputError, "written"):
@@ -51,7 +51,7 @@ class Parts:
                 kept, now = json.loads(file.read_text()), json.loads(text)
                 other = ", ".join(name for name in {**now, **kept} if kept.get(name) != now.get(name))
                 raise ResumeError(
-                    f"{self._folder} can't be resumed: {other} has changed: repeat the command as it was, or delete it"
+                    f"{self._folder} can't be resumed: {other} has changed: repeat the earlier command, or delete it"
                 )
 
     def finished(self) -> dict[int, str]:
@@ -61,7 +61,13 @@ class Parts:
         return {int(name.split("-")[0]): name for name in names}
 
     def put(self, number: int, frames: int, packets: Sequence[np.ndarray]) -> None:
-        """Keeps a finished segment; its file appears once it is whole."""
+        """Writes a finished segment. Its file gets its name when it is complete.
+
+        Args:
+          number: of the segment.
+          frames: how many frames it has.
+          packets: the encoded packets.
+        """
         name = f"{number:06d}-{frames}.npz"
         with named(self._folder, OutputError, "written"):
             if not is_remote(any_path(self._folder)):
@@ -72,7 +78,7 @@ class Parts:
                 copy_file(Path(folder) / name, self._folder / name)
 
     def fetch(self, folder: Path) -> list[tuple[Path, int]]:
-        """The files of all segments in order, copied from a bucket to a folder, and how many frames each has."""
+        """The files of all segments in order, each with its number of frames; copied to `folder` if in a bucket."""
         found = [name for _, name in sorted(self.finished().items())]
         if is_remote(any_path(self._folder)):
             with named(self._folder, OutputError, "read"):

@@ -1,4 +1,4 @@
-"""The workers of a Ray cluster: one on each device. The only module that knows Ray."""
+"""The workers of a Ray cluster: one on each device. Only this module imports Ray."""
 
 import contextlib
 import logging
@@ -17,15 +17,15 @@ from vdiff_jax.runtime.version import __version__
 log = logging.getLogger(__name__)
 
 REACH_SECONDS = 15
-"""How long the address of a cluster may not answer."""
+"""Seconds to wait for an answer from a cluster's address."""
 READY_SECONDS = 300
-"""How long to wait for a worker, while there is none."""
+"""Seconds to wait for a free worker before the run fails."""
 _STARTS = 3
-"""How often a worker is started on a device before the device counts as broken."""
+"""A device counts as broken after this many workers have died on it."""
 
 
 def ray_module() -> Any:
-    """Ray.
+    """Imports Ray, with its usage statistics turned off.
 
     Raises:
       MissingError: it is not installed.
@@ -39,10 +39,10 @@ def ray_module() -> Any:
 
 
 class RayPool:
-    """The workers of a cluster. A context manager, which leaves the cluster at its end.
+    """The workers of a cluster. A context manager that disconnects from the cluster at its end.
 
     Args:
-      address: "auto" for the cluster that this machine belongs to, or this machine alone; or ray://HOST:PORT.
+      address: as for `batch.repair_videos`.
 
     Raises:
       MissingError: Ray is not installed.
@@ -53,9 +53,9 @@ class RayPool:
         self._ray, self._address = ray_module(), address
         self._actor_class = None
         self._workers: dict[Any, tuple[str, int]] = {}  # each worker's node and device
-        self._starting: dict[Any, Any] = {}  # from what a worker's `version` gives to the worker
+        self._starting: dict[Any, Any] = {}  # by the Ray reference of its call of `version`
         self._idle: list[Any] = []
-        self._tasks: dict[Any, Any] = {}  # from what a method gives to its worker
+        self._tasks: dict[Any, Any] = {}  # the worker of each task, by the task's Ray reference
         self._starts: Counter[tuple[str, int]] = Counter()
         self._refused: dict[tuple[str, int], str] = {}
         self._alone_since = time.monotonic()
@@ -123,7 +123,7 @@ class RayPool:
         return found
 
     def running_frames(self) -> int:
-        """How many frames of the running tasks are done; those of workers that don't answer at once are left out."""
+        """How many frames of the running tasks are done. Workers that do not answer within 0.5 s are not counted."""
         asked = [worker.frames.remote() for worker in self._tasks.values()]
         ready, _ = self._ray.wait(asked, num_returns=len(asked), timeout=0.5) if asked else ([], [])
         count = 0
@@ -154,7 +154,7 @@ class RayPool:
                 self._starting[worker.version.remote()] = worker
 
     def _welcome(self) -> None:
-        """Checks the workers that have started."""
+        """Adds started workers of this version to the idle ones, and refuses those of other versions."""
         if not self._starting:
             return
         seconds = 0 if self._idle or self._tasks else 1
@@ -178,7 +178,7 @@ class RayPool:
 
 
 def _devices(resources: dict[str, float]) -> list[dict[str, Any]]:
-    """What an actor on each device of a node asks for: a GPU, a TPU chip, or else all processors."""
+    """The resources of one Ray actor for each device of a node: a GPU, a TPU chip, or else all processors."""
     for name, ask in (("GPU", {"num_gpus": 1}), ("TPU", {"resources": {"TPU": 1}})):
         if resources.get(name, 0) >= 1:
             return [ask] * int(resources[name])
@@ -186,7 +186,7 @@ def _devices(resources: dict[str, float]) -> list[dict[str, Any]]:
 
 
 def _actor() -> type:
-    """The class that runs on a device. It is sent to the workers as a whole, so it starts without vdiff_jax, too."""
+    """The class that runs on a device. Ray sends its code along, so it also starts where vdiff_jax is missing."""
 
     class Device:
         def __init__(self) -> None:

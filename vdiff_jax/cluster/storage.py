@@ -1,4 +1,4 @@
-"""Videos in folders and buckets, as a cluster's machines see them."""
+"""Lists, reads and writes videos in folders and buckets, for the machines of a cluster."""
 
 import contextlib
 import os
@@ -15,12 +15,12 @@ from vdiff_jax.runtime.files import AnyPath, any_path, fetched, is_remote
 
 @contextlib.contextmanager
 def named(place: object, kind: type[VdiffError], deed: str) -> Iterator[None]:
-    """Turns errors of a bucket into one line that names it.
+    """Turns any error in its `with` block into an error of this package, in one line that names the place.
 
     Args:
       place: the file or folder.
       kind: the error to raise.
-      deed: what can't be done, such as "read".
+      deed: what was tried, as a participle: "read", "written" or "deleted".
     """
     try:
         yield
@@ -65,12 +65,12 @@ def exists(place: str) -> bool:
 
 
 def beside(folder: str, name: str) -> str:
-    """The place of a file in a folder."""
+    """The path or URL of a file in a folder."""
     return f"{folder.rstrip('/')}/{name}" if is_remote(any_path(folder)) else os.path.join(folder, name)
 
 
 def copy_file(source: AnyPath, target: AnyPath) -> None:
-    """Copies a file from or to a bucket. In a bucket it appears once it is whole."""
+    """Copies a file from or to a bucket. In a bucket it appears when it is complete."""
     with source.open("rb") as read, target.open("wb") as written:
         shutil.copyfileobj(read, written)
 
@@ -79,7 +79,7 @@ def check_writable(place: str) -> None:
     """Makes a folder for results, and checks that files can be written there.
 
     Raises:
-      OutputError: they can't.
+      OutputError: the folder can't be made or written to.
     """
     folder = any_path(place)
     with named(place, OutputError, "written"):
@@ -92,7 +92,7 @@ def check_writable(place: str) -> None:
 
 @contextlib.contextmanager
 def read_from(place: str) -> Iterator[Path]:
-    """The video on this machine: copied, if it lies in a bucket.
+    """Yields a local path of the video. A video in a bucket is copied, and the copy is deleted afterwards.
 
     Raises:
       InputError: it can't be read, or is not on this machine.
@@ -111,7 +111,7 @@ def read_from(place: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def written_to(place: str) -> Iterator[str]:
-    """Where to write a result on this machine. At the end it is copied to its bucket, if it belongs into one.
+    """Yields a local path to write a result to. If `place` is in a bucket, the result is copied there at the end.
 
     Raises:
       OutputError: it can't be written.

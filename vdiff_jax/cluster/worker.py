@@ -1,4 +1,4 @@
-"""What runs on a device of a cluster. It knows nothing of Ray: each method takes and returns plain objects."""
+"""The work that a cluster's device does. It does not import Ray: its methods take and return plain objects."""
 
 import contextlib
 import functools
@@ -29,7 +29,7 @@ class Job(NamedTuple):
     Attributes:
       source, target: files, or files in buckets.
       options: the fields of `Options`.
-      frames: of a segment, at least.
+      frames: the least number of frames in a segment.
     """
 
     source: str
@@ -39,18 +39,19 @@ class Job(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """A film that is to be restored in segments, and the numbers of those that an earlier run has finished."""
+    """A film that is restored in segments, and the numbers of the segments that an earlier run has finished."""
 
     film: Film
     finished: tuple[int, ...]
 
 
 class Answer(NamedTuple):
-    """What a worker made of a task.
+    """What a worker returns for a task.
 
     Attributes:
-      result: a report, a `Begun`, or how many frames a segment has; an error, if the task failed.
-      warnings: what was logged.
+      result: of `begin`, a report or a `Begun`; of `segment`, its number of frames; of `join`, a report; of a task that
+        failed, its error.
+      warnings: those logged during the task.
     """
 
     result: Any
@@ -76,7 +77,7 @@ def _answers(method: Callable[..., Any]) -> Callable[..., Answer]:
 
 
 class Worker:
-    """Repairs videos and segments one after the other; what is compiled stays.
+    """Repairs videos and segments one after the other, and keeps the compiled network between them.
 
     Attributes:
       frames: how many frames of the running task are done. Another thread may read it.
@@ -90,11 +91,14 @@ class Worker:
 
     @_answers
     def begin(self, job: Job, again: bool = False) -> dict[str, Any] | Begun:
-        """Repairs a video; of a long film, finds the segments.
+        """Repairs a video, or cuts a long film into segments.
 
         Args:
           job: the video.
-          again: another worker has begun with it, and died.
+          again: whether another worker died during this task.
+
+        Returns:
+          The report of the repaired video; for a film that is cut into segments, a `Begun`.
         """
         options = Options(**job.options)
         with self._at_hand(job.source) as source:
@@ -110,7 +114,7 @@ class Worker:
 
     @_answers
     def segment(self, job: Job, film: Film, number: int) -> int:
-        """Restores a segment of a film, and keeps it beside the output. Returns how many frames it has."""
+        """Restores a segment of a film, stores it beside the output, and returns its number of frames."""
         with self._at_hand(job.source) as source:
             frames, packets = restored_segment(source, job.target, film, number, self._count)
         Parts(job.target).put(number, frames, packets)
@@ -118,7 +122,7 @@ class Worker:
 
     @_answers
     def join(self, job: Job, film: Film) -> dict[str, Any]:
-        """Joins the finished segments of a film to its output."""
+        """Joins the finished segments of a film into its output, and returns the report."""
         parts = Parts(job.target)
         with (
             self._at_hand(job.source) as source,
@@ -132,7 +136,7 @@ class Worker:
         return report
 
     def _repair(self, source: Path, job: Job, again: bool) -> dict[str, Any]:
-        """Repairs a video at once. After another worker's death it goes on where that one's work can be used."""
+        """Repairs a video as a whole. After another worker's death, continues from the frames that it kept, if any."""
         with written_to(job.target) as target:
             repair = functools.partial(repair_path, source, target, progress=self._count)
             if not again:

@@ -1,4 +1,4 @@
-"""The comparison of two videos on the page: a slider over any frame, and both as one video."""
+"""Compares two videos on the page: a slider between both pictures of any frame, and a side-by-side video."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -31,7 +31,7 @@ class Pair(NamedTuple):
 
     @classmethod
     def of(cls, before: Path, after: Path, slow: float | int = 1) -> "Pair":
-        """The pair of two files, of which the second is measured."""
+        """The pair of two files; rate and number of frames are read from the second."""
         info = media.probe(after)
         return cls(before, after, info.rate, info.frames or 1, slow)
 
@@ -41,7 +41,7 @@ class Pair(NamedTuple):
         return min(self.frames, int(SECONDS * self.rate))
 
     def pictures(self, number: float | int) -> tuple[Any, Any]:
-        """Both pictures of a frame of `after`."""
+        """Frame `number` of `after`, and the frame of `before` at the same time, as R'G'B' pictures."""
         return pair_at(self.before, self.after, float(int(number) / self.rate), self.slow)
 
 
@@ -70,7 +70,7 @@ def add_before_after(name: str, first: str = "Before", second: str = "after") ->
 
     Args:
       name: the tab's name in the identifiers of its elements.
-      first, second: what the two videos are.
+      first, second: the labels of the two videos.
     """
     pair = gr.State()
     slider = gr.ImageSlider(

@@ -1,4 +1,4 @@
-"""What can be chosen in the tab for repair, as the options of `repair`."""
+"""Turns the choices on the page's repair tab into options of `repair`."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ from vdiff_jax.serve.pictures import painted, write_mask
 from vdiff_jax.tasks.request import Number
 
 NO_MASK, PAINTED, LOADED, DAMAGE = "Nothing", "What I paint", "What a mask shows", "Damage of old film"
-"""What is to be filled."""
+"""The choices of what to fill: nothing, a painted mask, a loaded mask, or damage that `--mask auto` finds."""
 SAME_SIZE = ("auto", "denoise", "deblock", "inpaint")
 """The tasks that take a sigma and a mask."""
 ANY_PAINTING = {"layers": [np.array([[[0, 0, 0, 255], [0, 0, 0, 0]]], np.uint8)]}
-"""A painting for the plan, which is the same whatever is painted."""
+"""A painting of two pixels for `plan_line`, because the plan does not depend on what is painted."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,10 +36,10 @@ class Choices:
       quality: "fast", "base" or "best".
       sigma: the noise in 8-bit units, as it was typed; empty to measure it.
       scale: how many times larger superres makes the video.
-      fps, slow: the rate that interpolate makes, or how many times slower the video plays; 1 for the rate.
-      fill: one of the four kinds of mask.
+      fps, slow: frames per second, or how many times slower the video plays. `fps` counts if `slow` is 1.
+      fill: one of `NO_MASK`, `PAINTED`, `LOADED` and `DAMAGE`.
       mask: a file that was loaded.
-      grow: pixels around the mask that are filled too.
+      grow: pixels around the mask that are filled too, and fade into the rest.
       reference, number: a coloured picture for colorize, and the frame that it shows.
       editor: the value of the ImageEditor.
     """
@@ -59,11 +59,11 @@ class Choices:
 
     @classmethod
     def of(cls, values: Sequence[Any]) -> "Choices":
-        """The choices in the order of the fields."""
+        """The choices from their values, in the order of the fields."""
         return cls(**{field.name: value for field, value in zip(dataclasses.fields(cls), values, strict=True)})
 
     def options(self, video: media.VideoInfo, folder: Path) -> dict[str, Any]:
-        """The options of `repair`; those of other tasks are left out.
+        """The options of `repair`. Choices that do not belong to the task are left out.
 
         Args:
           video: the video's properties.
@@ -112,7 +112,7 @@ def _sigma(text: str | None) -> float | None:
 
 
 def plan_line(video: str | Path, options: dict[str, Any]) -> str:
-    """What would be found and done, in one line.
+    """What `repair` measures in a video and would do, in one line.
 
     Raises:
       VdiffError: one of its subclasses, for anything wrong with the video or the options.

@@ -1,4 +1,4 @@
-"""The tab that compares a video with its reference: metrics, their course, any frame, the page to keep."""
+"""The tab that compares a video with its reference: metrics, PSNR by frame, any frame, a report to download."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from vdiff_jax.serve.workspace import check_video
 
 
 class Compared(NamedTuple):
-    """A finished job: both videos, both as one video, the report and the page to keep."""
+    """A finished job: both videos, a side-by-side preview, the report, and the HTML report to download."""
 
     pair: Pair
     preview: Path
@@ -68,7 +68,7 @@ def add_compare_tab(backend: Backend) -> None:
 
 
 def facts(report: dict[str, Any]) -> dict[str, str]:
-    """The frames and the metrics of a report of `compare`."""
+    """The rows of a table with the number of frames and the metrics in a report of `compare`."""
     rows = {"Frames": f"{report['frames']} of {report['width']}x{report['height']}"}
     for name, title in METRICS.items():
         rows[title[0].upper() + title[1:]] = "not measured" if report[name] is None else f"{report[name]:.3f}"
@@ -79,8 +79,8 @@ def prepare(reference: str | None, test: str | None, folder: Path) -> Callable[[
     """Checks the uploads and returns the work.
 
     Args:
-      reference: what the video should be.
-      test: the video to judge.
+      reference: the original video.
+      test: the video to measure.
       folder: where the report is written.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The tab that compresses a video: sizes, the expected VMAF, and the curve of size and quality."""
+"""The tab that compresses a video: sizes, the expected VMAF, and a curve of VMAF by size."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ from vdiff_jax.serve.workspace import check_video
 
 CODECS = {"H.264 (plays everywhere)": "h264", "HEVC": "hevc", "AV1 (smallest)": "av1"}
 EFFORTS = {"Quick": "none", "Good": "fast", "Best": "best"}
-BY_CRF, BY_VMAF, BY_RATE = "The usual quality", "A VMAF", "A bit rate"
+BY_CRF, BY_VMAF, BY_RATE = "Default quality", "VMAF score", "Bit rate"
 _COLUMNS = ("Size (MB)", "VMAF")
 
 
@@ -80,7 +80,7 @@ def add_compress_tab(backend: Backend) -> None:
 
 
 def _add_choices() -> tuple[gr.Radio, gr.Radio, gr.Radio, gr.Number, gr.Number]:
-    """Adds the codec, the effort, and what to aim for: a VMAF or a bit rate is asked for only where it is the aim."""
+    """Adds the choices of codec, effort and aim. The fields for a VMAF and a bit rate show only if that is the aim."""
     codec = gr.Radio(list(CODECS.items()), value="h264", label="Codec")
     with gr.Row():
         effort = gr.Radio(list(EFFORTS.items()), value="fast", label="Effort", min_width=270, scale=2)
@@ -98,14 +98,14 @@ def _add_choices() -> tuple[gr.Radio, gr.Radio, gr.Radio, gr.Number, gr.Number]:
 
 
 def facts(report: dict[str, Any]) -> dict[str, str]:
-    """The sizes and the expected VMAF in a report of `compress`."""
+    """The rows of a table with the sizes and the expected VMAF in a report of `compress`."""
     size, vmaf = report["bytes"], report["vmaf"]
     rows = {} if size["source"] is None else {"Before": _size(size["source"])}
     rows["After"] = _size(size["file"])
     if size["source"]:
         rows["Saved"] = f"{100 * (1 - size['file'] / size['source']):.0f} %"
     expected, played = ("not measured",) * 2 if vmaf is None else (f"{vmaf[of]:.1f}" for of in ("expected", "track"))
-    return rows | {"Expected VMAF, restored": expected, "Expected VMAF as it plays": played}
+    return rows | {"Expected VMAF after decompress": expected, "Expected VMAF in a player": played}
 
 
 def _size(count: int) -> str:
@@ -135,7 +135,7 @@ def prepare(video: str | None, options: dict[str, Any], folder: Path) -> Callabl
 
 
 def prepare_curve(video: str | None, codec: str) -> Callable[[Job], list[tuple[int, float]]]:
-    """Checks the upload and returns the work: the bytes and the VMAF of files from small to large.
+    """Checks the upload and returns the work: five pairs of bytes and expected VMAF, from small files to large ones.
 
     Raises:
       InputError: there is no video.

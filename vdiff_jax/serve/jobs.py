@@ -1,4 +1,4 @@
-"""Jobs that run behind the page: one at a time on each device, the others wait in order."""
+"""Runs the page's jobs: one at a time on each device. The others wait in order."""
 
 import collections
 import itertools
@@ -15,11 +15,11 @@ from vdiff_jax.runtime.warning_log import collected_warnings
 log = logging.getLogger(__name__)
 
 _PERIOD = 0.25
-"""Seconds between two looks at a job."""
+"""Seconds between two updates of a job's progress on the page."""
 
 
 class Stopped(KeyboardInterrupt):
-    """A job was stopped. It counts as Ctrl-C, so that everything that a job opens is closed as after Ctrl-C."""
+    """A job was stopped. It is a KeyboardInterrupt, so that a job closes what it opened, as after Ctrl-C."""
 
 
 class Job(Listener):
@@ -29,12 +29,12 @@ class Job(Listener):
       work: does the job. It is called with the job, to which it reports its progress.
 
     Attributes:
-      ahead: how many jobs come before this one; 0 where it runs or is done.
-      stage: what it does at the moment.
-      frames, total: frames that are done in this stage, and how many there will be (None: unknown).
-      first: when this stage's first frames were done, and how many; None before that.
-      plan: what was found and what is done, in one line; "" before that is known.
-      result: what the work has returned.
+      ahead: how many jobs come before this one; 0 if it runs or has ended.
+      stage: the name of the present stage.
+      frames, total: the frames that are done in this stage, and their number in all (None: unknown).
+      first: when this stage's first frames were done, in seconds of `time.monotonic`, and how many; None before that.
+      plan: what was measured and what is done, in one line; "" before the plan is made.
+      result: the return value of `work`.
       error: why there is no result, in one line; "" if there is one.
       warnings: what the package has warned of.
     """
@@ -67,7 +67,7 @@ class Job(Listener):
         self._stop.set()
 
     def wait(self, seconds: float | int | None = None) -> bool:
-        """Waits for the end; returns whether it has come."""
+        """Waits until the job has ended, at most `seconds`; returns whether it has ended."""
         return self._done.wait(seconds)
 
     def expect(self, frames: int | None, plan: str) -> None:
@@ -84,12 +84,12 @@ class Job(Listener):
         self.frames = frames
 
     def states(self) -> Iterator["Job"]:
-        """The job again and again, a few times a second until it has ended."""
+        """Yields the job four times a second until it has ended."""
         while not self.wait(_PERIOD):
             yield self
 
     def run(self) -> None:
-        """Does the work. Errors end in `error`; only those that nobody foresees are logged with their traceback."""
+        """Does the work. An error is stored in `error`; an unexpected one is also logged with its traceback."""
         try:
             with collected_warnings() as self.warnings:
                 self._check()
@@ -125,11 +125,11 @@ class Queue:
         self._jobs: dict[Hashable, Job] = {}
 
     def start(self, owner: Hashable, work: Callable[[Job], Any]) -> Job:
-        """Starts a job, or lets it wait.
+        """Adds a job to the queue; it starts as soon as a device is free.
 
         Args:
-          owner: whose job it is: an open page.
-          work: what to do.
+          owner: the session of the open page that the job belongs to.
+          work: does the job.
 
         Raises:
           OptionError: the owner has a job already.

@@ -1,4 +1,4 @@
-"""The page: four tabs, its theme, and what happens when a browser closes it."""
+"""Builds the page: four tabs, a theme, and the clean-up when a browser closes the page."""
 
 import gradio as gr
 
@@ -39,7 +39,7 @@ _HOUR = 3600
 
 
 def theme() -> gr.themes.Base:
-    """Gradio's default theme in the system's own font: nothing is loaded from elsewhere."""
+    """Gradio's default theme with the system's font, so that the browser loads no font from the internet."""
     return gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=SYSTEM_FONT, font_mono=["monospace"])
 
 
@@ -47,7 +47,7 @@ def build_page(backend: Backend) -> gr.Blocks:
     """The page.
 
     Args:
-      backend: where its jobs run and its files lie.
+      backend: the queue of jobs and the folder of files that all tabs share.
     """
     with gr.Blocks(title="vdiff", analytics_enabled=False, delete_cache=(_HOUR, 24 * _HOUR)) as page:
         for name, add_tab in TABS.items():

@@ -1,4 +1,4 @@
-"""Single frames as the page shows them, and the mask that is painted on one."""
+"""Reads single frames for the page, and turns a painting on a frame into a mask."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +19,7 @@ LARGEST = 1280
 
 
 def frame_at(name: str | Path, seconds: Fraction | float | int) -> Picture:
-    """The frame of a video that is nearest to a time, upright, R'G'B'; the last one after the end.
+    """The frame of a video that is nearest to a time, rotated as a player shows it; after the end, the last frame.
 
     Raises:
       InputError: it can't be read.
@@ -35,7 +35,7 @@ def frame_at(name: str | Path, seconds: Fraction | float | int) -> Picture:
 
 
 def upright(frame: media.Frame, info: media.VideoInfo) -> Picture:
-    """A frame as a player shows it, but for the shape of its pixels."""
+    """A frame in R'G'B', rotated as a player shows it. Non-square pixels are not stretched."""
     picture = media.picture_of(frame.planes, info.pixels, deep=False)
     picture = turn(picture, info.display_matrix)
     return np.ascontiguousarray(np.stack([picture] * 3, axis=-1) if picture.ndim == 2 else picture[..., :3])
@@ -59,7 +59,7 @@ def fitted(picture: Picture, largest: int = LARGEST) -> Picture:
 def pair_at(
     before: str | Path, after: str | Path, seconds: float | int, slow: float | int = 1
 ) -> tuple[Picture, Picture]:
-    """The frames of two videos at one time, in the size of the second one, or less where that is large.
+    """The frames of two videos at one time, both in the size of the second one, at most `LARGEST` pixels a side.
 
     Args:
       before, after: the videos.

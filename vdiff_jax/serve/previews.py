@@ -1,4 +1,4 @@
-"""Small copies of videos that browsers play."""
+"""Writes short previews of videos that browsers can play."""
 
 import contextlib
 import itertools
@@ -15,7 +15,7 @@ from vdiff_jax.runtime.progress import Progress
 from vdiff_jax.serve.pictures import Picture, fitted, resized, upright
 
 SECONDS = 30
-"""A preview shows this much of a video."""
+"""A preview shows the first this many seconds of a video."""
 _PIXELS = PixelFormat(kind="yuv", subsampling=(2, 2))
 _ENCODER = {"codec": "h264", "options": {"crf": "16", "preset": "veryfast"}}
 _SIDE = 640

@@ -1,4 +1,4 @@
-"""The choices in the tab that repairs a video, each visible where it applies."""
+"""The choices on the repair tab. Each one is visible only for the tasks that use it."""
 
 from typing import Any, NamedTuple
 
@@ -60,7 +60,7 @@ def add_inputs(video: gr.File) -> RepairInputs:
         slow = gr.Number(1, label="Times slower", minimum=1, visible=False)
     with gr.Row(visible=False) as colour:
         reference = gr.File(label="A frame that you coloured", height=120)
-        number = gr.Number(0, label="Its number", minimum=0, precision=0)
+        number = gr.Number(0, label="Its frame number", minimum=0, precision=0)
     fill = gr.Radio(
         [NO_MASK, PAINTED, LOADED, DAMAGE],
         value=NO_MASK,
@@ -71,7 +71,7 @@ def add_inputs(video: gr.File) -> RepairInputs:
         frame = gr.Slider(0, 1, step=1, label="Paint on frame", elem_id="paint-frame")
         editor = _add_editor()
     mask = gr.File(label="Mask: a picture or video, white where it is to be filled", height=120, visible=False)
-    grow = gr.Number(0, label="Soft edge, in pixels", minimum=0, precision=0, visible=False)
+    grow = gr.Number(0, label="Also fill around the mask, in pixels", minimum=0, precision=0, visible=False)
     inputs = RepairInputs(task, quality, sigma, scale, fps, slow, fill, mask, grow, reference, number, editor)
     choosing = [sigma, scale, fps, slow, colour, fill, paint, mask, grow]
     gr.on([task.change, fill.change], _visible, [task, fill], choosing, queue=False, **_QUIET)
@@ -116,7 +116,7 @@ def _first_frame(video: str | None, fill: str, number: Number | int) -> list[Any
 
 
 def _painting(video: str | None, number: Number, editor: dict[str, Any] | None) -> Any:
-    """Another frame to paint on, under what is painted already."""
+    """Shows another frame under the painting. The painting is kept if the size is the same."""
     if not video:
         return None
     info = media.probe(video)

@@ -23,7 +23,7 @@ _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"
 
 
 class Repaired(NamedTuple):
-    """A finished job: the two videos, both as one video, and the report."""
+    """A finished job: both videos, a side-by-side preview, and the report."""
 
     pair: Pair
     preview: Path

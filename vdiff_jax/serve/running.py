@@ -1,4 +1,4 @@
-"""A job and its three controls on the page: the button that starts it, the one that stops it, and its progress."""
+"""The controls of a job on the page: a button that starts it, a button that stops it, and its progress."""
 
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
@@ -57,12 +57,15 @@ def follow(
 
     Args:
       backend: where it runs.
-      page: whose job it is.
+      page: the session of the open page that the job belongs to.
       prepare: checks what was entered and returns the work.
       controls: where the progress is shown.
 
+    Yields:
+      New values of components of the page.
+
     Returns:
-      The job, or None if it has no result.
+      The job, or None if it was refused, was stopped or failed.
     """
     try:
         job = backend.queue.start(page, prepare())

@@ -28,8 +28,8 @@ def serve(
     Args:
       host: the address to listen at; any but this machine's own needs a password.
       port: the port to listen at.
-      password: what a browser must enter, with any name; None for no password.
-      largest_upload: bytes that a file may have.
+      password: the password that a browser must enter, with any user name; None for no password.
+      largest_upload: the most bytes that an uploaded file may have.
 
     Raises:
       OptionError: a port in use or out of range, an unknown host, or another host than this one without a password.
@@ -48,7 +48,7 @@ def serve(
 def launched(
     folder: Path, host: str, port: int, password: str | None = None, largest_upload: int = LARGEST_UPLOAD
 ) -> Iterator[str]:
-    """The page's address; it is served within the `with` block, at the end of which its jobs are stopped.
+    """Serves the page during the `with` block and yields its address. At the end, all jobs are stopped.
 
     Args:
       folder: where uploads and results lie. It is not removed.
@@ -97,14 +97,14 @@ def launched(
 
 
 def _guards(host: str, folder: Path) -> list:
-    """Middleware: refuses uploads for which the disk has no room and, on this machine, pages of other sites."""
+    """Middleware: refuses uploads that do not fit the disk and, if only this machine is served, other host names."""
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from vdiff_jax.serve.upload_guard import UploadGuard
 
     guards = [Middleware(UploadGuard, folder=folder)]
-    if is_local(host):  # a site whose name leads to 127.0.0.1 could use the page otherwise
+    if is_local(host):  # else another site could reach the page by a name that resolves to 127.0.0.1
         guards.append(Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"]))
     return guards
 

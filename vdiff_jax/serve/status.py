@@ -1,4 +1,4 @@
-"""What the page shows of a job and its result, as HTML."""
+"""Renders a job's progress, messages and results as HTML for the page."""
 
 import html
 import time
@@ -10,7 +10,7 @@ from vdiff_jax.serve.jobs import Job
 
 
 def status(job: Job) -> str:
-    """How far a job is: a bar and a line; why it has no result, if it has ended without one; else nothing."""
+    """A job's progress as a bar above a line of text. After its end: its error, or nothing."""
     if job.done:
         return problem(job.error) if job.error else ""
     if job.stopping:
@@ -31,7 +31,7 @@ def status(job: Job) -> str:
 
 
 def problem(text: str) -> str:
-    """A line that says what is wrong; it begins with a capital, unless it begins with a file's name."""
+    """An error as a line of text. The first letter becomes a capital, unless a file's name comes first."""
     if text.split(" ")[0].isalpha():
         text = text[:1].upper() + text[1:]
     return f'<p class="problem" role="alert">{html.escape(text)}</p>'
@@ -54,14 +54,14 @@ def table(rows: dict[str, str]) -> str:
 
 
 def player(path: Path, caption: str) -> str:
-    """A video, which lies in the page's folder, to be played. `gr.Video` would call ffprobe first."""
+    """A player for a video in the page's folder. `gr.Video` is not used, because it calls ffprobe."""
     address = f"gradio_api/file={urllib.parse.quote(str(path))}"
     video = f'<video src="{html.escape(address)}" preload="auto" controls loop playsinline></video>'
     return f'<figure class="player">{video}<figcaption>{html.escape(caption)}</figcaption></figure>'
 
 
 def _bar(value: int | None, total: int | None, text: str) -> str:
-    """A bar that is filled as far as the job is, or moves if that is unknown, above a line."""
+    """A progress bar above a line of text. The bar moves back and forth if the total is unknown."""
     known = value is not None and total
     filled = f'<i style="width: {min(100, 100 * value / total):.1f}%"></i>' if known else '<i class="unknown"></i>'
     return f'<div class="job" role="status"><div class="bar">{filled}</div><p>{html.escape(text)}</p></div>'

@@ -17,7 +17,7 @@ from vdiff_jax.stitching.stitch import stitch
 
 LAYOUTS = {"Automatic": "auto", "Side by side": "panorama", "One after another": "sequence"}
 BLACK, CROP, FILL = "Leave black", "Crop", "Fill in"
-"""What happens to the parts that no camera sees."""
+"""The choices for the parts of the panorama that no camera covers."""
 
 
 class StitchedFile(NamedTuple):
@@ -35,8 +35,8 @@ def add_stitch_tab(backend: Backend) -> None:
     )
     with gr.Row():
         layout = gr.Radio(list(LAYOUTS.items()), value="auto", label="Layout", min_width=420)
-        edge = gr.Radio([BLACK, CROP, FILL], value=BLACK, label="What no camera sees", min_width=300)
-    steady = gr.Checkbox(False, label="Steady cameras that are carried together")
+        edge = gr.Radio([BLACK, CROP, FILL], value=BLACK, label="Where no camera sees", min_width=300)
+    steady = gr.Checkbox(False, label="Remove the shake of cameras that are carried together")
     controls = add_controls("Stitch", "stitch", backend)
     with gr.Column(visible=False, elem_id="stitch-result") as result:
         done = gr.HTML()

@@ -1,4 +1,4 @@
-"""Refuses uploads that the disk has no room for."""
+"""Refuses uploads that do not fit the disk."""
 
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ from vdiff_jax.serve.workspace import check_room
 
 
 class UploadGuard:
-    """ASGI middleware that ends an upload when the disk gets full, or when the browser breaks it off.
+    """ASGI middleware that ends an upload when the disk is nearly full, or when the browser disconnects.
 
     Gradio answers a MultiPartException with its text, and removes what has arrived.
 
     Args:
       app: the page.
       folder: where uploads lie.
-      margin: bytes that stay free.
+      margin: bytes of the disk that must stay free.
     """
 
     def __init__(self, app: ASGIApp, *, folder: Path, margin: int = 100 << 20):
@@ -32,7 +32,7 @@ class UploadGuard:
         await self._app(scope, receive, send)
 
     def _checked(self, receive: Receive, left: int) -> Receive:
-        """The parts of an upload of which `left` bytes have not come yet."""
+        """A `receive` that checks the disk before each part of an upload, of which `left` bytes are still to come."""
 
         async def part() -> Message:
             nonlocal left
@@ -42,7 +42,7 @@ class UploadGuard:
                 raise MultiPartException(str(error)) from error
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise MultiPartException("the upload was broken off")
+                raise MultiPartException("the browser disconnected during the upload")
             left = max(0, left - len(message.get("body", b"")))
             return message
 

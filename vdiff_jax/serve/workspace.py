@@ -1,4 +1,4 @@
-"""The files of the page: what is uploaded and what is made, in one temporary folder that is emptied."""
+"""The page's uploads and results, in one temporary folder. They are deleted when their page is closed."""
 
 import contextlib
 import shutil
@@ -29,7 +29,7 @@ class Workspace:
         self._open.add(page)
 
     def new_folder(self, page: str, tab: str) -> Path:
-        """A new folder for the results of a tab's next job; those of its last one are removed.
+        """Makes a new folder for the results of a tab's next job, and deletes the results of its last job.
 
         Raises:
           OutputError: the disk is nearly full.
