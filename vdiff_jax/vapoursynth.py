@@ -1,4 +1,4 @@
-"""Repair as a VapourSynth function, for scripts that vspipe, mpv or an editor runs.
+"""Repair as a VapourSynth function, for scripts that run in vspipe, mpv or an editor.
 
 import vapoursynth as vs
 from vdiff_jax.vapoursynth import repair
@@ -41,21 +41,21 @@ def repair(
     both_directions: bool = False,
     kept: int = 64,
 ) -> Any:
-    """The clip repaired: the same pictures as `vdiff repair` gives, whatever the order in which frames are requested.
+    """Repairs a clip. The pictures are those of `vdiff repair`, whatever the order in which frames are requested.
 
-    Requests in order are fast. A request for a frame that is kept no longer starts again from the first frame.
+    Requests in order are fast. A request for a frame older than the last `kept` ones starts again at the first frame.
 
     Args:
       clip: a VapourSynth clip (`VideoNode`) of constant format: YUV, RGB or GRAY with 8 to 16 bits.
-      task: "auto", "denoise", "deblock", "inpaint" or "superres". Quantisers are unknown here, so that deblock
-        estimates the damage from the frames.
+      task: "auto", "denoise", "deblock", "inpaint" or "superres". VapourSynth does not pass on the codec's quantisers,
+        so deblock estimates the coding error from the frames.
       sigma: the noise in 8-bit units; measured on the first frames if left out.
-      mask: a clip of the same size, for inpaint: what is brighter than half is filled.
+      mask: for inpaint: a clip of the same size and length. Pixels brighter than half of white are filled.
       scale: how many times larger superres makes the clip.
       weights: "base", "fast" or a file.
       strength: the share of the result in its mix with the input, from 0 to 1.
       both_directions: the network runs forward and backward in time: better, in about twice the time.
-      kept: how many of the last results are kept in memory.
+      kept: how many of the last restored frames stay in memory.
 
     Returns:
       A clip of the same format and number of frames.
@@ -66,7 +66,7 @@ def repair(
       VdiffError: another of its subclasses, as for `vdiff_jax.repair`.
     """
     vs = _vapoursynth()
-    if vs.core.num_threads < 2:  # one thread waits for the result while another makes the source's frames
+    if vs.core.num_threads < 2:  # one thread waits for the result, another computes the source's frames
         vs.core.num_threads = 2
     pixels = pixel_format(clip, vs)
     fields = {"sigma": sigma, "scale": scale, "weights": weights, "strength": strength}
@@ -109,7 +109,7 @@ def pixel_format(clip: Any, vs: Any) -> PixelFormat:
     """The pixel format of a VapourSynth clip, from its format and the properties of its first frame.
 
     Raises:
-      ClipError: its format or size varies, or its samples are no integers of 8 to 16 bits.
+      ClipError: its format or size varies, or its samples are not integers of 8 to 16 bits.
     """
     if clip.format is None or clip.width == 0:
         raise ClipError("the clip's format or size varies: convert it with resize first")
@@ -146,5 +146,5 @@ def _frames(clip: Any) -> Iterator[Frame]:
 
 
 def _holes(frame: Any, mask: Any) -> np.ndarray:
-    """Where a frame of the mask is brighter than half: `h w`."""
+    """Where a frame of the mask is brighter than half of white: `h w`."""
     return np.asarray(frame[0]) >= 1 << (mask.format.bits_per_sample - 1)

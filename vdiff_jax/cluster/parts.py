@@ -45,13 +45,14 @@ class Parts:
                 file.write_text(text)
             elif not resume:
                 raise OutputError(
-                    f"{self._folder} has unfinished work of an earlier run: pass --resume to go on, or delete it"
+                    f"{self._folder} has unfinished work of an earlier run: pass --resume to continue it, or delete it"
                 )
             elif file.read_text() != text:
                 kept, now = json.loads(file.read_text()), json.loads(text)
                 other = ", ".join(name for name in {**now, **kept} if kept.get(name) != now.get(name))
                 raise ResumeError(
-                    f"{self._folder} can't be resumed: {other} has changed: repeat the earlier command, or delete it"
+                    f"{self._folder} can't be resumed, because {other} has changed: repeat the earlier command, or "
+                    "delete the folder"
                 )
 
     def finished(self) -> dict[int, str]:

@@ -125,7 +125,7 @@ class MovingMask:
             self.all_white &= bool(mask.all())
             yield mask
         raise MaskError(
-            f"the mask {self._name} has {count} pictures, the video has more frames: give one picture a frame"
+            f"the mask {self._name} has {count} pictures, the video has more frames: pass one picture for each frame"
         )
 
     def pictures(self) -> Iterator[np.ndarray]:
@@ -190,5 +190,5 @@ def _check_size(path: Source, mask: VideoInfo, info: VideoInfo) -> None:
     if size not in ((info.width, info.height), info.displayed_size):
         raise MaskError(
             f"the mask {Path(path)} is {mask.width}x{mask.height}, the video {info.displayed_size[0]}x"
-            f"{info.displayed_size[1]}: they must be the same size"
+            f"{info.displayed_size[1]}: pass a mask of the video's size"
         )

@@ -28,7 +28,7 @@ def read_references(given: Sequence[str | Path], info: VideoInfo) -> dict[int, P
     for text in map(str, given):
         frame, path = _numbered(text)
         if frame in pictures:
-            raise ReferencePictureError(f"frame {frame} has two references: give one")
+            raise ReferencePictureError(f"frame {frame} has two references: pass one")
         if info.frames is not None and path and frame >= info.frames:
             raise ReferencePictureError(
                 f"the reference {path} is for frame {frame}: the video has the frames 0 to {info.frames - 1}"
@@ -62,12 +62,12 @@ def check_reference(picture: np.ndarray, size: tuple[int, int], name: str) -> Pi
     if picture.shape[:2] != size:
         height, width = picture.shape[:2]
         raise ReferencePictureError(
-            f"the reference {name} is {width}x{height}, the video {size[1]}x{size[0]}: they must be the same size"
+            f"the reference {name} is {width}x{height}, the video {size[1]}x{size[0]}: pass one of the video's size"
         )
     if not np.issubdtype(picture.dtype, np.floating):
         picture = picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
     if picture.ndim != 3 or picture.shape[2] not in (3, 4) or np.ptp(picture[..., :3], axis=-1).max() < 4 / 255:
-        raise ReferencePictureError(f"the reference {name} has no colours: give a coloured picture")
+        raise ReferencePictureError(f"the reference {name} has no colours: pass a coloured picture")
     opacity = picture[..., 3:] if picture.shape[2] == 4 else np.ones_like(picture[..., :1])
     return np.concatenate([picture[..., :3], opacity], axis=-1).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Frames in any order from a restoration that runs forward only."""
+"""Returns restored frames in any order, although the restoration runs forward only."""
 
 import threading
 from collections import OrderedDict
@@ -8,14 +8,14 @@ from vdiff_jax.pixels import Frame
 
 
 class AnyOrder:
-    """Gives a video's restored frames by number, in any order; each frame depends on all before it.
+    """Restored frames by number. Each frame depends on all frames before it.
 
-    A frame behind the present one is taken from those that are kept. One that is kept no longer starts the restoration
-    again from the first frame. So asking in order costs nothing, and jumping forward restores all frames between.
+    Requests in order restore each frame once. The last `kept` frames stay in memory. A request for an older frame
+    starts the restoration again at the first frame. A request further ahead restores all frames up to it.
 
     Args:
-      begin: starts the restoration: a function that returns an iterator over all frames from the first one on.
-      kept: how many of the last frames are kept.
+      begin: starts the restoration: returns an iterator over all frames, from the first one on.
+      kept: how many of the last restored frames stay in memory.
     """
 
     def __init__(self, begin: Callable[[], Iterator[Frame]], kept: int):
@@ -26,7 +26,7 @@ class AnyOrder:
         self._lock = threading.Lock()
 
     def frame(self, number: int) -> Frame:
-        """The restored frame with a number, counted from 0.
+        """The restored frame of this number, counted from 0. Safe to call from several threads.
 
         Raises:
           IndexError: the video has no such frame.

@@ -71,7 +71,9 @@ def _references(reference: Reference | Sequence, shape: tuple[int, ...]) -> dict
     pictures = reference if isinstance(reference, Mapping) else {0: reference} if len(reference) else {}
     late = [number for number in pictures if not 0 <= number < shape[0]]
     if late:
-        raise ReferencePictureError(f"there is a reference for frame {late[0]}, but there are {shape[0]} frames")
+        raise ReferencePictureError(
+            f"there is a reference for frame {late[0]}, but the clip has the frames 0 to {shape[0] - 1}"
+        )
     return {n: check_reference(np.asarray(p), shape[1:3], f"for frame {n}") for n, p in pictures.items()}
 
 

@@ -19,11 +19,11 @@ _CHUNK_FRAMES = 8
 _PROGRAM = 520 << 20
 """Bytes of the program itself, its libraries and what is compiled."""
 _FRAME = 240
-"""Bytes for each pixel of a frame: the frames that are decoded, analysed, finished and encoded, and the carry."""
+"""Bytes for each pixel of a frame: frames while they are decoded, analysed, finished or encoded, and the carry."""
 _CHUNK = 25
-"""Bytes for each pixel of a chunk's frames: up to three chunks wait for the network or come from it."""
+"""Bytes for each pixel of a chunk's frames. Up to three chunks are in memory, before, in or after the network."""
 _FRAME_IN_TILES = 70
-"""The same as `_FRAME` in tiles, where nothing waits and the encoder is frugal; without the carry."""
+"""`_FRAME` for tiles, without the carry. No chunk is queued then, and the encoder looks at fewer frames at a time."""
 _MULTIPLE = 16
 """The side of a tile is a multiple of this."""
 _LARGEST = 2048
@@ -40,7 +40,7 @@ class Extent(NamedTuple):
 
 
 def extent_from(value: Any) -> Extent | None:
-    """The extent in a value that was read from a file; `None` if it holds none."""
+    """The extent in a value that was read from a JSON file; `None` if the value is not an extent."""
     if not (isinstance(value, list) and len(value) == 2):
         return None
     frames, tile = value
@@ -50,14 +50,14 @@ def extent_from(value: Any) -> Extent | None:
 
 
 def extent_for(plan: Plan, memory: int | None) -> Extent:
-    """The largest extent that fits.
+    """The largest extent that fits the memory.
 
     Args:
       plan: what is done to the video.
-      memory: bytes that may be used; by default what is free, less a margin.
+      memory: bytes that may be used; `None` for the free memory, minus a margin.
 
     Raises:
-      OptionError: even the smallest extent needs more than what was asked for.
+      OptionError: even the smallest extent needs more than `memory`.
     """
     height, width = plan.job.written()[1] if plan.crop is None else plan.crop.size
     pixels = height * width
@@ -81,17 +81,17 @@ def extent_for(plan: Plan, memory: int | None) -> Extent:
 
 
 def _fits_tiles(plan: Plan) -> bool:
-    """Whether tiles give what whole frames give."""
+    """Whether tiles may be used: not for superres and colorize."""
     return getattr(plan.job, "scale", 1) == 1 and plan.references is None
 
 
 def _needed(plan: Plan, pixels: int, seen: int = 0, *, frames: int = 1) -> int:
-    """Bytes for whole frames of some pixels in chunks of some frames; the network sees all pixels."""
+    """Bytes for whole frames of this many pixels, in chunks of this many frames."""
     del plan, seen
     return _PROGRAM + (_FRAME + _CHUNK * frames + _NETWORK) * pixels
 
 
 def _needed_in_tiles(plan: Plan, pixels: int, seen: int) -> int:
-    """Bytes for frames of some pixels, of which the network sees so many at once."""
+    """Bytes for frames of this many pixels, of which the network sees `seen` at once."""
     carry = carry_bytes(load(plan.weights).config) / 2 if plan.weights else 0
     return int(_PROGRAM + (_FRAME_IN_TILES + carry) * pixels + _NETWORK * seen)

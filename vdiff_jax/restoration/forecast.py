@@ -1,4 +1,4 @@
-"""What a repair would do, and about how long it would take and how large its output would be."""
+"""`--plan`: what a repair would do, and estimates of its time and of its output's size."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ from vdiff_jax.runtime.stopwatch import Stopwatch
 log = logging.getLogger(__name__)
 
 _PIXELS, _FRAMES = 16_000_000, 8
-"""The restorer's chunks have at most this many pixels and frames. Three chunks are tried."""
+"""The most pixels and frames of a chunk. Three chunks are repaired for the estimate."""
 _KEY_FRAMES = 250
 """Frames from one key frame to the next, by most encoders' defaults."""
 
@@ -36,9 +36,9 @@ def forecast(source: str | Path, target: str | Path, **options: Any) -> dict[str
       source, target, options: as `pipeline.repair` takes them.
 
     Returns:
-      `plan`; `text`, the same in words; `frames` that would come out; and of the estimate `seconds`, `compile_seconds`
-      (which later runs save), `frames_per_second` and `bytes`. Each is `None` where it is unknown, as for stdin.
-      `copied` is there if the file would be copied.
+      `plan`; `text`, the plan in words; `frames`, the output's number of frames; and the estimates `seconds`,
+      `compile_seconds` (which later runs save), `frames_per_second` and `bytes`. An unknown value is `None`, as for
+      stdin. `copied` is present, and True, if the file would be copied.
 
     Raises:
       VdiffError: as `pipeline.repair`.
@@ -74,7 +74,7 @@ def _tried(
     source: str | Path, target: str | Path, chosen: Options, options: dict, count: int | None, length: Fraction
 ) -> dict[str, Any]:
     """The estimate, from repairing the first `length` seconds."""
-    log.info("the first frames are repaired, to measure the time")
+    log.info("repairing the first frames to estimate the time")
     stop = float((chosen.start or 0) + length)
     stop = stop if chosen.stop is None else min(stop, chosen.stop)
     times = _Times()

@@ -56,5 +56,7 @@ def _resized(info: media.VideoInfo, plan: Plan) -> media.VideoInfo:
     if abs(stretch - 1) > 0.01:  # below that, a side was rounded
         aspect = ((aspect or 1) * stretch).limit_denominator(1000)
     if aspect not in (None, 1):
-        log.warning("pixels are not square: %s before, %s now", info.sample_aspect or "1", aspect)
+        log.warning(
+            "pixels are not square: the sample aspect ratio was %s, and is %s now", info.sample_aspect or 1, aspect
+        )
     return dataclasses.replace(info, pixels=pixels, width=width, height=height, sample_aspect=aspect, interlaced=False)

@@ -35,7 +35,7 @@ def make_plan(task: str, request: Request) -> Plan:
       MaskError: inpaint without a mask.
     """
     if task != "auto" and task not in tasks.NAMES:
-        raise OptionError(f"unknown task {task}: take one of {', '.join(('auto', *tasks.NAMES))}")
+        raise OptionError(f"unknown task {task}: pass one of {', '.join(('auto', *tasks.NAMES))}")
     if request.sigma is not None and not 0 <= request.sigma <= 255:
         raise OptionError(f"sigma {request.sigma} is out of range: it is in 8-bit units, 0 to 255")
     for name in tasks.NAMES:

@@ -1,4 +1,4 @@
-"""Runs the network over large frames in tiles, one after the other: less memory than a whole frame takes."""
+"""Runs the network over large frames in tiles, one after the other, which takes less memory than whole frames."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
@@ -14,18 +14,23 @@ from vdiff_jax.stream.crop import Crop
 from vdiff_jax.tasks.video import ChunkInputs
 
 MARGIN = 96
-"""Pixels around a tile that the network sees too, so that no seam shows."""
+"""Pixels around a tile that the network also sees, so that the tiles' borders do not show."""
 
 
 class Tile(NamedTuple):
-    """What the network sees of each frame, and the part of this that it restores."""
+    """A tile of each frame.
+
+    Attributes:
+      seen: the part of the frame that the network sees: the tile and its margin.
+      own: the tile without the margin, in coordinates of `seen`.
+    """
 
     seen: Crop
     own: Crop
 
     @property
     def place(self) -> Crop:
-        """The part of the frame that the tile restores."""
+        """The tile without the margin, in coordinates of the frame."""
         rows, columns = (
             slice(seen.start + own.start, seen.start + own.stop)
             for seen, own in zip((self.seen.rows, self.seen.columns), (self.own.rows, self.own.columns))
@@ -40,7 +45,7 @@ def tiles_of(size: tuple[int, int], pixels: PixelFormat, multiple: int, side: in
       size: height and width of the frames.
       pixels: their format.
       multiple: tiles start at a multiple of this.
-      side: about how many rows and columns a tile has; at least `least_side`.
+      side: about how many rows and columns a tile has with its margin; at least `least_side`.
     """
     return [
         Tile(*(Crop(*sides, pixels, multiple) for sides in zip(rows, columns)))
@@ -50,7 +55,7 @@ def tiles_of(size: tuple[int, int], pixels: PixelFormat, multiple: int, side: in
 
 
 def _spans(length: int, side: int, multiple: int) -> Iterator[tuple[slice, slice]]:
-    """What the tiles see along one side of the frames, and their own part of it."""
+    """The tiles along one side of the frames: the rows or columns that each one sees, and its own part of them."""
     side = side // multiple * multiple
     margin = -(-MARGIN // multiple) * multiple
     last = max(length - side, 0) // multiple * multiple
@@ -64,18 +69,18 @@ def _spans(length: int, side: int, multiple: int) -> Iterator[tuple[slice, slice
 
 
 def least_side(multiple: int) -> int:
-    """The rows and columns of the smallest tile: its margins take half of them."""
+    """The rows and columns of the smallest tile with its margin. The margin takes half of them."""
     return 4 * (-(-MARGIN // multiple) * multiple)
 
 
 def carry_bytes(config: NetworkConfig) -> float:
-    """Bytes of a carry in full precision for each pixel of a frame."""
+    """Bytes of a float32 carry for each pixel of a frame."""
     result, confidence = 3, 2
     return 4 * (result + confidence + sum(width / (2 << level) ** 2 for level, width in enumerate(config.widths)))
 
 
 class InTiles:
-    """A network's function of a chunk, computed in tiles. The carry is one for the whole frame, in half precision.
+    """A network's function of a chunk, computed in tiles. One carry in float16 holds the state of the whole frame.
 
     Args:
       tiles: from `tiles_of`.
@@ -92,10 +97,12 @@ class InTiles:
         return sum(network.compile_seconds for network in self._networks.values())
 
     def __call__(self, params: Any, carry: Carry, inputs: ChunkInputs, active: np.ndarray) -> tuple[Carry, Any]:
-        """As `restore_planes`. The carry is overwritten: the new one takes its place in memory."""
+        """As `restore_planes`. The new carry overwrites the arrays of the given one."""
         planes = tuple(np.zeros((len(active), *plane.shape[1:]), plane.dtype) for plane in inputs.planes)
         finite, time = np.ones(len(active), bool), carry.time
-        waiting: list[tuple[Crop, Carry]] = []  # the next tiles' margins still need what these replace
+        waiting: list[
+            tuple[Crop, Carry]
+        ] = []  # not pasted yet, because the margins of the next tiles still need the old values
         for tile in self._tiles:
             while waiting and waiting[0][0].rows.stop <= tile.seen.rows.start:
                 _paste(carry, *waiting.pop(0))
@@ -110,7 +117,7 @@ class InTiles:
 
 
 def start_in_half_precision(config: NetworkConfig, shape: tuple[int, int]) -> Carry:
-    """The carry at the start of a shot as arrays of the host, in half precision but for its time."""
+    """The carry at the start of a shot as NumPy arrays: `time` in its own dtype, all others in float16."""
     shapes = jax.eval_shape(lambda: start(config, shape))
     small = start(config, (config.multiple, config.multiple))
     carry = jax.tree.map(lambda leaf, one: np.full(leaf.shape, np.ravel(one)[0], np.float16), shapes, small)
@@ -131,7 +138,7 @@ def _places(crop: Crop, levels: int) -> list[tuple[slice, slice]]:
 
 
 def _part(carry: Carry, crop: Crop, dtype: type) -> Carry:
-    """A copy of a part of a carry in another precision; its time is the whole one's."""
+    """A copy of a part of a carry in another dtype. `time` is not cut."""
     places = _places(crop, len(carry.hidden))
     *hidden, result, confidence = (
         np.asarray(leaf)[place].astype(dtype)

@@ -37,7 +37,7 @@ def choose_layout(
       StitchError: the inputs do not fit the layout.
     """
     if layout not in LAYOUTS:
-        raise OptionError(f"layout {layout}: pass auto, panorama or sequence")
+        raise OptionError(f"unknown layout {layout}: pass auto, panorama or sequence")
     sequence = functools.partial(ClipSequence, sources, bridge=bridge, interpolate=interpolate, debug=options.debug)
     if layout == "panorama":
         return Panorama(sources, options), "asked for"

@@ -154,7 +154,7 @@ def check_options(sources: Sequence[Source], options: PanoramaOptions) -> None:
     if not 2 <= len(sources) <= 8:
         raise StitchError(f"{len(sources)} input{'s' * (len(sources) != 1)}: pass two to eight for a panorama")
     if options.projection not in ("auto", "planar", "cylindrical"):
-        raise OptionError(f"projection {options.projection}: pass auto, planar or cylindrical")
+        raise OptionError(f"unknown projection {options.projection}: pass auto, planar or cylindrical")
 
 
 def timeline(sources: Sequence[Source], offsets: Float[np.ndarray, " n"]) -> tuple[float, float]:

@@ -72,7 +72,9 @@ class ClipSequence:
         if len(sources) < 2:
             raise StitchError(f"{len(sources)} input{'s' * (len(sources) != 1)}: pass two or more for a sequence")
         if bridge < 0:
-            raise OptionError(f"bridge {bridge}: pass 0 for hard cuts, or the number of frames to insert at each join")
+            raise OptionError(
+                f"bridge {bridge} is out of range: pass 0 for hard cuts, or the number of frames to insert at each join"
+            )
         begun = time.perf_counter()
         self._sources, self._bridge, self._interpolate = sources, bridge, interpolate
         self._debug = None if debug is None else DebugPictures(debug)

@@ -55,7 +55,9 @@ def attach_references(
         count += 1
     missing = [number for number in pictures if number >= count]
     if missing:
-        raise ReferencePictureError(f"there is a reference for frame {missing[0]}, but there are {count} frames")
+        raise ReferencePictureError(
+            f"there is a reference for frame {missing[0]}, but the video has the frames 0 to {count - 1}"
+        )
 
 
 def colours_of(picture: Float[np.ndarray, "h w 4"], pixels: PixelFormat) -> Float[np.ndarray, "h w 3"]:
