@@ -29,8 +29,8 @@ class AttachmentChoice(NamedTuple):
     Attributes:
       attachment: the attachment.
       fit: its fit to the samples.
-      error: the error that the codec left on the samples.
-      loop: the decoder on the samples.
+      error: the samples' coding error.
+      loop: computes the decoder's result for the samples.
       variant: what the track keeps of its source.
       track_size: the track's bytes.
     """
@@ -58,7 +58,7 @@ class AttachmentChoice(NamedTuple):
         Args:
           encoder: the encoder.
           weights: the network's weights, a name or a file.
-          samples: those that it is tried on: all or `fewer`.
+          samples: the samples to try it on: all of them, or those that `fewer` returns.
         """
         part = Network(**dataclasses.asdict(weights_id(weights)), error=self.error.relative)
         plain = self
@@ -68,7 +68,7 @@ class AttachmentChoice(NamedTuple):
         return tried if tried.attachment.network == part else self
 
     def _if_better(self, loop: ClosedLoop, part: Network | None) -> "AttachmentChoice":
-        """The choice with a fit of its own, or as it is if that gains no more than its bytes would in the track."""
+        """The choice with the best fit of a loop; unchanged if that fit's net gain is no larger than its own."""
         other = max(fits(loop, self.error, part), key=lambda each: each.net_gain(self.track_size))
         if other.net_gain(self.track_size) <= self.fit.net_gain(self.track_size):
             return self
@@ -77,7 +77,7 @@ class AttachmentChoice(NamedTuple):
 
 
 def add_network(encoder: TrackEncoder, choice: AttachmentChoice, budget: Budget) -> AttachmentChoice:
-    """The choice with the network that gains most, as far as there is time to try them."""
+    """The choice with the network that gains most, among those that there is time to try."""
     samples = choice.loop.samples if budget.unlimited else fewer(choice.loop.samples, _TRIED)
     megapixels = sum(len(sample.decoded) for sample in samples) * encoder.shape[0] * encoder.shape[1] / 1e6
     for weights in encoder.settings.networks:

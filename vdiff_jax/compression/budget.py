@@ -41,10 +41,10 @@ class Budget:
         self.plain_seconds = self.plain_seconds or self._clock.seconds.get("encode", 0.0)
 
     def allows(self, seconds: float, trial: str) -> bool:
-        """Whether there is time for a trial of about so many seconds. A trial that is left out is listed in `skipped`.
+        """Whether there is time for a trial. If not, the trial is listed in `skipped`.
 
         Args:
-          seconds: how long the trial takes, roughly.
+          seconds: about how long the trial takes.
           trial: its name, for messages.
         """
         if self._adapt == "fast":

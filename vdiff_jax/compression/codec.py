@@ -41,7 +41,7 @@ class Codec:
         return {"crf": text, "preset": preset or self.preset}
 
     def coarser(self, crf: float, octaves: float) -> float:
-        """The crf that lowers the bit rate by at least about `octaves` octaves; a negative number raises the rate."""
+        """The crf that lowers the bit rate by about `octaves` octaves (factors of 2) or more; negative: raises it."""
         steps = math.ceil((crf + self.octave * octaves) / self.crf_step + 1e-6)
         return round(float(min(max(steps * self.crf_step, 1), self.highest_crf)), 2)
 

@@ -161,7 +161,7 @@ def decompress(
       weights: the file of the weights, if they are not in the package.
       both_directions: the network runs forward and backward in time: better, in about twice the time.
       codec, options: the output encoder's name and options.
-      resume: goes on with the work of an earlier run that was stopped.
+      resume: continues an earlier run that was stopped.
       progress: is called with the number of frames done.
 
     Returns:
@@ -253,7 +253,7 @@ def checkpoints_of(
 def interpolator_of(attachment: Attachment, info: media.VideoInfo, weights: str | Path | None) -> Interpolator:
     """The interpolator with the weights that the attachment names.
 
-    The user's `weights` are taken if they are those; otherwise they are meant for restoration.
+    The user's `weights` are used if they are the weights needed. Otherwise they are those of the network that restores.
     """
     needed = attachment.interpolation
     given = weights if weights is not None and identity(weights) == needed.digest else None
@@ -261,13 +261,13 @@ def interpolator_of(attachment: Attachment, info: media.VideoInfo, weights: str 
 
 
 def times_from(first: Frame, info: media.VideoInfo, source: str | Path) -> list[Fraction]:
-    """Seconds, in the file's own time, at which its frames are shown, from the first one that can be decoded on."""
+    """Seconds, in the file's own time, at which its frames are shown, beginning with the first frame that decodes."""
     begin = info.start + (first.pts - Fraction(1, 2)) * info.time_base
     return [time for time in media.frame_times(source) if time >= begin]
 
 
 def copied_to(plain: deque[Frame], frames: Iterable[Frame], done: int = 0) -> Iterator[Frame]:
-    """The frames, each but the first `done` appended to `plain` first. Unlike `itertools.tee`, across threads."""
+    """The frames. From number `done` on, each is first appended to `plain`. Unlike `itertools.tee`: thread-safe."""
     for number, frame in enumerate(frames):
         if number >= done:
             plain.append(frame)

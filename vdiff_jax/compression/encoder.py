@@ -1,4 +1,4 @@
-"""Compression: encodes a track, chooses what the decoder is to do with it, and writes both into a file."""
+"""Compression: encodes a track, chooses the decoder's steps, and writes the track and the attachment into a file."""
 
 import contextlib
 import dataclasses
@@ -60,11 +60,11 @@ def compress(
       target_vmaf: the lowest mean VMAF that `decompress` may give, instead of crf; estimated from samples.
       preset: the encoder's preset (default: medium for h264 and hevc, 6 for av1).
       adapt: how long to search for a better file than the plain codec's. "none": only the Wiener step is fitted.
-        "fast": all takes about twice the plain encoder's time and ten seconds. "best": smaller pictures, half the
-        frames and both networks are tried, whatever time that takes.
+        "fast": the whole call takes at most about twice the plain encoder's time plus ten seconds. "best": smaller
+        pictures, half of the frames and both networks are tried, whatever time that takes.
       weights: a name or a file (default: "fast").
       rate: frames per second of a clip.
-      resume: goes on with the work of an earlier run that was stopped.
+      resume: continues an earlier run that was stopped.
       progress: is called with the number of frames encoded.
       begin: is called with the name of each stage as it begins: "encoding track 1", "probing", "comparing", "fitting".
 
@@ -106,7 +106,7 @@ def _open_encoder(
 
 @contextlib.contextmanager
 def _tracks_folder(source: Source, settings: Settings, target: Path, *, resume: bool) -> Iterator[tuple[Path, bool]]:
-    """A folder beside the target for tracks; and whether it stays after an error, so that a later run can go on."""
+    """A folder beside the target for tracks, and whether it stays after an error so that `--resume` can use it."""
     about = run_identity("compress", [source.path or "-"]) | dataclasses.asdict(settings)
     about["weights' hashes"] = [identity(name).hex() for name in settings.networks]
     checkpoints = open_checkpoints(str(target), about, every=1, resume=resume, input_again=source.path is not None)

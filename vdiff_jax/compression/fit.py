@@ -18,10 +18,10 @@ from vdiff_jax.stream.compression_error import expected_error, typical
 _CONTAINER = 100
 """Bytes, roughly, that Matroska adds to an attachment."""
 _DB_PER_OCTAVE = 3.0
-"""By how many dB luma's PSNR would rise if the track took twice the bytes."""
+"""How many dB luma's PSNR is assumed to rise if the track's bytes double."""
 _LARGEST_COEFFICIENT = 4
 _CLASSES = ((1, 1), (4, 1), (1, DIRECTIONS), (2, DIRECTIONS), (4, DIRECTIONS))
-"""How many classes of luma samples are tried, by activity and by direction."""
+"""The numbers of classes of luma samples that are tried: by activity, by direction."""
 
 
 class Fit(NamedTuple):
@@ -42,7 +42,7 @@ class Fit(NamedTuple):
         return len(Attachment(size=(0, 0), wiener=self.wiener, network=self.network).pack())
 
     def net_gain(self, track_size: int) -> float:
-        """Luma's gain in dB, less what the attachment's bytes would have gained as bytes of the track."""
+        """Luma's gain in dB, minus the gain that the attachment's bytes would bring in the track."""
         if self.wiener is None:
             return 0.0
         return float(self.gain[0] - _DB_PER_OCTAVE * np.log2(1 + (self.size + _CONTAINER) / track_size))

@@ -27,10 +27,10 @@ _MOST_GAIN = 2.0
 _HALF_RATE_PSNR = 29.0
 """Above this luma PSNR in dB half rate is not tried: on three scenes it was better only below it."""
 _MEASURING = 0.3
-"""Seconds, roughly, for restoring a million pixels and measuring VMAF with and without that."""
+"""Seconds, roughly, to restore a million pixels and to measure VMAF before and after."""
 _TRIES = 4
 _SIZE_TOLERANCE = 0.03
-"""A search for a size accepts up to this many octaves less."""
+"""A search for a size accepts a size that is smaller by up to this many octaves (factors of 2)."""
 
 
 class Probe(NamedTuple):
@@ -132,7 +132,7 @@ class Prober:
         return self._psnr(uncoded, variant, most=other.psnr + _MOST_GAIN) > other.psnr
 
     def probe_same_size(self, other: Probe, variant: Variant) -> Probe:
-        """A probe of a variant in the bytes of another probe or a little fewer; more if few tries find no such crf."""
+        """A probe of a variant with as many bytes as another probe or slightly fewer; more if no such crf is found."""
         codec = self._encoder.settings.codec
         octaves = _PIXELS_EXPONENT * float(np.log2(np.prod(variant.shape) / np.prod(other.variant.shape)))
         crf = codec.coarser(other.crf, octaves - _HALF_RATE_OCTAVES * (variant.half_rate - other.variant.half_rate))

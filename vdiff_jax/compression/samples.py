@@ -27,9 +27,9 @@ _FRAMES_IF_LARGE = 8
 _MARGIN = 2
 """Frames at either end of a sample that are not measured: in the whole video they would have more neighbours."""
 _PIXELS, _MOST_PIXELS = 6_000_000, 24_000_000
-"""Pixels of all samples together: an eighth of the video's, but at least and at most so many."""
+"""The samples have an eighth of the video's pixels, but at least the first and at most the second number."""
 _MOST = 8
-"""Samples, at most."""
+"""The most samples."""
 
 
 class Sample(NamedTuple):
@@ -64,7 +64,7 @@ def choose_windows(count: int, pixels: int) -> list[tuple[range, slice]]:
 
 
 def fewer(samples: Sequence[Sample], pixels: int) -> list[Sample]:
-    """Some of the samples with about so many pixels in all, spread over the video; at least part of one.
+    """Some of the samples, spread evenly over the video, with about this many pixels in all; at least part of one.
 
     Args:
       samples: the samples, of the same size.

@@ -1,4 +1,4 @@
-"""When the frames of a decompressed video are shown: at the source's exact times, also after the file was cut."""
+"""The times of a decompressed video's frames: the source's exact times, also if the compressed file was cut."""
 
 import dataclasses
 import logging
@@ -18,11 +18,11 @@ log = logging.getLogger(__name__)
 _ROUNDING = 0.0022
 """Seconds between the largest and the smallest error of times that were rounded to milliseconds twice."""
 _UNMOVED = 0.0006
-"""Seconds; a file that was cut or remuxed after compression has moved by more."""
+"""Seconds. A larger shift of the first frame means that the file was cut or remuxed after compression."""
 _HEAD = 32
 """How many frames are compared first, at every place of a long video."""
 _TIME_BASE = Fraction(1, 90_000)
-"""Of the times in the middle between two frames of an edited file."""
+"""The time base of an edited file at half rate, whose missing frames are shown half-way between two others."""
 
 
 class Schedule(NamedTuple):

@@ -149,7 +149,7 @@ class TrackEncoder:
             if share > 1 and crf >= codec.highest_crf:
                 raise OptionError(
                     f"bitrate {rate:g} is too low: {codec.encoder} at its coarsest, crf {crf:g}, needs "
-                    f"{track.rate:.0f} bits per second for this video"
+                    f"{track.rate:.0f} bits per second for this video: pass at least that"
                 )
             crf = _next_crf(codec, tracks, rate)
             if any(crf == tried.crf for tried in tracks):
@@ -158,7 +158,7 @@ class TrackEncoder:
         return max(below, key=lambda track: track.rate) if below else min(tracks, key=lambda track: track.rate)
 
     def _sampled_crf(self, crf: float, rate: float) -> float:
-        """The crf at which samples, encoded twice, lead to expect this bit rate: fewer tracks are encoded for it."""
+        """A crf that should give this bit rate, from encoding the samples twice. It saves encodings of whole tracks."""
         codec = self.settings.codec
         for _ in range(2):
             expected = 8 * self.sampler.encoded(crf)[1] / self.sampler.seconds

@@ -22,7 +22,7 @@ ACTIVITIES = 4
 
 
 _STEPS = (3, 5, 7)
-"""Every so many samples of a plane are measured, by the first step that does not divide its width."""
+"""One in 3, 5 or 7 samples of a plane is measured: the first of these numbers that does not divide its width."""
 
 
 class Moments(NamedTuple):
@@ -42,7 +42,12 @@ class Moments(NamedTuple):
     gram: Float[np.ndarray, "n p k k"]
 
     def merged(self, activities: int, directions: int) -> "Moments":
-        """The moments with fewer classes: so many by activity, a divisor of `ACTIVITIES`, and 1 or all by direction."""
+        """The moments with fewer classes.
+
+        Args:
+          activities: classes by activity, a divisor of `ACTIVITIES`.
+          directions: classes by direction: 1 or `DIRECTIONS`.
+        """
 
         def merge(part: np.ndarray) -> np.ndarray:
             shape = (activities, ACTIVITIES // activities, directions, DIRECTIONS // directions)
@@ -52,7 +57,7 @@ class Moments(NamedTuple):
         return Moments(*(merge(part) for part in self))
 
     def best(self, used: slice = slice(None)) -> Float[np.ndarray, "p k"]:
-        """The coefficients of least error, relative to each frame's error before; 0 for operators that are not used."""
+        """The coefficients that minimise the error relative to each frame's error before; 0 for unused operators."""
         classes = self.error.shape[1] - 2
         whole = _by_plane(self.error)
         weight = 1 / np.maximum(np.repeat(whole, [classes, 1, 1], axis=1), 1e-3)
@@ -142,7 +147,7 @@ def _products(
     plane: np.ndarray, truth: np.ndarray, responses: list[np.ndarray], classes: np.ndarray | None = None, count: int = 1
 ) -> list[tuple[np.ndarray, ...]]:
     """For each class, the error and responses multiplied with each other."""
-    # Such a step meets every place in a codec's blocks.
+    # Such a step visits all positions within a codec's blocks.
     step = next((step for step in _STEPS if plane.shape[1] % step), 1)
     error = plane.ravel()[::step].astype(np.float32) - truth.ravel()[::step]
     rows = np.stack([*(response.ravel()[::step] for response in responses), error])

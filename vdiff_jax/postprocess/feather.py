@@ -13,12 +13,12 @@ from vdiff_jax.stream.samples import plane_groups, to_samples
 
 
 class Feather:
-    """Grows the masks of one video, and keeps its frames until their repaired versions come to be blended.
+    """Grows the masks of one video, and keeps its frames until they are blended with their repaired versions.
 
     Args:
       width: pixels by which masks grow and over which the blend fades.
       pixels: the frames' pixel format.
-      done: the number of frames at the start that do not come to be blended.
+      done: the number of frames at the start that `fade` does not get, because an earlier run has written them.
     """
 
     def __init__(self, width: int, pixels: PixelFormat, done: int = 0):

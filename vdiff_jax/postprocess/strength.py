@@ -1,4 +1,4 @@
-"""Mixes repaired frames with the frames that came in."""
+"""`--strength`: mixes repaired frames with the input's frames."""
 
 import dataclasses
 from collections import deque
@@ -11,12 +11,12 @@ from vdiff_jax.stream.samples import to_samples
 
 
 class Mix:
-    """Keeps the frames of one video until their repaired versions come to be mixed with them.
+    """Keeps the input's frames of one video until they are mixed with their repaired versions.
 
     Args:
       strength: the share of the repaired frame, from 0 to 1.
       pixels: the frames' pixel format.
-      done: the number of frames at the start that do not come to be mixed.
+      done: the number of frames at the start that `mix` does not get, because an earlier run has written them.
     """
 
     def __init__(self, strength: float | int, pixels: PixelFormat, done: int = 0):
@@ -31,7 +31,7 @@ class Mix:
             yield frame
 
     def mix(self, repaired: Iterable[Frame]) -> Iterator[Frame]:
-        """The repaired frames, each mixed with the one that came in."""
+        """The repaired frames, each mixed with the input's frame."""
         for frame in repaired:
             pairs = zip(self._frames.popleft().planes, frame.planes)
             yield dataclasses.replace(frame, planes=tuple(self._mixed(old, new) for old, new in pairs))

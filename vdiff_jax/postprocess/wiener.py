@@ -20,9 +20,9 @@ from vdiff_jax.preprocess.planes import sample_range
 from vdiff_jax.stream.samples import peak_sample, to_samples
 
 STEP = 256
-"""Steps to a conductivity of 1, where conductivities are stored as integers."""
+"""Conductivities are stored as integers. This integer is a conductivity of 1."""
 DIRECTIONS = 5
-"""Classes by direction: no clear one, and four."""
+"""Classes of luma samples by direction of the gradient: four directions, and one class for no clear direction."""
 REFERENCE_ERROR = 4.0
 """The error, in 8-bit units, to which the first row of a `WienerModel`'s arrays belongs."""
 

@@ -14,7 +14,7 @@ from vdiff_jax.stream.samples import peak_sample
 REACH = 2
 """Frames before and after a frame that its result depends on."""
 _SCALES = (0.5, 1.5)
-"""Each is for one operator. It halves the weight of a difference along the motion that is this many expected errors."""
+"""One operator each. A difference along the motion of this many expected errors gets half of the full weight."""
 _SMALLEST = 48
 """Pixels: in frames with a shorter side DIS cannot search, and motion is taken as zero."""
 _NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))
@@ -22,7 +22,7 @@ _FARTHER = ((1, 2), (2, 1), (1, -2), (2, -1), (0, 3), (3, 0))
 """Offsets (y, x) to a sample's neighbours; each stands for the opposite one too."""
 _NEAREST = _NEIGHBOURS[:4]
 _LIMITS = (1.0, 3.0)
-"""Each is for one limited difference to each of the nearest neighbours: half its weight is left at so many errors."""
+"""One limited difference each to every nearest neighbour. A difference of this many expected errors is halved."""
 OPERATORS = len(_NEIGHBOURS) + REACH * len(_SCALES) + 1
 """How many operators there are for every plane; the last one is the network's change."""
 LUMA_OPERATORS = len(_FARTHER) + len(_NEAREST) * len(_LIMITS) + OPERATORS

@@ -77,5 +77,5 @@ class Checkpoints:
         self._manager.wait_until_finished()
 
     def close(self) -> None:
-        """Waits likewise, and ends Orbax's threads."""
+        """Waits until every checkpoint is on disk, and ends Orbax's threads."""
         self._manager.close()

@@ -50,7 +50,14 @@ CHIPS = {
 
 
 class Cost(NamedTuple):
-    """What one step costs on one device: floating-point operations, bytes moved, bytes of activations and in all."""
+    """What one step costs on one device.
+
+    Attributes:
+      flops: floating-point operations.
+      bytes: read from memory and written to it.
+      activations: bytes of memory for activations.
+      memory: bytes of memory in all.
+    """
 
     flops: float
     bytes: float
@@ -116,8 +123,9 @@ def _quickly() -> dict[str, bool | int] | None:
 def _cost(config: Config, lowered: jax.stages.Lowered, compiled: jax.stages.Compiled) -> Cost:
     """The cost of a step.
 
-    XLA counts the body of a loop once, however often it runs: once for each frame of each part of the batch. Multiplied
-    by that number, the optimiser is counted too often, which is some tens of operations for each parameter and frame.
+    XLA counts the body of a loop once, but it runs for each frame of each part of the batch. So the counts are
+    multiplied by that number. The optimiser, which runs once, is then counted too often: some tens of operations for
+    each parameter and frame.
     """
     times = config.data.frames * config.train.accumulate
     memory: Any = compiled.memory_analysis()

@@ -223,7 +223,7 @@ class Run:
 
 
 def check_workdir(workdir: Path, checkpoints: Checkpoints, config: Config, *, resume: bool) -> None:
-    """Raises CheckpointError if a workdir has checkpoints of another configuration, or any unless `resume`."""
+    """Raises CheckpointError if a workdir has checkpoints of another configuration, or has some and `resume` is off."""
     if not checkpoints.steps():
         return
     found = checkpoints.config()

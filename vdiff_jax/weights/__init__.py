@@ -105,7 +105,7 @@ def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, 
       path: the file.
       config: the network's size.
       params: its parameters.
-      about: metadata, in JSON: the `config` and `step` of the training run; under the key `spread`, a `WienerModel`.
+      about: metadata, in JSON: the `config` and `step` of the training run; the key `spread` holds a `WienerModel`.
     """
     tensors = {_key(path): np.asarray(leaf[...], np.float32) for path, leaf in nnx.to_flat_state(params)}
     metadata = {**about, "format": FORMAT, "network": json.dumps(dataclasses.asdict(config))}
