@@ -1,4 +1,4 @@
-"""`vdiff_jax.repair`: the same for clips in memory, for files and for the command line."""
+"""`vdiff_jax.repair`, for clips in memory and for files. The command line calls `repair_path`."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -57,15 +57,15 @@ def repair(
       weights: "base", "fast" or a file.
       both_directions: the network runs forward and backward in time: better, in about twice the time.
       strength: the share of the result in its mix with the input, from 0 (the input) to 1 (the result).
-      **options: for paths, more fields of `restoration.options.Options`, and `progress`, a function that is called with
-        the number of frames that are done.
+      **options: for paths, further fields of `restoration.options.Options`, and `progress`, a function that is called
+        with the number of frames that are done.
 
     Returns:
       The repaired clip, of the input's dtype and shape (but for superres, interpolate and colorize); for paths, the
       report.
 
     Raises:
-      ClipError: an array that is no clip.
+      ClipError: the array is not a clip.
       VdiffError: another of its subclasses, for anything wrong with the input, the options or the output.
     """
     common = {"task": task, "mask": mask, "grow": grow, "sigma": sigma, "slow": slow, "scale": scale, "size": size}

@@ -62,7 +62,9 @@ def test_the_closing_line_of_compress_says_that_nothing_more_would_pay():
     plan = {"tasks": [], "expected_gain_db": {"y": 0.0}, "not_tried": []}
     size = {"source": None, "track": 900, "attachment": 0, "file": 1000}
     report = COMPRESSED | {"plan": plan, "bytes": size, "vmaf": None}
-    assert compression_text(report, "o.mkv").endswith("attachment 0); plain H.264: nothing more would pay; 3.2 s")
+    assert compression_text(report, "o.mkv").endswith(
+        "attachment 0); plain H.264: no restoration gains more than its bytes cost; 3.2 s"
+    )
 
 
 def test_the_closing_line_says_what_was_done(tmp_path):

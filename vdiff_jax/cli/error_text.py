@@ -7,7 +7,7 @@ def one_line(error: Exception) -> str:
 
 
 def unforeseen(command: str, error: Exception) -> str:
-    """One line for an error that no part of this package foresees."""
+    """One line for an unexpected error: one that is not a `VdiffError`."""
     if isinstance(error, MemoryError):
         return f"{command} has run out of memory: close other programs, or pass a smaller scale or size"
     kind = f"{type(error).__name__}: {one_line(error)}".rstrip(": ")

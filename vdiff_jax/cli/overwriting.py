@@ -1,4 +1,4 @@
-"""What happens to an output file that exists: it is replaced, kept, or the user is asked."""
+"""Decides whether an existing output file is replaced or kept, or asks the user."""
 
 import sys
 from pathlib import Path

@@ -13,7 +13,7 @@ from vdiff_jax.runtime.progress import Listener
 stop_requested = threading.Event()
 """Set by Ctrl-C and SIGTERM. The progress checks it at every frame."""
 _PERIOD = 10.0
-"""Seconds between two lines where there is no terminal."""
+"""Seconds between two lines of progress without a terminal."""
 
 
 def request_stop(*signal_arguments: object) -> None:
@@ -45,7 +45,7 @@ def progress_bar(name: str, *, quiet: bool, position: str = "", several: bool = 
       name: the input that is processed.
       quiet: shows nothing.
       position: the place of the input in a batch, such as "file 2 of 3".
-      several: the input may be several videos, or in a bucket; then the run says how many frames there are.
+      several: the input may be several videos, or in a bucket. The total is then unknown until the run reports it.
 
     Yields:
       A listener for the run. It raises KeyboardInterrupt after `request_stop`.

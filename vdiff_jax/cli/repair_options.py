@@ -129,8 +129,8 @@ def _add_output(repair: argparse.ArgumentParser) -> None:
         action=_Plan,
         output=output,
         default=False,
-        help="print what would be done and why, and estimates of the time and of OUT's size; write nothing "
-        "(default: off)",
+        help="print what would be done and why, and estimates of the time and of OUT's size; write nothing, "
+        "so -o may be left out (default: off)",
     )
     repair.add_argument(
         "--preview",

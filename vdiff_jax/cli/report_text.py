@@ -12,11 +12,11 @@ METRICS = {
     "vmaf": "VMAF",
     "temporal_error": "temporal error",
 }
-"""The metrics of a report of `compare`, and how a reader is told of them."""
+"""The metrics of a report of `compare`, with their names for the reader."""
 
 
 def closing_line(report: dict, target: str | Path, *, warnings: int = 0) -> str:
-    """What was done, the file and its size, the time and the speed, and how many warnings there were."""
+    """The closing line of a run: the output, what was done, size, time, speed and number of warnings."""
     tasks = " and ".join(report.get("plan", {}).get("tasks", ())) or (
         "nothing to do, copied as it is" if report.get("copied") else "written"
     )
@@ -31,7 +31,7 @@ def closing_line(report: dict, target: str | Path, *, warnings: int = 0) -> str:
 
 
 def forecast_text(report: dict) -> str:
-    """What a repair would do, and about how long it would take and how large its output would be."""
+    """What `repair --plan` prints: the plan, and estimates of the time and of the output's size."""
     if report["seconds"] is None:
         return f"{report['text']}\n  time and size are not known; nothing was written"
     if report.get("copied"):
@@ -76,7 +76,7 @@ def compression_text(report: dict, target: str) -> str:
         gain += "" if vmaf is None else f" and {vmaf['expected'] - vmaf['track']:+.2f} VMAF"
         line += f"; decompress is expected to change the track's luma by {gain} ({', '.join(plan['tasks'])})"
     else:
-        line += f"; plain {title}: nothing more would pay"
+        line += f"; plain {title}: no restoration gains more than its bytes cost"
     if plan["not_tried"]:
         line += f"; no time to try {', '.join(plan['not_tried'])}: pass --adapt best"
     return f"{line}; {report['seconds']['total']:.1f} s"

@@ -54,7 +54,9 @@ def size(text: str) -> tuple[int, int]:
 def cluster(text: str) -> str:
     """Parses the address of a cluster."""
     if text != "auto" and not re.fullmatch(r"ray://[^/:\s]+:\d{1,5}", text):
-        raise argparse.ArgumentTypeError(f"{text} is no cluster: pass auto, or an address such as ray://10.0.0.2:10001")
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a cluster: pass auto, or an address such as ray://10.0.0.2:10001"
+        )
     return text
 
 

@@ -34,7 +34,7 @@ def repair_clip(
     """The repaired clip; the arguments are those of `vdiff_jax.repair`.
 
     Raises:
-      ClipError: an array that is no clip.
+      ClipError: the array is not a clip.
       MaskError: a mask that does not fit.
       VdiffError: another of its subclasses.
     """

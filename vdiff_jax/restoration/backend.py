@@ -1,4 +1,4 @@
-"""What runs the network: JAX, or ONNX Runtime where that is installed and faster."""
+"""Chooses what runs the network: JAX, or ONNX Runtime if it is installed and faster."""
 
 import dataclasses
 import hashlib
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 BACKENDS = ("auto", "jax", "onnx")
 LONG = 500_000_000
-"""Pixels of a video, all frames together, from which on a measurement pays."""
+"""Only for videos of at least this many pixels, all frames together, are the backends measured."""
 _SIZE = (360, 640)
 _ROUNDS = 3
 
@@ -48,9 +48,9 @@ def backend_for(backend: str, network: Weights, pixels: int | None) -> str:
       pixels: of the video, all frames together; `None` if that is not known.
 
     Raises:
-      OptionError: ONNX Runtime is asked for, but JAX uses another device than the processor.
-      MissingError: it is asked for, but is not installed or too old.
-      WeightsError: it is asked for, but the network has several V-cycles a frame.
+      OptionError: `backend` is "onnx", but JAX uses another device than the processor.
+      MissingError: `backend` is "onnx", but ONNX Runtime is not installed or too old.
+      WeightsError: `backend` is "onnx", but the network has several V-cycles a frame.
     """
     on_cpu, several = jax.default_backend() == "cpu", network.config.steps != 1
     if backend == "onnx":

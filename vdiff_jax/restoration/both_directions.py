@@ -15,11 +15,11 @@ from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.tasks.video import ChunkInputs
 
 SPAN_FRAMES = 32
-"""The backward run goes through so many frames at a time, which bounds memory."""
+"""The backward run takes this many frames at a time, which bounds memory."""
 CONFIDENCE = np.array([0.13, 0.35, 0.58, 0.78, 0.92, 1.0, 1.0], np.float32)
 """A run's weight by the number of frames that it has seen before; from `scripts/fit_directions.py`."""
 _WARM_UP_FRAMES = len(CONFIDENCE) - 1
-"""A backward run begins so many frames later than the frames that are taken from it."""
+"""A backward run begins this many frames after the last frame that is taken from it."""
 
 
 class BothDirections:
@@ -35,11 +35,11 @@ class BothDirections:
         self._chunks = max(1, SPAN_FRAMES // restorer.frames)
 
     def restore(self, chunks: Iterable[Chunk], checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
-        """The restored frames that are to be shown, in order; the chunks come in order too.
+        """As `ChunkRestorer.restore`.
 
         Args:
-          chunks: from the chunk on with which the run goes on.
-          checkpoints: where that is, and where the carry is kept.
+          chunks: the chunks that an earlier run has not restored.
+          checkpoints: hold the carry after the earlier run, and receive the carries of this one.
         """
         carry, before, first = self._restorer.start(), None, 0
         kept, shown, number = checkpoints.state("carry"), checkpoints.begun.frames, checkpoints.begun.chunks

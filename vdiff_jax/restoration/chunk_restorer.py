@@ -17,7 +17,7 @@ class ChunkRestorer(Protocol):
     Attributes:
       frames: the number of frames in a chunk.
       multiple: the frames' height and width are padded to multiples of this.
-      ahead: chunks by which the analysis may be ahead; 0 where memory is short.
+      ahead: how many chunks the analysis may be ahead of the restorer; 0 if memory is short.
     """
 
     frames: int
@@ -25,11 +25,11 @@ class ChunkRestorer(Protocol):
     ahead: int
 
     def restore(self, chunks: Iterable[Chunk], checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
-        """The restored frames that are to be shown, in order; the chunks come in order too.
+        """Restores chunks in order and yields the frames to show, in order.
 
         Args:
-          chunks: from the chunk on with which the run goes on.
-          checkpoints: where that is, and where the restorer's state is kept.
+          chunks: the chunks that an earlier run has not restored.
+          checkpoints: hold the state after the earlier run, and receive the states of this one.
         """
         ...
 

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 _LARGEST_SHARE = 0.01
 _FEWEST = 100
-"""The share is taken of at least so many frames, so that one frame of a short clip may fail."""
+"""The share is taken of at least this many frames, so that one frame of a short clip may fail."""
 
 
 class FiniteCheck:

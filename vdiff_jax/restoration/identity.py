@@ -1,4 +1,4 @@
-"""What must be the same when a run is resumed."""
+"""What identifies a run: a run can be resumed only if all of it is the same."""
 
 from collections.abc import Sequence
 from pathlib import Path

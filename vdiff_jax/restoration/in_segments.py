@@ -1,7 +1,7 @@
-"""A long film in segments, which are restored apart, on any machine, and joined without encoding again.
+"""Restores a long film in segments, each on any machine, and joins them without encoding again.
 
-The network's state, and every step around it, starts anew at each shot. So the frames are those of a run that restores
-the film at once.
+The network and all steps around it restart at each shot. So the frames equal those of a run that restores the film as a
+whole.
 """
 
 import contextlib
@@ -38,11 +38,11 @@ from vdiff_jax.weights import load
 log = logging.getLogger(__name__)
 
 SEGMENT_FRAMES = 400
-"""A segment ends with the first shot that ends after so many frames."""
+"""A segment ends with the first shot that ends after this many frames."""
 _ENDINGS = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm"})
-"""Containers in which any frame is found again by its time, and packets can be joined."""
+"""Formats in which a frame can be found by its time, and in which packets can be joined."""
 _ALONE = ("fps", "slow", "reference", "deinterlace", "double_rate", "preview", "start", "stop")
-"""Options with which a film is not cut: frames depend on others of another shot, or on where reading starts."""
+"""Options with which a film is not cut, because a frame then depends on other shots or on where reading starts."""
 
 
 class Film(NamedTuple):
@@ -68,13 +68,13 @@ class Film(NamedTuple):
 
 
 def film_for(source: str | Path, target: str | Path, options: Options, *, frames: int = SEGMENT_FRAMES) -> Film | None:
-    """A video's plan and segments; `None` if it is to be restored at once, as it is short or can't be cut.
+    """A video's plan and segments; `None` if it is restored as a whole, because it is short or can't be cut.
 
     Args:
       source: a file.
       target: the output.
       options: of the repair.
-      frames: of a segment, at least.
+      frames: the least number of frames in a segment.
 
     Raises:
       VdiffError: one of its subclasses, for anything wrong with the input or the options.
@@ -99,7 +99,7 @@ def film_for(source: str | Path, target: str | Path, options: Options, *, frames
         extent, backend = extent_for(plan, options.memory), chosen_backend(options, plan, made)
     segments = tuple(_segments(source, options, plan, info, frames))
     if len(segments) == 1:
-        log.info("%s has no cuts that segments could begin with", source)
+        log.info("%s is repaired as a whole: no cut was found to split it at", source)
         return None
     return Film(options, plan, extent, backend, segments, info.frames, text)
 
@@ -107,7 +107,7 @@ def film_for(source: str | Path, target: str | Path, options: Options, *, frames
 def _segments(
     source: str | Path, options: Options, plan: Plan, info: media.VideoInfo, frames: int
 ) -> Iterator[Segment]:
-    """The segments. Only the frames from the shortest length of each to the next cut are read."""
+    """The segments. To find each cut, only frames after the segment's least length are read."""
     step = 1 / (info.rate * info.time_base)
     last, here = (info.frames - frames) * step, WHOLE
     while (wanted := round((here.start or 0) + frames * step)) < last:
@@ -120,12 +120,12 @@ def _segments(
 
 
 def _next_cut(source: str | Path, options: Options, plan: Plan, begin: int) -> tuple[int, int] | None:
-    """The first frame of the next shot, and the frame `CONTEXT` before it, from where on it is read; `None` if none is.
+    """The next cut, as two pts: of the frame to read from, `CONTEXT` before it, and of the frame after it; or `None`.
 
     Args:
       source: the film.
       options, plan: its repair.
-      begin: the pts from which on to look; the first `CONTEXT` frames there are not judged.
+      begin: the pts to search from. A cut at the first `CONTEXT` frames after it is not found.
     """
     recent: deque[int] = deque(maxlen=CONTEXT)
     multiple = load(plan.weights).config.multiple

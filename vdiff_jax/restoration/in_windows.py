@@ -1,4 +1,4 @@
-"""Runs a compiled function over frames in windows, in smaller ones once the device runs out of memory."""
+"""Runs a compiled function over frames in windows, and halves the windows when the device runs out of memory."""
 
 import logging
 import time
@@ -17,11 +17,11 @@ WINDOW_PIXELS = 4_000_000
 
 
 class InWindows:
-    """A function that is compiled at its first call, for windows of some height.
+    """A function that is compiled at its first call, for windows of a height that fits the device's memory.
 
     Args:
-      compiling: a function of a window's height, in rows of the half-size grid, and of the arguments. It gives the
-        compiled function, which returns the new carry and a tree of other results.
+      compiling: compiles the function for a window's height, in rows of the half-size grid, and for some arguments. The
+        compiled function returns the new carry and a tree of other results.
       size: height and width of the frames, padded.
       multiple: a window's height in pixels is a multiple of this.
       pixels: about how many pixels a window has.

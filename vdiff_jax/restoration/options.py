@@ -8,7 +8,7 @@ from vdiff_jax.errors import OptionError
 from vdiff_jax.tasks.request import Number
 
 AUTO = "auto"
-"""The mask option that finds old film's damage and evens its flicker."""
+"""The mask option that finds old film's damage and reduces its flicker."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,8 +17,8 @@ class Options:
 
     Attributes:
       task: "auto" or a task.
-      mask: white where the video is to be filled: a picture, a video or a folder with one picture a frame; "auto" finds
-        old film's damage.
+      mask: white where the video is to be filled: a picture, a video or a folder with one picture for each frame;
+        "auto" finds old film's damage.
       grow: pixels around the mask that are filled too, fading out.
       sigma: the noise in 8-bit units; measured if left out.
       fps: the rate that interpolate makes.
@@ -32,13 +32,13 @@ class Options:
       weights: a name or a file; for a name, the set tuned for the task is used, if the package has one.
       both_directions: the network runs forward and backward in time: better, in about twice the time.
       strength: the share of the result in its mix with the input, from 0 (the input) to 1 (the result).
-      preview: only so many seconds are repaired, and written beside the input's.
+      preview: only this many seconds are repaired, and written side by side with the input.
       plan: nothing is written; the report says what would be done, and about how long it would take.
       codec, options: the encoder's name and its own options.
       audio_codec: "copy", "none", or the codec to encode the sound in: aac, opus or flac.
       backend: what runs the network: "jax", "onnx" (ONNX Runtime), or "auto".
-      memory: bytes that the run may use; by default what is free, less a margin.
-      resume: goes on with the work of an earlier run that was stopped.
+      memory: bytes that the run may use; by default the free memory, minus a margin.
+      resume: continues an earlier run that was stopped.
       start, stop: seconds; only this part is read, repaired and written.
 
     Raises:
@@ -96,6 +96,6 @@ class Options:
 def check_growth(grow: int, *, masked: bool) -> None:
     """Raises OptionError for a growth below 0, or without a mask."""
     if grow < 0:
-        raise OptionError(f"grow {grow} is out of range: it is pixels around the mask, 0 or more")
+        raise OptionError(f"grow {grow} is out of range: pass 0 or more pixels around the mask")
     if grow and not masked:
         raise OptionError("there is no mask to grow: pass --mask with --grow")

@@ -55,7 +55,7 @@ def repair(
     Args:
       source: any file, folder or glob that `media.open_reader` takes.
       target: what `media.open_writer` takes.
-      progress: is called with the number of frames that are done; a `Listener` also hears the plan.
+      progress: is called with the number of frames that are done; a `Listener` also gets the plan.
       **options: the fields of `Options`.
 
     Raises:
@@ -197,8 +197,8 @@ def restored_frames(
       plan: what is to be done.
       restorer: from `restorer_for`.
       stopwatch: measures the stages "analyse", "wait" and "diffuse".
-      checkpoints: where the result begins. The frames before are analysed again, but not restored.
-      segment: the frames that are restored, where the footage has others around them.
+      checkpoints: those of an earlier run, if any. Frames that it has restored are analysed again, but not restored.
+      segment: the frames to restore, if the footage has others around them.
     """
     if restorer is None:
         return passed(footage.frames, checkpoints)
@@ -239,7 +239,7 @@ def diffuse(
     stopwatch: Stopwatch | None = None,
     checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> Iterator[Frame]:
-    """The restored frames; the analysis runs in a thread of its own, unless memory is short."""
+    """The restored frames. The analysis runs in a thread of its own, unless memory is short."""
     stopwatch = stopwatch or Stopwatch()
     chunks = stopwatch.timed("analyse", cut_into_chunks(analysed, restorer.frames, done=checkpoints.begun.chunks))
     with contextlib.closing(prefetched(chunks, depth=restorer.ahead) if restorer.ahead else chunks) as ahead:

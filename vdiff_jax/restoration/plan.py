@@ -27,7 +27,7 @@ def make_plan(task: str, request: Request) -> Plan:
 
     Args:
       task: "auto" or a task. An option of one task alone, such as scale, implies that task.
-      request: what was asked for, and what is known of the video.
+      request: the options, and what is known of the video.
 
     Raises:
       OptionError: an unknown task, a sigma or a strength out of range, an option of another task; or what the task's
@@ -37,7 +37,7 @@ def make_plan(task: str, request: Request) -> Plan:
     if task != "auto" and task not in tasks.NAMES:
         raise OptionError(f"unknown task {task}: pass one of {', '.join(('auto', *tasks.NAMES))}")
     if request.sigma is not None and not 0 <= request.sigma <= 255:
-        raise OptionError(f"sigma {request.sigma} is out of range: it is in 8-bit units, 0 to 255")
+        raise OptionError(f"sigma {request.sigma} is out of range: pass 0 to 255, in 8-bit units")
     for name in tasks.NAMES:
         for option in sorted(tasks.find(name).options):
             if getattr(request, option) is None or name == task:
@@ -50,7 +50,7 @@ def make_plan(task: str, request: Request) -> Plan:
     plan = plan_automatically(request) if task == "auto" else tasks.find(task).plan(request)
     if request.strength != 1:
         if plan.interval is not None or plan.job.written() != (request.pixels, request.shape):
-            raise OptionError(f"{plan.tasks[0]} makes frames that the input does not have: leave strength out")
+            raise OptionError(f"{plan.tasks[0]} makes frames that the input does not have: leave out strength")
         plan = dataclasses.replace(plan, strength=request.strength)
     if request.both_directions and plan.tasks:
         if plan.interval is not None or plan.references is not None:

@@ -1,4 +1,4 @@
-"""A preview: the source and its repaired version side by side."""
+"""`--preview`: the source and its repaired version side by side."""
 
 import dataclasses
 from collections import deque

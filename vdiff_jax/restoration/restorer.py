@@ -1,4 +1,4 @@
-"""Restores one video with a network that is compiled once for its size; a state is carried from chunk to chunk."""
+"""Restores one video with a network, chunk by chunk. The network is compiled once for the video's size."""
 
 import copy
 import dataclasses
@@ -26,9 +26,9 @@ from vdiff_jax.tasks.video import ChunkInputs, Job
 
 _CHUNK_PIXELS = 16_000_000
 _CHUNK_FRAMES = 8
-"""A chunk has at most this many pixels and frames, unless it is given."""
+"""Without `frames`, a chunk has at most this many pixels and frames."""
 _WARM_UP_FRAMES = 4
-"""Before a shot, this many frames after its first one are restored in reverse order. More hardly improve the first."""
+"""Before a shot, this many frames after its first one are restored in reverse. More hardly improve the first frame."""
 
 
 class Restorer:
@@ -40,10 +40,10 @@ class Restorer:
       sigma_of: a function from frames' quantisers to their expected error of Y', Cb and Cr, in [0, 1].
       frames: of a chunk.
       backend: "jax", or "onnx" to run the network in ONNX Runtime.
-      tile: the network runs in tiles of about so many rows and columns; by default on the whole frame.
+      tile: the network runs in tiles of about this many rows and columns; `None` for whole frames.
 
     Raises:
-      MissingError: ONNX Runtime is to be used, but is not installed, or too old.
+      MissingError: `backend` is "onnx", but ONNX Runtime is not installed or too old.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class Restorer:
         self._compiled_before = 0.0
 
     def restore(self, chunks: Iterable[Chunk], checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
-        """The restored frames that are to be shown, in order; the chunks come in order too.
+        """As `ChunkRestorer.restore`.
 
         Args:
-          chunks: from the chunk on with which the run goes on.
-          checkpoints: where that is, and where the carry is kept.
+          chunks: the chunks that an earlier run has not restored.
+          checkpoints: hold the carry after the earlier run, and receive the carries of this one.
         """
         if (kept := checkpoints.state("carry")) is not None:
             self._carry = taken_up(kept, self._carry)
@@ -190,10 +190,10 @@ Tree = TypeVar("Tree")
 
 
 def taken_up(kept: list[np.ndarray], like: Tree) -> Tree:
-    """The arrays that an earlier run kept, as a tree like another.
+    """The arrays that an earlier run stored, as a tree with the structure of `like`.
 
     Raises:
-      ResumeError: they have other shapes.
+      ResumeError: their shapes or dtypes differ from those of `like`.
     """
     leaves, tree = jax.tree.flatten(like)
     if [(np.shape(leaf), leaf.dtype) for leaf in leaves] != [(leaf.shape, leaf.dtype) for leaf in kept]:

@@ -1,4 +1,4 @@
-"""A segment: the part of a film from one shot's first frame to before another's. It is restored without the rest."""
+"""A segment: whole shots of a film, which are restored without the rest of the film."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -8,14 +8,14 @@ from vdiff_jax.pixels import Frame
 from vdiff_jax.stream.analysis import AnalysedFrame
 
 CONTEXT = 2
-"""Frames before and after a cut that decide whether it is one."""
+"""The number of frames before and after a cut that the detection of the cut depends on."""
 
 
 class Segment(NamedTuple):
     """A part of a film, in the pts of its frames.
 
     Attributes:
-      begin: the frame from which on it is read, `CONTEXT` before `start`; `None` at the start of the film.
+      begin: the frame to read from, `CONTEXT` before `start`; `None` at the start of the film.
       start: its first frame, which starts a shot; `None` at the start of the film.
       stop: the frame after its last one, which starts a shot; `None` at the end of the film.
     """

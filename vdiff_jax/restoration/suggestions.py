@@ -1,4 +1,4 @@
-"""What else a video needs, each in a sentence with the option that does it."""
+"""Suggests options for what the first frames show, such as old film or missing colours."""
 
 import math
 from collections.abc import Sequence
@@ -33,13 +33,13 @@ class _Lumas(Sequence[Float[np.ndarray, "h w"]]):
 
 
 def suggestions(frames: Sequence[Frame], info: VideoInfo, options: Options, *, warned: bool = False) -> tuple[str, ...]:
-    """What the first frames show that no given option repairs, if the task is "auto".
+    """Suggestions for what the first frames show and no given option repairs; none unless the task is "auto".
 
     Args:
       frames: the video's first frames.
       info: its properties.
-      options: what was chosen.
-      warned: whether the user is warned of interlaced video anyway.
+      options: the given options.
+      warned: whether another warning already names interlaced video.
     """
     if options.task != "auto" or len(frames) < _FEWEST or min(info.width, info.height) < _SMALLEST:
         return ()
@@ -49,15 +49,15 @@ def suggestions(frames: Sequence[Frame], info: VideoInfo, options: Options, *, w
     if not (options.deinterlace or options.double_rate or warned) and findings.is_combed(lumas):
         found.append("moving edges look like combs, as in interlaced video: add --deinterlace")
     if options.mask is None and findings.is_old_film(frames, pixels):
-        found.append("it looks like old film: --mask auto fills dust and scratches and evens flicker")
+        found.append("it looks like old film: add --mask auto to fill dust and scratches and to reduce flicker")
     if not options.reference and findings.is_grey(frames, pixels) and not has_colours(frames[:_FEWEST], pixels):
-        found.append("it has no colours: --reference 0:PICTURE takes those of its first frame that you coloured")
+        found.append("it has no colours: colour its first frame, and add --reference 0:PICTURE with it")
     if options.fps is None and options.slow is None and (each := findings.repeats(lumas)) > 1:
         rate = info.rate.limit_denominator(1001)
         rate = rate if rate >= info.rate else math.ceil(info.rate)
-        found.append(f"one of {each} frames repeats the one before: --task interpolate --fps {rate} evens the motion")
+        found.append(f"one of {each} frames repeats the one before: add --fps {rate} to make the motion even")
     black = 0.0 if pixels.full_range or pixels.kind == "rgb" else 16 / 255
     if any(bars := findings.black_bars(lumas, black)):
         sides = [f"{n} {lines}" for n, lines in zip(bars, ("rows above", "below", "columns left", "right")) if n]
-        found.append(f"there are black bars ({', '.join(sides)}), which stay")
+        found.append(f"there are black bars ({', '.join(sides)}): they are kept")
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Opens a video that is to be repaired, with its masks, and analyses it."""
+"""Opens a video to repair, with its masks, and plans the repair."""
 
 import contextlib
 import dataclasses
@@ -38,7 +38,7 @@ class Video(NamedTuple):
     Attributes:
       info: its properties.
       footage: all its frames, with their masks.
-      first: its first frames once more, for the analysis.
+      first: its first frames, which `footage` has too, to make the plan from.
       lead: seconds before the first frame.
     """
 
@@ -57,7 +57,7 @@ class Video(NamedTuple):
 
 @contextlib.contextmanager
 def opened(source: str | Path, options: Options, stopwatch: Stopwatch, *, at: int | None = None) -> Iterator[Video]:
-    """The video, open; it is closed after the `with` block. With `at`, its frames from this pts on.
+    """Opens the video during the `with` block. With `at`, its frames start at this pts.
 
     Raises:
       InputError: the video cannot be read.

@@ -1,4 +1,4 @@
-"""A repair in words: what was found, what is done about it, and in further lines what else the video needs."""
+"""A plan in words: what was measured, what is done and why, and suggestions in further lines."""
 
 import jax
 
@@ -7,7 +7,7 @@ from vdiff_jax.tasks.plan import Plan
 
 
 def plan_text(source: media.VideoInfo, output: media.VideoInfo, plan: Plan) -> str:
-    """What was found, what will be done, with which weights, on which device; below it a line for each suggestion.
+    """A line with the input's properties, the tasks, weights, device and reason, and a line for each suggestion.
 
     Args:
       source: the input's properties.
@@ -24,5 +24,5 @@ def plan_text(source: media.VideoInfo, output: media.VideoInfo, plan: Plan) -> s
     ]
     done = " ".join([" and ".join(plan.tasks), *filter(None, changes)])
     network = f" with {plan.weights} on {jax.local_devices()[0].device_kind}" if plan.weights else ""
-    part = f", {plan.strength:.0%} of it" if plan.strength != 1 else ""
+    part = f" at strength {float(plan.strength):g}" if plan.strength != 1 else ""
     return f"{found}: {done}{part}{network}; {plan.why}{suggested}"

@@ -1,10 +1,10 @@
-"""What a run reports to its caller while it works."""
+"""Reports a run's plan, stages and finished frames to its caller."""
 
 from collections.abc import Callable
 from typing import Any
 
 Progress = Callable[[int], Any]
-"""Is called with the number of frames that are done. A `Listener` also hears what is planned."""
+"""Is called with the number of frames that are done. A `Listener` also gets the plan and the stages."""
 
 
 class Listener:

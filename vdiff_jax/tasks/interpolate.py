@@ -47,13 +47,13 @@ def _rate(request: Request) -> tuple[Fraction, Fraction]:
     if request.slow is not None:
         if request.slow <= 1:
             raise OptionError(
-                f"slow {float(request.slow):g} is out of range: it is how many times slower to play, above 1"
+                f"slow {float(request.slow):g} is out of range: pass how many times slower to play, above 1"
             )
         return request.rate, 1 / (request.rate * Fraction(request.slow).limit_denominator(1001))
     rate = Fraction(request.fps).limit_denominator(1001)
     if not request.rate <= rate <= 1000:
         raise OptionError(
-            f"fps {float(request.fps):g} is out of range: from the video's {float(request.rate):.6g} to 1000"
+            f"fps {float(request.fps):g} is out of range: pass one from the video's {float(request.rate):.6g} to 1000"
         )
     return rate, 1 / rate
 

@@ -230,7 +230,7 @@ def _blur(clip: Float[Array, "t h w c"], sigma: Array) -> Float[Array, "t h w c"
 def _scaled(small: tuple[int, int], scale: Fraction | float | int, pixels: PixelFormat) -> tuple[int, int]:
     """Height and width, `scale` times larger, rounded to what subsampled chroma needs."""
     if not 1 < scale < np.inf:
-        raise OptionError(f"scale {float(scale):g} is out of range: it is how many times larger, above 1")
+        raise OptionError(f"scale {float(scale):g} is out of range: pass how many times larger, above 1")
     if scale == int(scale):
         return small[0] * int(scale), small[1] * int(scale)
     across, down = pixels.subsampling
@@ -242,7 +242,7 @@ def _enlargement(small: tuple[int, int], size: tuple[int, int]) -> tuple[int, tu
     times = max(new / old for new, old in zip(size, small))
     if min(new / old for new, old in zip(size, small)) < 1 or times == 1:
         raise OptionError(
-            f"the size {size[1]}x{size[0]} is no enlargement of {small[1]}x{small[0]}: superres only enlarges"
+            f"the size {size[1]}x{size[0]} is no enlargement of {small[1]}x{small[0]}: pass a larger size"
         )
     return next((factor for factor in FACTORS if factor >= times), FACTORS[-1]), size
 
