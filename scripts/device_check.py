@@ -7,7 +7,7 @@
 - training: steps a second of a configuration, without reading data.
 - peak memory: of the device; of the process, where the device is the processor.
 
-What the time does not suffice for is left out and named. Exit code 1 if results differ.
+Checks that do not fit the time are left out and named. The exit code is 1 if results differ.
 """
 
 import argparse

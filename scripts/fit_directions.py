@@ -1,4 +1,4 @@
-"""Fits how much a run of the network weighs, by the number of frames that it has seen, for repairs in both directions.
+"""Fits the weights of forward and backward runs (`--quality best`), by the number of frames that a run has seen.
 
     python scripts/fit_directions.py VIDEOS --task denoise
 

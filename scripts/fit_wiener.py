@@ -72,11 +72,11 @@ class Measured(NamedTuple):
 
 
 def main() -> None:
-    """Prints the gains and writes the weights anew."""
+    """Prints the gains and rewrites the file of weights."""
     parser = new_parser(__doc__)
     parser.add_argument("task", choices=["deblock", "denoise"], help="the damage to fit for")
     parser.add_argument("clips", type=Path, help="a folder of videos and folders of pictures")
-    parser.add_argument("weights", type=Path, help="the .safetensors file, which is written anew")
+    parser.add_argument("weights", type=Path, help="the .safetensors file, which is rewritten")
     parser.add_argument("--frames", type=int, default=8, help="frames of a scene (default: 8)")
     parser.add_argument("--exclude", type=words, default=[], metavar="A,B", help="names of scenes to leave out")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Measures what each way of using motion is worth, with the same network and cost.
+"""Measures how many dB each use of motion gains, with the same network and cost.
 
     python scripts/measure_motion.py CLIPS [--scenes davis_camel,bikes] [--weights base] [--frames 11]
 

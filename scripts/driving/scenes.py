@@ -1,4 +1,4 @@
-"""The scenes that scripts/drive_page.py plays: what a user does on the page, and what must be seen then."""
+"""The steps of scripts/drive_page.py: what a user does on the page, and what the page must show then."""
 
 import contextlib
 import os

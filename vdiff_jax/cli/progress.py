@@ -69,7 +69,7 @@ class _Silent(Listener):
 
 
 class _Bar(_Silent):
-    """A bar on a terminal. Its total is that of the input until the run says how many frames will come out."""
+    """A bar on a terminal. Its total is the input's number of frames until the run reports the output's."""
 
     def __init__(self, name: str, label: str):
         from tqdm import tqdm

@@ -181,7 +181,7 @@ class Sampler:
         return [Sample(*sample) for sample in zip(self._source_frames(variant), enlarged, measured)]
 
     def extent(self, count: int) -> tuple[float, float]:
-        """Millions of pixels of all samples, and their share of a video of so many frames."""
+        """Millions of pixels of all samples, and their share of a video of `count` frames."""
         frames = sum(len(window) for window, _ in choose_windows(count, self._shape[0] * self._shape[1]))
         return frames * self._shape[0] * self._shape[1] / 1e6, frames / count
 

@@ -89,7 +89,7 @@ def rollout_stream(
       velocity: as in Observation, of frames 0 to t - 1.
       carry: the carry after the frame before; `step.start` at the start of a shot.
       finish: a function of the numbers of a frame and its look-ahead, of the frame's result, and of whether that is
-        finite. It gives what is returned of the frame. After a result that is not finite, the carry starts anew.
+        finite. It returns the frame's output. After a result that is not finite, the carry is reset.
       active: which frames to restore; the others leave the carry as it is, cost no time and give zeros.
       project: as in `step`.
       rows: as in `step`.

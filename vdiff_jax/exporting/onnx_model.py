@@ -23,7 +23,7 @@ def make_model(
     Args:
       network: the network, of one V-cycle a frame.
       size: height and width of the frames; `None`: any that are multiples of `network.config.multiple`.
-      corrected: without it, the new state is all that comes out.
+      corrected: False leaves the new state as the only output.
       channels_last: the inputs and outputs are laid out as NHWC, as in JAX, and their names end with `LAST`.
     """
     graph = Graph()

@@ -28,7 +28,7 @@ class Session:
 
         Args:
           tensors: the model's inputs.
-          corrected: without it, the new state is all that comes out.
+          corrected: False leaves the new state as the only output.
         """
         if corrected not in self._models:
             self._models[corrected] = self._load(corrected)

@@ -135,7 +135,7 @@ class PendingFile:
     Args:
         target: what it becomes.
         folder: it is a folder.
-        kept: a folder that exists after `release`, too, so that a later run can go on with it.
+        kept: a folder that exists after `release`, too, so that a later run can continue with it.
     """
 
     def __init__(self, target: Source, *, folder: bool = False, kept: Path | None = None):

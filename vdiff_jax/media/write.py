@@ -68,7 +68,7 @@ class VideoWriter:
         self._queue: WriteQueue[Frame | int] = WriteQueue(self._consume, queue_depth(info.frame_bytes))
 
     def _consume(self, item: Frame | int) -> None:
-        """Writes a frame; a number stands for the checkpoint after so many frames."""
+        """Writes a frame; a number stands for the checkpoint after that many frames."""
         if isinstance(item, int):
             self._checkpoints.commit(item, self._sink.cut())
         else:

@@ -138,7 +138,7 @@ def classes_of(
       plane: luma.
       pixels: its pixel format.
       thresholds: of the activity; a sample's class counts those that it exceeds.
-      directions: 1, or `DIRECTIONS`: then so many classes, by direction, take the place of each class.
+      directions: 1, or `DIRECTIONS` to divide each class by direction.
     """
     measured = activity(plane, pixels)
     classes = np.zeros(plane.shape, np.uint8)

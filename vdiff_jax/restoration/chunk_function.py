@@ -37,11 +37,11 @@ def restore_planes(
       params: the network's parameters.
       carry: the carry after the chunk before.
       inputs: the chunk and the frame after it.
-      active: which frames to restore; the others leave the carry as it is and come out black.
+      active: which frames to restore; the others do not change the carry, and their planes are 0.
 
     Returns:
       The carry after the chunk, its planes, and for each frame whether the network's result was finite. A frame whose
-      result was not comes out as it went in.
+      result was not finite is returned unchanged.
     """
     network = nnx.merge(definition, params)
 

@@ -69,7 +69,7 @@ class Colorizer:
 
         Args:
           chunks: all of the video: colours are tracked through the frames that are done, too.
-          checkpoints: the frames before the place where the run goes on are left out.
+          checkpoints: those of an earlier run, if any. The frames that it has written are not yielded again.
         """
         self._done = checkpoints.begun.frames
         count = self._done

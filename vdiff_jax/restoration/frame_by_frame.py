@@ -56,7 +56,7 @@ class FrameByFrame:
           params: the network's parameters; the session has its own.
           carry: the carry after the chunk before.
           inputs: the chunk and the frame after it.
-          active: which frames to restore; the others come out black.
+          active: which frames to restore; the planes of the others are 0.
         """
         job = (self._job, self._config.multiple)
         inputs = jax.device_put(inputs)

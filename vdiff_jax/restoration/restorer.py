@@ -124,7 +124,7 @@ class Restorer:
 
         Returns:
           The carry after the last of them; and their planes, one array of all `count` frames a plane. A frame for which
-          the network gives NaN or infinite values comes out as it went in.
+          the network gives NaN or infinite values is returned unchanged.
         """
         active = np.arange(self.frames) >= self.frames - count if reverse else np.arange(self.frames) < count
         carry, (planes, finite) = self._network(self._params, carry, inputs, active)

@@ -101,7 +101,7 @@ class Checkpoints:
         return True
 
     def here(self, frames: int) -> bool:
-        """Whether there is a checkpoint after so many frames of the output."""
+        """Whether there is a checkpoint after this many frames of the output."""
         return frames in self._pending
 
     def keep(self, frames: int, step: str, arrays: Arrays) -> None:
@@ -130,7 +130,7 @@ class Checkpoints:
                     (self._folder / state_name(old.frames, step)).unlink(missing_ok=True)
 
     def state(self, step: str) -> list[np.ndarray] | None:
-        """The state of a step where the run goes on; `None` at the start of a video.
+        """A step's state at the frame where a resumed run continues; `None` at the start of a video.
 
         Raises:
           ResumeError: it can't be read.
@@ -140,7 +140,7 @@ class Checkpoints:
         return read_arrays(self._folder / state_name(self.begun.frames, step))
 
     def segments(self) -> list[Path]:
-        """The files of the packets before the place where the run goes on, in order."""
+        """The files of the packets that the earlier run has written, in order."""
         if self._folder is None:
             return []
         return [self._folder / segment_name(each.frames) for each in chain_of(self._folder, self.begun) if each.packets]
@@ -179,7 +179,7 @@ class Checkpoints:
 
     @property
     def _resumable(self) -> bool:
-        """Whether a later run can go on with what is in the folder."""
+        """Whether a later run can be resumed from what is in the folder."""
         return self._folder is not None and self.frames > 0 and (self._folder / f"{self.frames:09d}.json").exists()
 
     def _write(self, name: str, arrays: Arrays) -> None:
@@ -237,7 +237,7 @@ def open_checkpoints(
         return Checkpoints(folder, about, every=every, begun=find_checkpoint(folder, about))
     if folder.exists():
         log.warning(
-            "%s has unfinished work of an earlier run: pass --resume to go on with it, or delete it. "
+            "%s has unfinished work of an earlier run: pass --resume to continue it, or delete it. "
             "It stays as it is, so this run can't be resumed",
             folder,
         )

@@ -14,7 +14,7 @@ class Listener:
         """Is called before the first frame.
 
         Args:
-          frames: how many frames will come out; `None` if that is unknown.
+          frames: the output's number of frames; `None` if unknown.
           plan: what was found and what will be done, in one line.
         """
 

@@ -35,7 +35,7 @@ def calibrate_rig(
     Args:
       sources: the cameras.
       stabilised: remove the shake of a rig that is carried as a whole, which then has a geometry for each frame. The
-        shake of cameras that move against each other is always removed.
+        shake of cameras that move relative to each other is always removed.
 
     Returns:
       The calibration, some moments in seconds on the first input's clock, and each camera's frames at these moments.

@@ -74,13 +74,13 @@ class Composer:
         self.blocked = 0
 
     def state(self) -> list[np.ndarray]:
-        """All that is remembered of the moments so far, for `take_up`."""
+        """The state after the last moment, for `take_up`."""
         counts = np.array([self.seam_changes, self.blocked, self._wait, *self.present], np.int64)
         blended = [] if self._blend_state is None else [np.asarray(leaf) for leaf in self._blend_state]
         return [counts, self._background, self.labels, *blended]
 
     def take_up(self, state: list[np.ndarray]) -> None:
-        """Goes on after the moment at which `state` was taken."""
+        """Restores a `state`, so that composing continues after its moment."""
         counts, background, labels, *blended = state
         self.seam_changes, self.blocked, self._wait, *present = counts.tolist()
         self.present, self._background = tuple(map(bool, present)), background.copy()

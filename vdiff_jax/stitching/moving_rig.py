@@ -1,4 +1,4 @@
-"""Tracks cameras that move against each other: their homographies at key moments, on smooth paths."""
+"""Tracks cameras that move relative to each other: their homographies at key moments, on smooth paths."""
 
 import dataclasses
 import itertools

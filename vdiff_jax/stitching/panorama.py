@@ -100,7 +100,7 @@ class Panorama:
             self._debug.panorama(self.calibration, self.canvas, views)
 
     def frames(self, checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[RGB]:
-        """Yields the panorama's frames in order, RGB, from where the run goes on."""
+        """Yields the panorama's frames in order, RGB; a resumed run yields only the remaining ones."""
         fill, composed = self._options.fill, self._composed(checkpoints)
         pictures = (picture for picture, _ in composed) if fill is None else fill(composed)
         left, top, right, bottom = self.box
@@ -111,7 +111,7 @@ class Panorama:
             yield frame
 
     def _composed(self, checkpoints: Checkpoints) -> Iterator[CoveredFrame]:
-        """The whole canvas at every moment from where the run goes on, and the pixels that some camera sees."""
+        """The whole canvas at every moment that is left to compose, and the pixels that some camera sees."""
         offsets = self.calibration.offsets
         readers = [NearestFrames(source, float(offset)) for source, offset in zip(self._sources, offsets)]
         start, end = timeline(self._sources, offsets)

@@ -32,7 +32,7 @@ class ReducedCanvas:
         """Prepares the warps; `tables` has the lookup table for each camera's gains (`cv2.LUT`), None for none."""
         self._warps = [warp_camera(canvas, each, size, step=step) for each, size in zip(homographies, sizes)]
         small = coverage(canvas, self._warps, step=step)
-        # Sizes are rounded up so that few shapes occur: JAX compiles anew for each.
+        # Sizes are rounded up so that few shapes occur: JAX compiles once for each shape.
         self.grid = tuple(-(-cells // _BLOCK) * _BLOCK for cells in small.shape[1:])
         extra = [grid - have for grid, have in zip(self.grid, small.shape[1:])]
         self.seen = np.pad(small, ((0, 0), (0, extra[0]), (0, extra[1])))

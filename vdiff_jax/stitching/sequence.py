@@ -93,7 +93,7 @@ class ClipSequence:
         }
 
     def frames(self, checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[RGB]:
-        """Yields the sequence's frames in order, RGB, from where the run goes on."""
+        """Yields the sequence's frames in order, RGB; a resumed run yields only the remaining ones."""
         return passed(self._frames(), checkpoints)
 
     def _frames(self) -> Iterator[RGB]:

@@ -93,7 +93,7 @@ def stitch(
       weights: "base", "fast" or a file: the network then fills and bridges instead of diffusion and optical flow.
       codec, options: the encoder's name and its options.
       report, debug: where to write the report as JSON, and a folder for pictures of each stage.
-      resume: goes on with the work of an earlier run that was stopped.
+      resume: continues an earlier run that was stopped.
       progress: called with the number of frames written so far.
 
     Raises:

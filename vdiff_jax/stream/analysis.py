@@ -77,7 +77,7 @@ def analyse(
       masks: one for each frame, True where it is to be repaired; `None` for a video without masks.
       pixels: the frames' pixel format.
       multiple: optical flow is measured on luma that is padded to multiples of this.
-      scale: optical flow is measured on luma that is enlarged so many times.
+      scale: optical flow is measured on luma that is enlarged this many times.
     """
     detector = ShotDetector()
     waiting: dict | None = None

@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 
 
 def passed(frames: Iterable[Item], checkpoints: Checkpoints) -> Iterator[Item]:
-    """The frames from where the run goes on; for runs whose steps remember nothing. Proposes checkpoints."""
+    """The frames that an earlier run has not written; for steps without a state. Proposes checkpoints."""
     for count, frame in enumerate(frames, start=1):
         if count > checkpoints.begun.frames:
             checkpoints.propose(count, 0)
@@ -21,7 +21,7 @@ def passed(frames: Iterable[Item], checkpoints: Checkpoints) -> Iterator[Item]:
 
 
 def with_context(frames: Iterable[Frame], depth: int, checkpoints: Checkpoints, step: str) -> Iterator[Frame]:
-    """The `depth` frames before the place where the run goes on, then the frames from there on.
+    """The last `depth` frames that an earlier run has written, then the frames that it has not written.
 
     At each checkpoint the last frames are kept as the state of `step`. At the start of a video there are none before.
     """

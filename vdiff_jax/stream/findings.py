@@ -49,7 +49,7 @@ _TRIED = 10
 _DAMAGED = 1.5e-4
 """The mean share of damaged pixels of old film; Chaplin's clip has less, but repeats frames."""
 _FLICKERING = 3
-"""Old film flickers in at least so many of the first frames."""
+"""Old film flickers in at least this many of the first frames."""
 
 
 def is_grey(frames: Sequence[Frame], pixels: PixelFormat) -> bool:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 def push_pull_fill(image: Float[np.ndarray, "h w c"], known: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w c"]:
     """Fills unknown pixels with a smooth continuation of the known ones; zero if no pixel is known.
 
-    This version runs on the host in OpenCV, because `preprocess.push_pull` would compile anew for each hole's size.
+    This version runs on the host in OpenCV, because `preprocess.push_pull` would compile once for each size of hole.
 
     Args:
       image: values in any unit.

@@ -238,7 +238,7 @@ def _scaled(small: tuple[int, int], scale: Fraction | float | int, pixels: Pixel
 
 
 def _enlargement(small: tuple[int, int], size: tuple[int, int]) -> tuple[int, tuple[int, int]]:
-    """The factor by which the network enlarges, and the height and width that come out."""
+    """The factor by which the network enlarges, and the output's height and width."""
     times = max(new / old for new, old in zip(size, small))
     if min(new / old for new, old in zip(size, small)) < 1 or times == 1:
         raise OptionError(

@@ -146,7 +146,7 @@ class Examples:
 def batches(examples: Examples, data: Data, *, process: int = 0, processes: int = 1) -> grain.IterDataset:
     """This process's part of each batch, prepared ahead by `data.threads` threads.
 
-    The iterator's state counts batches, so that a run can go on with another number of processes.
+    The iterator's state counts batches, so that a run can continue with another number of processes.
 
     OpenCV gets one thread in the whole process: its other threads would wait in a busy loop and slow the training step.
     """

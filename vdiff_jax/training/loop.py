@@ -37,7 +37,7 @@ class Run:
       workdir: the folder for metrics, checkpoints and the newest weights.
       data: a folder of videos and photographs, or one such file; also s3://… and gs://….
       cache_folder: the folder for decoded data.
-      resume: goes on from the newest checkpoint, if there is one.
+      resume: continues from the newest checkpoint, if there is one.
       init_from: weights to start from, as a name or a file; `None`: random weights.
       exclude: parts of the names of files to leave out of the data.
       profile: the number of steps to trace for TensorBoard's profiler.
