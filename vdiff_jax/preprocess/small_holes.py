@@ -1,8 +1,8 @@
 """Fills holes a few pixels wide from around them and from neighbouring frames, with an expected error; compiled.
 
-A hole starts as a biharmonic fill. Several predictors correct it: interpolation along four directions, and the
-neighbouring frames moved to this one. Each of them is weighted. The weights are fitted to the known pixels around the
-hole, by least squares: each known pixel is predicted as if it were a hole itself. A predictor that fails, such as a
+A hole starts as a biharmonic fill. Several predictors correct it: interpolation along the row and along the column, and
+the neighbouring frames moved to this one. Each of them is weighted. The weights are fitted to the known pixels around
+the hole, by least squares: each known pixel is predicted as if it were a hole itself. A predictor that fails, such as a
 frame whose motion could not be followed, gets a weight near 0 there.
 """
 
@@ -18,10 +18,10 @@ WIDTH = 5
 _STEPS = 10
 """Jacobi steps of the biharmonic fill: enough for small holes."""
 _DAMPING, _MOMENTUM = 0.7, 0.4
-_RIDGE = (1 / 255) ** 2
+RIDGE = (1 / 255) ** 2
 """Added to each predictor's mean square, so that corrections below the rounding of 8 bits get no weight."""
 
-_ERROR, _ERROR_POWER = 0.95, -1.0
+ERROR, ERROR_POWER = 0.95, -1.0
 """The error in a hole, as a multiple of that of known samples, by the share of samples around it that are known."""
 
 
@@ -90,15 +90,14 @@ def _filled(
     # Corrections beyond the range of the image are errors of the fit.
     result = jnp.clip(filled[0] + correction, 0.0, 1.0)
     # A known sample is predicted from all its neighbours; those of a sample in a hole are partly unknown themselves.
-    error = _ERROR * error * jnp.maximum(_blurred(known), 0.1) ** _ERROR_POWER
+    error = ERROR * error * jnp.maximum(_blurred(known), 0.1) ** ERROR_POWER
     return jnp.where(known[None] > 0, image, result), error
 
 
-def _directional_predictions(image: Float[Array, "c h w"]) -> Float[Array, "4 c h w"]:
-    """Each sample by cubic interpolation along its row, its column and the two diagonals."""
+def _directional_predictions(image: Float[Array, "c h w"]) -> Float[Array, "2 c h w"]:
+    """Each sample by cubic interpolation along its row and along its column."""
     padded = _padded(image)
-    steps = ((0, 1), (1, 0), (1, 1), (1, -1))
-    return jnp.stack([(4 * _both(padded, y, x) - _both(padded, 2 * y, 2 * x)) / 6 for y, x in steps])
+    return jnp.stack([(4 * _both(padded, y, x) - _both(padded, 2 * y, 2 * x)) / 6 for y, x in ((0, 1), (1, 0))])
 
 
 def _padded(image: Float[Array, "*b h w"]) -> Float[Array, "*b h4 w4"]:
@@ -125,7 +124,7 @@ def _fitted(
     products = jnp.moveaxis(_blurred(jnp.einsum("kcyaxb,lcyaxb->klyx", cells, cells)), (0, 1), (2, 3))
     counts = known.reshape(height // CELL, CELL, width // CELL, CELL).sum(axis=(1, 3))
     samples = channels * jnp.maximum(_blurred(counts), 1e-3)
-    matrix = products[..., :-1, :-1] + _RIDGE * samples[..., None, None] * jnp.eye(count)[None, None]
+    matrix = products[..., :-1, :-1] + RIDGE * samples[..., None, None] * jnp.eye(count)[None, None]
     weights = _solved(matrix, products[..., :-1, -1:])
     left = products[..., -1, -1] - (weights * products[..., :-1, -1]).sum(axis=-1)
     error = jnp.sqrt(jnp.maximum(left, 0.0) / samples)

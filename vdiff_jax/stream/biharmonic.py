@@ -4,7 +4,7 @@ import dataclasses
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.stream.push_pull import push_pull_fill
@@ -30,14 +30,27 @@ def biharmonic_fill(plane: Shaped[np.ndarray, "h w"], mask: Bool[np.ndarray, "h 
     if box is None:
         return filled
     part, hidden = filled[box], mask[box]
-    part = push_pull_fill(part[..., None], (~hidden).astype(np.float32))[..., 0]
-    before = now = part[hidden]
-    for _ in range(0 if hidden.all() else STEPS):
-        step = _DAMPING * (biharmonic_prediction(part)[hidden] - now) + _MOMENTUM * (now - before)
-        before, now = now, now + step
-        part[hidden] = now
+    part = np.ascontiguousarray(push_pull_fill(part[..., None], (~hidden).astype(np.float32))[..., 0])
+    relax(part, np.flatnonzero(hidden), 0 if hidden.all() else STEPS)
     filled[box] = np.where(hidden, part, filled[box])
     return filled
+
+
+def relax(plane: Float[np.ndarray, "h w"], holes: Int[np.ndarray, " n"], steps: int) -> Float[np.ndarray, "h w"]:
+    """Moves samples towards what the biharmonic equation predicts, in place, and returns the plane.
+
+    Args:
+      plane: contiguous.
+      holes: the positions of the samples in the flattened plane.
+      steps: damped Jacobi steps with momentum.
+    """
+    samples = plane.reshape(-1)
+    before = now = samples[holes]
+    for _ in range(steps):
+        step = _DAMPING * (biharmonic_prediction(plane).reshape(-1)[holes] - now) + _MOMENTUM * (now - before)
+        before, now = now, now + step
+        samples[holes] = now
+    return plane
 
 
 def biharmonic_prediction(plane: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:

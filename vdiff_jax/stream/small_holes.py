@@ -1,32 +1,28 @@
 """Fills small holes, such as drop-outs and thin scratches, from around them and from the frames before and after.
 
-`preprocess.small_holes` has the method. This module measures the motion, and gives it tiles of one size: one compiled
-function then serves all videos, and tiles without small holes cost nothing.
+`fitted_fill` has the method. This module measures the motion and chooses the samples.
 """
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
-import jax
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.preprocess.small_holes import WIDTH
-from vdiff_jax.preprocess.small_holes import fill_small_holes as fill_tile
 from vdiff_jax.stream.analysis import AnalysedFrame
-from vdiff_jax.stream.dis import COARSE, WIENER, make_dis
+from vdiff_jax.stream.dis import COARSE, WIENER, dense_flow, make_dis
+from vdiff_jax.stream.fitted_fill import fitted_fill, tiles
 from vdiff_jax.stream.flow import SMALLEST, FlowFrame
 from vdiff_jax.stream.samples import luma_of, mask_at_scale, plane_groups, step_in_levels, to_samples
-from vdiff_jax.stream.warp import grid_points
+from vdiff_jax.stream.warp import grid_points, warp
 
 REACH = 2
 """Frames in each direction that small holes are filled from."""
-_TILE, _MARGIN = 224, 16
-"""The side of a tile, and the margin around it that its result depends on."""
 _Window = list[AnalysedFrame | None]
-_fill_tile = jax.jit(fill_tile)
+_Flow = Float[np.ndarray, "h w 2"]
 
 
 def fill_small_holes(frames: Iterable[AnalysedFrame], pixels: PixelFormat) -> Iterator[AnalysedFrame]:
@@ -74,6 +70,7 @@ class _Filler:
 
     def __init__(self, pixels: PixelFormat, *, fine: bool):
         self._pixels, self._dis, self._fine = pixels, make_dis(WIENER if fine else COARSE), fine
+        self._steps: dict[tuple[float, float], _Flow] = {}
 
     def fill(self, window: _Window) -> AnalysedFrame:
         item = window[REACH]
@@ -81,26 +78,25 @@ class _Filler:
         small = None if item.mask is None else small_holes(item.mask)
         if item.mask is None or small is None or not small.any():
             return item
-        neighbours = [other for number, other in enumerate(window) if number != REACH]
-        flows = [None if other is None else self._flow(item, other) for other in neighbours]
+        neighbours = self._flows(window)
         planes = list(item.frame.planes)
         error = np.where(item.mask, np.float32(np.inf), np.float32(0))
         for scale, numbers in plane_groups(self._pixels):
             hidden, wanted = mask_at_scale(item.mask, scale), mask_at_scale(small, scale)
             here = self._samples(item, numbers)
-            there = np.full((2 * REACH, *here.shape), np.nan, np.float32)
-            for number, (other, flow) in enumerate(zip(neighbours, flows)):
-                if other is not None and flow is not None:
-                    there[number] = _moved(self._samples(other, numbers), flow, scale)
-            filled, expected = self._in_tiles(here, hidden, there, wanted)
-            for number, values in zip(numbers, filled):
-                plane = planes[number].copy()
-                plane[wanted] = to_samples(
-                    values[wanted] / step_in_levels(plane, self._pixels), plane.dtype, self._pixels
-                )
-                planes[number] = plane
-            if scale == (1, 1):
-                error[small] = expected[small]
+            there = [(self._samples(other, numbers), _on_plane(flow, scale)) for other, flow in neighbours]
+            for number in numbers:
+                planes[number] = planes[number].copy()
+            for tile in tiles(wanted):
+                moved = [_moved(samples, flow[tile.seen]) for samples, flow in there]
+                filled, expected = fitted_fill(here[(..., *tile.seen)], hidden[tile.seen], moved)
+                own = wanted[tile.own]
+                for number, values in zip(numbers, filled):
+                    plane = planes[number]
+                    samples = values[tile.inner][own] / step_in_levels(plane, self._pixels)
+                    plane[tile.own][own] = to_samples(samples, plane.dtype, self._pixels)
+                if scale == (1, 1):
+                    error[tile.own][own] = expected[tile.inner][own]
         frame = dataclasses.replace(item.frame, planes=tuple(planes))
         filled_item = dataclasses.replace(item, frame=frame, error=error)
         return dataclasses.replace(filled_item, flow_frame=self._flow_frame(filled_item))
@@ -120,42 +116,34 @@ class _Filler:
         planes = [item.frame.planes[number] for number in numbers]
         return np.stack([plane.astype(np.float32) * step_in_levels(plane, self._pixels) for plane in planes])
 
-    def _flow(self, here: AnalysedFrame, there: AnalysedFrame) -> Float[np.ndarray, "h w 2"] | None:
-        """Where each pixel of a frame lies in another; `None` for tiny frames."""
-        if min(here.frame.planes[0].shape) < 2 * SMALLEST:
-            return None
-        pictures = (_picture(luma_of(item.frame, self._pixels), 1 if self._fine else 2) for item in (here, there))
-        flow = self._dis.calc(*pictures, None)
-        return flow if self._fine else 2 * cv2.resize(flow, here.frame.planes[0].shape[::-1])
+    def _flows(self, window: _Window) -> list[tuple[AnalysedFrame, _Flow]]:
+        """The other frames, and where each pixel of the middle frame lies in them; none for tiny frames.
 
-    def _in_tiles(
-        self,
-        image: Float[np.ndarray, "c h w"],
-        hidden: Bool[np.ndarray, "h w"],
-        neighbours: Float[np.ndarray, "k c h w"],
-        wanted: Bool[np.ndarray, "h w"],
-    ) -> tuple[Float[np.ndarray, "c h w"], Float[np.ndarray, "h w"]]:
-        """The image with its holes filled, and the expected error, in the tiles that hold wanted samples."""
-        height, width = hidden.shape
-        result, error = image.copy(), np.zeros(hidden.shape, np.float32)
-        sides = ((_MARGIN, -height % _TILE + _MARGIN), (_MARGIN, -width % _TILE + _MARGIN))
-        image, known, neighbours = (
-            np.pad(
-                array, [(0, 0)] * (array.ndim - 2) + list(sides), mode="reflect" if min(height, width) > 1 else "edge"
-            )
-            for array in (image, (~hidden).astype(np.float32), neighbours)
-        )
-        for top in range(0, height, _TILE):
-            for left in range(0, width, _TILE):
-                own = slice(top, top + _TILE), slice(left, left + _TILE)
-                if not wanted[own].any():
-                    continue
-                tile = (..., slice(top, top + _TILE + 2 * _MARGIN), slice(left, left + _TILE + 2 * _MARGIN))
-                filled, expected = (np.asarray(a) for a in _fill_tile(image[tile], known[tile], neighbours[tile]))
-                inner = tuple(slice(_MARGIN, _MARGIN + side) for side in result[(0, *own)].shape)
-                result[(..., *own)] = filled[(..., *inner)]
-                error[own] = expected[inner]
-        return result, error
+        Motion is measured between successive frames only, and chained. The next window measures only what is new.
+        """
+        item, flows, steps = window[REACH], [], {}
+        assert item is not None
+        if min(item.frame.planes[0].shape) < 2 * SMALLEST:
+            return flows
+        for direction in (-1, 1):
+            here, flow = item, None
+            for number in range(1, REACH + 1):
+                there = window[REACH + direction * number]
+                if there is None:
+                    break
+                times = (here.flow_frame.time, there.flow_frame.time)
+                steps[times] = self._steps[times] if times in self._steps else self._measured(here, there)
+                flow = steps[times] if flow is None else flow + warp(steps[times], flow)
+                flows.append((there, flow))
+                here = there
+        self._steps = steps
+        return flows
+
+    def _measured(self, here: AnalysedFrame, there: AnalysedFrame) -> _Flow:
+        """Where each pixel of a frame lies in the next one or in the one before."""
+        pictures = (_picture(luma_of(item.frame, self._pixels), 1 if self._fine else 2) for item in (here, there))
+        flow = dense_flow(self._dis, *pictures)
+        return flow if self._fine else 2 * cv2.resize(flow, here.frame.planes[0].shape[::-1])
 
 
 def _picture(luma: Float[np.ndarray, "h w"], factor: int) -> UInt8[np.ndarray, "h2 w2"]:
@@ -166,19 +154,22 @@ def _picture(luma: Float[np.ndarray, "h w"], factor: int) -> UInt8[np.ndarray, "
     return np.clip(255 * luma + 0.5, 0, 255).astype(np.uint8)
 
 
-def _moved(
-    planes: Float[np.ndarray, "c h w"], flow: Float[np.ndarray, "hp wp 2"], scale: tuple[int, int]
-) -> Float[np.ndarray, "c h w"]:
-    """Planes of another frame, sampled where the flow leads.
+def _on_plane(flow: _Flow, scale: tuple[int, int]) -> Float[np.ndarray, "h w 2"]:
+    """Where each sample of a plane lies in another frame's plane, in samples.
 
     Args:
-      planes: of one size.
       flow: in pixels, for each pixel of the frame.
       scale: pixels that a sample stands for, (y, x).
     """
-    height, width = planes.shape[1:]
-    if scale != (1, 1):
-        flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / np.array(scale[::-1], np.float32)
-    points = grid_points((height, width)) + flow
-    border = cv2.BORDER_REPLICATE
+    points = grid_points(flow.shape[:2]) + flow
+    if scale == (1, 1):
+        return points
+    height, width = (-(-side // step) for side, step in zip(flow.shape, scale))
+    flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / np.array(scale[::-1], np.float32)
+    return grid_points((height, width)) + flow
+
+
+def _moved(planes: Float[np.ndarray, "c hp wp"], points: Float[np.ndarray, "h w 2"]) -> Float[np.ndarray, "c h w"]:
+    """Planes sampled at a grid of points (x, y)."""
+    border, points = cv2.BORDER_REPLICATE, np.ascontiguousarray(points)
     return np.stack([cv2.remap(plane, points, None, cv2.INTER_CUBIC, borderMode=border) for plane in planes])
