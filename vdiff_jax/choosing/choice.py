@@ -40,9 +40,9 @@ def choose(source: str | Path) -> dict[str, Any]:
       source: a file, or a folder or glob of pictures.
 
     Returns:
-      A report of `measures` of the video, `machine`, `task`, `why` that task, `trial` (the trial clip), `tried` (the
-      contenders with PSNR in dB, `gain` over the damaged clip and seconds, the best first), `choice` (`name`,
-      `command` and `why`) and `seconds`. If the video is clean or too small, `trial` and `choice` are None.
+      A report: `measures` of the video, `machine`, `task`, `why` that task, `trial` (the trial clip), `tried`, `choice`
+      (`name`, `command` and `why`) and `seconds`. `tried` lists the contenders, the best first, with PSNR in dB, `gain`
+      over the damaged clip, and seconds. If the video is clean or too small, `trial` and `choice` are None.
 
     Raises:
       InputError: the source can't be read as a video.

@@ -237,7 +237,11 @@ def _read_weights_id(data: ByteReader) -> dict[str, Any]:
 
 
 def _differences(wiener: WienerStep) -> list[int]:
-    """Each class's coefficients of Y' less those of the same direction and less activity, Cr's less those of Cb."""
+    """The coefficients as differences.
+
+    Those of Y' are taken to the same direction in the activity class before; in the first activity class, to the
+    direction before. Those of Cr are taken to Cb.
+    """
     luma, chroma = _luma_and_chroma(wiener.coefficients, wiener.directions or 1)
     luma = np.diff(luma, axis=0, prepend=0)
     luma[0] = np.diff(luma[0], axis=0, prepend=0)

@@ -1,9 +1,10 @@
 """The Wiener step: a linear filter in space and along the motion, whose coefficients are fitted by least squares.
 
 u ← u₀ + c₀ (u - u₀) + Σ c L(u), with u₀ the decoded frame and u the network's result. It is one step of diffusion. The
-operators L are the second differences to the neighbours in space, and the differences to the neighbouring frames warped
-along the optical flow, so a finely coded frame improves its neighbours. As in a Wiener filter, the conductivities c are
-fitted by least squares: by `compress` to the video itself, else once to the clips that the network was trained on.
+operators L are the second differences to the neighbours in space, and the differences to the neighbouring frames,
+warped along the optical flow. So a finely coded frame improves its neighbours. As in a Wiener filter, the
+conductivities c are fitted by least squares: by `compress` to the video itself, else once to the clips that the network
+was trained on.
 """
 
 import dataclasses
