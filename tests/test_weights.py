@@ -14,7 +14,8 @@ def test_a_task_gets_the_weights_tuned_for_it() -> None:
     assert for_task("fast", "deblock") == "fast-deblock"
     assert for_task("base", "denoise") == "base-denoise"
     assert for_task("base", "interpolate") == "base-interpolate"
-    assert for_task("base", "inpaint") == "base"
+    assert for_task("base", "inpaint") == "base-inpaint"
+    assert for_task("fast", "inpaint") == "fast"
     assert for_task("some/file.safetensors", "superres") == "some/file.safetensors"
 
 
