@@ -39,7 +39,7 @@ class LatePacket:
         return cls(place=place, data=bytes(packet), is_keyframe=packet.is_keyframe, **times)
 
     def packet(self, stream: av.stream.Stream) -> av.Packet:
-        """It as a packet of a stream."""
+        """The packet, as one of the given stream."""
         packet = av.Packet(self.data)
         packet.stream, packet.time_base = stream, self.time_base
         packet.pts, packet.dts, packet.duration = self.pts, self.dts, self.duration or 0

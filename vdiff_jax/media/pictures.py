@@ -187,7 +187,7 @@ def _check_sizes(paths: Sequence[Path]) -> None:
 
 
 def _header(path: Path) -> tuple[int, int, bool] | None:
-    """(height, width, is it gray) from the header alone; None where Pillow can't read it."""
+    """(height, width, whether it is gray) from the header alone; None where Pillow can't read it."""
     try:
         with Image.open(path) as image:
             width, height = image.size

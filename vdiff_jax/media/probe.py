@@ -20,7 +20,7 @@ from vdiff_jax.media.video import ColourTags, VideoInfo, rotation_of
 # FFmpeg renders text files as pictures; nobody who passes one wants that.
 TEXT_DEMUXERS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 FALLBACK_RATE = Fraction(25)
-# Of recordings joined byte by byte, the streams of a transport stream go on under other numbers.
+# Of recordings joined byte by byte, the streams of a transport stream continue under other numbers.
 JOINED_OPTIONS = {"merge_pmt_versions": "1"}
 
 

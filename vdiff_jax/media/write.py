@@ -37,7 +37,7 @@ class Sink(Protocol):
         ...
 
     def cut(self) -> list[np.ndarray] | None:
-        """Completes what is written of the frames so far, and returns what a later run needs to go on there."""
+        """Completes what is written of the frames so far, and returns what a later run needs to continue there."""
         ...
 
     def finish(self) -> None:
@@ -157,7 +157,7 @@ def open_writer(
         copy_from: the file whose sound, subtitles, chapters and metadata are copied where the container holds them.
         audio_codec: "copy", "none" (no sound), or a codec to encode the sound in: aac, opus or flac.
         trial: the output is not for the user, so that nothing is said about what it loses.
-        checkpoints: keep what a later run needs to go on, and go on where they begin.
+        checkpoints: those of an earlier run, after which writing continues; they receive those of this run.
         frugal: the encoder takes little memory.
 
     Raises:

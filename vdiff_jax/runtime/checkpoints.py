@@ -222,7 +222,7 @@ def open_checkpoints(
       target: the output; nothing is kept of one that goes to stdout.
       about: what identifies the run, as JSON.
       every: frames from one checkpoint to the next, at least.
-      resume: go on at the last checkpoint of an earlier run, if there is one.
+      resume: continue at the last checkpoint of an earlier run, if there is one.
       input_again: whether the input can be read again; that of stdin can't.
 
     Raises:

@@ -78,7 +78,7 @@ def is_combed(lumas: Sequence[Luma]) -> bool:
 
 
 def _stands_out(luma: Luma, rows: int) -> np.ndarray:
-    """Where a sample is lighter, or darker, than both so many rows above and below; without two rows at each end."""
+    """Where a sample is lighter, or darker, than both samples `rows` rows away; without two rows at each end."""
     height = luma.shape[0]
     here, above, below = luma[2:-2], luma[2 - rows : height - 2 - rows], luma[2 + rows : height - 2 + rows]
     return np.maximum(np.minimum(here - above, here - below), np.minimum(above - here, below - here)) > _STANDS_OUT
@@ -126,7 +126,7 @@ def repeats(lumas: Sequence[Luma]) -> int:
 
 
 def is_old_film(frames: Sequence[Frame], pixels: PixelFormat) -> bool:
-    """Whether a grey video flickers, has dust or scratches, or repeats frames as silent film does at today's rates."""
+    """Whether a grey video flickers, has dust or scratches, or repeats frames, as transferred silent film does."""
     if not is_grey(frames, pixels):
         return False
     lumas = [luma_of(frame, pixels) for frame in frames]

@@ -40,7 +40,7 @@ def estimate_sigma(clip: Float[np.ndarray | jax.Array, "..."], *, pairs: int = 6
       Sigma in the unit of the clip (8-bit sigma / 255), before clipping.
 
     Raises:
-      ClipError: the array is no clip, or its frames are too small.
+      ClipError: the array is not a clip, or its frames are too small.
     """
     return float(np.sqrt(np.mean(np.square(estimate_sigma_channels(clip, pairs=pairs)))))
 
@@ -62,7 +62,7 @@ def estimate_sigma_channels(clip: Float[np.ndarray | jax.Array, "..."], *, pairs
       Sigma of each channel, in the unit of the clip, before clipping.
 
     Raises:
-      ClipError: the array is no clip, or its frames are too small.
+      ClipError: the array is not a clip, or its frames are too small.
     """
     if clip.ndim != 4 or clip.shape[0] < 1:
         raise ClipError(f"noise is estimated from a clip t h w c with at least one frame, not from shape {clip.shape}")

@@ -22,7 +22,7 @@ def thumbnail(luma: Float[np.ndarray | jax.Array, "..."]) -> Float[np.ndarray, "
     """A frame's luma `h w` in [0, 1] averaged down to the size that cuts are found on; noise averages out.
 
     Raises:
-      ClipError: the array is no plane of luma.
+      ClipError: the array is not a plane of luma.
     """
     if luma.ndim != 2 or 0 in luma.shape:
         raise ClipError(f"a thumbnail is made of a luma plane h w, not of shape {luma.shape}")
