@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from functools import partial
 
 import jax
@@ -16,6 +17,7 @@ import vdiff_jax
 from vdiff_jax import infer, weights
 from vdiff_jax.diffusion.step import INPUTS
 from vdiff_jax.errors import MissingError, OptionError, OutputError, WeightsError
+from vdiff_jax.exporting.onnx_model import make_blocked_model
 from vdiff_jax.exporting.stablehlo import frame_step
 from vdiff_jax.nn.network import Network, NetworkConfig
 
@@ -77,6 +79,19 @@ def test_onnx_runtime_gives_what_jax_gives(file, tmp_path, expected, size):
     for height, width in SIZES if size is None else SIZES[:1]:
         made = dict(zip(names, session.run(names, tensors(height, width))))
         assert_same(made, expected[height, width])
+
+
+def test_onnx_runtime_keeps_one_layout_on_a_processor(tmp_path):
+    config = NetworkConfig(widths=(16, 32), encoder=(0, 0), decoder=(1, 1), reach=(1, 3))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level, options.optimized_model_filepath = 4, str(tmp_path / "optimized.onnx")
+    content = make_blocked_model(nnx.merge(*drawn(config)), (32, 48)).SerializeToString()
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    operators = Counter(node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node)
+    ends = len(session.get_inputs()) + len(session.get_outputs())
+    # The guess, each change of level of the features, and three places of the small image are converted too.
+    assert operators["ReorderInput"] + operators["ReorderOutput"] <= ends + 6, operators
+    assert operators["Transpose"] <= 1, operators
 
 
 def test_stablehlo_gives_what_jax_gives(file, tmp_path, expected):

@@ -3,6 +3,7 @@
 exporting/onnx_session.py, exporting/runtime.py, restoration/chunk_function.py, restoration/compiled.py
 """
 
+import dataclasses
 import sys
 
 import jax
@@ -65,6 +66,19 @@ def test_onnx_runtime_restores_the_frames_that_jax_restores(restorers, inputs):
         assert np.mean(plane != other) < 1e-3
     assert np.std(planes[0][0].astype(int) - inputs.planes[0][0]) > 1
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), carry, other_carry)
+
+
+def test_after_a_result_that_is_not_finite_the_state_starts_anew(restorers, inputs):
+    sigma = inputs.sigma.copy()
+    sigma[1] = np.nan
+    broken = dataclasses.replace(inputs, sigma=sigma, valid=np.ones_like(inputs.valid))
+    made = []
+    for restorer in restorers:
+        carry, planes = restorer.anew().advance(restorer.start(), broken, 2)
+        made.append(jax.tree.leaves(carry))
+        np.testing.assert_array_equal(planes[0][1], inputs.planes[0][1])
+    for one, other in zip(*made):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_an_onnx_runtime_that_is_missing_or_too_old_is_named(monkeypatch):

@@ -23,9 +23,15 @@ Tensor = str
 
 
 class Graph:
-    """An ONNX graph that grows by one node at a time."""
+    """An ONNX graph that grows by one node at a time.
 
-    def __init__(self):
+    Args:
+      blocked: for ONNX Runtime on a processor, whose convolutions keep channels in blocks of 8 or 16. The graph then
+        has only operators that take this layout, where it can, so that tensors need not be converted.
+    """
+
+    def __init__(self, *, blocked: bool = False):
+        self.blocked = blocked
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
@@ -92,7 +98,7 @@ def correct(graph: Graph, network: Network, z: Tensor, hidden: list[Tensor], fea
             # Each gate is repeated for its channels by repeating the rows of the convolution's matrix.
             kernel, bias = kernel_and_bias(network.conduct[level - 1])
             gate = convolution(graph, y, np.einsum("pc,pihw->cihw", PAIR_TO_CHANNELS, kernel), bias @ PAIR_TO_CHANNELS)
-            change = graph.add("Sub", mean, images[level])
+            change = difference(graph, mean, images[level], 12)
             mixed = graph.add("Add", images[level], graph.add("Mul", graph.add("Sigmoid", gate), change))
             coarse = graph.add("DepthToSpace", mixed, blocksize=2, mode="DCR")
     kernel, bias = kernel_and_bias(network.out)
@@ -100,6 +106,20 @@ def correct(graph: Graph, network: Network, z: Tensor, hidden: list[Tensor], fea
     around_zero = convolution(graph, positive, kernel[:12], bias[:12])
     graph.add("Add", around_zero, conv(graph, network.through, y), name="residual")
     graph.add("Sigmoid", convolution(graph, positive, kernel[12:], bias[12:] - 2.0), name="gates")
+
+
+def block(graph: Graph, x: Tensor) -> Tensor:
+    """x in the layout of a blocked graph, for operators other than convolutions: a maximum over one pixel."""
+    return graph.add("MaxPool", x, kernel_shape=[1, 1]) if graph.blocked else x
+
+
+def difference(graph: Graph, a: Tensor, b: Tensor, channels: int) -> Tensor:
+    """a - b. In the blocked layout, ONNX Runtime adds and normalises, but does not subtract."""
+    if not graph.blocked:
+        return graph.add("Sub", a, b)
+    one, zero = np.ones(channels, np.float32), np.zeros(channels, np.float32)
+    statistics = [graph.constant(each) for each in (-one, zero, zero, one)]
+    return graph.add("Add", a, graph.add("BatchNormalization", b, *statistics, epsilon=0.0))
 
 
 def convolution(
@@ -151,7 +171,8 @@ def up(graph: Graph, layer: Up, x: Tensor) -> Tensor:
     blocks = np.concatenate([kernel[..., 0, 0].T, bias[None]])
     blocks = blocks.reshape(len(blocks), 2, 2, -1).transpose(0, 3, 1, 2)
     channel, one = graph.constant(np.array([0, 0, 0, 0, 0, 1, 0, 0])), graph.constant(np.float32(1))
-    return graph.add("ConvTranspose", graph.add("Pad", x, channel, one), graph.constant(blocks), strides=[2, 2])
+    padded = graph.add("Pad", x, channel, one)
+    return block(graph, graph.add("ConvTranspose", padded, graph.constant(blocks), strides=[2, 2]))
 
 
 def mean_of_blocks(graph: Graph, image: Tensor) -> Tensor:
@@ -172,7 +193,8 @@ def recurrence(graph: Graph, cell: Recurrence, e: Tensor, moved: Tensor, *, name
     """`nn.Recurrence`."""
     kernel, bias = kernel_and_bias(cell.input)
     width = len(kernel) // 2
+    moved = block(graph, moved)
     new = graph.add("Add", conv(graph, cell.recur, moved), convolution(graph, e, kernel[:width], bias[:width]))
     keep = graph.add("Add", conv(graph, cell.gate, moved), convolution(graph, e, kernel[width:], bias[width:]))
-    change = graph.add("Sub", graph.add("Tanh", new), moved)
+    change = difference(graph, graph.add("Tanh", new), moved, width)
     return graph.add("Add", moved, graph.add("Mul", graph.add("Sigmoid", keep), change), name=name)

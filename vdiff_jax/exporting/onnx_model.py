@@ -7,13 +7,11 @@ from vdiff_jax.diffusion.step import INPUTS
 from vdiff_jax.exporting.onnx_graph import CORRECTION, Graph, correct, encode, recur
 from vdiff_jax.nn.network import Network
 
-_FIRST_CHANNELS = (np.array([0]), np.array([12]), np.array([1]))
 LAST = "_nhwc"
+Shapes = dict[str, tuple[int | str, ...]]
 
 
-def make_model(
-    network: Network, size: tuple[int, int] | None = None, *, corrected: bool = True, channels_last: bool = False
-) -> onnx.ModelProto:
+def make_model(network: Network, size: tuple[int, int] | None = None) -> onnx.ModelProto:
     """The network's part of one frame's step.
 
     Its inputs are `input`, the encoder's input (`step.INPUTS` channels at half the frame's size), and the hidden state
@@ -23,32 +21,58 @@ def make_model(
     Args:
       network: the network, of one V-cycle a frame.
       size: height and width of the frames; `None`: any that are multiples of `network.config.multiple`.
-      corrected: False leaves the new state as the only output.
-      channels_last: the inputs and outputs are laid out as NHWC, as in JAX, and their names end with `LAST`.
     """
     graph = Graph()
-    levels = range(len(network.config.widths))
-    shapes = [(1, width, *_sides(size, level)) for level, width in enumerate(network.config.widths)]
-    inputs = {"input": (1, INPUTS, *_sides(size, 0))} | {f"hidden_{level}": shapes[level] for level in levels}
-    if channels_last:
-        for name in inputs:
-            graph.add("Transpose", name + LAST, name=name, perm=[0, 3, 1, 2])
-    features = encode(graph, network, "input")
-    hidden = recur(graph, network, features, [f"hidden_{level}" for level in levels])
-    outputs = dict(zip(hidden, shapes))
+    inputs, states, corrections = _shapes(network, size)
+    features, hidden = _encode_and_recur(graph, network)
+    # The encoder's input begins with the first guess less 0.5.
+    correct(graph, network, _first_channels(graph, "input", axis=1), hidden, features)
+    return graph.model(inputs, states | corrections)
+
+
+def make_blocked_model(network: Network, size: tuple[int, int], *, corrected: bool = True) -> onnx.ModelProto:
+    """The same for ONNX Runtime on a processor. Inputs and outputs are NHWC, as in JAX; their names end with `LAST`.
+
+    Args:
+      network: the network, of one V-cycle a frame.
+      size: height and width of the frames.
+      corrected: False leaves the new state as the only output.
+    """
+    graph = Graph(blocked=True)
+    inputs, states, corrections = _shapes(network, size)
+    for name in inputs:
+        graph.add("Transpose", name + LAST, name=name, perm=[0, 3, 1, 2])
+    features, hidden = _encode_and_recur(graph, network)
+    outputs = states
     if corrected:
-        # The encoder's input begins with the first guess less 0.5.
-        bounds = [graph.constant(each) for each in _FIRST_CHANNELS]
-        correct(graph, network, graph.add("Slice", "input", *bounds), hidden, features)
-        outputs |= {name: (1, channels, *_sides(size, 0)) for name, channels in CORRECTION.items()}
-    if channels_last:
-        for name in outputs:
-            graph.add("Transpose", name, name=name + LAST, perm=[0, 2, 3, 1])
-        inputs, outputs = (
-            {name + LAST: (*shape[:1], *shape[2:], shape[1]) for name, shape in each.items()}
-            for each in (inputs, outputs)
-        )
-    return graph.model(inputs, outputs)
+        guess = _first_channels(graph, "input" + LAST, axis=3)
+        correct(graph, network, graph.add("Transpose", guess, perm=[0, 3, 1, 2]), hidden, features)
+        outputs = states | corrections
+    for name in outputs:
+        graph.add("Transpose", name, name=name + LAST, perm=[0, 2, 3, 1])
+    return graph.model(_channels_last(inputs), _channels_last(outputs))
+
+
+def _encode_and_recur(graph: Graph, network: Network) -> tuple[list[str], list[str]]:
+    features = encode(graph, network, "input")
+    return features, recur(graph, network, features, [f"hidden_{level}" for level in range(len(features))])
+
+
+def _first_channels(graph: Graph, x: str, *, axis: int) -> str:
+    """The first 12 channels."""
+    return graph.add("Slice", x, *(graph.constant(np.array([bound])) for bound in (0, 12, axis)))
+
+
+def _shapes(network: Network, size: tuple[int, int] | None) -> tuple[Shapes, Shapes, Shapes]:
+    """The shapes of the inputs, of the new state and of the outputs in `CORRECTION`."""
+    shapes = [(1, width, *_sides(size, level)) for level, width in enumerate(network.config.widths)]
+    inputs = {"input": (1, INPUTS, *_sides(size, 0))} | {f"hidden_{n}": shape for n, shape in enumerate(shapes)}
+    states = {f"next_hidden_{n}": shape for n, shape in enumerate(shapes)}
+    return inputs, states, {name: (1, channels, *_sides(size, 0)) for name, channels in CORRECTION.items()}
+
+
+def _channels_last(shapes: Shapes) -> Shapes:
+    return {name + LAST: (*shape[:1], *shape[2:], shape[1]) for name, shape in shapes.items()}
 
 
 def _sides(size: tuple[int, int] | None, level: int) -> tuple[int | str, int | str]:

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
-from vdiff_jax.diffusion.rollout import anew_if_not_finite, frame_and_ahead, numbers_ahead, unchanged_if_empty
-from vdiff_jax.diffusion.step import Carry, Given, corrected, encoder_input, is_exact, prepare
+from vdiff_jax.diffusion.rollout import frame_and_ahead, numbers_ahead
+from vdiff_jax.diffusion.step import Carry, Given, corrected, encoder_input, is_exact, prepare, start
 from vdiff_jax.exporting.runtime import onnx_runtime
-from vdiff_jax.nn.network import Correction, NetworkConfig
-from vdiff_jax.observation import Observation
+from vdiff_jax.nn.network import Correction
+from vdiff_jax.observation import Observation, holds
 from vdiff_jax.preprocess.grids import shuffle
 from vdiff_jax.preprocess.planes import Planes
 from vdiff_jax.restoration.chunk_function import finish, observe
@@ -43,8 +43,8 @@ class FrameByFrame:
         onnx_runtime()
         from vdiff_jax.exporting.onnx_session import Session
 
-        self._config, self._job = network.config, job
-        self._session = Session(network)
+        self._config, self._job, multiple = network.config, job, network.config.multiple
+        self._session = Session(network, tuple(side * job.scale + -side * job.scale % multiple for side in job.size))
         self.compile_seconds = 0.0
 
     def __call__(
@@ -61,20 +61,26 @@ class FrameByFrame:
         job = (self._job, self._config.multiple)
         inputs = jax.device_put(inputs)
         ahead = self._run(look_ahead_numbers, job, inputs)
-        made = []
+        carry, made = _batched(carry), []
         for n in np.flatnonzero(active):
             numbers = (np.int32(n), np.int32(ahead[n]))
             before = self._run(before_network, job, carry, inputs, numbers)
             outputs = self._session(before.tensors, corrected=not before.exact)
-            rest = before._replace(tensors={}, exact=None)
-            carry, *finished = self._run(after_network, (*job, self._config), carry, inputs, numbers, rest, outputs)
+            hidden = [outputs.pop(f"next_hidden_{level}") for level in range(len(self._config.widths))]
+            rest = before._replace(tensors={}, exact=None, held=None)
+            result, confidence, *finished = self._run(after_network, job, inputs, numbers, rest, outputs)
             made.append(jax.tree.map(np.asarray, finished))
+            if not made[-1][1]:
+                carry = _batched(start(self._config, result.shape[:-1]))
+            elif before.held:
+                carry = Carry(hidden=hidden, result=result, confidence=confidence, time=before.frame.time)
         count = len(active)
         whole = jax.tree.map(lambda leaf: np.zeros((count, *leaf.shape), leaf.dtype), made[0])
         for n, frame in zip(np.flatnonzero(active), made):
             for plane, own in zip(jax.tree.leaves(whole), jax.tree.leaves(frame)):
                 plane[n] = own
-        return carry, tuple(whole)
+        hidden = [h.reshape(h.shape[1:]) for h in carry.hidden]
+        return dataclasses.replace(carry, hidden=hidden), tuple(whole)
 
     def _run(self, function: Callable[..., Any], constants: tuple, *arguments: Any) -> Any:
         begun = time.monotonic()
@@ -91,12 +97,19 @@ class Before(NamedTuple):
       given: what the network is given, without the hidden state.
       frame: the observation, without its velocity.
       exact: whether the frame is known without error, so that only the state advances.
+      held: whether anything of the frame is known; if not, the carry stays as it is.
     """
 
     tensors: dict[str, Array]
     given: Given
     frame: Observation
     exact: Any
+    held: Any
+
+
+def _batched(carry: Carry) -> Carry:
+    """The carry with its hidden state as batches of one, as ONNX Runtime has it."""
+    return dataclasses.replace(carry, hidden=[h.reshape(1, *h.shape) for h in carry.hidden])
 
 
 def look_ahead_numbers(job: Job, multiple: int, inputs: ChunkInputs) -> Int[Array, " n"]:
@@ -112,10 +125,11 @@ def before_network(
     Args:
       job: how the task reads the video's planes.
       multiple: frames are padded to multiples of this.
-      carry: the carry after the frame before.
+      carry: the carry after the frame before, from `_batched`.
       inputs: the chunk and the frame after it.
       numbers: of the frame and of its look-ahead.
     """
+    carry = dataclasses.replace(carry, hidden=[h[0] for h in carry.hidden])
     frame, ahead = frame_and_ahead(partial(observe, job, multiple, inputs), numbers, inputs.velocity[numbers[0]])
     given, distance = prepare(carry, frame, ahead)
     tensors = {"input": encoder_input(given, distance)}
@@ -125,42 +139,37 @@ def before_network(
         given._replace(hidden=[]),
         dataclasses.replace(frame, velocity=None),
         is_exact(frame),
+        holds(frame.known) > 0,
     )
 
 
 def after_network(
     job: Job,
     multiple: int,
-    config: NetworkConfig,
-    carry: Carry,
     inputs: ChunkInputs,
     numbers: tuple[Int[Array, ""], Int[Array, ""]],
     before: Before,
     outputs: dict[str, Array],
-) -> tuple[Carry, Planes, Bool[Array, ""]]:
+) -> tuple[Array, Array, Planes, Bool[Array, ""]]:
     """The part of a frame's step after the network. Pure.
 
     Args:
       job: how the task writes the video's planes.
       multiple: frames are padded to multiples of this.
-      config: the network's size.
-      carry: the carry after the frame before.
       inputs: the chunk and the frame after it.
       numbers: of the frame and of its look-ahead.
       before: from `before_network`.
-      outputs: of the ONNX model; only the state if the frame is exact.
+      outputs: of the ONNX model, without the state; none if the frame is exact.
 
     Returns:
-      The new carry, the frame's planes, and whether the network's result was finite.
+      The result and the confidence for the new carry, the frame's planes, and whether the result is finite.
     """
     given, frame = before.given, before.frame
     outputs = {name: output[0] for name, output in outputs.items()}
-    if "residual" in outputs:
+    if outputs:
         correction = Correction(outputs["residual"], *jnp.split(outputs["gates"], 3, axis=-1), outputs["mean"])
         result = project(shuffle(corrected(given.guess, correction, given)), frame)
     else:
         result = project(frame.values, frame)
-    hidden = [outputs[f"next_hidden_{level}"] for level in range(len(config.widths))]
-    new = Carry(hidden=hidden, result=result, confidence=shuffle(given.confidence), time=frame.time)
-    new, finite = anew_if_not_finite(config, unchanged_if_empty(carry, new, frame), result)
-    return new, *finish(job, multiple, inputs, numbers, result, finite)
+    finite = jnp.isfinite(result.sum())
+    return result, shuffle(given.confidence), *finish(job, multiple, inputs, numbers, result, finite)
