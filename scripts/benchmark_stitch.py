@@ -25,7 +25,8 @@ from benchmarking.rigs import SIZE, calibration_errors, corner_error, first_fram
 
 from vdiff_jax import media, weights
 from vdiff_jax.errors import VdiffError
-from vdiff_jax.stitching import joins, learned
+from vdiff_jax.stitching import learned
+from vdiff_jax.stitching.bridge import flow_bridge
 from vdiff_jax.stitching.calibrate_rig import calibrate_rig
 from vdiff_jax.stitching.panorama import Panorama, PanoramaOptions
 from vdiff_jax.stitching.source import FileSource, open_sources, output_frame, output_info
@@ -206,7 +207,7 @@ def bridging(path: Path, count: int) -> dict:
     frames = [cv2.resize(frame, SIZE, interpolation=cv2.INTER_AREA) for frame in first_frames(path, count)[0][:21]]
     network = functools.partial(learned.bridge, weights.load("base"))
     result = {}
-    for name, bridge in (("flow", joins.flow_bridge), ("network", network), ("cross-fade", cross_fade)):
+    for name, bridge in (("flow", flow_bridge), ("network", network), ("cross-fade", cross_fade)):
         begun, scores = time.perf_counter(), []
         for start in range(0, len(frames) - 4, 8):
             made = bridge(frames[start], frames[start + 4], 3)

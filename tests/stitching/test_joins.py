@@ -13,17 +13,6 @@ def test_a_change_of_rate_keeps_the_length(old, new, count, expected):
     assert all(abs(index / new - frame / old) <= 0.5 / min(old, new) + 0.5 / old for index, frame in enumerate(shown))
 
 
-def test_a_flow_bridge_moves_moving_things():
-    rng = np.random.default_rng(0)
-    picture = np.repeat(np.repeat(rng.integers(30, 220, (30, 40, 3)), 4, axis=0), 4, axis=1).astype(np.uint8)
-    first, second = picture[:, :140], picture[:, 8:148]
-    middle = joins.flow_bridge(np.ascontiguousarray(first), np.ascontiguousarray(second), 1)[0]
-    inner = (slice(16, -16), slice(24, -24))
-    moved = np.abs(middle[inner].astype(int) - picture[:, 4:144][inner]).mean()
-    faded = np.abs((first[inner].astype(int) + second[inner]) // 2 - picture[:, 4:144][inner]).mean()
-    assert moved < 0.4 * faded
-
-
 def test_a_still_scene_does_not_count_as_an_overlap(wide):
     still = joins.read_ends(iter(wide[:1].repeat(8, 0)))
     assert still.count == 8

@@ -1,4 +1,4 @@
-"""Joins two clips: finds takes of the same moment, matches colours, size and rate, bridges gaps."""
+"""Joins two clips: finds takes of the same moment, matches colours, size and rate."""
 
 import dataclasses
 from collections import deque
@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from vdiff_jax.stitching.source import LUMA, RGB
-from vdiff_jax.stream.dis import MEDIUM, make_dis
 
 _SIZE = (64, 36)  # width and height of the small frames that are compared
 _LONGEST_OVERLAP = 300  # frames
@@ -125,37 +124,6 @@ def _scene_gain(last: np.ndarray, first: np.ndarray) -> Float[np.ndarray, " 3"]:
     one = np.log(np.maximum(last.reshape(-1, 3).mean(axis=0), 4.0))
     other = np.log(np.maximum(first.reshape(-1, 3).mean(axis=0), 4.0))
     return np.exp(np.clip(0.5 * (one - other), -_LARGEST_LOG_GAIN, _LARGEST_LOG_GAIN))
-
-
-def flow_bridge(first: RGB, second: RGB, count: int) -> list[RGB]:
-    """Returns `count` frames between two: both are warped along the optical flow and cross-faded.
-
-    Where forward and backward flow disagree, nothing is warped, so that different scenes simply dissolve.
-
-    Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, 2016, as in OpenCV.
-    """
-    flow = make_dis(MEDIUM)
-    greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second)]
-    there, back = flow.calc(greys[0], greys[1], None), flow.calc(greys[1], greys[0], None)
-    there, back = _consistent_flow(there, back), _consistent_flow(back, there)
-    rows, columns = np.indices(greys[0].shape, np.float32)
-    result = []
-    for index in range(1, count + 1):
-        share = index / (count + 1)
-        parts = []
-        for frame, motion, part in ((first, there, share), (second, back, 1 - share)):
-            across, down = columns - part * motion[..., 0], rows - part * motion[..., 1]
-            parts.append(cv2.remap(frame, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
-        result.append(cv2.addWeighted(parts[0], 1 - share, parts[1], share, 0))
-    return result
-
-
-def _consistent_flow(motion: np.ndarray, back: np.ndarray) -> Float[np.ndarray, "h w 2"]:
-    """The flow, fading to 0 where it and the backward flow disagree by 2 pixels or more."""
-    rows, columns = np.indices(motion.shape[:2], np.float32)
-    returned = cv2.remap(back, columns + motion[..., 0], rows + motion[..., 1], cv2.INTER_LINEAR)
-    good = (np.linalg.norm(motion + returned, axis=-1) < 2.0).astype(np.float32)
-    return motion * cv2.GaussianBlur(good, (0, 0), 3)[..., None]
 
 
 def fit_to_size(frame: RGB, size: tuple[int, int]) -> RGB:

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Sequence
 
 from vdiff_jax.errors import OptionError, StitchError
-from vdiff_jax.stitching import joins
+from vdiff_jax.stitching.bridge import flow_bridge
 from vdiff_jax.stitching.panorama import Panorama, PanoramaOptions
 from vdiff_jax.stitching.sequence import ClipSequence, Interpolate
 from vdiff_jax.stitching.source import Source
@@ -18,7 +18,7 @@ def choose_layout(
     options: PanoramaOptions,
     *,
     bridge: int = 0,
-    interpolate: Interpolate = joins.flow_bridge,
+    interpolate: Interpolate = flow_bridge,
 ) -> tuple[Panorama | ClipSequence, str]:
     """Prepares a panorama or a sequence, and returns it with the reason for the choice.
 

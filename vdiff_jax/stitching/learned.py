@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 
 from vdiff_jax.media import Frame, PixelFormat
 from vdiff_jax.restoration.restorer import Restorer
+from vdiff_jax.stitching.bridge import dissolve_where_unlike
 from vdiff_jax.stitching.source import RGB
 from vdiff_jax.stream.analysis import analyse
 from vdiff_jax.stream.chunks import cut_into_chunks
@@ -49,14 +50,18 @@ def fill(network: Weights, moments: Iterable[tuple[RGB, Bool[np.ndarray, "h w"]]
 
 
 def bridge(network: Weights, first: RGB, second: RGB, count: int) -> list[RGB]:
-    """Returns `count` frames between two, predicted by the network from these two and the distance in time."""
+    """Returns `count` frames between two, predicted by the network from these two and the distance in time.
+
+    Regions where the two show different things dissolve: the network was not trained for that.
+    """
     restorer = Restorer(network, SameSize(_PIXELS, first.shape[:2]), _no_error)
     ends = [_frame(first, 0), _frame(second, 1)]
     prepared = analyse(ends, itertools.repeat(None), _PIXELS, restorer.multiple)
     # Shot detection would see a cut between the two frames; here they must belong to one shot.
     one_shot = (dataclasses.replace(item, starts_shot=item.frame.pts == 0) for item in prepared)
     cut = cut_into_chunks(retime(one_shot, Fraction(1, count + 1)), restorer.frames)
-    return [np.stack(frame.planes, axis=-1) for frame in restorer.restore(cut)][1:-1]
+    made = [np.stack(frame.planes, axis=-1) for frame in restorer.restore(cut)][1:-1]
+    return dissolve_where_unlike(first, second, made)
 
 
 def _frame(picture: RGB, pts: int) -> Frame:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from vdiff_jax.errors import OptionError, StitchError
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stitching import joins
+from vdiff_jax.stitching.bridge import flow_bridge
 from vdiff_jax.stitching.debug_pictures import DebugPictures
 from vdiff_jax.stitching.joins import Join
 from vdiff_jax.stitching.source import LUMA, RGB, Source
@@ -54,7 +55,7 @@ class ClipSequence:
         sources: Sequence[Source],
         *,
         bridge: int = 0,
-        interpolate: Interpolate = joins.flow_bridge,
+        interpolate: Interpolate = flow_bridge,
         debug: str | os.PathLike | None = None,
     ):
         """Reads all clips once and finds the joins.

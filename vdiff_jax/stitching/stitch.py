@@ -21,8 +21,9 @@ from vdiff_jax.restoration.identity import run_identity
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints, frames_between, open_checkpoints
 from vdiff_jax.runtime.peak_memory import peak_memory_bytes
 from vdiff_jax.runtime.warning_log import reports_warnings
-from vdiff_jax.stitching import joins, learned
+from vdiff_jax.stitching import learned
 from vdiff_jax.stitching.blend import fill_by_diffusion
+from vdiff_jax.stitching.bridge import flow_bridge
 from vdiff_jax.stitching.colour_tags import check_colours
 from vdiff_jax.stitching.layout import choose_layout
 from vdiff_jax.stitching.panorama import Fill, FillClip, Panorama, PanoramaOptions, fill_in_chunks
@@ -144,7 +145,7 @@ def _choose_fill(fill: bool | FillClip, network: Weights | None) -> Fill | None:
 
 
 def _choose_interpolation(network: Weights | None) -> Interpolate:
-    return joins.flow_bridge if network is None else functools.partial(learned.bridge, network)
+    return flow_bridge if network is None else functools.partial(learned.bridge, network)
 
 
 def _counted(frames: Iterator[RGB], progress: Callable[[int], None], done: int = 0) -> Iterator[RGB]:
