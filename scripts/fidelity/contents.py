@@ -7,16 +7,30 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from PIL import Image
 
+from vdiff_jax.media.deinterlace import shows_bottom_first
+
 _THUMBNAIL = (32, 24)
-_ALPHA = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8")
+_ALPHA = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16")
 _EMPTY_TEXT = 2
 """The bytes of a packet of MP4's subtitles that clears the screen."""
 _AAC_BYTES = 16
 _FIRST_FIELD = {2: "top", 3: "bottom", 4: "top", 5: "bottom"}
 """The field that is shown first, by FFmpeg's number of the field order."""
+_OWN_TAGS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration", "creation_time", "timecode")
+_OWN_TAGS += (
+    "operational_pattern",
+    "uid",
+    "generation_uid",
+    "company_name",
+    "product_",
+    "toolkit_",
+    "material_package",
+)
+"""How the tags of a file begin that its muxer sets."""
 _SIDE_DATA = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "A53_CC")
 
 
@@ -53,6 +67,7 @@ def read_contents(path: Path) -> list[Stream]:
         if "mp4" in container.format.name and container.chapters():  # their titles are a track, too
             texts = [s.index for s in container.streams.data if s.metadata.get("handler_name") == "SubtitleHandler"]
             streams = {index: stream for index, stream in streams.items() if index not in texts}
+        streams = {index: stream for index, stream in streams.items() if stream.codec != "timecode"}
         main = next((index for index, stream in streams.items() if stream.kind == "video"), None)
         for packet in _packets(container):
             stream = streams.get(packet.stream.index)
@@ -61,15 +76,21 @@ def read_contents(path: Path) -> list[Stream]:
             if stream.codec == "mov_text" and packet.size <= _EMPTY_TEXT:
                 continue
             stamp = packet.pts if packet.pts is not None else packet.dts
+            if stream.codec.startswith("pcm_") and stream.prints:  # containers divide it as they like
+                stream.prints = [zlib.crc32(bytes(packet), stream.prints[0])]
+                stream.end = float((stamp + (packet.duration or 0)) * packet.time_base) - start
+                continue
             if stamp is not None:
                 stream.times.append(float(stamp * packet.time_base) - start)
                 stream.end = max(stream.end, stream.times[-1] + float((packet.duration or 0) * packet.time_base))
             stream.prints.append(zlib.crc32(_payload(packet, stream.codec)))
+        whole = Stream(kind="file", codec="", tags=_file_tags(container))
         chapters = [(float(c["start"] * c["time_base"]) - start, c["metadata"]) for c in container.chapters()]
     result = [stream for index, stream in streams.items() if index != main and stream.tags.get("filename") != "vdiff"]
     if main is not None:
         _decode(path, main, streams[main], start)
         result.insert(0, streams[main])
+    result.append(whole)
     if chapters:
         result.append(Stream(kind="chapters", codec="", times=[time for time, _ in chapters]))
     origin = result[0].times[0] if result and result[0].times else 0.0
@@ -78,6 +99,13 @@ def read_contents(path: Path) -> list[Stream]:
         stream.times = [time - origin for time in times]
         stream.end -= origin
     return result
+
+
+def _file_tags(container: av.container.InputContainer) -> dict[str, str]:
+    """The tags of the whole file but for those that its muxer sets, and its timecode, wherever that is stored."""
+    lower = [{key.lower(): text for key, text in part.metadata.items()} for part in (container, *container.streams)]
+    tags = {k: text for k, text in lower[0].items() if not k.startswith(_OWN_TAGS) and not text.startswith("Lavf")}
+    return tags | {"timecode": next((each["timecode"] for each in lower if "timecode" in each), "")}
 
 
 def continued(times: list[float]) -> tuple[list[float], list[int]]:
@@ -137,6 +165,8 @@ def _described(stream: av.stream.Stream) -> Stream:
     codec = context.codec.canonical_name if context else ""
     cover = stream.type == "video" and bool(stream.disposition & av.stream.Disposition.attached_pic)
     described = Stream(kind="cover" if cover else stream.type, codec=codec)
+    if stream.type == "data" and "timecode" in stream.metadata:
+        described.codec = "timecode"  # compared as a tag of the file
     if stream.type == "attachment":
         name, kind = stream.metadata.get("filename", ""), stream.metadata.get("mimetype", "")
         described.kind = "cover" if name.rpartition("/")[2].startswith("cover.") or "_cover." in name else "attachment"
@@ -146,6 +176,9 @@ def _described(stream: av.stream.Stream) -> Stream:
     language = stream.metadata.get("language", "und")
     if stream.type in ("audio", "subtitle"):
         described.tags |= {"language": "und" if language == "" else language}
+    if stream.type in ("audio", "subtitle", "video"):
+        described.tags["title"] = stream.metadata.get("title") or stream.metadata.get("name", "")
+        described.tags["disposition"] = int(stream.disposition)
     return described
 
 
@@ -168,11 +201,22 @@ def _decode(path: Path, index: int, video: Stream, start: float) -> None:
                 video.times.append((float(stamp * stream.time_base) if stamp is not None else after) - start)
                 video.prints.append(_thumbnail(frame))
         if first is not None:
-            video.tags = _video_tags(stream, first)
+            video.tags |= _video_tags(stream, first)
+
+
+def _fields(number: int, first: av.VideoFrame) -> str:
+    return _FIRST_FIELD.get(number) or ("bottom" if shows_bottom_first([first]) else "top")
+
+
+def _colour_model(form: av.VideoFormat) -> str:
+    if form.is_rgb or form.has_palette:
+        return "rgb"
+    return "gray" if form.name.startswith(("gray", "mono", "ya")) else "yuv"
 
 
 def _thumbnail(frame: av.VideoFrame) -> np.ndarray:
-    return frame.reformat(*_THUMBNAIL, format="gray16le", interpolation="AREA").to_ndarray().astype(np.float32) / 65535
+    luma = frame.reformat(format="gray16le").to_ndarray()  # FFmpeg scales interlaced frames field by field
+    return cv2.resize(luma, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32) / 65535
 
 
 def _video_tags(stream: av.VideoStream, first: av.VideoFrame) -> dict[str, Any]:
@@ -189,7 +233,7 @@ def _video_tags(stream: av.VideoStream, first: av.VideoFrame) -> dict[str, Any]:
         "matrix": first.colorspace,
         "rotation": None if matrix is None else tuple(np.frombuffer(bytes(matrix), "<i4").tolist()),
         "alpha": tagged or name.startswith(_ALPHA),
-        "fields": _FIRST_FIELD.get(context.field_order, "unknown") if first.interlaced_frame else "progressive",
-        "colour model": "rgb" if first.format.is_rgb or name == "pal8" else "yuv",
+        "fields": _fields(context.field_order, first) if first.interlaced_frame else "progressive",
+        "colour model": _colour_model(first.format),
     }
     return tags | {name: first.side_data.get(name) is not None for name in _SIDE_DATA}

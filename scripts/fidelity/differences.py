@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fidelity.contents import Stream
+from vdiff_jax.media.labels import QUICKTIME_LANGUAGES
 
 MATROSKA_ROUNDING = 0.0011
 """Seconds by which a time in whole milliseconds may differ from an exact one."""
@@ -16,6 +17,8 @@ _ENCODED_FRAME = 0.05
 """Seconds that an encoder's last packet may add to the sound."""
 _LARGEST_ERROR = 0.02
 """The largest mean difference of two equal frames' thumbnails, in [0, 1]."""
+_INFERRED = 1 | 1 << 16
+"""The bits of a disposition that FFmpeg infers when it reads MP4: a default track of each kind, and captions."""
 WORDS = {
     "transparency": r"transparency",
     "field order": r"field order",
@@ -30,6 +33,11 @@ WORDS = {
     "subtitle": r"subtitle",
     "audio": r"audio track",
     "layout": r"its channels",
+    "codec": r"encoded again",
+    "file tags": r"the tags ",
+    "title": r"the title ",
+    "language": r"the language ",
+    "disposition": r"the mark ",
     "frames": r"truncated or damaged|changes its size",
     "time": r"evenly spaced",
     "sample aspect": r"sample aspect",
@@ -90,6 +98,8 @@ def _differences(source: Stream, result: Stream | None) -> Iterator[Difference]:
         yield from _of_sound(source, result)
     elif source.kind == "cover":
         return
+    elif source.kind == "file":
+        yield from _of_file_tags(source.tags, result.tags)
     else:
         yield from _of_packets(source, result)
 
@@ -110,10 +120,12 @@ def _of_video_tags(ours: dict, theirs: dict) -> Iterator[Difference]:
     kinds |= {"sample aspect": "sample aspect", "bits": "depth"}
     for name, value in ours.items():
         other = theirs.get(name)
+        if name == "disposition" and (value | _INFERRED) == (other | _INFERRED):
+            continue
         if other == value or (name in ("alpha", *kinds) and value in (False, "progressive")):
             continue
-        if name in ("range", "matrix", "colour model") and "rgb" in (ours["colour model"], theirs["colour model"]):
-            continue  # R'G'B' is converted where few players show it
+        if name in ("range", "matrix", "colour model") and ours["colour model"] != "yuv":
+            continue  # R'G'B' and grey are converted where few players show them
         if name in ("primaries", "transfer", "matrix", "range") and value in (0, 2) and name != "range":
             continue  # unspecified
         if name == "range" and (value or 1) == (other or 1):
@@ -136,7 +148,9 @@ def _of_times(source: Stream, result: Stream, tolerance: float = MATROSKA_ROUNDI
 def _of_sound(source: Stream, result: Stream) -> Iterator[Difference]:
     if source.codec == result.codec:
         yield from _of_packets(source, result)
-    elif source.times and result.times:
+        return
+    yield Difference("codec", f"{source.codec} became {result.codec}")
+    if source.times and result.times:
         # What an edit list hides before the picture is decoded, but not encoded again.
         starts = abs(max(source.times[0], min(result.times[0], 0.0)) - result.times[0])
         ends = abs(source.end - result.end)
@@ -159,8 +173,18 @@ def _of_tags(source: Stream, result: Stream, kinds: dict[str, str]) -> Iterator[
         other = result.tags.get(name)
         if name == "layout" and _channels(value) == _channels(other):
             continue
-        if name in ("language", "filename", "mimetype", "layout") and other != value:
+        if name == "disposition" and (value | _INFERRED) == (other | _INFERRED):
+            continue
+        if name == "language" and QUICKTIME_LANGUAGES.get(value) == other:
+            continue
+        if name in ("language", "filename", "mimetype", "layout", "title", "disposition") and other != value:
             yield Difference(kinds.get(name, name), f"{name} {value} became {other}")
+
+
+def _of_file_tags(ours: dict, theirs: dict) -> Iterator[Difference]:
+    for name, value in ours.items():
+        if value and (theirs.get(name) or "").lower() != value.lower():
+            yield Difference("file tags", f"{name} {value} became {theirs.get(name)}")
 
 
 def _channels(layout: str) -> str:

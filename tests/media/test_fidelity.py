@@ -89,6 +89,21 @@ def test_transparency_of_vp9_is_read_and_written(tmp_path, caplog):
     assert len(caplog.records) == 1
 
 
+def test_lost_precision_and_colour_resolution_are_named():
+    deep = PixelFormat(kind="yuv", subsampling=(2, 1), bits=12)
+    info = VideoInfo(width=64, height=48, pixels=deep)
+    assert losses(info, "mov", "prores_ks", deep) == []
+    precision, colour = losses(info, "webm", "libvpx-vp9", YUV420)
+    assert "the precision of 12 bits, of which 8 are stored" in precision
+    assert "the colour resolution 4:2:2, stored as 4:2:0" in colour
+
+
+def test_partial_transparency_is_named_for_gif():
+    info = VideoInfo(width=64, height=48, pixels=PixelFormat(kind="rgb", full_range=True, alpha=True))
+    [lost] = losses(info, "gif", "gif", info.pixels)
+    assert "partial transparency" in lost
+
+
 def test_captions_and_hdr_tags_are_named():
     info = VideoInfo(width=64, height=48, pixels=YUV420, unsupported_side_data=("A53_CC",))
     assert "closed captions" in losses(info, "matroska", "libx264", YUV420)[0]
@@ -139,4 +154,6 @@ def test_an_audio_layout_is_kept_or_named(tmp_path, caplog, layout, kept):
             writer.write(picture)
     with av.open(str(tmp_path / "o.mp4")) as container:
         assert container.streams.audio[0].codec_context.layout.name == kept
-    assert len(caplog.records) == (layout != kept)
+    assert len(caplog.records) == 1
+    assert "pcm_s16le sound is encoded again as aac" in caplog.text
+    assert ("its channels change" in caplog.text) == (layout != kept)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax.media import open_reader
-from vdiff_jax.media.joined import has_second_segment, second_recording
+from vdiff_jax.media.joined import has_second_partition, has_second_segment, second_recording
 
 
 @pytest.fixture
@@ -83,3 +83,21 @@ def test_a_second_programme_is_not_read_and_named(parts, caplog):
     assert f"of {joined.stat().st_size}: it seems to be joined" in record.getMessage()
     assert len(frames_of(paths[0])) == 100
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.mp4"])
+def test_time_goes_on_in_a_joined_mxf(parts, copy_through, flashes_and_beeps, caplog, name):
+    """FFmpeg gives the second recording's packets the time of the last one before."""
+    paths, joined = parts("joined.mxf", sound="pcm_s16le")
+    assert has_second_partition(str(joined))
+    assert not has_second_partition(str(paths[0]))
+    copy_through(joined, joined.with_name(name), codec="libx264")
+    flashes, beeps = flashes_and_beeps(joined.with_name(name))
+    assert flashes == pytest.approx([0.2, 0.6, 1.0, 1.4], abs=0.002)
+    assert beeps == pytest.approx(flashes, abs=0.02)
+
+
+def test_the_padding_of_a_short_file_is_no_second_recording(make_clip, caplog):
+    clip = make_clip("clip.mpg", codec="mpeg2video", smooth=True)
+    assert len(frames_of(clip.path)) == 8
+    assert not caplog.records

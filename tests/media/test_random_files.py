@@ -70,10 +70,15 @@ def changed(streams, kind, **values):
 
 
 def test_the_check_finds_what_is_lost(scripts, streams):
-    video, sound, text, chapters = streams
-    assert [stream.kind for stream in streams] == ["video", "audio", "subtitle", "chapters"]
+    video, sound, text, _, chapters = streams
+    assert [stream.kind for stream in streams] == ["video", "audio", "subtitle", "file", "chapters"]
     assert kinds(scripts, streams, streams) == set()
-    assert kinds(scripts, streams, [video, text]) == {"audio", "chapters"}
+    assert kinds(scripts, streams, [video, text]) == {"audio", "file", "chapters"}
+    assert kinds(scripts, streams, changed(streams, "audio", codec="opus")) == {"codec"}
+    for tag, value in (("title", "other"), ("language", "fra"), ("disposition", 8)):
+        assert kinds(scripts, streams, changed(streams, "audio", tags=sound.tags | {tag: value})) == {tag}
+    tagged = changed(streams, "file", tags={"my_tag": "own"})
+    assert kinds(scripts, tagged, streams) == {"file tags"}
     later = [time + 0.02 for time in sound.times]
     assert kinds(scripts, streams, changed(streams, "audio", times=later)) == {"time"}
     other = [sound.prints[0] ^ 1, *sound.prints[1:]]

@@ -13,7 +13,8 @@ import av
 from vdiff_jax.errors import OutputError
 from vdiff_jax.media.attachment_text import KEY, attachment_in, with_attachment
 from vdiff_jax.media.fidelity import warn_of_losses
-from vdiff_jax.media.mux import HEVC_TAG, MUXER_OPTIONS
+from vdiff_jax.media.labels import muxer_options
+from vdiff_jax.media.mux import HEVC_TAG
 from vdiff_jax.media.probe import choose_stream, open_container
 from vdiff_jax.media.sources import Source
 from vdiff_jax.media.tracks import ATTACHMENT_NAME, Tracks
@@ -105,7 +106,7 @@ def _remux(video: str, target: str, attachment: bytes | None, info: VideoInfo, c
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_container(video, video))
         container = "mp4" if target.lower().endswith(".mp4") else "matroska"
-        options = MUXER_OPTIONS.get(container, {})
+        options = muxer_options(container, copy_from)
         output = stack.enter_context(av.open(f"file:{target}", "w", format=container, container_options=options))
         kept = choose_stream(source, video)
         stream = output.add_stream_from_template(kept, opaque=True)  # an encoder of the decoder's name may not exist

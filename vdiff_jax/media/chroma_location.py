@@ -15,7 +15,7 @@ def chroma_location(stream: av.VideoStream) -> str:
     PyAV does not tell it, but Matroska's header does.
     """
     try:
-        data = header_of(stream, opaque=True)
+        data = header_of(stream)
         colour = (SEGMENT, TRACKS, TRACK_ENTRY, _VIDEO, _COLOUR)
         spans = [element(data, *colour, number) for number in (_ACROSS, _DOWN)]
     except (ValueError, av.FFmpegError):

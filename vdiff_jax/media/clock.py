@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import os
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -17,7 +17,7 @@ from fractions import Fraction
 import av
 from av.format import Flags
 
-from vdiff_jax.media.joined import has_second_segment
+from vdiff_jax.media.joined import has_second_partition, has_second_segment
 from vdiff_jax.media.late_packets import Late, LateFinder, in_order
 from vdiff_jax.media.probe import demuxed, open_container
 
@@ -26,6 +26,7 @@ _LIVE_FORMATS = frozenset({"flv", "live_flv"})
 # Seconds by which a stream's decoding time may fall, or rise, without being a jump. FFmpeg's tools allow a rise of 10.
 _LARGEST_FALL, _LARGEST_RISE = 0.1, 10.0
 _LARGEST_REST = 0.05  # the part of a file after its last packet that may be padding
+_PACKS = 8192  # bytes that a last packet may take more than its content, and the padding of a short file
 _UNITS = 90_000  # corrections are whole multiples of 1/90000 s, the unit of MPEG's clock
 
 
@@ -104,6 +105,8 @@ def _scanned(name: str, size: int, changed: int) -> Clock:
     with open_container(name, name) as container:
         formats = set(container.format.name.split(","))
         jumps = container.format.flags & Flags.ts_discont.value or formats & _LIVE_FORMATS
+        if "mxf" in formats:
+            return _counted(_readable(demuxed(container))) if has_second_partition(name) else Clock()
         if not jumps and not ("matroska" in formats and has_second_segment(name)):
             return Clock()
         finder, scan, read = LateFinder(), _Scan(), 0
@@ -117,9 +120,29 @@ def _scanned(name: str, size: int, changed: int) -> Clock:
         with open_container(name, name) as container:
             for packet in _readable(in_order(demuxed(container), finder.late)):
                 scan.add(packet)
-    unread = read if size - read > size * _LARGEST_REST else None
+    unread = read if size - read > max(size * _LARGEST_REST, _PACKS) else None
     clock = scan.clock() if scan.jumps or finder.late else Clock()
     return dataclasses.replace(clock, late=dict(finder.late), unread_from=unread)
+
+
+def _counted(packets: Iterator[av.Packet]) -> Clock:
+    """The clock that lets each packet begin where the one before it ends, if its decoding time does not rise."""
+    shifts: dict[int, list[tuple[int, Fraction]]] = defaultdict(list)
+    ends: dict[int, Fraction] = {}
+    counts: Counter[int] = Counter()
+    latest: dict[int, int] = {}
+    for packet in packets:
+        index = packet.stream.index
+        if packet.dts is None:
+            continue
+        stands = packet.dts <= latest.get(index, packet.dts - 1)
+        time, lasts = packet.dts * packet.time_base, (packet.duration or 0) * packet.time_base
+        if stands:
+            shifts[index].append((counts[index], ends[index] - time))
+            time = ends[index]
+        latest[index], ends[index] = packet.dts, time + lasts
+        counts[index] += 1
+    return Clock(shifts=dict(shifts), ends=ends, counts=dict(counts)) if shifts else Clock()
 
 
 def _readable(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:

@@ -1,7 +1,7 @@
 """Copying one sound or subtitle track into an output: packet by packet, or encoded again."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import av
@@ -10,6 +10,7 @@ from av.subtitles.stream import SubtitleStream
 
 from vdiff_jax.media.attachment_text import without_attachment
 from vdiff_jax.media.codec_delay import delayed_template
+from vdiff_jax.media.labels import track_tags
 
 logger = logging.getLogger(__name__)
 # Keys that the muxer writes itself, or that hold only for the source's encoding.
@@ -24,7 +25,14 @@ OUTDATED_KEYS = (
     "_statistics",
     "rotate",
     "alpha_mode",
+    # what an MXF says of its own file
+    *("operational_pattern_ul", "uid", "generation_uid", "company_name", "product_", "toolkit_version"),
+    *("material_package_", "file_package_", "modification_date", "application_platform"),
 )
+ROUNDED_TIME = Fraction(1, 500)
+"""Seconds by which time stamps in whole milliseconds may be off."""
+MUXER = "Lavf"
+"""How FFmpeg's name of itself begins."""
 AUDIO_BITS_PER_CHANNEL = 96_000
 LAYOUTS_OF = {
     "aac": {"mono", "stereo", "2.1", "3.0", "3.0(back)", "4.0", "quad", "5.0", "5.1", "7.1"},
@@ -44,7 +52,7 @@ FLAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0(side)", 6: 
 def fresh_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """The metadata that still holds for a copy."""
     fresh = {key: value for key, value in metadata.items() if not key.lower().startswith(OUTDATED_KEYS)}
-    own = {key: without_attachment(value) for key, value in fresh.items()}
+    own = {key: without_attachment(value) for key, value in fresh.items() if not value.startswith(MUXER)}
     return {key: value for key, value in own.items() if value or not fresh[key]}
 
 
@@ -66,7 +74,8 @@ class Copy:
         return copy
 
     def _label(self, source: av.stream.Stream) -> None:
-        self.stream.metadata.update(fresh_metadata(source.metadata))
+        container = self.stream.container.format.name
+        self.stream.metadata.update(track_tags(fresh_metadata(source.metadata), container))
         self.stream.disposition = source.disposition
 
     def packets(self, packet: av.Packet, start: Fraction) -> Iterator[av.Packet]:
@@ -96,6 +105,7 @@ class Transcode(Copy):
         self.stream.codec_context.layout = _layout(codec, source.codec_context.layout.name, channels)
         self.stream.codec_context.bit_rate = AUDIO_BITS_PER_CHANNEL * channels
         self._label(source)
+        self._end: int | None = None  # in samples, of the sound decoded so far
 
     def packets(self, packet: av.Packet, start: Fraction) -> Iterator[av.Packet]:
         """The packets that decoding and encoding a packet of the source gives; `start` becomes time 0."""
@@ -104,10 +114,23 @@ class Transcode(Copy):
         except av.FFmpegError:
             logger.debug("a damaged sound packet is skipped")
             return
-        for frame in decoded:
-            if frame.pts is not None:
-                frame.pts -= round(start / frame.time_base)
+        yield from self.encoded(decoded, start)
+
+    def encoded(self, frames: Iterable[av.AudioFrame], start: Fraction) -> Iterator[av.Packet]:
+        """The packets that encoding decoded sound gives; `start` becomes time 0."""
+        for frame in frames:
+            self._stamp(frame, start)
             yield from self.stream.encode(frame)
+
+    def _stamp(self, frame: av.AudioFrame, start: Fraction) -> None:
+        """Counts a frame's time in samples. It follows the frame before unless there is a gap between them."""
+        rate = frame.sample_rate
+        begin = self._end or 0  # what a decoder returns at the end may have no time
+        if frame.pts is not None:
+            time = round((frame.pts * frame.time_base - start) * rate)
+            begin = time if self._end is None or time - self._end > ROUNDED_TIME * rate else self._end
+        frame.pts, frame.time_base = begin, Fraction(1, rate)
+        self._end = begin + frame.samples
 
     def flush(self) -> Iterator[av.Packet]:
         """The packets that remain in the encoder."""

@@ -15,6 +15,7 @@ import numpy as np
 from vdiff_jax.errors import InputError
 from vdiff_jax.media.clock import clock_of
 from vdiff_jax.media.deinterlace import deinterlaced
+from vdiff_jax.media.display_order import DisplayOrder
 from vdiff_jax.media.fidelity import BOTTOM_FIRST, UNSUPPORTED_SIDE_DATA, unsupported_side_data
 from vdiff_jax.media.joined import second_recording
 from vdiff_jax.media.planes import planes_of
@@ -24,6 +25,7 @@ from vdiff_jax.media.probe import (
     declared_duration,
     demuxed,
     describe,
+    field_order,
     open_container,
 )
 from vdiff_jax.media.quantisers import EXPORT_QUANTISERS, QuantiserByType, frame_quantiser, mean_by_type, scale_of
@@ -112,9 +114,17 @@ class VideoSource:
         frames, time_base = self._decode(), Fraction(self._stream.time_base)
         self._time_base = time_base / 2 if self._double_rate else time_base
         if self._deinterlace:
-            bottom_first = self._stream.codec_context.field_order in BOTTOM_FIRST
+            bottom_first = self._first_fields() in BOTTOM_FIRST
             frames = deinterlaced(frames, time_base, bottom_first=bottom_first, double_rate=self._double_rate)
         self._decoded = frames
+
+    def _first_fields(self) -> int:
+        """FFmpeg's number of the order of fields. Where the header does not give it, the first frames do."""
+        if self._stream.codec_context.field_order > 1 or not isinstance(self._file, str):
+            return self._stream.codec_context.field_order
+        with open_container(self._file, self._name) as container:
+            stream = choose_stream(container, self._name)
+            return field_order(stream, itertools.islice(container.decode(stream), FIRST_FRAMES))
 
     def _seek(self) -> av.VideoFrame | None:
         """The first frame decoded after seeking; None if there is none at or before the wanted time."""
@@ -188,7 +198,7 @@ class VideoSource:
     def _decode(self) -> Iterator[av.VideoFrame]:
         """All frames that can be decoded. Damaged packets are skipped and noted in `_damaged`."""
         packets = self._clock.packets(self._container, [self._stream])
-        ended, in_order = False, _AviOrder() if self._container.format.name == "avi" else None
+        ended, in_order = False, DisplayOrder() if self._container.format.name in ("avi", "mxf") else None
         while not ended:
             try:
                 packet = next(packets, None)
@@ -281,20 +291,3 @@ class VideoSource:
     def close(self) -> None:
         """Closes the file. No thread may be decoding it."""
         self._container.close()
-
-
-class _AviOrder:
-    """Gives AVI's frames their times of display. AVI stores none, and FFmpeg mixes those of B-frames up.
-
-    Frames come in the order of display with the times of decoding of other packets, which rise by the right steps.
-    """
-
-    def __init__(self) -> None:
-        self._delay: int | None = None  # how much later the times of decoding are
-
-    def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
-        if self._delay is None and frame.pts is not None and frame.dts is not None:
-            self._delay = frame.dts - frame.pts
-        if self._delay is not None:
-            frame.pts = None if frame.dts is None else frame.dts - self._delay
-        return frame

@@ -4,6 +4,7 @@ import logging
 import struct
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from operator import gt
 
 import av
 from av.sidedata.sidedata import SideData
@@ -33,7 +34,12 @@ UNSUPPORTED_SIDE_DATA = {
     "AFD": "the active format description; no output keeps it",
 }
 """Side data of a frame that PyAV cannot write, and what to say of it."""
-ALPHA_OUTPUTS = ".webm (8 bits), a folder of pictures, .mkv with --codec ffv1 and .mov with --codec prores_ks keep it"
+DEEP_OUTPUTS = ".mkv with --codec ffv1 and a folder of pictures keep them"
+_RATIOS = {(1, 1): "4:4:4", (2, 1): "4:2:2", (4, 1): "4:1:1", (2, 2): "4:2:0", (4, 4): "4:1:0", (1, 2): "4:4:0"}
+ALPHA_OUTPUTS = (
+    ".webm with --codec libvpx-vp9 (8 bits), a folder of pictures, .mkv with --codec ffv1 and .mov with --codec "
+    "prores_ks keep it"
+)
 
 
 def hdr_metadata(frames: Sequence[av.VideoFrame]) -> tuple[tuple[Fraction, ...] | None, tuple[int, int] | None]:
@@ -131,6 +137,13 @@ def losses(info: VideoInfo, container: str, encoder: str, pixels: PixelFormat) -
         lost.append(f"the field order of interlaced video; {keeps}, or pass --deinterlace to repair")
     if info.pixels.alpha and not pixels.alpha:
         lost.append(f"the transparency (alpha channel); {ALPHA_OUTPUTS}")
+    elif info.pixels.alpha and container == "gif" and info.codec != "gif":
+        lost.append(f"the partial transparency, because a GIF's pixel is transparent or not; {ALPHA_OUTPUTS}")
+    if info.pixels.bits > pixels.bits:
+        lost.append(f"the precision of {info.pixels.bits} bits, of which {pixels.bits} are stored; {DEEP_OUTPUTS}")
+    if info.pixels.kind == pixels.kind == "yuv" and any(map(gt, pixels.subsampling, info.pixels.subsampling)):
+        stored, given = (_RATIOS.get(each.subsampling, str(each.subsampling)) for each in (pixels, info.pixels))
+        lost.append(f"the colour resolution {given}, stored as {stored}; .mkv with --codec libx264 or ffv1 keeps it")
     if encoder not in HDR_OPTION:
         names = [("the mastering display", info.mastering_display), ("the content light level", info.content_light)]
         if present := [name for name, value in names if value is not None]:

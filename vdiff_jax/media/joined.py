@@ -10,6 +10,9 @@ import av
 from vdiff_jax.media.matroska_header import SEGMENT
 
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_MXF_KEY = bytes.fromhex("060e2b34")
+_MXF_PARTITION, _MXF_HEADER = _MXF_KEY + bytes.fromhex("020501010d01020101"), 2
+"""How the key of a partition of an MXF begins, and the byte that says that it is the header."""
 _FLV_MARK, _FLV_REST, _FLV_HEADER = b"FLV\x01", b"\x00\x00\x00\x09\x00\x00\x00\x00", 13
 """How FLV's header of 13 bytes begins and ends; a byte of flags is between."""
 
@@ -82,6 +85,23 @@ def has_second_segment(name: str) -> bool:
                 break
             at += body + size
     return count > 1
+
+
+def has_second_partition(name: str) -> bool:
+    """Whether an MXF holds a second header partition. FFmpeg gives the packets behind it all the same time."""
+    with open(name, "rb") as file:
+        end, at = os.fstat(file.fileno()).st_size, 0
+        while at + 17 <= end:
+            file.seek(at)
+            head = file.read(25)
+            if at and head.startswith(_MXF_PARTITION) and head[13] == _MXF_HEADER:
+                return True
+            more = head[16] & 0x7F if head[16] & 0x80 else 0
+            size = int.from_bytes(head[17 : 17 + more], "big") if more else head[16]
+            if more > 8 or not head.startswith(_MXF_KEY):  # damage
+                return False
+            at += 17 + more + size
+    return False
 
 
 def _second_flv(file: BinaryIO) -> int | None:

@@ -10,19 +10,15 @@ TRACK_ENTRY = b"\xae"
 """Numbers of Matroska's elements."""
 
 
-def header_of(stream: av.stream.Stream, *, opaque: bool = False) -> bytes:
+def header_of(stream: av.stream.Stream) -> bytes:
     """The header of a Matroska file whose only track is a copy of this stream.
-
-    Args:
-        stream: the stream.
-        opaque: copy its parameters without an encoder of its codec, which may not exist.
 
     Raises:
         av.FFmpegError, ValueError: Matroska can't hold it.
     """
     header = io.BytesIO()
     with av.open(header, "w", format="matroska") as output:
-        output.add_stream_from_template(stream, opaque=opaque)
+        output.add_stream_from_template(stream, opaque=True)  # there may be no encoder of its codec
         output.start_encoding()
     return header.getvalue()
 

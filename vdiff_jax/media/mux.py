@@ -12,9 +12,11 @@ import numpy as np
 
 from vdiff_jax.errors import OutputError
 from vdiff_jax.media.colour import convert
+from vdiff_jax.media.decoding_times import X265_DELAY, decode_in_order
 from vdiff_jax.media.encoders import choose_encoding, keep_scheduling_priority
 from vdiff_jax.media.fidelity import BOTTOM_FIRST, holds_fields, losses
 from vdiff_jax.media.filters import filter_graph
+from vdiff_jax.media.labels import muxer_options
 from vdiff_jax.media.palette import indexed
 from vdiff_jax.media.pictures import picture_of
 from vdiff_jax.media.planes import frame_of
@@ -24,9 +26,6 @@ from vdiff_jax.media.video import VideoInfo, rotated, rotated_subsampling, turn
 from vdiff_jax.pixels import Frame
 
 logger = logging.getLogger(__name__)
-# MP4 stores where a track starts in units of movie_timescale; the default of 1 ms would shift sound against picture.
-ISO_OPTIONS = {"movflags": "+faststart", "movie_timescale": "240000"}
-MUXER_OPTIONS = {"mp4": ISO_OPTIONS, "mov": ISO_OPTIONS, "yuv4mpegpipe": {"strict": "-1"}}
 HEVC_TAG = "hvc1"
 """The tag of HEVC in MP4 that Apple's players need."""
 TRACK_CONTAINERS = frozenset({"mp4", "mov", "matroska", "webm"})
@@ -60,6 +59,7 @@ class FileSink:
         self._container = container
         self._tracks: Tracks | None = None
         self._count, self._uneven = 0, False
+        self._taken = 0  # frames that the encoder has taken
         self._first: Fraction | None = None
         self._last: int | None = None
         self._pending: av.Packet | None = None
@@ -70,7 +70,7 @@ class FileSink:
         self._segment: Segment | None = None  # the packets since the last cut, where they are kept
         self._piped = path is None
         file = sys.stdout.buffer if path is None else f"file:{path}"
-        self._output = av.open(file, "w", format=container, container_options=MUXER_OPTIONS.get(container, {}))
+        self._output = av.open(file, "w", format=container, container_options=muxer_options(container, copy_from))
         try:
             self._stream = self._add_stream()
             self._stream.disposition = av.stream.Disposition.default
@@ -91,9 +91,8 @@ class FileSink:
                 encoding.codec, rate=rate, options=encoding.options, bit_rate=0, bit_rate_tolerance=_TOLERANCE
             )
         except ValueError as error:
-            raise OutputError(
-                f"{self._container} can't hold {encoding.codec} video: use .mkv, which holds any codec"
-            ) from error
+            other = "pass another codec, such as ffv1" if self._container == "matroska" else "use .mkv"
+            raise OutputError(f"{self._container} can't hold {encoding.codec} video: {other}") from error
         stream.time_base = info.time_base
         matroska = self._container in ("matroska", "webm")
         if matroska and encoding.codec in NO_ASPECT_CODECS and info.sample_aspect not in (None, 1):
@@ -190,8 +189,11 @@ class FileSink:
         if self._encoder is None:
             if picture is None:
                 return []
-            self._encoder = self._another_encoder()
+            self._encoder, self._taken = self._another_encoder(), 0
         packets = self._encoder.encode(picture)
+        self._taken += picture is not None
+        if self._encoding.codec == "libx265" and picture is None and self._taken <= X265_DELAY:
+            decode_in_order(packets)
         if self._segment is not None:
             for packet in packets:
                 self._segment.add(packet)

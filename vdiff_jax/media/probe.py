@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import BinaryIO
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from vdiff_jax.errors import InputError
 from vdiff_jax.media.chroma_location import chroma_location
+from vdiff_jax.media.deinterlace import shows_bottom_first
 from vdiff_jax.media.fidelity import hdr_metadata, unsupported_side_data
 from vdiff_jax.media.planes import RANGE_FULL, pixel_format
 from vdiff_jax.media.safety import playlist_kind, safe_options
@@ -90,8 +91,9 @@ def describe(
     first = frames[0]
     tags = _tags(stream, first)
     matrix = _display_matrix(first)
-    rate = stream.average_rate or stream.guessed_rate or FALLBACK_RATE
+    rate = _rate(stream)
     duration, _ = declared_duration(container, stream)
+    interlaced = any(frame.interlaced_frame for frame in frames)
     mastering_display, content_light = hdr_metadata(frames)
     pixels = pixel_format(first.format, matrix_tag=tags.matrix, range_tag=tags.range, height=first.height)
     return VideoInfo(
@@ -99,7 +101,7 @@ def describe(
         width=first.width,
         height=first.height,
         pixels=pixels,
-        rate=Fraction(rate),
+        rate=rate,
         time_base=Fraction(stream.time_base),
         frames=stream.frames or (round(duration * rate) if duration else None),
         duration=float(duration) if duration else None,
@@ -110,12 +112,26 @@ def describe(
         codec=stream.codec_context.codec.canonical_name,
         has_audio=any(other.type == "audio" for other in container.streams),
         chroma_location=chroma_location(stream) if pixels.subsampling == (2, 2) else "",
-        interlaced=any(frame.interlaced_frame for frame in frames),
-        field_order=stream.codec_context.field_order,
+        interlaced=interlaced,
+        field_order=field_order(stream, frames) if interlaced else stream.codec_context.field_order,
         mastering_display=mastering_display,
         content_light=content_light,
         unsupported_side_data=unsupported_side_data(frames),
     )
+
+
+def _rate(stream: av.VideoStream) -> Fraction:
+    """Frames per second. Of DV, FFmpeg takes one frame for each unit of its time base as the average."""
+    average, guessed = stream.average_rate, stream.guessed_rate
+    if average and guessed and average > 4 * guessed:
+        return Fraction(guessed)
+    return Fraction(average or guessed or FALLBACK_RATE)
+
+
+def field_order(stream: av.VideoStream, frames: Iterable[av.VideoFrame]) -> int:
+    """FFmpeg's number of the order of an interlaced video's fields, which DV's header does not give."""
+    known = stream.codec_context.field_order
+    return known if known > 1 else 3 if shows_bottom_first(frames) else 2
 
 
 def alpha_decoder(stream: av.VideoStream) -> av.VideoCodecContext | None:

@@ -11,8 +11,9 @@ from av.subtitles.stream import SubtitleStream
 from vdiff_jax.errors import OptionError, OutputError
 from vdiff_jax.media.clock import clock_of
 from vdiff_jax.media.codec_delay import declared_delay, first_sound_times
-from vdiff_jax.media.copies import Copy, PictureCopy, SubtitleCopy, Transcode, fresh_metadata, layout_loss
+from vdiff_jax.media.copies import ROUNDED_TIME, Copy, PictureCopy, SubtitleCopy, Transcode, fresh_metadata, layout_loss
 from vdiff_jax.media.covers import Covers, main_video
+from vdiff_jax.media.labels import Labels, lost_labels, track_tags
 from vdiff_jax.media.part import packet_time, packets_of_part
 from vdiff_jax.media.probe import open_container
 from vdiff_jax.media.video import VideoInfo
@@ -38,9 +39,6 @@ SUBTITLES_IN = {
 }
 # The file name of a compressed file's attachment. It belongs to that file's picture, so it is never copied.
 ATTACHMENT_NAME = "vdiff"
-LOUDNESS_TAGS = ("REPLAYGAIN_", "R128_")
-# Seconds by which time stamps in whole milliseconds may be off.
-ROUNDED_TIME = Fraction(1, 500)
 Mux = Callable[[av.Packet], None]
 
 
@@ -102,12 +100,12 @@ class Tracks:
                 stream.discard = av.stream.Discard.all
             else:
                 self._copies[stream.index] = copy
-        self.video_metadata = next(
-            (fresh_metadata(stream.metadata) for stream in self._source.streams.video if stream.index == self._main), {}
-        )
+        videos = [stream for stream in self._source.streams.video if stream.index == self._main]
+        self.video_metadata = track_tags(fresh_metadata(videos[0].metadata), container) if videos else {}
         self._copy_chapters()
         output.metadata.update(fresh_metadata(self._source.metadata))
-        self._check_loudness_tags()
+        self._drop_timecode()
+        self.lost += self._lost_labels()
         self._packets = (
             clock.packets(self._source, [self._source.streams[i] for i in self._copies]) if self._copies else iter(())
         )
@@ -125,7 +123,7 @@ class Tracks:
             return self._add_subtitle(stream)
         if stream.type == "video":
             return self._add_video(stream)
-        if stream.type == "data" and self._is_chapter_text(stream):
+        if stream.type == "data" and (self._is_chapter_text(stream) or self._is_timecode(stream)):
             return None
         if stream.type != "attachment":
             return self._drop(stream, "no output holds it: extract it from the input into a file of its own")
@@ -140,6 +138,10 @@ class Tracks:
         """Whether a QuickTime track holds the titles of the chapters, which are copied as chapters."""
         titled = stream.metadata.get("handler_name") == "SubtitleHandler" and self._source.chapters()
         return bool(titled) and "mp4" in self._source.format.name
+
+    def _is_timecode(self, stream: av.stream.Stream) -> bool:
+        """Whether a QuickTime track holds the timecode of the first frame, which is copied as a tag or track."""
+        return "timecode" in stream.metadata and self._container != "webm"
 
     def _add_video(self, stream: av.VideoStream) -> Copy | None:
         """Copies a cover picture, or the packets of a further video track."""
@@ -172,7 +174,11 @@ class Tracks:
             self._note(stream, layout_loss(stream.codec_context, None, self._container))
             return copy
         codec = AUDIO_ENCODER[self._container]
-        logger.info("the sound (%s) is encoded again as %s", stream.codec_context.codec.canonical_name, codec)
+        self._note(
+            stream,
+            f"{stream.codec_context.codec.canonical_name} sound is encoded again as {codec}, because "
+            f"{self._container} can't hold it" + ("" if self._container == "matroska" else "; .mkv keeps it"),
+        )
         self._note(stream, layout_loss(stream.codec_context, codec, self._container))
         return Transcode(self._output, stream, codec)
 
@@ -216,12 +222,21 @@ class Tracks:
         if loss is not None:
             self.lost.append(f"the {stream.type} track {stream.index}: {loss}")
 
-    def _check_loudness_tags(self) -> None:
-        """Notes the loss of loudness tags, which MP4 does not hold."""
-        tagged = [self._source, *self._source.streams.audio]
-        loudness = any(key.upper().startswith(LOUDNESS_TAGS) for part in tagged for key in part.metadata)
-        if loudness and self._container in ("mp4", "mov"):
-            self.lost.append("the loudness tags (ReplayGain, R128); .mkv and .webm keep them")
+    def _drop_timecode(self) -> None:
+        """Drops the timecode of the file's first frame where the part begins with another one."""
+        dropped = [tags.pop("timecode", None) for tags in (self.video_metadata, self._output.metadata) if self._cut]
+        if any(dropped):
+            self.lost.append("the timecode, because the part begins later than the video; no output keeps it")
+
+    def _lost_labels(self) -> list[str]:
+        """What the container does not hold of the copied tracks' titles, languages, dispositions and tags."""
+        labels = [Labels("video", "video track", self.video_metadata)]
+        for index, copy in self._copies.items():
+            stream = copy.stream
+            name = f"{stream.type} track {index}"
+            labels.append(Labels(stream.type, name, stream.metadata, av.stream.Disposition(stream.disposition)))
+        options = self._output.container_options
+        return lost_labels(self._container, labels, self._output.metadata, options)
 
     def _copy_chapters(self) -> None:
         """Copies the chapters within the wanted part, with their times moved to its start."""
