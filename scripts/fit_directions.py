@@ -84,7 +84,7 @@ def moments_of(clip: np.ndarray, options: argparse.Namespace) -> np.ndarray:
     ]
     plan = make_plan(options.task, Request(frames=frames[:5], pixels=PIXELS, **chosen))
     plan = dataclasses.replace(plan, finish=())
-    restorer = both_directions.BothDirections(Restorer(load(plan.weights), plan.job, plan.sigma_of))
+    restorer = both_directions.BothDirections(Restorer(load(plan.weights), plan.conversion, plan.sigma_of))
     runs: list[tuple[np.ndarray, np.ndarray]] = []
     merge = both_directions.merge
 

@@ -1,29 +1,69 @@
 """Set-up of all tests: shapes are checked, arrays of different rank are never broadcast, the CPU time is printed."""
 
 import atexit
+import collections
+import functools
+import gc
+import inspect
 import logging
 import os
 import shutil
 import tempfile
 
-import fsspec
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # compiling takes most of the tests' time
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
+os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")  # further threads would wait in busy loops, here and below
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # shared by all tests and the programs that they start
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="vdiff_jax-tests-")
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
-from jaxtyping import install_import_hook
+import fsspec
+import jaxtyping
+from fsspec.implementations.memory import MemoryFileSystem
 
-install_import_hook("vdiff_jax", "beartype.beartype")
+CHECKED_CALLS = 5
+"""The calls of each function that are checked in a test, the first ones. To check all would take half of its time."""
+_calls = collections.Counter()
+
+
+def _checked_at_first(typechecker, jaxtyped=jaxtyping.jaxtyped):
+    """Does what `jaxtyping.jaxtyped` does, for the first calls of a function in each test."""
+    checked = jaxtyped(typechecker=typechecker)
+
+    def decorate(target):
+        if not inspect.isfunction(target):
+            return checked(target)
+        code, made = target.__code__, []
+
+        @functools.wraps(target)
+        def call(*args, **kwargs):
+            _calls[code] += 1
+            if _calls[code] > CHECKED_CALLS:
+                return target(*args, **kwargs)
+            if not made:
+                made.append(checked(target))
+            return made[0](*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+jaxtyping.jaxtyped = _checked_at_first
+jaxtyping.install_import_hook("vdiff_jax", "beartype.beartype")
 
 CPU_SECONDS = 600
 """What the whole suite may take, user and system time together, on two cores."""
+
+
+def pytest_collection_finish():
+    """Makes Python's garbage collector run less often: JAX makes very many objects while it traces."""
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -35,6 +75,12 @@ def pytest_terminal_summary(terminalreporter):
     over = seconds > CPU_SECONDS
     limit = f"more than the limit of {CPU_SECONDS} s: make tests smaller" if over else f"limit {CPU_SECONDS} s"
     terminalreporter.write_line(f"CPU time of the tests: {seconds:.0f} s (user + system; {limit})", yellow=over)
+
+
+@pytest.fixture(autouse=True)
+def _check_anew():
+    """Lets the shapes of each function's first calls be checked in this test, too."""
+    _calls.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,11 @@
 """`vdiff_jax.repair` on paths: a compressed file is decompressed, unless more is asked for."""
 
+import subprocess
+import sys
+
 import pytest
 
 import vdiff_jax
-from vdiff_jax import api
 from vdiff_jax.errors import ClipError
 
 
@@ -11,7 +13,7 @@ from vdiff_jax.errors import ClipError
 def calls(monkeypatch):
     """Which of the two functions was called, with which options; every file has an attachment."""
     made = []
-    monkeypatch.setattr(api.media, "read_attachment", lambda source: b"attachment")
+    monkeypatch.setattr("vdiff_jax.media.read_attachment", lambda source: b"attachment")
 
     def recorder(name):
         def record(*paths, **options):
@@ -20,8 +22,8 @@ def calls(monkeypatch):
 
         return record
 
-    monkeypatch.setattr(api, "decompress", recorder("decompress"))
-    monkeypatch.setattr(api, "repair_video", recorder("repair"))
+    monkeypatch.setattr("vdiff_jax.compression.decompress", recorder("decompress"))
+    monkeypatch.setattr("vdiff_jax.restoration.pipeline.repair", recorder("repair"))
     return made
 
 
@@ -41,7 +43,7 @@ def test_a_compressed_file_is_repaired_where_that_is_asked(calls, options):
 
 
 def test_any_other_file_is_repaired(calls, monkeypatch):
-    monkeypatch.setattr(api.media, "read_attachment", lambda source: None)
+    monkeypatch.setattr("vdiff_jax.media.read_attachment", lambda source: None)
     vdiff_jax.repair("small.mkv", "large.mkv")
     assert [name for name, *_ in calls] == ["repair"]
 
@@ -49,3 +51,11 @@ def test_any_other_file_is_repaired(calls, monkeypatch):
 def test_a_path_needs_an_output():
     with pytest.raises(ClipError, match="pass output"):
         vdiff_jax.repair("small.mkv")
+
+
+def test_the_function_is_imported_at_once():
+    program = "import sys\nfrom vdiff_jax import repair\nprint(repair.__name__, *sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    name, *modules = run.stdout.split()
+    assert name == "repair"
+    assert {"jax", "numpy", "cv2", "av"}.isdisjoint(modules)

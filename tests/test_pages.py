@@ -44,14 +44,14 @@ def folder(tmp_path_factory):
     for name, left in (("left", 0), ("mid", 110), ("right", 220), ("a", 0), ("b", 110)):
         write(folder / f"{name}.mp4", clip[:, :, left : left + 200])
     write(folder / "long.mp4", noisy[:, :96, :128], rate=Fraction(1, 4))  # 16 seconds
-    write(folder / "grey.mp4", np.repeat(clip[:, :96, :128, 1:2], 3, axis=-1).repeat(31, axis=0)[:121])
+    write(folder / "grey.mp4", np.repeat(clip[:, :48, :64, 1:2], 3, axis=-1).repeat(31, axis=0)[:121])
     write(folder / "truth.mp4", clip[:, :96, :128])
     mask = np.zeros((96, 128), np.uint8)
     mask[20:30, 30:40] = 255
     write(folder / "scratches.mkv", np.broadcast_to(mask[..., None], (4, 96, 128, 3)))
     Image.fromarray(mask).save(folder / "logo.png")
     for name in ("a", "b"):
-        Image.fromarray(clip[0, :96, :128]).save(folder / f"{name}.png")
+        Image.fromarray(clip[0, :48, :64]).save(folder / f"{name}.png")
     (folder / "videos").mkdir()
     write(folder / "videos" / "one.mkv", noisy[:, :96, :128])
     (folder / "runs/base").mkdir(parents=True)

@@ -1,10 +1,12 @@
 """Processes that do not connect are named in time; work is spread over the devices."""
 
+import ast
 import os
 import socket
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from vdiff_jax import sharding
@@ -47,6 +49,20 @@ def test_several_tasks_of_slurm_connect_and_a_single_one_does_not(monkeypatch, t
     assert joined == ([(None, None, None)] if joins else [])
 
 
+def test_a_step_on_a_replicated_state_is_compiled_once():
+    traced = []
+
+    def step(state, batch):
+        traced.append(state)
+        return state + batch.mean(), {}
+
+    state, advance = sharding.replicate(np.zeros(3, np.float32)), sharding.data_parallel(step)
+    for _ in range(2):
+        state, _ = advance(state, sharding.shard(np.ones((4, 2), np.float32)))
+    assert len(traced) == 1
+    np.testing.assert_array_equal(sharding.unreplicate(state), [2, 2, 2])
+
+
 def test_each_device_takes_its_share():
     program = """
 import jax, threading
@@ -55,9 +71,11 @@ all_at_once = threading.Barrier(3)
 def where(n):
     all_at_once.wait(60)
     return n, jax.numpy.zeros(1).device.id
-seen = list(over_devices(where, range(6)))
-assert [n for n, _ in seen] == list(range(6))
-assert sorted(device for _, device in seen) == [0, 0, 1, 1, 2, 2], seen
+print(list(over_devices(where, range(6))))
 """
     environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "3"}
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=120)
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    seen = ast.literal_eval(run.stdout)
+    assert [number for number, _ in seen] == list(range(6))
+    assert sorted(device for _, device in seen) == [0, 0, 1, 1, 2, 2]

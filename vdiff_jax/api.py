@@ -1,43 +1,44 @@
-"""`vdiff_jax.repair`, for clips in memory and for files. The command line calls `repair_path`."""
+"""`vdiff_jax.repair`, for clips in memory and for files. The command line calls `repair_path`.
+
+NumPy, JAX and all that needs them are imported on the first call, so that importing the function takes no time.
+"""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from vdiff_jax import media
-from vdiff_jax.compression import decompress
 from vdiff_jax.errors import ClipError
-from vdiff_jax.restoration.arrays import Reference, repair_clip
-from vdiff_jax.restoration.forecast import forecast
-from vdiff_jax.restoration.options import Options
-from vdiff_jax.restoration.pipeline import repair as repair_video
 from vdiff_jax.runtime.warning_log import reports_warnings
-from vdiff_jax.tasks.request import Number
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+else:
+    ndarray = Any
+Number = Fraction | float | int
 
 log = logging.getLogger(__name__)
 
 
 def repair(
-    clip: np.ndarray | str | Path,
+    clip: ndarray | str | Path,
     output: str | Path | None = None,
     *,
     task: str = "auto",
-    mask: np.ndarray | str | Path | None = None,
+    mask: ndarray | str | Path | None = None,
     grow: int = 0,
     sigma: float | int | None = None,
     slow: Number | None = None,
     scale: Number | None = None,
     size: tuple[int, int] | None = None,
-    reference: Reference | Sequence[str | Path] = (),
+    reference: ndarray | Mapping[int, ndarray] | Sequence[str | Path] = (),
     force: bool = False,
     weights: str = "base",
     both_directions: bool = False,
     strength: float | int = 1,
     **options: Any,
-) -> np.ndarray | dict[str, Any]:
+) -> ndarray | dict[str, Any]:
     """Repairs a clip in memory, or a video from path to path.
 
     Args:
@@ -77,6 +78,10 @@ def repair(
         return repair_path(clip, output, **common, **options)
     if output is not None or options:
         raise ClipError(f"a clip in memory takes no {'output' if output is not None else ', '.join(options)}")
+    import numpy as np
+
+    from vdiff_jax.restoration.arrays import repair_clip
+
     return repair_clip(np.asarray(clip), **common)
 
 
@@ -89,6 +94,11 @@ def repair_path(
     Args:
       source, target, progress, options: as `restoration.pipeline.repair` takes them.
     """
+    from vdiff_jax import media
+    from vdiff_jax.compression import decompress
+    from vdiff_jax.restoration import forecast, pipeline
+    from vdiff_jax.restoration.options import Options
+
     chosen = Options(**options)
     if chosen.as_needed and media.read_attachment(source) is not None:
         if chosen.plan:
@@ -106,5 +116,5 @@ def repair_path(
             resume=chosen.resume,
         )
     if chosen.plan:
-        return forecast(source, target, **options)
-    return repair_video(source, target, progress=progress, **options)
+        return forecast.forecast(source, target, **options)
+    return pipeline.repair(source, target, progress=progress, **options)

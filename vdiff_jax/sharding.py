@@ -113,10 +113,13 @@ def data_parallel(step: Callable, *, donate: tuple[int, ...] = (0,)) -> Callable
 
 
 def replicate(tree: Tree) -> Tree:
-    """The tree with a copy of each array on each local device, on a leading axis."""
+    """The tree with a copy of each array on each local device, on a leading axis.
+
+    Its axis has the name that it has in `data_parallel`: with another name the step would be compiled twice.
+    """
     devices = jax.local_device_count()
     stacked = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (devices, *leaf.shape)), tree)
-    return jax.pmap(lambda leaves: leaves)(stacked)
+    return jax.pmap(lambda leaves: leaves, axis_name=AXIS)(stacked)
 
 
 def unreplicate(tree: Tree) -> Tree:

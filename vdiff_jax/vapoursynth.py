@@ -87,7 +87,7 @@ def repair(
         made.props.update(f[1].props)
         return made
 
-    blank = clip.std.BlankClip(width=plan.job.written()[1][1], height=plan.job.written()[1][0], keep=True)
+    blank = clip.std.BlankClip(width=plan.conversion.written()[1][1], height=plan.conversion.written()[1][0], keep=True)
     return blank.std.ModifyFrame([blank, clip], restored)
 
 

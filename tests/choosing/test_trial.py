@@ -20,7 +20,9 @@ def frames_of(height: int, width: int) -> list[Frame]:
 
 def plan(task: str, height: int, width: int, sigma: float) -> Plan:
     error = np.full(3, sigma / 255, np.float32)
-    return Plan(tasks=(task,), weights="", why="", job=SameSize(PIXELS, (height, width)), sigma=error, sigma_rgb=sigma)
+    return Plan(
+        tasks=(task,), weights="", why="", conversion=SameSize(PIXELS, (height, width)), sigma=error, sigma_rgb=sigma
+    )
 
 
 def test_noise_of_the_planned_strength_is_added_to_reduced_frames(tmp_path):

@@ -19,7 +19,7 @@ YUV = PixelFormat(kind="yuv", subsampling=(2, 2))
 
 
 def plan(width, height):
-    return Plan(tasks=("denoise",), weights="base", why="", job=SameSize(YUV, (height, width)))
+    return Plan(tasks=("denoise",), weights="base", why="", conversion=SameSize(YUV, (height, width)))
 
 
 def test_a_small_video_needs_no_tiles():

@@ -54,8 +54,8 @@ def restorers():
         return jnp.asarray(rng.normal(0, 0.7 / max(1, np.prod(leaf.shape[:-1])) ** 0.5, leaf.shape), jnp.float32)
 
     network = Weights(definition, jax.tree.map(draw, params), {})
-    job = SameSize(PixelFormat(kind="rgb", full_range=True), SIZE)
-    return [Restorer(network, job, lambda q: q, frames=FRAMES, backend=backend) for backend in ("jax", "onnx")]
+    conversion = SameSize(PixelFormat(kind="rgb", full_range=True), SIZE)
+    return [Restorer(network, conversion, lambda q: q, frames=FRAMES, backend=backend) for backend in ("jax", "onnx")]
 
 
 def test_onnx_runtime_restores_the_frames_that_jax_restores(restorers, inputs):

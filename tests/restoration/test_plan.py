@@ -38,8 +38,8 @@ def plan(task, given=None, **keywords):
     ],
 )
 def test_the_smallest_factor_that_reaches_the_size(wanted, factor, target):
-    job = plan("superres", **wanted).job
-    assert (job.scale, job.written()) == (factor, (PIXELS, target))
+    conversion = plan("superres", **wanted).conversion
+    assert (conversion.scale, conversion.written()) == (factor, (PIXELS, target))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from vdiff_jax.tasks.same_size import SameSize
 
 PIXELS = PixelFormat(kind="yuv", subsampling=(2, 2))
 SOURCE = VideoInfo(width=320, height=180, pixels=PIXELS, rate=Fraction(25))
-NOTHING = Plan(tasks=(), weights="", why="no noise", job=SameSize(PIXELS, (180, 320)))
+NOTHING = Plan(tasks=(), weights="", why="no noise", conversion=SameSize(PIXELS, (180, 320)))
 
 
 def test_nothing_to_do_says_why():

@@ -10,8 +10,8 @@ from vdiff_jax.stream.samples import (
     bounding_box,
     luma_of,
     mask_at_scale,
+    normalised_step,
     plane_groups,
-    step_in_levels,
     to_samples,
 )
 from vdiff_jax.stream.warp import sample_at, warp, warp_half_size
@@ -45,8 +45,8 @@ def test_integers_are_rounded_and_clipped_and_floats_are_not():
     values = np.array([-3.0, 1.6, 2000.0], np.float32)
     np.testing.assert_array_equal(to_samples(values, np.dtype(np.uint16), pixels), [0, 2, 1023])
     np.testing.assert_array_equal(to_samples(values, np.dtype(np.float32), pixels), values)
-    assert step_in_levels(np.zeros(1, np.uint16), pixels) == 1 / 1023
-    assert step_in_levels(np.zeros(1, np.float32), pixels) == 1
+    assert normalised_step(np.zeros(1, np.uint16), pixels) == 1 / 1023
+    assert normalised_step(np.zeros(1, np.float32), pixels) == 1
 
 
 def test_luma_of_rgb_is_green():

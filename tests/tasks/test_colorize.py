@@ -1,5 +1,6 @@
 """Colorize: when it refuses, and what becomes of luma and chroma."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def test_a_coloured_video_is_coloured_again_only_by_force():
 def test_luma_is_kept_and_chroma_replaced():
     source = tuple(jnp.asarray(plane)[None] for plane in planes_of(128))
     chroma = jnp.broadcast_to(jnp.array([0.25, 0.75]), (1, 8, 8, 2))
-    made = coloured_planes(Colouring(YUV, (8, 8)), source, chroma)
+    made = jax.jit(coloured_planes, static_argnums=0)(Colouring(YUV, (8, 8)), source, chroma)
     np.testing.assert_array_equal(made[0], source[0])
     assert [plane.shape for plane in made[1:]] == [(1, 4, 4), (1, 4, 4)]
     # In limited range, chroma 0.5 ± 0.25 is 128 ± 56.

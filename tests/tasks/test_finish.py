@@ -18,7 +18,7 @@ PLAN = Plan(
     tasks=("denoise",),
     weights="fast",
     why="",
-    job=SameSize(GREY, (64, 96)),
+    conversion=SameSize(GREY, (64, 96)),
     sigma=np.array([0.1, 0, 0], np.float32),
     sigma_rgb=25.0,
 )

@@ -15,7 +15,7 @@ from vdiff_jax.tasks.deblock import MARGIN
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.data import Examples, batches
 
-DATA = Data(frames=3, patch=32, batch=2, threads=1)
+DATA = Data(frames=2, patch=16, batch=2, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +54,15 @@ def test_the_codec_gets_a_margin_that_the_example_has_not(split, monkeypatch):
     monkeypatch.setattr(deblock, "TASK", dataclasses.replace(task, corrupt_on_host=corrupt))
     observation, _ = Examples(split, DATA, {"deblock": 1.0}, seed=3)(4)
     clip, whole = seen[0]
-    assert clip.shape == (3, 32 + 2 * MARGIN, 32 + 2 * MARGIN, 3)
+    assert clip.shape == (2, 16 + 2 * MARGIN, 16 + 2 * MARGIN, 3)
     np.testing.assert_array_equal(observation.values, whole.values[:, MARGIN:-MARGIN, MARGIN:-MARGIN])
 
 
 def test_shapes_and_ranges(examples):
     for n in range(6):
         observation, clip = examples(n)
-        assert clip.shape == observation.values.shape == (3, 32, 32, 3)
-        assert observation.velocity.shape == (3, 8, 8, 4)
+        assert clip.shape == observation.values.shape == (2, 16, 16, 3)
+        assert observation.velocity.shape == (2, 4, 4, 4)
         assert 0 <= clip.min() <= clip.max() <= 1
         assert observation.known.min() >= 0
         assert observation.sigma.min() >= 0

@@ -3,33 +3,46 @@
 import pytest
 
 from vdiff_jax import sample, train
-from vdiff_jax.config import Config, Data, Train
+from vdiff_jax.config import Config, Train
 from vdiff_jax.errors import ConfigError, DataError
 from vdiff_jax.training import dry_run as module
 from vdiff_jax.training.dry_run import dry_run
-from vdiff_jax.training.step import initial
 
-CONFIG = Config(data=Data(frames=3, patch=32, batch=2), train=Train(size="tiny", optimiser="adam", unroll=3))
+
+@pytest.fixture(scope="module", autouse=True)
+def lowered(small):
+    """The lowered step, which all tests share: to trace it takes longer than all else in them."""
+    made, step_of = [], module._lowered
+
+    def once(config, *network):
+        assert (config.data.frames, config.data.patch, config.data.batch) == (2, 16, 8)
+        assert config.train.size == small.train.size
+        made[:] = made or [step_of(config, *network)]
+        return made[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_lowered", once)
+        yield made
 
 
 @pytest.fixture(scope="module")
-def report() -> str:
-    return dry_run(CONFIG, sample.TRUTH)
+def report(small) -> str:
+    return dry_run(small, sample.TRUTH)
 
 
-def test_the_cost_of_a_step_agrees_with_a_count_by_hand(report):
-    lowered = module._lowered(CONFIG, *initial(CONFIG.train))
-    cost = module._cost(CONFIG, lowered, lowered.compile(compiler_options=module._quickly()))
+def test_the_cost_of_a_step_agrees_with_a_count_by_hand(small, report, lowered):
+    cost = module._cost(small, lowered[0], lowered[0].compile(compiler_options=module._quickly()))
+    pixels = 8 * 8 * small.data.batch * small.data.frames
     # At least the stem's convolution on the half-size grid, forward and for its kernel's gradient.
-    stem = 2 * 2 * (16 * 16) * 9 * 52 * 8 * CONFIG.data.batch * CONFIG.data.frames
+    stem = 2 * 2 * pixels * 9 * 52 * 8
     # At most 1.5 times all parameters at every pixel of that grid, forward and for two gradients.
-    most = 3 * 2 * (16 * 16) * 12104 * CONFIG.data.batch * CONFIG.data.frames
+    most = 3 * 2 * pixels * 12104
     assert stem < cost.flops < 1.5 * most
     assert 0 < cost.activations < cost.memory
     assert f"{cost.flops / 1e9:.3g} GFLOP of arithmetic" in report
     for part in (
         "parameters: 12,104",
-        "patch = 32",
+        "patch = 16",
         "devices: 1 × cpu",
         "P('data',)",
         "TPU v5e",
@@ -39,32 +52,32 @@ def test_the_cost_of_a_step_agrees_with_a_count_by_hand(report):
         assert part in report
 
 
-def test_a_chip_is_limited_by_arithmetic_or_by_memory_bandwidth():
+def test_a_chip_is_limited_by_arithmetic_or_by_memory_bandwidth(small):
     chip = module.Chip(bfloat16=2, float32=1, bandwidth=100, memory=1)
-    computing = module._upper_bound(CONFIG, module.Cost(1e12, 1e9, 0, 0), chip, frames=6)
-    moving = module._upper_bound(CONFIG, module.Cost(1e10, 1e11, 0, 2 * 10**9), chip, frames=6)
+    computing = module._upper_bound(small, module.Cost(1e12, 1e9, 0, 0), chip, frames=6)
+    moving = module._upper_bound(small, module.Cost(1e10, 1e11, 0, 2 * 10**9), chip, frames=6)
     assert computing.split() == ["6", "frames/s,", "limited", "by", "FLOPs"]
     assert "memory bandwidth; does not fit its 1 GB" in moving
 
 
-def test_what_cannot_run_is_refused():
+def test_what_cannot_run_is_refused(small):
     with pytest.raises(ConfigError, match=r"train\.accumulate"):
         module._check_memory(module.Cost(1, 1, 1, 10**15))
     with pytest.raises(DataError, match="nowhere"):
-        dry_run(CONFIG, "nowhere")
-    with pytest.raises(ConfigError, match="multiple of 1 devices times 3 parts: pass 3"):
-        dry_run(Config(data=CONFIG.data, train=Train(accumulate=3)), sample.TRUTH)
+        dry_run(small, "nowhere")
+    with pytest.raises(ConfigError, match="multiple of 1 devices times 3 parts: pass 9"):
+        dry_run(Config(data=small.data, train=Train(accumulate=3)), sample.TRUTH)
 
 
 def test_the_command_prints_the_report_and_makes_no_workdir(capsys, tmp_path):
     size = [
         "--train.size=tiny",
         "--train.optimiser=adam",
-        "--train.unroll=3",
-        "--data.frames=3",
-        "--data.patch=32",
+        "--train.unroll=2",
+        "--data.frames=2",
+        "--data.patch=16",
         "--data.batch",
-        "2",
+        "8",
     ]
     assert train.main(["--dry-run", "--workdir", str(tmp_path / "run"), *size]) == 0
     assert "parameters: 12,104" in capsys.readouterr().out
@@ -73,13 +86,14 @@ def test_the_command_prints_the_report_and_makes_no_workdir(capsys, tmp_path):
     assert "nowhere" in capsys.readouterr().err
 
 
-def test_measure_times_steps_and_the_quick_compilation_needs_the_same_memory(capsys, monkeypatch):
-    measured = []
-    monkeypatch.setattr(module, "_quickly", lambda: measured.append(1))
-    report = dry_run(CONFIG, sample.TRUTH, measure=True)
-    assert measured
-    optimised = [line for line in report.splitlines() if "of memory in all" in line]
-    quick = [line for line in dry_run(CONFIG, sample.TRUTH).splitlines() if "of memory in all" in line]
+def test_measure_times_steps_and_the_quick_compilation_needs_the_same_memory(small, report, monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "_quickly", lambda: asked.append(1))
+    measured = dry_run(small, sample.TRUTH, measure=True)
+    assert asked
+    optimised, quick = (
+        [line for line in text.splitlines() if "of memory in all" in line] for text in (measured, report)
+    )
     assert optimised == quick
-    assert "measured here: " in report
-    assert "2,000 steps take" in report
+    assert "measured here: " in measured
+    assert "12 steps take" in measured

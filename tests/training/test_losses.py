@@ -24,6 +24,14 @@ def test_losses_grow_with_the_error(truth, name):
     assert exact < near < far
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_are_means_over_the_clips(name):
+    rng = np.random.default_rng(1)
+    clips, truths = (jnp.asarray(rng.random((4, 2, 8, 8, 3), np.float32)) for _ in range(2))
+    halves = [LOSSES[name](clips[part], truths[part]) for part in (slice(0, 2), slice(2, 4))]
+    np.testing.assert_allclose(LOSSES[name](clips, truths), np.mean(halves), rtol=1e-5)
+
+
 def test_psnr_falls_by_one_for_ten_decibels(truth):
     far, near = (float(LOSSES["psnr"](off(truth, e, 0, 0), truth)) for e in (0.1, 0.1 / 10**0.5))
     assert far - near == pytest.approx(1, abs=0.01)

@@ -6,72 +6,74 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from vdiff_jax import sharding, tasks
-from vdiff_jax.config import Data, Train
+from vdiff_jax.config import Train
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.data import Examples, example_shapes, stack
-from vdiff_jax.training.step import initial, make_step, optimiser
+from vdiff_jax.training.step import in_parts, initial, make_step, optimiser
 
-DATA = Data(frames=2, patch=16, batch=4)
-TRAIN = Train(size="tiny", optimiser="adam", unroll=2, warmup=0)  # Adam compiles faster than Muon
 PHOTOS = [np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)]
 
 
-def batch(shares: dict[str, float], size: int = 4):
-    examples = Examples(Split(PHOTOS, []), DATA, shares, seed=0)
-    return stack([examples(n) for n in range(size)])
-
-
-def stepped(train: Train, examples):
+def stepped(train: Train, *batches) -> list:
+    """The state and metrics after one step on each of the batches, compiled once; all start from the same state."""
     definition, state = initial(train)
-    step = sharding.data_parallel(make_step(definition, train), donate=())
-    state, metrics = step(sharding.replicate(state), sharding.shard(examples))
-    return sharding.unreplicate(state), sharding.unreplicate(metrics)
+    step = sharding.data_parallel(make_step(definition, train))
+    return [sharding.unreplicate(step(sharding.replicate(state), sharding.shard(examples))) for examples in batches]
 
 
 @pytest.fixture(scope="module")
-def noisy():
-    return batch({"denoise": 1.0})
+def of_each_task(small):
+    """An example of each task, eight times."""
+    split = Split(PHOTOS, [])
+    examples = {name: Examples(split, small.data, {name: 1.0}, seed=0)(0) for name in tasks.trained()}
+    return {name: stack([example] * small.data.batch) for name, example in examples.items()}
 
 
 @pytest.fixture(scope="module")
-def at_once(noisy):
-    return stepped(TRAIN, noisy)
+def steps(small, of_each_task):
+    """What a step gives for examples of denoise, and for those of superres."""
+    return stepped(small.train, of_each_task["denoise"], of_each_task["superres"])
 
 
-def test_in_parts_gives_the_same_gradient(noisy, at_once):
-    _, metrics = stepped(dataclasses.replace(TRAIN, accumulate=2), noisy)
-    for key, value in at_once[1].items():
-        np.testing.assert_allclose(metrics[key], value, rtol=1e-5)
-
-
-def test_bfloat16_gives_nearly_the_same_loss_and_float32_parameters(noisy, at_once):
-    state, metrics = stepped(dataclasses.replace(TRAIN, compute="bfloat16"), noisy)
-    np.testing.assert_allclose(metrics["loss"], at_once[1]["loss"], rtol=0.02)
-    assert metrics["loss"] != at_once[1]["loss"]
+def test_bfloat16_gives_nearly_the_same_loss_and_float32_parameters(small, of_each_task, steps):
+    [(state, metrics)] = stepped(dataclasses.replace(small.train, compute="bfloat16"), of_each_task["denoise"])
+    expected_state, expected = steps[0]
+    np.testing.assert_allclose(metrics["loss"], expected["loss"], rtol=0.02)
+    assert metrics["loss"] != expected["loss"]
     assert {leaf.dtype for leaf in jax.tree.leaves(state.params)} == {np.dtype(np.float32)}
     assert [leaf.shape for leaf in jax.tree.leaves(state.params)] == [
-        leaf.shape for leaf in jax.tree.leaves(at_once[0].params)
+        leaf.shape for leaf in jax.tree.leaves(expected_state.params)
     ]
 
 
-@pytest.fixture(scope="module")
-def of_each_task():
-    return {name: batch({name: 1.0}, size=1) for name in tasks.trained()}
-
-
-def test_examples_of_all_tasks_stack_and_have_the_shapes_foretold(of_each_task):
+def test_examples_of_all_tasks_stack_and_have_the_shapes_foretold(small, of_each_task):
     for made in of_each_task.values():
         made = jax.tree.map(lambda leaf: leaf.shape[1:], made)
-        assert made == jax.tree.map(lambda leaf: leaf.shape, example_shapes(DATA))
+        assert made == jax.tree.map(lambda leaf: leaf.shape, example_shapes(small.data))
     several = jax.tree.map(lambda *leaves: np.concatenate(leaves), *of_each_task.values())
-    assert several.observation.reduction.shape == (len(tasks.trained()), 2, 3)
+    assert several.observation.reduction.shape == (small.data.batch * len(tasks.trained()), 2, 3)
 
 
-def test_superres_trains_with_its_projection(of_each_task):
-    _, metrics = stepped(dataclasses.replace(TRAIN, tasks={"superres": 1.0}), of_each_task["superres"])
-    assert np.isfinite(metrics["loss"])
+def test_superres_trains_with_its_projection(of_each_task, steps):
+    assert of_each_task["superres"].observation.reduction.max() > 1
+    assert np.isfinite(steps[1][1]["loss"])
+
+
+def test_in_parts_gives_the_same_gradient(of_each_task):
+    """Every loss is a mean over the clips (see test_losses), so a mean over parts is the mean over the batch."""
+    rng = np.random.default_rng(0)
+    batch = jax.tree.map(lambda leaf: rng.random(leaf.shape, np.float32), of_each_task["denoise"])
+    params = nnx.State({"weights": jnp.linspace(-1, 1, 3)})
+
+    def gradient_of(params, batch):
+        return jax.value_and_grad(lambda own: jnp.mean(jnp.tanh(batch.clip @ own["weights"]) ** 2))(params)
+
+    expected, found = (jax.tree.leaves(in_parts(gradient_of, parts)(params, batch)) for parts in (1, 4))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
 def test_muon_updates_kernels_by_nearly_orthogonal_matrices():

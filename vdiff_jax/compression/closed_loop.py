@@ -36,7 +36,7 @@ class ClosedLoop:
         self, network: Weights | None, plan: Decoding, samples: Sequence[Sample], sigma: Float[np.ndarray, "3"]
     ):
         self.network, self.plan, self.samples = network, plan, samples
-        self.pixels = plan.job.written()[0]
+        self.pixels = plan.conversion.written()[0]
         self._sigma = sigma
         self.thresholds = class_thresholds(samples, self.pixels, STEPS_PER_OCTAVE)
 
@@ -68,7 +68,7 @@ class ClosedLoop:
     def _restored(self) -> list[list[Frame]]:
         """The samples' frames as the network restores them."""
         assert self.network is not None
-        restorer = Restorer(self.network, self.plan.job, self.plan.sigma_of)
+        restorer = Restorer(self.network, self.plan.conversion, self.plan.sigma_of)
         restored = []
         for sample in self.samples:
             prepared = analyse(sample.decoded, itertools.repeat(None), self.pixels, restorer.multiple, scale=1)

@@ -80,7 +80,7 @@ def plan_of(attachment: Attachment, info: media.VideoInfo) -> Decoding:
         tasks=attachment.tasks,
         weights="" if network is None else network.name,
         why="as the attachment says" if attachment.tasks else "nothing to do: the track is shown as it is",
-        job=SameSize(info.pixels, attachment.size),
+        conversion=SameSize(info.pixels, attachment.size),
         codec=info.codec if scale_of(info.codec) is not None else None,
         octaves=octaves,
     )
@@ -220,7 +220,7 @@ def decoded(
     restored, restorers = copied_to(plain, frames, checkpoints.begun.frames), []
     if attachment.network is not None:
         masks = itertools.repeat(None)
-        restorer = Restorer(weights_of(attachment.network, weights), plan.job, plan.sigma_of)
+        restorer = Restorer(weights_of(attachment.network, weights), plan.conversion, plan.sigma_of)
         restorers.append(BothDirections(restorer) if plan.both_directions else restorer)
         restored = restored_frames(Footage(restored, masks, info.pixels), plan, restorers[0], clock, checkpoints)
         # The network computes the next chunk during the Wiener step.

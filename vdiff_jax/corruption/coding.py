@@ -38,23 +38,23 @@ class Coded(NamedTuple):
     quantisers: Float[np.ndarray, " t"]
 
 
-def coded(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"], *, share: float = 1.0) -> Coded:
+def coded(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"], *, scale: float = 1.0) -> Coded:
     """A clip coded by a random codec, with a random quality and a random place on the block grid and in the GOP.
 
     Args:
       rng: the source of randomness.
       clip: R'G'B' in [0, 1], of even height and width.
-      share: of the height and width; the clip is reduced to it before coding and enlarged again afterwards.
+      scale: of the height and width; the clip is reduced to it before coding and enlarged again afterwards.
     """
     available = [codec for codec in _SHARES if codec in codecs()]
     shares = np.array([_SHARES[codec] for codec in available])
     codec = available[rng.choice(len(available), p=shares / shares.sum())]
     options = _SETTINGS[codec](rng)
     lead = int(rng.integers(0, min(_LEAD, len(clip) - 1) + 1))
-    top, left = (2 * int(n) + _missing(side, share) for n, side in zip(rng.integers(0, _GRID // 2, 2), clip.shape[1:3]))
+    top, left = (2 * int(n) + _missing(side, scale) for n, side in zip(rng.integers(0, _GRID // 2, 2), clip.shape[1:3]))
     planes = [_shifted(planes_of_rgb(frame), top, left) for frame in (*clip[lead:0:-1], *clip)]
     whole = planes[0][0].shape
-    height, width = (2 * round(side * share / 2) for side in whole)
+    height, width = (2 * round(side * scale / 2) for side in whole)
     frames = [Frame(resized_planes(p, STORED, (height, width)), number) for number, p in enumerate(planes)]
     shown = recode(frames, STORED, codec, options).frames[lead:]
     quantisers = np.array([frame.quantiser for frame in shown], np.float32)
@@ -81,9 +81,9 @@ def rgb_to_stored(clip: Float[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t h 
     return np.stack([clip_of(planes_of_rgb(frame)) for frame in clip])
 
 
-def _missing(side: int, share: float) -> int:
-    """Pixels to add to a side, in whole blocks, so that its share is at least the smallest picture's."""
-    return _GRID * math.ceil(max(0, _SMALLEST / share - side) / _GRID)
+def _missing(side: int, scale: float) -> int:
+    """Pixels to add to a side, in whole blocks, so that scaled it is at least the smallest picture's."""
+    return _GRID * math.ceil(max(0, _SMALLEST / scale - side) / _GRID)
 
 
 def _shifted(planes: tuple[np.ndarray, ...], top: int, left: int) -> tuple[np.ndarray, ...]:

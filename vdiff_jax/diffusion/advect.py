@@ -86,7 +86,7 @@ def _blocks(
     return blocks.reshape(*x.shape, side, side * channels)
 
 
-def _between(a: Array, b: Array, share: Float[Array, "*b hp wp"]) -> Array:
-    """Linear interpolation from a (share 0) to b (share 1)."""
-    share = jnp.broadcast_to(share[..., None, None], a.shape).astype(a.dtype)
-    return a * (1 - share) + b * share
+def _between(a: Array, b: Array, weight: Float[Array, "*b hp wp"]) -> Array:
+    """Linear interpolation from a (weight 0) to b (weight 1)."""
+    weight = jnp.broadcast_to(weight[..., None, None], a.shape).astype(a.dtype)
+    return a * (1 - weight) + b * weight

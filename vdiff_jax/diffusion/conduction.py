@@ -61,13 +61,13 @@ def _relaxed(source: Array, weight: Array, luma: Array, sweeps: int) -> Array:
         guess = jnp.broadcast_to(source.sum(axis=(1, 2), keepdims=True) / total, source.shape)
     right, below = (_conductivity(luma, axis) for axis in (2, 1))
     left, above = jnp.roll(right, 1, 2), jnp.roll(below, 1, 1)
-    share = 1 / (weight + _NEUTRAL_WEIGHT + right + left + below + above)
+    inverse_diagonal = 1 / (weight + _NEUTRAL_WEIGHT + right + left + below + above)
     red = np.indices(luma.shape).sum(axis=0) % 2 == 0  # the one plane's index is 0
 
     def half(step: Array, guess: Array) -> Array:
         pull = right * jnp.roll(guess, -1, 2) + left * jnp.roll(guess, 1, 2)
         pull = pull + below * jnp.roll(guess, -1, 1) + above * jnp.roll(guess, 1, 1)
-        return jnp.where(red ^ (step % 2 > 0), (source + pull) * share, guess)
+        return jnp.where(red ^ (step % 2 > 0), (source + pull) * inverse_diagonal, guess)
 
     return lax.fori_loop(0, 2 * sweeps, half, guess)
 

@@ -66,10 +66,10 @@ def _cycle(guess: Array, grids: list[_Grid], source: Array, sweeps: int) -> Arra
 
 def _smooth(guess: Array, grid: _Grid, source: Array, sweeps: int) -> Array:
     """Red-black Gauss-Seidel sweeps."""
-    share = 1 / grid.diagonal
+    inverse_diagonal = 1 / grid.diagonal
 
     def half(step: Array, guess: Array) -> Array:
-        return jnp.where(grid.red ^ (step % 2 > 0), (source + grid.neighbours(guess)) * share, guess)
+        return jnp.where(grid.red ^ (step % 2 > 0), (source + grid.neighbours(guess)) * inverse_diagonal, guess)
 
     # A loop: XLA would fuse an unrolled chain of stencils and compute each of them many times over.
     return jax.lax.fori_loop(0, 2 * sweeps, half, guess)

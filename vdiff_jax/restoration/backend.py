@@ -92,9 +92,9 @@ def faster(network: Weights) -> str:
 
 def measure(network: Weights) -> dict[str, float]:
     """Seconds for a frame of 640×360 on each backend; the best of a few rounds, in which the backends take turns."""
-    job = SameSize(PixelFormat(kind="rgb", full_range=True), _SIZE)
+    conversion = SameSize(PixelFormat(kind="rgb", full_range=True), _SIZE)
     restorers = {
-        backend: Restorer(network, job, lambda quantisers: np.zeros((len(quantisers), 3)), backend=backend)
+        backend: Restorer(network, conversion, lambda quantisers: np.zeros((len(quantisers), 3)), backend=backend)
         for backend in ("jax", "onnx")
     }
     count = restorers["jax"].frames

@@ -14,12 +14,12 @@ from vdiff_jax.diffusion.step import Carry
 from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.planes import Planes
 from vdiff_jax.tasks.projection import project
-from vdiff_jax.tasks.video import ChunkInputs, Job
+from vdiff_jax.tasks.video import ChunkInputs, NetworkConversion
 
 
 def restore_planes(
     definition: nnx.GraphDef,
-    job: Job,
+    conversion: NetworkConversion,
     multiple: int,
     rows: int,
     params: nnx.State,
@@ -31,7 +31,7 @@ def restore_planes(
 
     Args:
       definition: the network's graph definition.
-      job: how the task reads and writes the video's planes.
+      conversion: how the task reads and writes the video's planes.
       multiple: frames are padded to multiples of this.
       rows: the height of the network's windows, in rows of the half-size grid.
       params: the network's parameters.
@@ -47,10 +47,10 @@ def restore_planes(
 
     return rollout_stream(
         network,
-        partial(observe, job, multiple, inputs),
+        partial(observe, conversion, multiple, inputs),
         inputs.velocity,
         carry,
-        finish=partial(finish, job, multiple, inputs),
+        finish=partial(finish, conversion, multiple, inputs),
         active=active,
         project=project,
         rows=rows,
@@ -58,13 +58,13 @@ def restore_planes(
     )
 
 
-def observe(job: Job, multiple: int, inputs: ChunkInputs, numbers: Numbers) -> Observation:
+def observe(conversion: NetworkConversion, multiple: int, inputs: ChunkInputs, numbers: Numbers) -> Observation:
     """The observation of a chunk's frames with these numbers, without their velocity."""
-    return job.observe(_frames(inputs, numbers), multiple)
+    return conversion.observe(_frames(inputs, numbers), multiple)
 
 
 def finish(
-    job: Job,
+    conversion: NetworkConversion,
     multiple: int,
     inputs: ChunkInputs,
     numbers: Numbers,
@@ -74,8 +74,8 @@ def finish(
     """The planes of the first of these frames from its result, or as they were read if that is not finite."""
     frames = _frames(inputs, numbers)
     unmasked = dataclasses.replace(frames, error=None, valid=jnp.ones_like(frames.valid))
-    result = lax.cond(finite, lambda: result, lambda: job.observe(unmasked, multiple).values[0])
-    return tuple(plane[0] for plane in job.planes(frames, result[None])), finite
+    result = lax.cond(finite, lambda: result, lambda: conversion.observe(unmasked, multiple).values[0])
+    return tuple(plane[0] for plane in conversion.planes(frames, result[None])), finite
 
 
 def _frames(inputs: ChunkInputs, numbers: Numbers) -> ChunkInputs:

@@ -43,7 +43,7 @@ class Colorizer:
     """Colours a video from references, in both directions of time where a reference lies ahead.
 
     Args:
-      job: the video's pixel format and size.
+      conversion: the video's pixel format and size.
       references: the numbers of the frames that have a reference.
       force: accepts references that contradict each other.
     """
@@ -53,8 +53,8 @@ class Colorizer:
     ahead = 2
     """Chunks by which the analysis may be ahead."""
 
-    def __init__(self, job: Colouring, references: Iterable[int], *, force: bool = False):
-        self._job, self._references, self._force = job, sorted(references), force
+    def __init__(self, conversion: Colouring, references: Iterable[int], *, force: bool = False):
+        self._conversion, self._references, self._force = conversion, sorted(references), force
         self._planes = jax.jit(coloured_planes, static_argnums=0)
         self._tracker = ColourTracker()
         self._held: list[TrackedFrame] = []
@@ -151,11 +151,11 @@ class Colorizer:
     def _finished(self, one: TrackedFrame) -> Frame:
         """The frame with its tracked colours, diffused into the areas without any."""
         frame, colours = one.frame.frame, one.colours
-        luma = luma_of(frame, self._job.pixels)
+        luma = luma_of(frame, self._conversion.pixels)
         confidence = np.maximum(colours.confidence, _LEAST) if colours.confidence.any() else colours.confidence
         chroma = np.asarray(conduct(colours.chroma, confidence, luma))
         chroma = np.where(colours.confidence[..., None] < 1, chroma, colours.chroma)
-        planes = self._planes(self._job, frame.planes, chroma)
+        planes = self._planes(self._conversion, frame.planes, chroma)
         return dataclasses.replace(frame, planes=tuple(map(np.asarray, planes)))
 
     def _backward(self, items: list[AnalysedFrame]) -> Iterator[TrackedColours]:
@@ -174,6 +174,6 @@ class Colorizer:
 def _blend(forward: TrackedColours, backward: TrackedColours, since: float | int, until: int) -> TrackedColours:
     """Blends both directions, each weighted by its confidence over its distance in time."""
     a, b = (forward.confidence + 1e-3) / max(since, 1e-3), (backward.confidence + 1e-3) / until
-    share = (a / (a + b))[..., None]
-    chroma = backward.chroma + share * (forward.chroma - backward.chroma)
+    weight = (a / (a + b))[..., None]
+    chroma = backward.chroma + weight * (forward.chroma - backward.chroma)
     return TrackedColours(chroma, np.maximum(forward.confidence, backward.confidence))

@@ -59,7 +59,7 @@ def extent_for(plan: Plan, memory: int | None) -> Extent:
     Raises:
       OptionError: even the smallest extent needs more than `memory`.
     """
-    height, width = plan.job.written()[1] if plan.crop is None else plan.crop.size
+    height, width = plan.conversion.written()[1] if plan.crop is None else plan.crop.size
     pixels = height * width
     needed = _needed_in_tiles if _fits_tiles(plan) else _needed
     side = least_side(_MULTIPLE)
@@ -82,7 +82,7 @@ def extent_for(plan: Plan, memory: int | None) -> Extent:
 
 def _fits_tiles(plan: Plan) -> bool:
     """Whether tiles may be used: not for superres and colorize."""
-    return getattr(plan.job, "scale", 1) == 1 and plan.references is None
+    return getattr(plan.conversion, "scale", 1) == 1 and plan.references is None
 
 
 def _needed(plan: Plan, pixels: int, seen: int = 0, *, frames: int = 1) -> int:

@@ -21,7 +21,7 @@ from vdiff_jax.preprocess.planes import Planes
 from vdiff_jax.restoration.chunk_function import finish, observe
 from vdiff_jax.restoration.compiled import compiled
 from vdiff_jax.tasks.projection import project
-from vdiff_jax.tasks.video import ChunkInputs, Job
+from vdiff_jax.tasks.video import ChunkInputs, NetworkConversion
 from vdiff_jax.weights import Weights
 
 
@@ -30,7 +30,7 @@ class FrameByFrame:
 
     Args:
       network: trained weights.
-      job: how the task reads and writes the video's planes.
+      conversion: how the task reads and writes the video's planes.
 
     Attributes:
       compile_seconds: how long compiling took.
@@ -39,12 +39,14 @@ class FrameByFrame:
       MissingError: ONNX Runtime is not installed, or too old.
     """
 
-    def __init__(self, network: Weights, job: Job):
+    def __init__(self, network: Weights, conversion: NetworkConversion):
         onnx_runtime()
         from vdiff_jax.exporting.onnx_session import Session
 
-        self._config, self._job, multiple = network.config, job, network.config.multiple
-        self._session = Session(network, tuple(side * job.scale + -side * job.scale % multiple for side in job.size))
+        self._config, self._conversion, multiple = network.config, conversion, network.config.multiple
+        self._session = Session(
+            network, tuple(side * conversion.scale + -side * conversion.scale % multiple for side in conversion.size)
+        )
         self.compile_seconds = 0.0
 
     def __call__(
@@ -58,17 +60,17 @@ class FrameByFrame:
           inputs: the chunk and the frame after it.
           active: which frames to restore; the planes of the others are 0.
         """
-        job = (self._job, self._config.multiple)
+        conversion = (self._conversion, self._config.multiple)
         inputs = jax.device_put(inputs)
-        ahead = self._run(look_ahead_numbers, job, inputs)
+        ahead = self._run(look_ahead_numbers, conversion, inputs)
         carry, made = _batched(carry), []
         for n in np.flatnonzero(active):
             numbers = (np.int32(n), np.int32(ahead[n]))
-            before = self._run(before_network, job, carry, inputs, numbers)
+            before = self._run(before_network, conversion, carry, inputs, numbers)
             outputs = self._session(before.tensors, corrected=not before.exact)
             hidden = [outputs.pop(f"next_hidden_{level}") for level in range(len(self._config.widths))]
             rest = before._replace(tensors={}, exact=None, held=None)
-            result, confidence, *finished = self._run(after_network, job, inputs, numbers, rest, outputs)
+            result, confidence, *finished = self._run(after_network, conversion, inputs, numbers, rest, outputs)
             made.append(jax.tree.map(np.asarray, finished))
             if not made[-1][1]:
                 carry = _batched(start(self._config, result.shape[:-1]))
@@ -112,25 +114,29 @@ def _batched(carry: Carry) -> Carry:
     return dataclasses.replace(carry, hidden=[h.reshape(1, *h.shape) for h in carry.hidden])
 
 
-def look_ahead_numbers(job: Job, multiple: int, inputs: ChunkInputs) -> Int[Array, " n"]:
+def look_ahead_numbers(conversion: NetworkConversion, multiple: int, inputs: ChunkInputs) -> Int[Array, " n"]:
     """For each frame of a chunk the number of its look-ahead."""
-    return numbers_ahead(partial(observe, job, multiple, inputs), inputs.velocity.shape[0])
+    return numbers_ahead(partial(observe, conversion, multiple, inputs), inputs.velocity.shape[0])
 
 
 def before_network(
-    job: Job, multiple: int, carry: Carry, inputs: ChunkInputs, numbers: tuple[Int[Array, ""], Int[Array, ""]]
+    conversion: NetworkConversion,
+    multiple: int,
+    carry: Carry,
+    inputs: ChunkInputs,
+    numbers: tuple[Int[Array, ""], Int[Array, ""]],
 ) -> Before:
     """The part of a frame's step before the network. Pure.
 
     Args:
-      job: how the task reads the video's planes.
+      conversion: how the task reads the video's planes.
       multiple: frames are padded to multiples of this.
       carry: the carry after the frame before, from `_batched`.
       inputs: the chunk and the frame after it.
       numbers: of the frame and of its look-ahead.
     """
     carry = dataclasses.replace(carry, hidden=[h[0] for h in carry.hidden])
-    frame, ahead = frame_and_ahead(partial(observe, job, multiple, inputs), numbers, inputs.velocity[numbers[0]])
+    frame, ahead = frame_and_ahead(partial(observe, conversion, multiple, inputs), numbers, inputs.velocity[numbers[0]])
     given, distance = prepare(carry, frame, ahead)
     tensors = {"input": encoder_input(given, distance)}
     tensors |= {f"hidden_{level}": hidden for level, hidden in enumerate(given.hidden)}
@@ -144,7 +150,7 @@ def before_network(
 
 
 def after_network(
-    job: Job,
+    conversion: NetworkConversion,
     multiple: int,
     inputs: ChunkInputs,
     numbers: tuple[Int[Array, ""], Int[Array, ""]],
@@ -154,7 +160,7 @@ def after_network(
     """The part of a frame's step after the network. Pure.
 
     Args:
-      job: how the task writes the video's planes.
+      conversion: how the task writes the video's planes.
       multiple: frames are padded to multiples of this.
       inputs: the chunk and the frame after it.
       numbers: of the frame and of its look-ahead.
@@ -172,4 +178,4 @@ def after_network(
     else:
         result = project(frame.values, frame)
     finite = jnp.isfinite(result.sum())
-    return result, shuffle(given.confidence), *finish(job, multiple, inputs, numbers, result, finite)
+    return result, shuffle(given.confidence), *finish(conversion, multiple, inputs, numbers, result, finite)

@@ -130,7 +130,7 @@ def _next_cut(source: str | Path, options: Options, plan: Plan, begin: int) -> t
     recent: deque[int] = deque(maxlen=CONTEXT)
     multiple = load(plan.weights).config.multiple
     with contextlib.suppress(InputError), opened(source, options, Stopwatch(), at=begin) as video:
-        for item in analyse(*video.footage, multiple, scale=plan.job.scale):
+        for item in analyse(*video.footage, multiple, scale=plan.conversion.scale):
             if item.starts_shot and len(recent) == CONTEXT:
                 return recent[0], int(item.frame.pts)
             recent.append(int(item.frame.pts))

@@ -49,7 +49,7 @@ def stored_size(size: tuple[int, int] | None, info: media.VideoInfo) -> tuple[in
 
 def _resized(info: media.VideoInfo, plan: Plan) -> media.VideoInfo:
     """The properties in the output's size. Where that would stretch the picture, the sample aspect ratio changes."""
-    pixels, (height, width) = plan.job.written()
+    pixels, (height, width) = plan.conversion.written()
     if (height, width) == (info.height, info.width):
         return dataclasses.replace(info, pixels=pixels)
     aspect, stretch = info.sample_aspect, Fraction(info.width * height, info.height * width)

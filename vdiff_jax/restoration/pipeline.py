@@ -172,11 +172,11 @@ def restorer_for(plan: Plan, extent: Extent | None = None, backend: str | None =
     if not plan.tasks:
         return None
     if plan.references is not None:
-        return Colorizer(plan.job, plan.references, force=plan.force)
+        return Colorizer(plan.conversion, plan.references, force=plan.force)
     extent = extent or extent_for(plan, None)
-    job = plan.job if plan.crop is None else dataclasses.replace(plan.job, size=plan.crop.size)
+    conversion = plan.conversion if plan.crop is None else dataclasses.replace(plan.conversion, size=plan.crop.size)
     options = {"frames": extent.frames, "tile": extent.tile, "backend": backend or "jax"}
-    restorer = Restorer(load(plan.weights), job, plan.sigma_of, **options)
+    restorer = Restorer(load(plan.weights), conversion, plan.sigma_of, **options)
     restorer = BothDirections(restorer) if plan.both_directions else restorer
     return restorer if plan.crop is None else Cropped(restorer, plan.crop)
 
@@ -224,7 +224,7 @@ def analyse_footage(footage: Footage, plan: Plan, multiple: int, segment: Segmen
       multiple: height and width are padded to multiples of this.
       segment: the frames that are analysed.
     """
-    analysed = segment.within(analyse(*footage, multiple, scale=plan.job.scale))
+    analysed = segment.within(analyse(*footage, multiple, scale=plan.conversion.scale))
     analysed = propagate(fill_small_holes(analysed, footage.pixels), footage.pixels)
     if plan.interval is not None:
         analysed = retime(drop_repeats(analysed), plan.interval)

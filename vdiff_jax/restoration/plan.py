@@ -49,7 +49,7 @@ def make_plan(task: str, request: Request) -> Plan:
         raise OptionError(f"strength {float(request.strength):g} is out of range: pass 0 (the input) to 1 (the result)")
     plan = plan_automatically(request) if task == "auto" else tasks.find(task).plan(request)
     if request.strength != 1:
-        if plan.interval is not None or plan.job.written() != (request.pixels, request.shape):
+        if plan.interval is not None or plan.conversion.written() != (request.pixels, request.shape):
             raise OptionError(f"{plan.tasks[0]} makes frames that the input does not have: leave out strength")
         plan = dataclasses.replace(plan, strength=request.strength)
     if request.both_directions and plan.tasks:

@@ -22,7 +22,7 @@ from vdiff_jax.restoration.in_windows import InWindows
 from vdiff_jax.restoration.tiles import InTiles, start_in_half_precision, tiles_of
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.chunks import Chunk
-from vdiff_jax.tasks.video import ChunkInputs, Job
+from vdiff_jax.tasks.video import ChunkInputs, NetworkConversion
 
 _CHUNK_PIXELS = 16_000_000
 _CHUNK_FRAMES = 8
@@ -36,7 +36,7 @@ class Restorer:
 
     Args:
       network: trained weights.
-      job: how the task reads the video's planes and writes them.
+      conversion: how the task reads the video's planes and writes them.
       sigma_of: a function from frames' quantisers to their expected error of Y', Cb and Cr, in [0, 1].
       frames: of a chunk.
       backend: "jax", or "onnx" to run the network in ONNX Runtime.
@@ -49,7 +49,7 @@ class Restorer:
     def __init__(
         self,
         network: weights.Weights,
-        job: Job,
+        conversion: NetworkConversion,
         sigma_of: Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, "n 3"]],
         *,
         frames: int | None = None,
@@ -57,20 +57,20 @@ class Restorer:
         tile: int | None = None,
     ):
         self._params = network.params
-        self._job, self._sigma_of = job, sigma_of
+        self._conversion, self._sigma_of = conversion, sigma_of
         self._config = network.config
         self.multiple = self._config.multiple
-        height, width = (side * job.scale for side in job.size)
+        height, width = (side * conversion.scale for side in conversion.size)
         self.frames = frames or int(np.clip(_CHUNK_PIXELS // (height * width), 1, _CHUNK_FRAMES))
         self._padded = tuple(side + -side % self.multiple for side in (height, width))
         self._in_tiles = tile is not None
         self.ahead = 0 if self._in_tiles else 2
         self._carry = self.start()
-        make = partial(_network_for, network, job, backend)
+        make = partial(_network_for, network, conversion, backend)
         if tile is None:
-            self._network = make(job.size)
+            self._network = make(conversion.size)
         else:
-            self._network = InTiles(tiles_of(job.size, job.pixels, self.multiple, tile), make)
+            self._network = InTiles(tiles_of(conversion.size, conversion.pixels, self.multiple, tile), make)
         self._finite = FiniteCheck()
         self._compiled_before = 0.0
 
@@ -167,14 +167,16 @@ class Restorer:
         return carry, dataclasses.replace(inputs, velocity=velocity)
 
 
-def _network_for(network: weights.Weights, job: Job, backend: str, size: tuple[int, int]) -> "InWindows | FrameByFrame":
+def _network_for(
+    network: weights.Weights, conversion: NetworkConversion, backend: str, size: tuple[int, int]
+) -> "InWindows | FrameByFrame":
     """The network's function of a chunk, for frames of some height and width."""
-    job = dataclasses.replace(job, size=size)  # pyright: ignore[reportArgumentType]
+    conversion = dataclasses.replace(conversion, size=size)  # pyright: ignore[reportArgumentType]
     if backend == "onnx":
-        return FrameByFrame(network, job)
+        return FrameByFrame(network, conversion)
     multiple = network.config.multiple
-    padded = tuple(side * job.scale + -side * job.scale % multiple for side in size)
-    constants = (network.definition, job, multiple)
+    padded = tuple(side * conversion.scale + -side * conversion.scale % multiple for side in size)
+    constants = (network.definition, conversion, multiple)
     return InWindows(lambda rows, arguments: compiled(restore_planes, (*constants, rows), arguments), padded, multiple)
 
 

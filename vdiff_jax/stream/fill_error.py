@@ -8,7 +8,7 @@ from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.stream.analysis import AnalysedFrame
 from vdiff_jax.stream.biharmonic import biharmonic_prediction
 from vdiff_jax.stream.push_pull import push_pull_fill
-from vdiff_jax.stream.samples import bounding_box, step_in_levels
+from vdiff_jax.stream.samples import bounding_box, normalised_step
 
 Estimate = tuple[Float[np.ndarray, "p n"], Float[np.ndarray, " n"]]
 """Samples of p planes at n points, in [0, 1], and the expected error of each; infinite where there is no sample."""
@@ -80,7 +80,7 @@ def local_detail(item: AnalysedFrame, points: Float[np.ndarray, "n 2"], pixels: 
     box = bounding_box(item.hidden, _WINDOW)
     assert box is not None
     plane = item.frame.planes[1 if pixels.kind == "rgb" else 0][box]
-    luma = plane.astype(np.float32) * np.float32(255 * step_in_levels(plane, pixels))
+    luma = plane.astype(np.float32) * np.float32(255 * normalised_step(plane, pixels))
     known = (~item.mask[box]).astype(np.float32)
     share = cv2.blur(known, (_WINDOW, _WINDOW))
     error = cv2.blur(known * np.abs(biharmonic_prediction(luma) - luma), (_WINDOW, _WINDOW)) / np.maximum(share, 1e-3)

@@ -21,7 +21,7 @@ from vdiff_jax.stream.analysis import AnalysedFrame
 from vdiff_jax.stream.fill_error import Estimate, local_detail, propagated_error, spatial_error, weighted_mean
 from vdiff_jax.stream.flow import MotionMeter, half_size
 from vdiff_jax.stream.motion_path import MotionPath, Points, ShotFrame, in_plane, measure_motion
-from vdiff_jax.stream.samples import luma_of, mask_at_scale, plane_groups, step_in_levels, to_samples
+from vdiff_jax.stream.samples import luma_of, mask_at_scale, normalised_step, plane_groups, to_samples
 from vdiff_jax.stream.warp import sample_at
 
 REACH = 32
@@ -136,7 +136,7 @@ def _fill_frame(shot: Sequence[ShotFrame], index: int, pixels: PixelFormat, *, l
         expected[never_shown & (targets.depth > _THIN)] = np.inf
         for number, values in zip(numbers, samples):
             plane = planes[number]
-            plane[rows, columns] = to_samples(values / step_in_levels(plane, pixels), plane.dtype, pixels)
+            plane[rows, columns] = to_samples(values / normalised_step(plane, pixels), plane.dtype, pixels)
         if scale == (1, 1):
             error[rows, columns] = expected
     return dataclasses.replace(item, frame=dataclasses.replace(item.frame, planes=tuple(planes)), error=error)
@@ -205,4 +205,4 @@ def _values_at(
 ) -> Float[np.ndarray, " n"]:
     """A plane's values in [0, 1] at points in pixels."""
     samples = sample_at(plane, in_plane(points, scale), interpolation)
-    return samples.astype(np.float32) * step_in_levels(plane, pixels)
+    return samples.astype(np.float32) * normalised_step(plane, pixels)

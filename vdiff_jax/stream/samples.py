@@ -41,7 +41,7 @@ def peak_sample(plane: np.ndarray, pixels: PixelFormat) -> float:
     return 1.0 if np.issubdtype(plane.dtype, np.floating) else float(pixels.peak)
 
 
-def step_in_levels(plane: np.ndarray, pixels: PixelFormat) -> float:
+def normalised_step(plane: np.ndarray, pixels: PixelFormat) -> float:
     """The step between two sample values, in [0, 1], as if the plane were full-range: exact enough for errors."""
     return 1.0 / peak_sample(plane, pixels)
 

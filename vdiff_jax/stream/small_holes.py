@@ -16,7 +16,7 @@ from vdiff_jax.stream.analysis import AnalysedFrame
 from vdiff_jax.stream.dis import COARSE, WIENER, dense_flow, make_dis
 from vdiff_jax.stream.fitted_fill import fitted_fill, tiles
 from vdiff_jax.stream.flow import SMALLEST, FlowFrame
-from vdiff_jax.stream.samples import luma_of, mask_at_scale, plane_groups, step_in_levels, to_samples
+from vdiff_jax.stream.samples import luma_of, mask_at_scale, normalised_step, plane_groups, to_samples
 from vdiff_jax.stream.warp import grid_points, warp
 
 REACH = 2
@@ -93,7 +93,7 @@ class _Filler:
                 own = wanted[tile.own]
                 for number, values in zip(numbers, filled):
                     plane = planes[number]
-                    samples = values[tile.inner][own] / step_in_levels(plane, self._pixels)
+                    samples = values[tile.inner][own] / normalised_step(plane, self._pixels)
                     plane[tile.own][own] = to_samples(samples, plane.dtype, self._pixels)
                 if scale == (1, 1):
                     error[tile.own][own] = expected[tile.inner][own]
@@ -114,7 +114,7 @@ class _Filler:
     def _samples(self, item: AnalysedFrame, numbers: Sequence[int]) -> Float[np.ndarray, "c h w"]:
         """Some planes of a frame, in [0, 1]."""
         planes = [item.frame.planes[number] for number in numbers]
-        return np.stack([plane.astype(np.float32) * step_in_levels(plane, self._pixels) for plane in planes])
+        return np.stack([plane.astype(np.float32) * normalised_step(plane, self._pixels) for plane in planes])
 
     def _flows(self, window: _Window) -> list[tuple[AnalysedFrame, _Flow]]:
         """The other frames, and where each pixel of the middle frame lies in them; none for tiny frames.

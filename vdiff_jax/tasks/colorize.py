@@ -29,10 +29,10 @@ class Colouring:
         return dataclasses.replace(self.pixels, kind="rgb", full_range=True), self.size
 
 
-def coloured_planes(job: Colouring, source: Planes, chroma: Float[Array, "*b h w 2"]) -> Planes:
+def coloured_planes(conversion: Colouring, source: Planes, chroma: Float[Array, "*b h w 2"]) -> Planes:
     """The source's planes with new chroma (Cb, Cr in [0, 1]); luma is unchanged."""
-    pixels, size = job.written()
-    luma = clip_of_planes(source, job.pixels, 1)[..., :1]
+    pixels, size = conversion.written()
+    luma = clip_of_planes(source, conversion.pixels, 1)[..., :1]
     clip = jnp.concatenate([luma, chroma], axis=-1)
     colours = planes_of_clip(clip, pixels, size, dtype=source[0].dtype)
     kept = source[:1] if pixels.kind == "yuv" else ()
@@ -54,7 +54,7 @@ def plan(request: Request) -> Plan:
         weights="",
         why=f"references were given for {len(request.references)} of the frames; colours follow the optical flow, then "
         "diffuse, without the network",
-        job=Colouring(request.pixels, request.shape),
+        conversion=Colouring(request.pixels, request.shape),
         grow=request.grow,
         references=request.references,
         force=request.force,

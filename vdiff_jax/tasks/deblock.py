@@ -45,7 +45,7 @@ def corrupt(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Obs
     - one figure for all frames, about as wrong as an estimate from the frames.
     """
     reduced = rng.random() < REDUCED
-    video = coded(rng, clip, share=rng.choice(SIZES) if reduced else 1.0)
+    video = coded(rng, clip, scale=rng.choice(SIZES) if reduced else 1.0)
     true = np.sqrt(np.mean((video.clip - rgb_to_stored(clip)) ** 2, axis=(1, 2))).mean(axis=0) + 1e-4
     error = np.broadcast_to(true, (len(clip), 3))
     if scale_of(video.codec) is not None:

@@ -20,7 +20,7 @@ _AHEAD = 8
 
 def deflicker(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
     """Reduces flicker where nothing moves."""
-    pixels = plan.job.pixels
+    pixels = plan.conversion.pixels
     return deflicker_frames(frames, pixels, plan.sigma_of_planes(pixels), checkpoints)
 
 
@@ -29,13 +29,13 @@ def wiener(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CH
 
     Meanwhile a thread runs the network on the next frames.
     """
-    model, pixels = load(plan.weights).wiener_model, plan.job.pixels
+    model, pixels = load(plan.weights).wiener_model, plan.conversion.pixels
     if model is None:
         yield from frames
         return
     coefficients = model.filter_for(plan.sigma_of_planes(pixels), pixels)
     frames = with_context(frames, REACH, checkpoints, "wiener")
-    height, width = plan.job.written()[1]
+    height, width = plan.conversion.written()[1]
     depth = min(_AHEAD, queue_depth(pixels.frame_bytes(width, height)))
     with contextlib.closing(prefetched(frames, depth)) as ahead:
         stepped = wiener_step(*itertools.tee(ahead), pixels, coefficients)

@@ -33,7 +33,7 @@ def plan(request: Request) -> Plan:
         tasks=("interpolate",),
         weights=for_task(request.weights, "interpolate"),
         why="new frames are made between the video's own, which stay as they are",
-        job=SameSize(request.pixels, request.shape),
+        conversion=SameSize(request.pixels, request.shape),
         grow=request.grow,
         interval=seconds / request.time_base,
         rate=rate,

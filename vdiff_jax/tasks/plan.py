@@ -27,7 +27,7 @@ class Plan:
       tasks: the names of the tasks; none where the video is left as it is.
       weights: the name of the weights; "" where the task needs no network.
       why: the reason, as a sentence for the report.
-      job: the output's pixel format and size; for the network also how planes are read and written.
+      conversion: the output's pixel format and size; for the network also how planes are read and written.
       sigma: the expected error of Y', Cb and Cr, in [0, 1]; the mean where it differs from frame to frame.
       sigma_rgb: the same as the sigma of white R'G'B' noise, in 8-bit units.
       codec: the codec whose quantisers predict each frame's expected error; `None` where `sigma` holds for all frames.
@@ -47,7 +47,7 @@ class Plan:
     tasks: tuple[str, ...]
     weights: str
     why: str
-    job: Conversion
+    conversion: Conversion
     sigma: Float[np.ndarray, "3"] = dataclasses.field(default_factory=lambda: NO_ERROR)
     sigma_rgb: float = 0.0
     codec: str | None = None

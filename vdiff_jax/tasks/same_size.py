@@ -119,7 +119,7 @@ def plan_of(
         tasks=tasks,
         weights=for_task(request.weights, tasks[0]) if len(tasks) == 1 else request.weights,
         why=why,
-        job=SameSize(pixels, request.shape),
+        conversion=SameSize(pixels, request.shape),
         sigma=sigma,
         sigma_rgb=sigma_in_rgb(sigma, pixels),
         codec=None if clean else codec,

@@ -139,8 +139,8 @@ def plan(request: Request) -> Plan:
     sigma, why = given_or_measured_sigma(request)
     if request.sigma is None and sigma_in_rgb(sigma, pixels) < NOISY * 255:
         why, sigma = f"{why}, so little that it counts as fine texture", NO_ERROR
-    job = Enlargement(pixels, small, factor, target)
-    check_memory(job.network_size, job.target)
+    conversion = Enlargement(pixels, small, factor, target)
+    check_memory(conversion.network_size, conversion.target)
     if target[0] > small[0] * factor:
         log.warning(
             "%dx%d is more than %d times larger: beyond that factor the frames are resampled", *target[::-1], factor
@@ -149,7 +149,7 @@ def plan(request: Request) -> Plan:
         tasks=("superres",),
         weights=for_task(request.weights, "superres"),
         why=f"{small[1]}x{small[0]} to {target[1]}x{target[0]} through {factor} times the size; {why}",
-        job=job,
+        conversion=conversion,
         sigma=sigma,
         sigma_rgb=sigma_in_rgb(sigma, pixels),
     )

@@ -60,7 +60,7 @@ class Conversion(Protocol):
 
 
 @runtime_checkable
-class Job(Conversion, Protocol):
+class NetworkConversion(Conversion, Protocol):
     """A conversion by the network. It is a static argument of the compiled function, so it must be hashable."""
 
     def observe(self, inputs: ChunkInputs, multiple: int) -> Observation:

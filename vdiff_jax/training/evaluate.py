@@ -26,10 +26,8 @@ class Evaluation:
 
     def __init__(self, definition: nnx.GraphDef, split: Split, config: Config):
         size = Data(frames=max(8, config.data.frames), patch=config.data.patch)
-        self._batches = {
-            task: stack([Examples(split, size, {task: 1.0}, seed=1)(n) for n in range(CLIPS)])
-            for task in config.train.tasks
-        }
+        examples = {task: Examples(split, size, {task: 1.0}, seed=1) for task in config.train.tasks}
+        self._batches = {task: stack([example(n) for n in range(CLIPS)]) for task, example in examples.items()}
         self._restore = jax.jit(partial(_restored, definition))
 
     def __call__(self, params: nnx.State) -> tuple[dict[str, float], dict[str, Float[np.ndarray, "h w 3"]]]:
