@@ -12,7 +12,7 @@ from vdiff_jax.preprocess.grids import shuffle, unshuffle
 
 
 def test_relu_and_its_gradient_equal_those_of_jax():
-    x = np.random.default_rng(1).normal(size=(4, 5, 6)).astype(np.float32)
+    x = jnp.asarray(np.random.default_rng(1).normal(size=(4, 5, 6)), jnp.float32)
     found, expected = (jax.value_and_grad(lambda x, f=f: jnp.sum(jnp.sin(f(x))))(x) for f in (relu, jax.nn.relu))
     np.testing.assert_allclose(relu(x), np.maximum(x, 0))
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
