@@ -154,7 +154,7 @@ def _picture(luma: Float[np.ndarray, "h w"], factor: int) -> UInt8[np.ndarray, "
     return np.clip(255 * luma + 0.5, 0, 255).astype(np.uint8)
 
 
-def _on_plane(flow: _Flow, scale: tuple[int, int]) -> Float[np.ndarray, "h w 2"]:
+def _on_plane(flow: _Flow, scale: tuple[int, int]) -> Float[np.ndarray, "hp wp 2"]:
     """Where each sample of a plane lies in another frame's plane, in samples.
 
     Args:
