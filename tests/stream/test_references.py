@@ -46,7 +46,7 @@ def test_a_picture_of_another_scene_is_refused_unless_forced():
 
 
 def test_a_picture_of_a_frame_that_does_not_exist_is_refused():
-    with pytest.raises(ReferencePictureError, match="frame 5, but there are 2 frames"):
+    with pytest.raises(ReferencePictureError, match="frame 5, but the video has the frames 0 to 1"):
         list(attach_references(video(), {5: picture()}, GRAY))
 
 
