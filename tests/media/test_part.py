@@ -53,6 +53,12 @@ def test_a_picture_subtitle_lasts_until_the_next_one(packets):
     assert times(found) == [("s", 1000, 0), ("a", 1000, 20), ("s", 1500, 0)]
 
 
+def test_an_unknown_duration_is_none(packets):
+    texts = [("text", 100, 4_294_967_295), ("text", 600, 4_294_967_295), ("text", 1500, 4_294_967_295)]
+    found = packets_of_part(packets(*texts), Fraction(1), Fraction(2), cut=True)
+    assert times(found) == [("s", 1000, 1000), ("s", 1500, 500)]
+
+
 def test_a_picture_subtitle_is_kept_where_nothing_follows_it(packets):
     found = packets_of_part(packets(("text", 100, 0), ("text", 600, 0)), Fraction(1), Fraction(2), cut=True)
     assert times(found) == [("s", 1000, 0)]

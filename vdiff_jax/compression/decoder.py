@@ -174,7 +174,7 @@ def decompress(
     if target is not None:
         media.check_target(target, [source])
     with contextlib.ExitStack() as stack:
-        reader = stack.enter_context(media.open_reader(source))
+        reader = stack.enter_context(media.open_reader(source, written=True))
         attachment = find_attachment(source, (reader.info.height, reader.info.width))
         frames = clock.timed("read", reader)
         first = next(frames)

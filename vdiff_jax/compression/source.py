@@ -42,12 +42,12 @@ class Source(NamedTuple):
         return os.path.getsize(self.path) if self.path is not None and os.path.isfile(self.path) else None
 
     @contextlib.contextmanager
-    def frames(self) -> Iterator[Iterator[Frame]]:
-        """All frames, from the first on, every time that this context is entered."""
+    def frames(self, *, written: bool = False) -> Iterator[Iterator[Frame]]:
+        """All frames, from the first on, every time that this context is entered; see `open_reader` for `written`."""
         if self.clip is not None:
             yield iter(self.clip)
             return
-        with media.open_reader(self.path) as reader:
+        with media.open_reader(self.path, written=written) as reader:
             stored = self.stored or self.info.pixels
             yield iter(reader) if stored == self.info.pixels else self._converted(reader, stored)
 

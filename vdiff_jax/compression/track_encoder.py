@@ -95,7 +95,7 @@ class TrackEncoder:
         encoder = {"codec": codec.encoder, "options": self.settings.encoder_options(crf)}
         checkpoints = self._checkpoints(path)
         writer = media.open_writer(path, info, trial=True, checkpoints=checkpoints, **encoder)
-        with self._clock.stage("encode"), self.source.frames() as frames, writer:
+        with self._clock.stage("encode"), self.source.frames(written=True) as frames, writer:
             frames = self._recorded(frames, times)
             kept = passed(every_second(frames) if variant.half_rate else frames, checkpoints)
             for frame in resize_frames(kept, info.pixels, variant.shape):

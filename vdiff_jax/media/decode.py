@@ -50,6 +50,7 @@ class VideoSource:
         deinterlace: make progressive pictures from interlaced fields.
         double_rate: one picture for each field, instead of one for each frame.
         at: the pts of the first frame to read; properties and times are those of the whole file.
+        written: the frames are written to an output, so that a warning names what it loses.
 
     Raises:
         InputError: the file can't be read as a video, or has no frame in the wanted part.
@@ -64,7 +65,9 @@ class VideoSource:
         deinterlace: bool = False,
         double_rate: bool = False,
         at: int | None = None,
+        written: bool = False,
     ):
+        self._written = written
         self._name = "stdin" if name == "-" else name
         self._file = sys.stdin.buffer if name == "-" else name
         self._begin = Fraction(start or 0).limit_denominator(av.time_base)
@@ -232,7 +235,8 @@ class VideoSource:
             count, last, end = count + 1, pts, pts + (decoded.duration or step)
             exported = self._quantiser_by_type.get(decoded.pict_type, frame_quantiser(decoded))
             quantiser = quantiser if exported is None else exported  # MPEG-2's decoder exports none for the last frame
-            self._warn_if_new(decoded, seen, pts * info.time_base)
+            if self._written:
+                self._warn_if_new(decoded, seen, pts * info.time_base)
             yield Frame(self._planes(decoded), pts, decoded.duration or None, quantiser)
         else:
             self._warn_if_short(count, info.start - self._origin + end * info.time_base)

@@ -9,6 +9,9 @@ import av
 STOP_MARGIN = 5
 """Seconds after the end of the wanted part at which reading stops."""
 
+UNKNOWN_DURATION = 4_294_967
+"""Seconds that FFmpeg's encoders of picture subtitles give where they do not know the end."""
+
 
 def packet_time(packet: av.Packet) -> Fraction:
     """Seconds, in the file's own time, at which a packet starts."""
@@ -35,7 +38,7 @@ def packets_of_part(
         if time >= start:
             while shown:
                 yield _shortened(shown.popitem()[1], start, stop)
-        elif subtitle and not packet.duration:
+        elif subtitle and _endless(packet):
             shown[packet.stream.index] = packet
             continue
         elif time + packet.duration * packet.time_base <= start if subtitle else cut:
@@ -43,6 +46,11 @@ def packets_of_part(
         yield _shortened(packet, start, stop) if subtitle else packet
     for packet in shown.values():  # nothing follows them
         yield _shortened(packet, start, stop)
+
+
+def _endless(subtitle: av.Packet) -> bool:
+    """Whether a subtitle lasts until the next one: it has no duration, or FFmpeg's number for an unknown one."""
+    return not subtitle.duration or subtitle.duration * subtitle.time_base >= UNKNOWN_DURATION
 
 
 def _timed(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:

@@ -87,6 +87,7 @@ def open_reader(
     deinterlace: bool = False,
     double_rate: bool = False,
     at: int | None = None,
+    written: bool = False,
 ) -> VideoReader:
     """Opens a file, a folder or glob of pictures, one picture, or `-` (YUV4MPEG2 on stdin).
 
@@ -97,6 +98,7 @@ def open_reader(
         deinterlace: make one progressive picture from the fields of each interlaced frame.
         double_rate: deinterlace to one picture for each field, at twice the frame rate.
         at: the pts of the first frame that is read, of a `seekable` file; properties and times are those of the whole.
+        written: the frames are written to an output. Then a warning names what begins later and no output keeps.
 
     Raises:
         InputError: the source does not exist, or nothing in it can be read as a video.
@@ -111,7 +113,8 @@ def open_reader(
     refuse_linear([Path(name)], name)
     if Path(name).suffix.lower() == ".webp" and is_animation(name):
         return VideoReader(AnimationSource(name, start, stop))
-    return VideoReader(VideoSource(name, start, stop, deinterlace=deinterlace, double_rate=double_rate, at=at))
+    fields = {"deinterlace": deinterlace, "double_rate": double_rate}
+    return VideoReader(VideoSource(name, start, stop, **fields, at=at, written=written))
 
 
 def seekable(source: Source) -> bool:

@@ -190,7 +190,7 @@ class Tracks:
         if holds and (copy := self._copy(stream)) is not None:
             return copy
         if not codec.text_sub:
-            return self._drop(stream, f"{self._container} can't hold picture subtitles")
+            return self._drop(stream, f"{self._container} can't hold picture subtitles; .mkv keeps them")
         try:
             return SubtitleCopy(self._output, stream, TEXT_SUBTITLES[self._container])
         except (ValueError, av.FFmpegError):

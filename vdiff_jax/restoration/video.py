@@ -63,7 +63,7 @@ def opened(source: str | Path, options: Options, stopwatch: Stopwatch, *, at: in
       InputError: the video cannot be read.
       MaskError: a mask that does not fit, or that is black or white everywhere.
     """
-    fields = {"deinterlace": options.deinterlace, "double_rate": options.double_rate}
+    fields = {"deinterlace": options.deinterlace, "double_rate": options.double_rate, "written": True}
     with media.open_reader(source, start=options.start, stop=options.end, at=at, **fields) as reader:
         info = reader.info
         frames = stopwatch.timed("read", reader)

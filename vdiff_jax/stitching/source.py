@@ -68,10 +68,12 @@ class FileSource:
         with open_reader(path) as reader:
             self.info = reader.info
         self.size, self.rate, self.count = self.info.displayed_size, float(self.info.rate), self.info.frames
+        self._warns = True  # of what the film loses, once
 
     def frames(self) -> Iterator[tuple[float, RGB]]:
         """Yields each frame, turned upright, with its time stamp in seconds."""
-        with open_reader(self.path) as reader:
+        with open_reader(self.path, written=self._warns) as reader:
+            self._warns = False
             for frame in reader:
                 rgb = turn(planes_to_rgb(frame.planes, reader.info.pixels), reader.info.display_matrix)
                 yield float(frame.pts * reader.info.time_base), np.ascontiguousarray(rgb)
