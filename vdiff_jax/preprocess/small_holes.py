@@ -21,8 +21,10 @@ _DAMPING, _MOMENTUM = 0.7, 0.4
 RIDGE = (1 / 255) ** 2
 """Added to each predictor's mean square, so that corrections below the rounding of 8 bits get no weight."""
 
-ERROR, ERROR_POWER = 0.95, -1.0
-"""The error in a hole, as a multiple of that of known samples, by the share of samples around it that are known."""
+ERROR, MOVED = 0.95, 0.6
+"""The error in a hole: `ERROR` times that of known samples, divided by the share of samples around it that are known.
+
+Where the fill comes from moved frames, that share matters less: its power is 1 - `MOVED` × the frames' total weight."""
 
 
 def small_holes(mask: Float[Array, "*b h w 1"]) -> Float[Array, "*b h w 1"]:
@@ -90,7 +92,8 @@ def _filled(
     # Corrections beyond the range of the image are errors of the fit.
     result = jnp.clip(filled[0] + correction, 0.0, 1.0)
     # A known sample is predicted from all its neighbours; those of a sample in a hole are partly unknown themselves.
-    error = ERROR * error * jnp.maximum(_blurred(known), 0.1) ** ERROR_POWER
+    moved = jnp.clip(jnp.sum(weights[: len(neighbours)], axis=0), 0, 1)
+    error = ERROR * error / jnp.maximum(_blurred(known), 0.1) ** (1 - MOVED * moved)
     return jnp.where(known[None] > 0, image, result), error
 
 

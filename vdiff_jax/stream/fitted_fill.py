@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from vdiff_jax.preprocess.small_holes import CELL, ERROR, ERROR_POWER, RIDGE
+from vdiff_jax.preprocess.small_holes import CELL, ERROR, MOVED, RIDGE
 from vdiff_jax.stream.biharmonic import STEPS, biharmonic_prediction, relax
 from vdiff_jax.stream.samples import bounding_box
 
@@ -20,6 +20,8 @@ _TILE, _MARGIN = 320, 16
 """The largest side of a tile, and the margin around it that its result depends on."""
 _NEIGHBOUR_STEPS = 1
 """Jacobi steps where a neighbouring frame is filled to see what a fill is worth; more changed nothing."""
+_INDEPENDENT = 0.1
+"""The share of a neighbouring frame's squared error that lowers its weight; the rest only raises the expected error."""
 _BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
 Planes = Float[np.ndarray, "c h w"]
@@ -58,22 +60,25 @@ def _parts(length: int) -> list[slice]:
     return [slice(start, end) for start, end in itertools.pairwise(ends)]
 
 
-def fitted_fill(image: Planes, hidden: Bool[np.ndarray, "h w"], neighbours: Sequence[Planes]) -> tuple[Planes, Plane]:
+def fitted_fill(
+    image: Planes, hidden: Bool[np.ndarray, "h w"], neighbours: Sequence[tuple[Planes, Plane]]
+) -> tuple[Planes, Plane]:
     """The image with its hidden samples filled, and the expected error of each sample.
 
     Args:
       image: in [0, 1]; any value where it is hidden.
       hidden: True where the image is unknown.
-      neighbours: other frames, moved to this one.
+      neighbours: other frames, moved to this one, and the expected error of their samples; infinite where nothing is
+        known of it.
     """
     fill, known = _BiharmonicFill(hidden), (~hidden).astype(np.float32)
     biharmonic = np.stack([fill(plane, STEPS) for plane in image])
     target = biharmonic - _predicted(biharmonic)
     # Everything is taken relative to the fill: differences are small, so that weights may vary from cell to cell.
-    differences = [planes - biharmonic for planes in neighbours]
+    differences = [planes - biharmonic for planes, _ in neighbours]
     directional = [target + difference for difference in _directional_differences(biharmonic)]
     predictors = [target + _sharpness(fill, planes) for planes in differences] + directional
-    weights, error = _fitted(predictors, target, known)
+    weights, error = _fitted(predictors, target, known, [errors for _, errors in neighbours])
     mixed = np.zeros_like(image)
     for weight, planes in zip(weights, differences):
         mixed += weight * planes
@@ -83,7 +88,8 @@ def fitted_fill(image: Planes, hidden: Bool[np.ndarray, "h w"], neighbours: Sequ
     # Corrections beyond the range of the image are errors of the fit.
     filled = np.where(hidden, np.clip(filled, 0, 1), image)
     # A known sample is predicted from all its neighbours; those of a sample in a hole are partly unknown themselves.
-    return filled, ERROR * error * np.maximum(_blurred(known), 0.1) ** ERROR_POWER
+    moved = np.clip(sum(weights[: len(neighbours)], np.zeros_like(error)), 0, 1)
+    return filled, ERROR * error / np.maximum(_blurred(known), 0.1) ** (1 - MOVED * moved)
 
 
 class _BiharmonicFill:
@@ -117,8 +123,17 @@ def _directional_differences(planes: Planes) -> list[Planes]:
     return [np.stack([cv2.filter2D(plane, -1, k, borderType=border) for plane in planes]) for k in (kernel, kernel.T)]
 
 
-def _fitted(predictors: Sequence[Planes], target: Planes, known: Plane) -> tuple[list[Plane], Plane]:
-    """The weights of the predictors that are the local least squares over known samples, and the error that is left."""
+def _fitted(
+    predictors: Sequence[Planes], target: Planes, known: Plane, errors: Sequence[Plane]
+) -> tuple[list[Plane], Plane]:
+    """The weights of the predictors that are the local least squares over known samples, and the error that is left.
+
+    Args:
+      predictors: the prediction of each sample, first those by neighbouring frames.
+      target: what is predicted.
+      known: 1 where the target is known, 0 in holes.
+      errors: the expected error of the neighbouring frames' samples, which may lie in holes of their own.
+    """
     count, channels = len(predictors), len(target)
     columns = [_in_whole_cells(planes * known) for planes in (*predictors, target)]
     sums = [[_cell_sums(one, other) for other in columns[: n + 1]] for n, one in enumerate(columns)]
@@ -126,15 +141,36 @@ def _fitted(predictors: Sequence[Planes], target: Planes, known: Plane) -> tuple
     products = np.empty((count + 1, count + 1, *lower.shape[:2]), np.float32)
     rows, others = np.tril_indices(count + 1)
     products[rows, others] = products[others, rows] = np.moveaxis(lower, -1, 0)
-    counts = _cell_sums(*[_in_whole_cells(known[None])] * 2)
+    counts = _cell_sums(_in_whole_cells(known[None]))
     samples = channels * np.maximum(_blurred(counts), 1e-3)
     products[np.arange(count), np.arange(count)] += RIDGE * samples
+    energy = products[-1, -1] / samples
+    doubts = [_squared_error_in_holes(plane, known, energy) for plane in errors]
+    for number, doubt in enumerate(doubts):
+        products[number, number] += _INDEPENDENT * samples * doubt
     weights = _solved(products[:-1])
-    left = products[-1, -1] - np.einsum("khw,khw->hw", weights, products[:-1, -1])
-    error = np.sqrt(np.maximum(left, 0) / samples)
+    left = energy - np.einsum("khw,khw->hw", weights, products[:-1, -1]) / samples
+    left = left + (1 - _INDEPENDENT) * sum(weight**2 * doubt for weight, doubt in zip(weights, doubts))
+    error = np.sqrt(np.maximum(left, 0))
     size, (height, width) = (error.shape[1] * CELL, error.shape[0] * CELL), known.shape
     *weights, error = (cv2.resize(plane, size)[:height, :width] for plane in (*weights, error))
     return weights, error
+
+
+def _squared_error_in_holes(
+    error: Plane, known: Plane, unknown: Float[np.ndarray, "hc wc"]
+) -> Float[np.ndarray, "hc wc"]:
+    """The mean square, around each cell, of a neighbouring frame's expected error in the holes of this frame.
+
+    Args:
+      error: the neighbouring frame's, moved to this one.
+      known: 0 in the holes.
+      unknown: what counts as the mean square where the error is infinite.
+    """
+    never = np.isinf(error)
+    parts = (1 - known) * np.stack([np.where(never, 0, error) ** 2, never, np.ones_like(known)])
+    squares, lost, count = (_blurred(_cell_sums(part[None])) for part in _in_whole_cells(parts.astype(np.float32)))
+    return (squares + lost * unknown) / (count + 1e-3)
 
 
 def _in_whole_cells(planes: Planes) -> Float[np.ndarray, "c h2 w2"]:
@@ -145,12 +181,12 @@ def _in_whole_cells(planes: Planes) -> Float[np.ndarray, "c h2 w2"]:
     return np.pad(planes, ((0, 0), (0, -height % CELL), (0, -width % CELL)))
 
 
-def _cell_sums(one: Planes, other: Planes) -> Float[np.ndarray, "hc wc"]:
-    """The sum of a product over each cell and all channels."""
-    total = cv2.multiply(one[0], other[0])
-    for a, b in zip(one[1:], other[1:]):
-        total += cv2.multiply(a, b)
-    height, width = total.shape
+def _cell_sums(planes: Planes, others: Planes | None = None) -> Float[np.ndarray, "hc wc"]:
+    """The sum over each cell and all channels, of the planes or of their products with others."""
+    height, width = planes.shape[1:]
+    total = np.zeros((height, width), np.float32)
+    for number, plane in enumerate(planes):
+        total += plane if others is None else cv2.multiply(plane, others[number])
     return CELL**2 * cv2.resize(total, (width // CELL, height // CELL), interpolation=cv2.INTER_AREA)
 
 

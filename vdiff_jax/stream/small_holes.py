@@ -80,15 +80,18 @@ class _Filler:
             return item
         neighbours = self._flows(window)
         planes = list(item.frame.planes)
-        error = np.where(item.mask, np.float32(np.inf), np.float32(0))
+        expected_error = np.where(item.mask, np.float32(np.inf), np.float32(0))
         for scale, numbers in plane_groups(self._pixels):
             hidden, wanted = mask_at_scale(item.mask, scale), mask_at_scale(small, scale)
             here = self._samples(item, numbers)
-            there = [(self._samples(other, numbers), _on_plane(flow, scale)) for other, flow in neighbours]
+            there = [
+                (self._samples(other, numbers), _error_on_plane(other, scale), _on_plane(flow, scale))
+                for other, flow in neighbours
+            ]
             for number in numbers:
                 planes[number] = planes[number].copy()
             for tile in tiles(wanted):
-                moved = [_moved(samples, flow[tile.seen]) for samples, flow in there]
+                moved = [_moved(samples, error, points[tile.seen]) for samples, error, points in there]
                 filled, expected = fitted_fill(here[(..., *tile.seen)], hidden[tile.seen], moved)
                 own = wanted[tile.own]
                 for number, values in zip(numbers, filled):
@@ -96,9 +99,9 @@ class _Filler:
                     samples = values[tile.inner][own] / normalised_step(plane, self._pixels)
                     plane[tile.own][own] = to_samples(samples, plane.dtype, self._pixels)
                 if scale == (1, 1):
-                    error[tile.own][own] = expected[tile.inner][own]
+                    expected_error[tile.own][own] = expected[tile.inner][own]
         frame = dataclasses.replace(item.frame, planes=tuple(planes))
-        filled_item = dataclasses.replace(item, frame=frame, error=error)
+        filled_item = dataclasses.replace(item, frame=frame, error=expected_error)
         return dataclasses.replace(filled_item, flow_frame=self._flow_frame(filled_item))
 
     def _flow_frame(self, item: AnalysedFrame) -> FlowFrame:
@@ -169,7 +172,20 @@ def _on_plane(flow: _Flow, scale: tuple[int, int]) -> Float[np.ndarray, "hp wp 2
     return grid_points((height, width)) + flow
 
 
-def _moved(planes: Float[np.ndarray, "c hp wp"], points: Float[np.ndarray, "h w 2"]) -> Float[np.ndarray, "c h w"]:
-    """Planes sampled at a grid of points (x, y)."""
+def _error_on_plane(item: AnalysedFrame, scale: tuple[int, int]) -> Float[np.ndarray, "h w"]:
+    """The expected error of a plane's samples; of those that stand for several pixels, the largest of these."""
+    shape = item.frame.planes[0].shape
+    error = np.zeros(shape, np.float32) if item.mask is None else item.expected_error.astype(np.float32)
+    if scale == (1, 1):
+        return error
+    padded = np.pad(error, [(0, -side % step) for side, step in zip(shape, scale)])
+    return padded.reshape(len(padded) // scale[0], scale[0], -1, scale[1]).max(axis=(1, 3))
+
+
+def _moved(
+    planes: Float[np.ndarray, "c hp wp"], error: Float[np.ndarray, "hp wp"], points: Float[np.ndarray, "h w 2"]
+) -> tuple[Float[np.ndarray, "c h w"], Float[np.ndarray, "h w"]]:
+    """Planes and their expected error, sampled at a grid of points (x, y)."""
     border, points = cv2.BORDER_REPLICATE, np.ascontiguousarray(points)
-    return np.stack([cv2.remap(plane, points, None, cv2.INTER_CUBIC, borderMode=border) for plane in planes])
+    samples = [cv2.remap(plane, points, None, cv2.INTER_CUBIC, borderMode=border) for plane in planes]
+    return np.stack(samples), cv2.remap(error, points, None, cv2.INTER_NEAREST, borderMode=border)
