@@ -27,6 +27,8 @@ class Data:
       soft: share of the photographs that are blurred, so that they look out of focus.
       reduction: the factor by which videos are made smaller first, which removes their own noise.
       threads: threads that prepare clips.
+      where: "host" makes clips on the processor; "device" keeps all footage in the memory of the accelerator, and makes
+        them there.
       balance: evens out the kinds of shots, from 0 (not at all; the default) to 1 (all kinds equally often), for each
         of `PROPERTIES`.
     """
@@ -38,6 +40,7 @@ class Data:
     soft: float = 0.4
     reduction: float = 2.0
     threads: int = 2
+    where: str = "host"
     balance: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
@@ -220,6 +223,7 @@ def _broken_rules(config: Config) -> Iterator[str]:
         f"data.soft must be from 0 to 1, not {data.soft}": 0 <= data.soft <= 1,
         f"data.reduction must be at least 1, not {data.reduction}": data.reduction >= 1,
         f"data.threads must be at least 1, not {data.threads}": data.threads >= 1,
+        f"data.where must be host or device, not {data.where}": data.where in ("host", "device"),
         f"data.balance must be some of {', '.join(PROPERTIES)}, not {', '.join(data.balance)}": set(data.balance)
         <= set(PROPERTIES),
         f"data.balance must give numbers from 0 to 1, not {data.balance}": all(

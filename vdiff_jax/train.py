@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         help="print the arithmetic, memory traffic and memory of one step, and do not train (default: off)",
     )
     parser.add_argument(
-        "--measure", action="store_true", help="with --dry-run: also time some steps on this machine (default: off)"
+        "--measure", action="store_true", help="with --dry-run: also time steps and the making of clips (default: off)"
     )
     parser.add_argument(
         "--profile",

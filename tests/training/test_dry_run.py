@@ -1,5 +1,8 @@
 """The dry run: its figures agree with a count by hand, and it refuses what cannot run."""
 
+import re
+import time
+
 import pytest
 
 from vdiff_jax import sample, train
@@ -23,6 +26,23 @@ def lowered(small):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_lowered", once)
         yield made
+
+
+class Clips:
+    """Twenty clips a second in each thread."""
+
+    seconds = 0.05
+
+    def __init__(self, split, data, tasks, *, seed):
+        assert len(split.photos) > 1
+        assert tasks == CONFIG.train.tasks
+
+    def __call__(self, number):
+        time.sleep(self.seconds)
+
+
+class FastClips(Clips):
+    seconds = 0
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +106,7 @@ def test_the_command_prints_the_report_and_makes_no_workdir(capsys, tmp_path):
     assert "nowhere" in capsys.readouterr().err
 
 
+<<<<<<< HEAD
 def test_measure_times_steps_and_the_quick_compilation_needs_the_same_memory(small, report, monkeypatch):
     asked = []
     monkeypatch.setattr(module, "_quickly", lambda: asked.append(1))
@@ -97,3 +118,20 @@ def test_measure_times_steps_and_the_quick_compilation_needs_the_same_memory(sma
     assert optimised == quick
     assert "measured here: " in measured
     assert "12 steps take" in measured
+=======
+def test_measure_times_steps_and_the_quick_compilation_needs_the_same_memory(capsys, monkeypatch):
+    measured = []
+    monkeypatch.setattr(module, "_quickly", lambda: measured.append(1))
+    monkeypatch.setattr(module, "Examples", Clips)
+    monkeypatch.setattr(module, "DeviceExamples", FastClips)
+    report = dry_run(CONFIG, sample.TRUTH, measure=True)
+    assert measured
+    optimised = [line for line in report.splitlines() if "of memory in all" in line]
+    quick = [line for line in dry_run(CONFIG, sample.TRUTH).splitlines() if "of memory in all" in line]
+    assert optimised == quick
+    assert "measured here: " in report
+    assert "2,000 steps take" in report
+    slow, fast = map(float, re.search(r"(\S+) frames/s with data.where = host, (\S+) with device", report).groups())
+    assert 3 / 0.05 >= slow / CONFIG.data.threads > 0
+    assert fast > slow
+>>>>>>> 6a24a9c (Training with data.where = "device": footage stays in the accelerator's memory, and compiled functions make the clips there)

@@ -23,7 +23,7 @@ from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.sharding import CPU_PROGRAM
 from vdiff_jax.stream.flow import FlowFrame
 from vdiff_jax.stream.velocity import velocity
-from vdiff_jax.tasks.task import Corrupt
+from vdiff_jax.tasks.task import Corrupt, Task
 from vdiff_jax.training import balance
 from vdiff_jax.training.cache import Split
 from vdiff_jax.training.synthetic import clip_of_photo, clip_of_video, flipped
@@ -64,8 +64,8 @@ class Examples:
         self._task_names = list(tasks)
         self._task_shares = np.array(list(tasks.values())) / sum(tasks.values())
         self._tasks = {name: table.find(name) for name in tasks}
-        self._corrupt = {name: _jitted(_keyed(task.corrupt)) for name, task in self._tasks.items() if task.corrupt}
-        self._stored = {name: _jitted(task.stored) for name, task in self._tasks.items()}
+        self._corrupt = {name: jitted(_keyed(task.corrupt)) for name, task in self._tasks.items() if task.corrupt}
+        self._stored = {name: jitted(task.stored) for name, task in self._tasks.items()}
         of_photos = {name: n for name, n in data.balance.items() if name in ("brightness", "texture")}
         photos = [balance.measure(photo[None]) if of_photos else {} for photo in split.photos]
         self._photo_weights = balance.weights(photos, of_photos)
@@ -81,29 +81,32 @@ class Examples:
         draw = self.draw(index)
         rng = np.random.default_rng([self._seed, index])
         task = self._tasks[self._task_names[draw.task]]
-        on_host = task.corrupt_on_host if rng.random() < task.share_on_host else None
-        margin = task.margin if on_host else 0
-        clip = np.asarray(self._clean(rng, draw, self._data.patch + 2 * margin), np.float32) / 255
-        with jax.default_device(jax.local_devices(backend="cpu")[0]):  # the optical flow runs on the host as well
-            if on_host:
-                observation, truth = on_host(rng, clip), subsampled(jnp.asarray(_truth(clip)))
-            else:
-                observation, truth = self._corrupted(task.name, rng, index, clip)
-        observation, truth = jax.tree.map(np.asarray, (observation, truth))
-        observation, truth = jax.tree.map(lambda leaf: _without_margin(leaf, margin), (observation, truth))
-        flow_frames = [
-            FlowFrame.from_luma(luma, known, time=float(time))
-            for luma, known, time in zip(observation.values[..., 0], observation.known[..., 0], observation.time)
-        ]
-        reduction = np.ones((len(clip), 3), np.float32) if observation.reduction is None else observation.reduction
-        return Example(dataclasses.replace(observation, velocity=velocity(flow_frames), reduction=reduction), truth)
+        if rng.random() < task.share_on_host and task.corrupt_on_host:
+            return self._coded(task, rng, draw)
+        return self._compiled(task, rng, draw, index)
 
-    def _corrupted(
-        self, name: str, rng: np.random.Generator, index: int, clip: Float[np.ndarray, "t h w 3"]
-    ) -> tuple[Observation, Float[Array | np.ndarray, "t h w 3"]]:
-        """The observation of a clip after its task's compiled corruption, and the ground truth in Y'CbCr."""
-        observation, truth = self._corrupt[name](self._seed, index, clip), _truth(clip)
-        return self._stored[name](observation, truth) if rng.random() < SUBSAMPLED else (observation, truth)
+    def stack(self, examples: list[Example]) -> Example:
+        """A batch of examples, where they are."""
+        return stack(examples)
+
+    def _coded(self, task: Task, rng: np.random.Generator, draw: Draw) -> Example:
+        """An example that a codec corrupts."""
+        assert task.corrupt_on_host is not None
+        margin = task.margin
+        clip = np.asarray(self._clean(rng, draw, self._data.patch + 2 * margin), np.float32) / 255
+        with jax.default_device(jax.local_devices(backend="cpu")[0]):
+            observation, truth = task.corrupt_on_host(rng, clip), subsampled(jnp.asarray(_truth(clip)))
+        observation, truth = jax.tree.map(np.asarray, (observation, truth))
+        return with_velocity(*jax.tree.map(lambda leaf: _without_margin(leaf, margin), (observation, truth)))
+
+    def _compiled(self, task: Task, rng: np.random.Generator, draw: Draw, index: int) -> Example:
+        """An example that a compiled function corrupts."""
+        clip = np.asarray(self._clean(rng, draw, self._data.patch), np.float32) / 255
+        with jax.default_device(jax.local_devices(backend="cpu")[0]):  # the optical flow runs on the host as well
+            observation, truth = self._corrupt[task.name](self._seed, index, clip), _truth(clip)
+            if rng.random() < SUBSAMPLED:
+                observation, truth = self._stored[task.name](observation, truth)
+        return with_velocity(*jax.tree.map(np.asarray, (observation, truth)))
 
     def draw(self, index: int) -> Draw:
         """The source of example number `index`."""
@@ -152,7 +155,9 @@ def batches(examples: Examples, data: Data, *, process: int = 0, processes: int 
     """
     cv2.setNumThreads(1)
     numbers = grain.MapDataset.range(2**40)[process::processes]
-    own = numbers.map(lambda number: _in_background(examples, number)).batch(data.batch // processes, batch_fn=stack)
+    own = numbers.map(lambda number: _in_background(examples, number)).batch(
+        data.batch // processes, batch_fn=examples.stack
+    )
     return own.to_iter_dataset(grain.ReadOptions(num_threads=data.threads, prefetch_buffer_size=4))
 
 
@@ -186,8 +191,18 @@ def example_shapes(data: Data) -> Example:
 
 
 def stack(examples: list[Example]) -> Example:
-    """A batch of examples of one size."""
+    """A batch of examples of one size, on the host."""
     return jax.tree.map(lambda *leaves: np.stack(leaves), *examples)
+
+
+def with_velocity(observation: Observation, truth: Float[Array | np.ndarray, "t h w 3"]) -> Example:
+    """The example of an observation: with the optical flow on its luma, measured on the host, and a reduction."""
+    luma, known, times = (
+        np.asarray(leaf) for leaf in (observation.values[..., 0], observation.known[..., 0], observation.time)
+    )
+    frames = [FlowFrame.from_luma(*planes, time=float(time)) for *planes, time in zip(luma, known, times)]
+    reduction = np.ones((len(luma), 3), np.float32) if observation.reduction is None else observation.reduction
+    return Example(dataclasses.replace(observation, velocity=velocity(frames), reduction=reduction), truth)
 
 
 def _without_margin(leaf: np.ndarray, margin: int) -> np.ndarray:
@@ -206,7 +221,7 @@ def _keyed(corrupt: Corrupt) -> Callable[[int, int, np.ndarray], Observation]:
     return lambda seed, index, clip: corrupt(jax.random.fold_in(jax.random.key(seed), index), clip)
 
 
-def _jitted(function: Callable) -> Callable:
+def jitted(function: Callable) -> Callable:
     """The function compiled, for one thread at a time, and with JAX's cheaper random numbers for a single device."""
     compiled = jax.jit(function)
 

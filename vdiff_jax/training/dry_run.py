@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,13 +18,16 @@ from vdiff_jax.errors import ConfigError
 from vdiff_jax.nn.network import count_parameters
 from vdiff_jax.runtime.device_memory import machine_memory
 from vdiff_jax.training import cache
-from vdiff_jax.training.data import example_shapes
+from vdiff_jax.training.data import Examples, example_shapes
+from vdiff_jax.training.device_data import DeviceExamples
 from vdiff_jax.training.step import State, initial, make_step
 
 log = logging.getLogger(__name__)
 
 _STEPS = 3
 """The steps that are timed."""
+_EXAMPLES = 16
+"""The training clips that are timed."""
 
 
 class Chip(NamedTuple):
@@ -72,7 +76,7 @@ def dry_run(config: Config, data: str | Path, *, exclude: tuple[str, ...] = (), 
       config: the training's configuration.
       data: a folder of videos and photographs.
       exclude: parts of the names of files to leave out.
-      measure: compiles the step as training does, and times some steps.
+      measure: compiles the step as training does, and times some steps and the making of clips.
 
     Raises:
       ConfigError: the batch cannot be split over the devices, or a step does not fit their memory.
@@ -99,7 +103,7 @@ def dry_run(config: Config, data: str | Path, *, exclude: tuple[str, ...] = (), 
         f"  {_megabytes(cost.activations)} of activations, {_megabytes(cost.memory)} of memory in all",
     ]
     if measure:
-        lines += _measured(config, lowered, frames)
+        lines += _measured(config, lowered, frames) + _feeding(config)
     lines += [
         "frames of training clips a second at most, by each chip's data sheet, with this batch on one chip:",
         *(f"  {name:17} {_upper_bound(config, cost, chip, frames)}" for name, chip in CHIPS.items()),
@@ -178,6 +182,26 @@ def _measured(config: Config, lowered: jax.stages.Lowered, frames: int) -> list[
         f"without reading data",
         f"  {frames / each:.3g} frames of training clips a second on each device",
         f"  {config.train.steps:,} steps take {total:.3g} hours",
+    ]
+
+
+def _feeding(config: Config) -> list[str]:
+    """The frames a second of training clips that can be made on this machine, on the host and on the device."""
+    log.info("making training clips of random pictures, to time both ways")
+    rng = np.random.default_rng(0)
+    photos = [rng.integers(0, 256, (540, 960, 3), np.uint8) for _ in range(2)]
+    split = cache.Split(photos, [rng.integers(0, 256, (3 * config.data.frames, 270, 480, 3), np.uint8)])
+    speeds = []
+    for kind in (Examples, DeviceExamples):
+        examples = kind(split, config.data, config.train.tasks, seed=config.train.seed)
+        with ThreadPoolExecutor(config.data.threads) as threads:
+            jax.block_until_ready(list(threads.map(examples, range(_EXAMPLES))))  # compiles
+            begun = time.perf_counter()
+            jax.block_until_ready(list(threads.map(examples, range(_EXAMPLES))))
+            speeds.append(_EXAMPLES * config.data.frames / (time.perf_counter() - begun))
+    return [
+        f"  clips with {config.data.threads} threads: {speeds[0]:.3g} frames/s with data.where = host, "
+        f"{speeds[1]:.3g} with device"
     ]
 
 

@@ -19,6 +19,7 @@ from vdiff_jax.nn.network import SIZES, count_parameters
 from vdiff_jax.training import cache
 from vdiff_jax.training.checkpoint import SCORE, Checkpoints
 from vdiff_jax.training.data import Examples, batches
+from vdiff_jax.training.device_data import DeviceExamples
 from vdiff_jax.training.evaluate import Evaluation
 from vdiff_jax.training.metric_writer import MetricWriter, Scalars
 from vdiff_jax.training.step import initial, make_step
@@ -76,7 +77,8 @@ class Run:
                     f"--init-from {init_from}: these weights are not of the size {size}: change train.size"
                 )
             state = state._replace(params=network.params, average=network.params)
-        self.examples = Examples(training, config.data, config.train.tasks, seed=config.train.seed)
+        kind = {"host": Examples, "device": DeviceExamples}[config.data.where]
+        self.examples = kind(training, config.data, config.train.tasks, seed=config.train.seed)
         self.iterator = iter(
             batches(self.examples, config.data, process=jax.process_index(), processes=jax.process_count())
         )
