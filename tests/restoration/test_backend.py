@@ -25,12 +25,15 @@ def measured(monkeypatch, tmp_path):
     return calls
 
 
-def test_auto_measures_once_for_each_size_of_network(measured):
+def test_auto_measures_once_for_each_size_of_network_and_each_version(measured, monkeypatch):
     base, fast = load("base"), load("fast")
     assert [backend.backend_for("auto", base, backend.LONG) for _ in range(2)] == ["onnx", "onnx"]
     assert measured == [base.config]
     assert backend.backend_for("auto", fast, backend.LONG) == "onnx"
     assert measured == [base.config, fast.config]
+    monkeypatch.setattr(backend, "__version__", "another")
+    assert backend.backend_for("auto", base, backend.LONG) == "onnx"
+    assert measured == [base.config, fast.config, base.config]
 
 
 def test_auto_takes_jax_for_short_videos_and_where_onnx_runtime_can_not_run(measured, monkeypatch):

@@ -17,6 +17,7 @@ from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.restoration.restorer import Restorer
 from vdiff_jax.runtime.caches import cache_folder
 from vdiff_jax.runtime.cores import available_cores
+from vdiff_jax.runtime.version import __version__
 from vdiff_jax.tasks.same_size import SameSize
 from vdiff_jax.tasks.video import ChunkInputs
 from vdiff_jax.weights import Weights
@@ -126,7 +127,7 @@ def _identity(network: Weights) -> str:
     """A name for what the measurement depends on: the network's size, the versions and the cores."""
     parts = {
         "network": dataclasses.asdict(network.config),
-        "versions": [version(name) for name in ("jax", "jaxlib", "onnxruntime")],
+        "versions": [__version__, *(version(name) for name in ("jax", "jaxlib", "onnxruntime"))],
         "cores": available_cores(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
