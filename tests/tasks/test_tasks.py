@@ -51,7 +51,7 @@ def corrupted(name, clip, seed=5):
         observation = jax.jit(task.corrupt)(jax.random.key(seed), clip)
     if observation.reduction is None:
         observation = dataclasses.replace(observation, reduction=jnp.ones((len(clip), 3)))
-    return observation
+    return jax.tree.map(np.asarray, observation)  # not as JAX's arrays, whose types may be weak
 
 
 @pytest.mark.parametrize("name", tasks.trained())
