@@ -2,7 +2,6 @@
 
 import atexit
 import collections
-import dataclasses
 import functools
 import gc
 import inspect
@@ -37,9 +36,6 @@ def _checked_at_first(typechecker, jaxtyped=jaxtyping.jaxtyped):
     checked = jaxtyped(typechecker=typechecker)
 
     def decorate(target):
-        if dataclasses.is_dataclass(target):
-            target.__init__ = decorate(target.__init__)
-            return target
         if not inspect.isfunction(target):
             return checked(target)
         code, made = target.__code__, []
@@ -125,6 +121,7 @@ def bucket(monkeypatch):
 @pytest.fixture(scope="session")
 def sample_clips(tmp_path_factory):
     """A folder with noisy.mkv, truth.mkv and mask.mkv: 160×96 pixels from 8 frames of the sample, without loss."""
+    import dataclasses
     import itertools
 
     from vdiff_jax import media, sample

@@ -42,7 +42,7 @@ def folder(tmp_path_factory):
     for name in names:
         write(folder / name, noisy[:, :96, :128])
     for name, left in (("left", 0), ("mid", 110), ("right", 220), ("a", 0), ("b", 110)):
-        write(folder / f"{name}.mp4", clip[:2, :, left : left + 200])
+        write(folder / f"{name}.mp4", clip[:, :, left : left + 200])
     write(folder / "long.mp4", noisy[:, :96, :128], rate=Fraction(1, 4))  # 16 seconds
     write(folder / "grey.mp4", np.repeat(clip[:, :48, :64, 1:2], 3, axis=-1).repeat(31, axis=0)[:121])
     write(folder / "truth.mp4", clip[:, :96, :128])

@@ -10,7 +10,7 @@ import pytest
 import vdiff_jax
 from vdiff_jax.cli.arguments import build_parser
 from vdiff_jax.compression.codec import CODECS
-from vdiff_jax.compression.settings import default_weights
+from vdiff_jax.compression.settings import DEFAULT_WEIGHTS
 from vdiff_jax.media.encoders import DEFAULT_OPTIONS
 
 
@@ -56,7 +56,7 @@ def test_the_defaults_in_the_help_are_those_of_the_encoders():
         "compress", "--preset"
     )
     assert CODECS["h264"].preset == CODECS["hevc"].preset
-    assert f"default: {default_weights()}" in help_of("compress", "--weights")
+    assert f"default: {DEFAULT_WEIGHTS}" in help_of("compress", "--weights")
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def open_encoder():
     def encoder(path, folder, *, codec: str = "h264", weights: str = "fast", **settings) -> TrackEncoder:
         source, chosen = open_source(str(path), 25), CODECS[codec]
         coded = check_source(source.info, chosen, None, "matroska")
-        wanted = Settings(codec=chosen, **{"crf": chosen.crf, "adapt": "none", "networks": (weights,), **settings})
+        wanted = Settings(codec=chosen, **{"crf": chosen.crf, "adapt": "none", "network": weights, **settings})
         return TrackEncoder(source, coded, wanted, folder, Stopwatch())
 
     return encoder

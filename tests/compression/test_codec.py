@@ -16,4 +16,4 @@ def test_a_coarser_crf_is_on_the_codec_s_grid_and_in_its_range(codec):
 
 def test_whole_crfs_are_written_for_av1():
     assert CODECS["av1"].options(35.0, None) == {"crf": "35", "preset": "6"}
-    assert CODECS["h264"].options(23.5, "slow") == {"crf": "23.50", "preset": "slow"}
+    assert CODECS["h264"].options(23.5, "slow") == {"crf": "23.50", "preset": "slow", "psy": "0"}

@@ -21,8 +21,8 @@ def small(source, tmp_path_factory):
     return path, compress(source, path, crf=36, adapt="none")
 
 
-def copied(sources, target, *, metadata=None):
-    """A stream copy of the video of files, one after the other, with the first one's metadata."""
+def copied(sources, target, *, metadata=None, most=None):
+    """A stream copy of the first packets of files' video, one after the other, with the first one's metadata."""
     with av.open(str(target), "w") as output:
         shift = 0
         for index, path in enumerate(sources):
@@ -31,7 +31,7 @@ def copied(sources, target, *, metadata=None):
                 if index == 0:
                     stream = output.add_stream_from_template(video)
                     output.metadata.update(container.metadata if metadata is None else metadata)
-                packets = [packet for packet in container.demux(video) if packet.size]
+                packets = [packet for packet in container.demux(video) if packet.size][:most]
                 stamps = sorted(packet.pts for packet in packets)
                 delay = max(stamp - packet.pts for stamp, packet in zip(stamps, packets))  # Matroska stores no dts
                 for packet, stamp in zip(packets, stamps):
@@ -84,6 +84,12 @@ def test_a_copy_in_another_format_and_back_keeps_the_attachment(small, tmp_path,
     for name in (tmp_path / "moved.mkv", moved):
         assert find_attachment(name, SIZE) == unpack(media.read_attachment(path))
     assert not caplog.text
+
+
+def test_a_cut_file_is_still_improved(small, tmp_path, caplog):
+    begun = copied([small[0]], tmp_path / "cut.mp4", most=9)
+    assert decompress(begun, tmp_path / "large.mkv", codec="ffv1")["plan"]["tasks"] == ["wiener"]
+    assert "without improvement" not in caplog.text
 
 
 @pytest.mark.parametrize(

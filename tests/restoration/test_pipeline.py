@@ -45,7 +45,7 @@ def read(path):
         return [f.to_ndarray(format="rgb24").astype(float) for f in frames], frames[0].format.name, container.streams
 
 
-@pytest.mark.parametrize("fmt", ["yuv420p", "yuv422p10le", "gbrp10le"])
+@pytest.mark.parametrize("fmt", ["yuv420p", "yuv422p10le", "yuv444p", "gbrp10le"])
 def test_every_format_is_enlarged_in_place(tmp_path, untrained, fmt):
     source, target = tmp_path / "small.mkv", tmp_path / "large.mkv"
     write(source, fmt)

@@ -3,8 +3,6 @@
 import re
 import time
 
-import jax
-import jax.numpy as jnp
 import pytest
 
 from vdiff_jax import sample, train
@@ -14,15 +12,9 @@ from vdiff_jax.training import dry_run as module
 from vdiff_jax.training.dry_run import dry_run
 
 
-@pytest.fixture(scope="module")
-def quickly():
-    """The function that returns the options of the quick compilation."""
-    return module._quickly
-
-
 @pytest.fixture(scope="module", autouse=True)
-def lowered(small, quickly):
-    """The lowered step, which all tests share."""
+def lowered(small):
+    """The lowered step, which all tests share: to trace it takes longer than all else in them."""
     made, step_of = [], module._lowered
 
     def once(config, *network):
@@ -33,8 +25,6 @@ def lowered(small, quickly):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_lowered", once)
-        # All tests are compiled quickly, see the set-up. Without options of its own the step is that of other tests.
-        patch.setattr(module, "_quickly", lambda: None)
         yield made
 
 
@@ -116,23 +106,19 @@ def test_the_command_prints_the_report_and_makes_no_workdir(capsys, tmp_path):
     assert "nowhere" in capsys.readouterr().err
 
 
-def test_measure_times_steps(small, monkeypatch):
+def test_measure_times_steps_and_the_quick_compilation_needs_the_same_memory(small, report, monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "_quickly", lambda: asked.append(1))
     monkeypatch.setattr(module, "Examples", Clips)
     monkeypatch.setattr(module, "DeviceExamples", FastClips)
-    report = dry_run(small, sample.TRUTH, measure=True)
-    assert "measured here: " in report
-    assert "12 steps take" in report
-    slow, fast = map(float, re.search(r"(\S+) frames/s with data.where = host, (\S+) with device", report).groups())
+    measured = dry_run(small, sample.TRUTH, measure=True)
+    assert asked
+    optimised, quick = (
+        [line for line in text.splitlines() if "of memory in all" in line] for text in (measured, report)
+    )
+    assert optimised == quick
+    assert "measured here: " in measured
+    assert "12 steps take" in measured
+    slow, fast = map(float, re.search(r"(\S+) frames/s with data.where = host, (\S+) with device", measured).groups())
     assert small.data.frames / Clips.seconds >= slow / small.data.threads > 0
     assert fast > slow
-
-
-def test_the_quick_compilation_needs_the_same_memory(quickly):
-    def step(x):
-        return jax.lax.scan(lambda carry, row: (jnp.sin(carry + row @ x), carry), x[0], x)[1]
-
-    lowered = jax.jit(jax.grad(lambda x: step(x).sum())).lower(jax.ShapeDtypeStruct((64, 64), jnp.float32))
-    sizes = [
-        lowered.compile(compiler_options=options).memory_analysis().temp_size_in_bytes for options in (None, quickly())
-    ]
-    assert sizes[0] == sizes[1] > 64 * 64

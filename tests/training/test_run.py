@@ -218,7 +218,7 @@ def test_two_processes_of_the_cloud_jobs_give_the_losses_of_one_stop_together_an
 ):
     path, workdir = tmp_path / "config.toml", tmp_path / "run"
     # The warm-up is longer than what is compared, so the schedule's end does not matter.
-    write_config(path, train__steps=100000, train__checkpoint_every=STEPS)
+    write_config(path, train__steps=100000)
     processes = launch(footage, path, workdir)
     try:
         wait_for_step(workdir, STEPS + 1, *processes)
@@ -235,18 +235,9 @@ def test_two_processes_of_the_cloud_jobs_give_the_losses_of_one_stop_together_an
     before, last = sorted(int(folder.name) for folder in (workdir / "checkpoints").iterdir())
     assert last == max(together)
     shutil.rmtree(workdir / "checkpoints" / str(last))
-    write_config(path, train__steps=last, train__checkpoint_every=STEPS)
+    write_config(path, train__steps=last)
     caplog.set_level("INFO", "vdiff_jax")
-    assert (
-        train.main(
-            [
-                "--config",
-                str(path),
-                *options(footage, workdir, "--resume", train__steps=last, train__checkpoint_every=STEPS),
-            ]
-        )
-        == 0
-    )
+    assert train.main(["--config", str(path), *options(footage, workdir, "--resume", train__steps=last)]) == 0
     assert f"resumed at step {before}" in caplog.text
     assert "on 1 devices" in caplog.text
     assert losses(workdir) == pytest.approx(together, rel=1e-5)

@@ -110,7 +110,7 @@ def _add_compress(commands: argparse._SubParsersAction) -> None:
         "fewer frames and the network, within twice the plain encoder's time plus ten seconds; best tries them all, "
         "whatever the time (default: fast)",
     )
-    compress.add_argument("--weights", help="base, fast, or a file of weights (default: fast)")
+    compress.add_argument("--weights", help="base, fast, or a file of weights (default: base)")
     add_overwriting(compress)
     add_report(compress)
 

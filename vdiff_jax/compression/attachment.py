@@ -98,11 +98,10 @@ class WienerStep:
     @property
     def rows(self) -> Int[np.ndarray, "planes k"]:
         """The coefficients of each class of Y', of Cb and of Cr, in 256ths; 0 for the operators that Y' alone has."""
-        flat = np.array(self.coefficients)
         if self.directions is None:
-            return flat.reshape(-1, OPERATORS)
-        chroma = flat[-2 * OPERATORS :].reshape(2, OPERATORS)
-        luma = flat[: -2 * OPERATORS].reshape(-1, LUMA_OPERATORS)
+            return np.reshape(self.coefficients, (-1, OPERATORS))
+        chroma = np.reshape(self.coefficients[-2 * OPERATORS :], (2, OPERATORS))
+        luma = np.reshape(self.coefficients[: -2 * OPERATORS], (-1, LUMA_OPERATORS))
         return np.concatenate([luma, np.pad(chroma, ((0, 0), (LUMA_OPERATORS - OPERATORS, 0)))])
 
 

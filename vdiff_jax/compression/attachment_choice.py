@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from vdiff_jax import media
 from vdiff_jax.compression.attachment import Attachment, Network, Timestamps, WeightsId
 from vdiff_jax.compression.budget import Budget
@@ -17,10 +19,10 @@ from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.weights import identity, load
 
-_COMPILING, _RESTORING = 5.0, 1.0
-"""Seconds, roughly, for compiling a network, and for restoring a million pixels and fitting the Wiener step to them."""
-_TRIED = 3_000_000
-"""A network is tried on about this many pixels where time is short."""
+_COMPILING, _RESTORING = 4.5, 1e-6
+"""Seconds, roughly, for compiling a network, and for restoring a pixel and fitting the Wiener step to it."""
+_LEAST_PIXELS = 3_000_000
+"""The network is run on at least about this many pixels, or not at all."""
 
 
 class AttachmentChoice(NamedTuple):
@@ -29,7 +31,6 @@ class AttachmentChoice(NamedTuple):
     Attributes:
       attachment: the attachment.
       fit: its fit to the samples.
-      error: the samples' coding error.
       loop: computes the decoder's result for the samples.
       variant: what the track keeps of its source.
       track_size: the track's bytes.
@@ -37,7 +38,6 @@ class AttachmentChoice(NamedTuple):
 
     attachment: Attachment
     fit: Fit
-    error: CodingError
     loop: ClosedLoop
     variant: Variant
     track_size: int
@@ -52,46 +52,43 @@ class AttachmentChoice(NamedTuple):
         attachment = dataclasses.replace(self.attachment, wiener=None, network=None)
         return self._replace(attachment=attachment, fit=NOTHING)
 
-    def with_network(self, encoder: TrackEncoder, weights: str, samples: Sequence[Sample]) -> "AttachmentChoice":
-        """The same with a network, if that gains more than it costs.
 
-        Args:
-          encoder: the encoder.
-          weights: the network's weights, a name or a file.
-          samples: the samples to try it on: all of them, or those that `fewer` returns.
-        """
-        part = Network(**dataclasses.asdict(weights_id(weights)), error=self.error.relative)
-        plain = self
-        if len(samples) < len(self.loop.samples) or samples[0] is not self.loop.samples[0]:
-            plain = self._replace(fit=NOTHING)._if_better(_loop(encoder, samples, self.error, self.attachment), None)
-        tried = plain._if_better(_loop(encoder, samples, self.error, self.attachment, part, weights), part)
-        return tried if tried.attachment.network == part else self
+def choose_attachment(encoder: TrackEncoder, track: Track, budget: Budget | None = None) -> AttachmentChoice:
+    """The best attachment for an encoded track.
 
-    def _if_better(self, loop: ClosedLoop, part: Network | None) -> "AttachmentChoice":
-        """The choice with the best fit of a loop; unchanged if that fit's net gain is no larger than its own."""
-        other = max(fits(loop, self.error, part), key=lambda each: each.net_gain(self.track_size))
-        if other.net_gain(self.track_size) <= self.fit.net_gain(self.track_size):
-            return self
-        attachment = dataclasses.replace(self.attachment, wiener=other.wiener, network=other.network)
-        return self._replace(attachment=attachment, fit=other, loop=loop)
-
-
-def add_network(encoder: TrackEncoder, choice: AttachmentChoice, budget: Budget) -> AttachmentChoice:
-    """The choice with the network that gains most, among those that there is time to try."""
-    samples = choice.loop.samples if budget.unlimited else fewer(choice.loop.samples, _TRIED)
-    megapixels = sum(len(sample.decoded) for sample in samples) * encoder.shape[0] * encoder.shape[1] / 1e6
-    for weights in encoder.settings.networks:
-        if budget.allows(_COMPILING + _RESTORING * megapixels, f"the network {Path(weights).stem}"):
-            choice = choice.with_network(encoder, weights, samples)
-    return choice
-
-
-def choose_attachment(encoder: TrackEncoder, track: Track) -> AttachmentChoice:
-    """The best attachment without a network for an encoded track."""
+    Args:
+      encoder: the encoder.
+      track: the track.
+      budget: says on how many samples there is time to run the network; None leaves the network out.
+    """
     samples, timestamps = encoder.sampler.of_track(track), encoder.timestamps(track)
-    choice = choose_for_samples(encoder, samples, track.size, track.variant, timestamps=timestamps)
+    fitted = [] if budget is None else _for_network(samples, budget, encoder.settings.network)
+    network = encoder.settings.network if fitted else None
+    choice = choose_for_samples(
+        encoder, fitted or samples, track.size, track.variant, timestamps=timestamps, network=network
+    )
     marks = tuple(media.key_frame_marks(track.path))
     return choice._replace(attachment=dataclasses.replace(choice.attachment, key_frames=marks))
+
+
+def _for_network(samples: Sequence[Sample], budget: Budget, network: str) -> list[Sample]:
+    """As many of the samples as there is time to run the network on, or none."""
+    least = fewer(samples, _LEAST_PIXELS)
+    if not budget.allows(network_seconds(_pixels(least)), f"the network {Path(network).stem}"):
+        return []
+    # The other half of the time is for other trials.
+    affordable = (budget.seconds_left / 2 - _COMPILING) / _RESTORING
+    return fewer(samples, int(np.clip(affordable, _LEAST_PIXELS, _pixels(samples))))
+
+
+def network_seconds(pixels: int) -> float:
+    """How long the network takes, roughly, on samples of so many pixels, with the fit to its results."""
+    return _COMPILING + _RESTORING * pixels
+
+
+def _pixels(samples: Sequence[Sample]) -> int:
+    """The pixels of all samples."""
+    return sum(frame.planes[0].size for sample in samples for frame in sample.decoded)
 
 
 def choose_for_samples(
@@ -101,8 +98,9 @@ def choose_for_samples(
     variant: Variant,
     *,
     timestamps: Timestamps | None = None,
+    network: str | None = None,
 ) -> AttachmentChoice:
-    """The best attachment without a network.
+    """The best attachment for samples of a track.
 
     Args:
       encoder: the encoder.
@@ -110,6 +108,7 @@ def choose_for_samples(
       size: the track's bytes.
       variant: what the track keeps of its source.
       timestamps: those that the attachment has to hold.
+      network: the network that may be used, a name or a file of weights.
     """
     attachment = Attachment(
         size=encoder.shape,
@@ -119,24 +118,21 @@ def choose_for_samples(
     )
     name = encoder.settings.codec.name
     error = measure_error(samples, encoder.coded.pixels, name if scale_of(name) is not None else None)
-    loop = _loop(encoder, samples, error, attachment)
-    plain = AttachmentChoice(attachment, NOTHING, error, loop, variant, size)
-    return plain._if_better(loop, None)
+    part = network and Network(**dataclasses.asdict(weights_id(network)), error=error.relative)
+    loop = _loop(encoder, samples, error, dataclasses.replace(attachment, network=part), network)
+    fit = max([NOTHING, *fits(loop, error, part)], key=lambda each: each.net_gain(size))
+    attachment = dataclasses.replace(attachment, wiener=fit.wiener, network=fit.network)
+    return AttachmentChoice(attachment, fit, loop, variant, size)
 
 
 def _loop(
-    encoder: TrackEncoder,
-    samples: Sequence[Sample],
-    error: CodingError,
-    attachment: Attachment,
-    part: Network | None = None,
-    weights: str | None = None,
+    encoder: TrackEncoder, samples: Sequence[Sample], error: CodingError, attachment: Attachment, network: str | None
 ) -> ClosedLoop:
-    """The decoder on samples, with a network if `weights` are given."""
+    """The decoder on samples, with a network if the weights `network` are given."""
     info = dataclasses.replace(encoder.coded, codec=encoder.settings.codec.name)
-    plan = plan_of(dataclasses.replace(attachment, network=part), info)
-    network = None if weights is None else load(weights)
-    return ClosedLoop(network, plan, samples, in_sample_values(error.absolute, encoder.coded.pixels))
+    weights = None if network is None else load(network)
+    plan = plan_of(attachment, info)
+    return ClosedLoop(weights, plan, samples, in_sample_values(error.absolute, encoder.coded.pixels))
 
 
 def weights_id(weights: str) -> WeightsId:

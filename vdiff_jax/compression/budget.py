@@ -1,5 +1,6 @@
 """How long `compress` may search for a better file than the plain codec's."""
 
+import math
 import time
 
 from vdiff_jax.runtime.stopwatch import Stopwatch
@@ -36,6 +37,13 @@ class Budget:
         """Whether every trial is made, whatever time it takes."""
         return self._adapt == "best"
 
+    @property
+    def seconds_left(self) -> float:
+        """The time that is left for trials."""
+        if self._adapt != "fast":
+            return math.inf if self.unlimited else 0.0
+        return _SHARE * self.plain_seconds + _ALLOWANCE - (time.monotonic() - self._begun)
+
     def begin_trials(self) -> None:
         """Marks the end of the plain encoder's work; what follows are trials."""
         self.plain_seconds = self.plain_seconds or self._clock.seconds.get("encode", 0.0)
@@ -47,10 +55,7 @@ class Budget:
           seconds: about how long the trial takes.
           trial: its name, for messages.
         """
-        if self._adapt == "fast":
-            allowed = time.monotonic() - self._begun + seconds <= _SHARE * self.plain_seconds + _ALLOWANCE
-        else:
-            allowed = self.unlimited
+        allowed = seconds <= self.seconds_left
         if not allowed and self._adapt == "fast" and trial not in self.skipped:
             self.skipped.append(trial)
         return allowed

@@ -40,13 +40,11 @@ class ClosedLoop:
         self._sigma = sigma
         self.thresholds = class_thresholds(samples, self.pixels, STEPS_PER_OCTAVE)
 
-    def decoded_moments(self) -> Moments:
-        """The moments for a Wiener step without the network."""
-        return self._moments([sample.decoded for sample in self.samples])
-
-    def restored_moments(self) -> Moments:
-        """The moments for a Wiener step after the network."""
-        return self._moments(self._restored)
+    def moments(self) -> Moments:
+        """The moments for a Wiener step; the network's change is 0 if it is not run."""
+        limits = tuple(2.0 ** (n / STEPS_PER_OCTAVE) for n in self.thresholds)
+        restored = [sample.decoded for sample in self.samples] if self.network is None else self._restored
+        return concatenate([moments(*row, self.pixels, self._sigma, limits) for row in zip(self.samples, restored)])
 
     def shown(self, attachment: Attachment) -> list[list[Frame]]:
         """The samples' frames as the decoder will show them with this attachment."""
@@ -59,10 +57,6 @@ class ClosedLoop:
         return [
             list(wiener_step(sample.decoded, made, self.pixels, by)) for sample, made in zip(self.samples, restored)
         ]
-
-    def _moments(self, restored: Sequence[Sequence[Frame]]) -> Moments:
-        limits = tuple(2.0 ** (n / STEPS_PER_OCTAVE) for n in self.thresholds)
-        return concatenate([moments(*row, self.pixels, self._sigma, limits) for row in zip(self.samples, restored)])
 
     @functools.cached_property
     def _restored(self) -> list[list[Frame]]:

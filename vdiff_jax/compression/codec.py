@@ -25,6 +25,7 @@ class Codec:
       highest_crf: the coarsest quality; the finest is crf 1, because crf 0 is lossless or has another meaning.
       crf_step: the smallest change of crf that a search makes.
       octave: by how much crf rises, roughly, when the bit rate halves.
+      tuning: options that differ from the encoder's defaults, because a filter follows the decoder.
     """
 
     name: str
@@ -34,11 +35,12 @@ class Codec:
     highest_crf: int
     crf_step: float
     octave: float
+    tuning: tuple[tuple[str, str], ...] = ()
 
     def options(self, crf: float, preset: str | None) -> dict[str, str]:
         """The encoder's options. SVT-AV1 accepts only whole numbers as crf."""
         text = f"{crf:.0f}" if self.name == "av1" else f"{crf:.2f}"
-        return {"crf": text, "preset": preset or self.preset}
+        return {"crf": text, "preset": preset or self.preset, **dict(self.tuning)}
 
     def coarser(self, crf: float, octaves: float) -> float:
         """The crf that lowers the bit rate by about `octaves` octaves (factors of 2) or more; negative: raises it."""
@@ -47,8 +49,11 @@ class Codec:
 
 
 _X264_SCALE = {"preset": "medium", "highest_crf": 51, "crf_step": 0.1, "octave": 6.0}
+# x264's psychovisual options keep the energy of fine texture by coding errors that look like it. The Wiener step
+# removes such errors, so their bits would be wasted.
+_NO_PSYCHOVISUAL = (("psy", "0"),)
 CODECS = {
-    "h264": Codec(name="h264", encoder="libx264", crf=23.0, **_X264_SCALE),
+    "h264": Codec(name="h264", encoder="libx264", crf=23.0, tuning=_NO_PSYCHOVISUAL, **_X264_SCALE),
     "hevc": Codec(name="hevc", encoder="libx265", crf=28.0, **_X264_SCALE),
     "av1": Codec(name="av1", encoder="libsvtav1", preset="6", crf=35.0, highest_crf=63, crf_step=1.0, octave=10.0),
 }

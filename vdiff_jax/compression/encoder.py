@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from vdiff_jax import media
-from vdiff_jax.compression.attachment_choice import add_network
+from vdiff_jax.compression.attachment_choice import choose_attachment, network_seconds
 from vdiff_jax.compression.budget import Budget
 from vdiff_jax.compression.codec import check_source
 from vdiff_jax.compression.probes import Prober
 from vdiff_jax.compression.settings import CONTAINERS, Settings, check_files, make_settings
 from vdiff_jax.compression.source import Source, open_source
 from vdiff_jax.compression.target_quality import Candidate, reach_target_vmaf
-from vdiff_jax.compression.track_choice import choose_track
+from vdiff_jax.compression.track import Track
+from vdiff_jax.compression.track_choice import choose_track, most_seconds
 from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.errors import MissingError, OptionError, OutputError
 from vdiff_jax.media.target import Lock, PendingFile
@@ -61,8 +62,8 @@ def compress(
       preset: the encoder's preset (default: medium for h264 and hevc, 6 for av1).
       adapt: how long to search for a better file than the plain codec's. "none": only the Wiener step is fitted.
         "fast": the whole call takes at most about twice the plain encoder's time plus ten seconds. "best": smaller
-        pictures, half of the frames and both networks are tried, whatever time that takes.
-      weights: a name or a file (default: "fast").
+        pictures, half of the frames and the network are tried, whatever time that takes.
+      weights: a name or a file (default: "base").
       rate: frames per second of a clip.
       resume: continues an earlier run that was stopped.
       progress: is called with the number of frames encoded.
@@ -108,7 +109,7 @@ def _open_encoder(
 def _tracks_folder(source: Source, settings: Settings, target: Path, *, resume: bool) -> Iterator[tuple[Path, bool]]:
     """A folder beside the target for tracks, and whether it stays after an error so that `--resume` can use it."""
     about = run_identity("compress", [source.path or "-"]) | dataclasses.asdict(settings)
-    about["weights' hashes"] = [identity(name).hex() for name in settings.networks]
+    about["weights' hashes"] = [identity(settings.network).hex()]
     checkpoints = open_checkpoints(str(target), about, every=1, resume=resume, input_again=source.path is not None)
     if checkpoints.folder is None:
         with tempfile.TemporaryDirectory(prefix=".vdiff.", suffix=".part", dir=target.resolve().parent) as folder:
@@ -148,17 +149,25 @@ def _best_candidate(encoder: TrackEncoder, clock: Stopwatch, budget: Budget) -> 
         return reach_target_vmaf(encoder, budget, clock, vmaf)
     track, prober = encoder.track(), Prober(encoder, vmaf)
     budget.begin_trials()
+    if budget.unlimited:
+        log.info("all trials take at most about %.0f s", _most_seconds(encoder, prober, track, budget))
     encoder.begin("fitting")
     with clock.stage("adapt"):
-        attachment = add_network(encoder, prober.attachment_for(track), budget)
+        attachment = choose_attachment(encoder, track, budget)
     encoder.begin("probing")
     with clock.stage("choose"):
         choice = choose_track(encoder, prober, track, budget)
     encoder.begin("fitting")
     with clock.stage("adapt"):
         if choice.track is not track:
-            attachment = add_network(encoder, prober.attachment_for(choice.track), budget)
+            attachment = choose_attachment(encoder, choice.track, budget)
         return Candidate(choice, attachment, prober.quality_if_time(attachment, budget))
+
+
+def _most_seconds(encoder: TrackEncoder, prober: Prober, track: Track, budget: Budget) -> float:
+    """How long all trials take at most, roughly: the network is run on samples of up to two tracks."""
+    megapixels, _ = encoder.sampler.extent(len(track.times))
+    return 2 * network_seconds(round(1e6 * megapixels)) + most_seconds(encoder, prober, track, budget)
 
 
 def _write(candidate: Candidate, encoder: TrackEncoder, target: str | Path) -> None:

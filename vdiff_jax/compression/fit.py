@@ -90,30 +90,29 @@ def fits(loop: ClosedLoop, error: CodingError, network: Network | None) -> list[
     Args:
       loop: the decoder on the samples.
       error: the error that the codec left.
-      network: the network's part of the attachment; None for a Wiener step without a network.
+      network: the network's part of the attachment, if the loop runs it: then fits without the network come first.
     """
-    measured = loop.restored_moments() if network else loop.decoded_moments()
-    return [
-        _fit(
-            measured.merged(*count),
-            loop.thresholds[ACTIVITIES // count[0] - 1 :: ACTIVITIES // count[0]],
-            count[1],
-            error,
-            network,
-        )
-        for count in _CLASSES
-    ]
+    measured, parts = loop.moments(), (None,) if network is None else (None, network)
+    return [_fit(measured, loop.thresholds, *count, error, part) for part in parts for count in _CLASSES]
 
 
 def _fit(
-    measured: Moments, thresholds: tuple[int, ...], directions: int, error: CodingError, network: Network | None
+    measured: Moments,
+    thresholds: tuple[int, ...],
+    activities: int,
+    directions: int,
+    error: CodingError,
+    network: Network | None,
 ) -> Fit:
+    merged, step = measured.merged(activities, directions), ACTIVITIES // activities
     # The last coefficient is the network's.
-    best = measured.best(slice(None) if network else slice(None, -1))
+    best = merged.best(slice(None) if network else slice(None, -1))
     coefficients = np.round(STEP * np.clip(best, -_LARGEST_COEFFICIENT, _LARGEST_COEFFICIENT))
     integers = tuple(int(c) for c in (*coefficients[:-2].ravel(), *coefficients[-2:, -OPERATORS:].ravel()))
-    wiener = WienerStep(error=error.absolute, coefficients=integers, thresholds=thresholds, directions=directions)
-    return Fit(wiener, network, measured.gain(coefficients / STEP))
+    wiener = WienerStep(
+        error=error.absolute, coefficients=integers, thresholds=thresholds[step - 1 :: step], directions=directions
+    )
+    return Fit(wiener, network, merged.gain(coefficients / STEP))
 
 
 def _in_eighths(octaves: Float[np.ndarray, "3"]) -> tuple[int, int, int]:

@@ -9,10 +9,14 @@ from vdiff_jax import media
 from vdiff_jax.compression.budget import ADAPT
 from vdiff_jax.compression.codec import Codec, choose_codec
 from vdiff_jax.errors import OptionError, OutputError
-from vdiff_jax.weights import for_task, shipped, trained_tasks
+from vdiff_jax.weights import for_task, trained_tasks
 
 CONTAINERS = {".mkv": "matroska", ".mp4": "mp4"}
 """FFmpeg's names of the formats that `compress` writes, by the ending of the file's name."""
+DEFAULT_WEIGHTS = "base"
+"""The weights used where none are given."""
+_INTERPOLATING = "fast"
+"""The weights that interpolate frames if the given ones cannot; they are compiled sooner than `base`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,7 +30,7 @@ class Settings:
       bitrate: bits per second of the track; None for constant quality.
       target_vmaf: the lowest mean VMAF that `decompress` may give; None for constant quality or a bitrate.
       adapt: one of `ADAPT`: how long the search for a better file may take.
-      networks: the networks that may be tried, names or files of weights.
+      network: the network that may be used, a name or a file of weights.
       interpolation_weights: weights that can interpolate frames; None if there are none.
     """
 
@@ -36,7 +40,7 @@ class Settings:
     bitrate: float | None = None
     target_vmaf: float | None = None
     adapt: str
-    networks: tuple[str, ...]
+    network: str
     interpolation_weights: str | None = None
 
     def encoder_options(self, crf: float) -> dict[str, str]:
@@ -65,9 +69,7 @@ def make_settings(
     if adapt not in ADAPT:
         raise OptionError(f"unknown adapt {adapt}: pass one of {', '.join(ADAPT)}")
     chosen = choose_codec(codec, preset, None if crf is None else float(crf))
-    base = str(weights or default_weights())
-    names = [base] if weights or adapt != "best" else [base, "base"]
-    can_interpolate = (name for name in (base, default_weights()) if "interpolate" in trained_tasks(name))
+    can_interpolate = (name for name in (weights, _INTERPOLATING) if name and "interpolate" in trained_tasks(name))
     return Settings(
         codec=chosen,
         preset=preset,
@@ -75,14 +77,9 @@ def make_settings(
         bitrate=None if bitrate is None else float(bitrate),
         target_vmaf=None if target_vmaf is None else float(target_vmaf),
         adapt=adapt,
-        networks=tuple(for_task(name, "deblock") for name in dict.fromkeys(names)),
-        interpolation_weights=next(can_interpolate, None),
+        network=for_task(str(weights or DEFAULT_WEIGHTS), "deblock"),
+        interpolation_weights=next(map(str, can_interpolate), None),
     )
-
-
-def default_weights() -> str:
-    """The weights used where none are given: `fast`, or `base` in a package without `fast`."""
-    return "fast" if "fast" in shipped() else "base"
 
 
 def check_files(source: np.ndarray | str | Path, target: str | Path) -> None:

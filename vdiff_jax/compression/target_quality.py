@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vdiff_jax.compression.attachment_choice import AttachmentChoice, add_network, choose_attachment
+from vdiff_jax.compression.attachment_choice import AttachmentChoice, choose_attachment
 from vdiff_jax.compression.budget import Budget
 from vdiff_jax.compression.codec import Codec
 from vdiff_jax.compression.probes import Probe, Prober, Quality, keep_if_vmaf_rises
@@ -67,7 +67,7 @@ def reach_target_vmaf(encoder: TrackEncoder, budget: Budget, clock: Stopwatch, v
         budget.begin_trials()
         encoder.begin("fitting")
         with clock.stage("adapt"):
-            choice = add_network(encoder, choose_attachment(encoder, track), budget)
+            choice = choose_attachment(encoder, track, budget)
             tried.append(Candidate(TrackChoice(track, probes), *keep_if_vmaf_rises(encoder, choice, vmaf)))
         expected = tried[-1].quality.expected
         surplus = expected - prober.probe(crf, variant).vmaf

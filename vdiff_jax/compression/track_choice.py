@@ -48,27 +48,41 @@ def choose_track(encoder: TrackEncoder, prober: Prober, track: Track, budget: Bu
 
 
 class _Cost:
-    """What trials of other variants take, estimated from the seconds that the first track took."""
+    """The seconds that trials of other variants take, estimated from those of the first track.
+
+    Attributes:
+      probe: to probe one more variant.
+      track: to encode one more track, and to restore samples of both.
+      interpolation: to compile the network that interpolates, and to probe half rate.
+    """
 
     def __init__(self, encoder: TrackEncoder, track: Track, budget: Budget):
-        self._budget, self._plain = budget, budget.plain_seconds
-        self._megapixels, self._share = encoder.sampler.extent(len(track.times))
+        self._budget, plain = budget, budget.plain_seconds
+        megapixels, share = encoder.sampler.extent(len(track.times))
+        self.probe = _PROBE_ENCODINGS * share * plain + _RESIZING * megapixels
+        self.track = plain + _RESTORING * megapixels
+        self.interpolation = _COMPILING + _INTERPOLATING * megapixels + plain
 
     @property
     def allows_interpolation(self) -> bool:
-        """Whether there is time to compile the network that interpolates, and for probes of half rate."""
-        return self._budget.allows(_COMPILING + _INTERPOLATING * self._megapixels + self._plain, "every second frame")
+        """Whether there is time to probe half rate."""
+        return self._budget.allows(self.interpolation, "every second frame")
 
     @property
     def allows_probe(self) -> bool:
         """Whether there is time to probe one more variant."""
-        seconds = _PROBE_ENCODINGS * self._share * self._plain + _RESIZING * self._megapixels
-        return self._budget.allows(seconds, "a smaller picture")
+        return self._budget.allows(self.probe, "a smaller picture")
 
     @property
     def allows_track(self) -> bool:
-        """Whether there is time to encode one more track and to restore samples of both."""
-        return self._budget.allows(self._plain + _RESTORING * self._megapixels, "a second track")
+        """Whether there is time to encode one more track."""
+        return self._budget.allows(self.track, "a second track")
+
+
+def most_seconds(encoder: TrackEncoder, prober: Prober, track: Track, budget: Budget) -> float:
+    """How long `choose_track` takes at most, roughly, without a limit of time."""
+    cost = _Cost(encoder, track, budget)
+    return len(prober.smaller()) * cost.probe + 2 * cost.track + cost.interpolation
 
 
 def _improve(
