@@ -63,3 +63,13 @@ def test_pictures_pass_through_pngs_unchanged(make_clip, copy_through, tmp_path)
     assert np.array_equal(read_picture(tmp_path / "one.png"), read_picture(tmp_path / "two.png"))
     red = clip.frames[0][2]
     assert np.array_equal(read_picture(tmp_path / "one.png")[..., 0], np.rint(red * (65535 / 1023)))
+
+
+@pytest.mark.parametrize(("numbers", "missing"), [((1, 2, 4, 5), True), ((10, 20, 30), False), ((1, 2, 3), False)])
+def test_missing_pictures_of_a_sequence_are_named(tmp_path, caplog, numbers, missing):
+    for number in numbers:
+        write_picture(tmp_path / f"shot{number:03d}.png", np.zeros((16, 16, 3), np.uint8))
+    with open_reader(tmp_path) as reader:
+        assert len(list(reader)) == len(numbers)
+    assert ("lacks pictures: shot004.png follows shot002.png" in caplog.text) == missing
+    assert len(caplog.records) == missing

@@ -1,9 +1,11 @@
 """The properties of a video."""
 
+import os
 from fractions import Fraction
 
 import pytest
 
+from vdiff_jax.errors import InputError
 from vdiff_jax.media import probe
 
 
@@ -33,3 +35,10 @@ def test_full_range_is_read_from_the_tag_and_the_format(make_clip):
     jpeg = probe(make_clip("c.mkv", fmt="yuvj420p", codec="mjpeg", smooth=True, count=2).path)
     assert jpeg.pixels.full_range
     assert jpeg.pixels.name == "yuv420p"
+
+
+def test_a_named_pipe_is_refused_before_it_is_opened(tmp_path):
+    """It can be read only once, and a second opening would wait for ever."""
+    os.mkfifo(tmp_path / "pipe.mkv")
+    with pytest.raises(InputError, match="is a named pipe"):
+        probe(tmp_path / "pipe.mkv")

@@ -1,6 +1,9 @@
 """Still pictures through imageio: reading, writing, and several of them as a video."""
 
 import functools
+import itertools
+import logging
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +19,7 @@ from vdiff_jax.media.probe import choose_stream, open_container
 from vdiff_jax.media.video import Seconds, VideoInfo
 from vdiff_jax.pixels import Frame, PixelFormat
 
+logger = logging.getLogger(__name__)
 # OpenCV reads these: Pillow reads 16-bit colour as 8 bits.
 DEEP_ENDINGS = frozenset([".png", ".tif", ".tiff", ".ppm", ".pgm", ".pnm"])
 # Formats that are written with 16 bits where the video has more than 8.
@@ -133,6 +137,7 @@ class PictureSource:
                 "pass --from and --to within it"
             )
         _check_sizes(paths)
+        _warn_of_gaps(paths, name)
         self._paths = paths[first_index:last_index]
         self._first = read_picture(self._paths[0])
         height, width = self._first.shape[:2]
@@ -174,6 +179,20 @@ def _format_of(paths: Sequence[Path], first: np.ndarray) -> PixelFormat:
         full_range=True,
         matrix="bt601" if first.shape[0] < 720 else "bt709",
         alpha=first.ndim == 3 and first.shape[2] == 4,
+    )
+
+
+def _warn_of_gaps(paths: Sequence[Path], name: str) -> None:
+    """Warns where pictures are missing: the numbers at the ends of the names rise by more than the usual step."""
+    ends = [re.search(r"(\d+)\D*$", path.stem) for path in paths]
+    numbers = [int(end[1]) for end in ends if end is not None]
+    steps = [after - before for before, after in itertools.pairwise(numbers)]
+    if len(numbers) < len(paths) or len(steps) < 2 or min(steps) <= 0 or max(steps) == min(steps):
+        return
+    at = steps.index(max(steps))
+    logger.warning(
+        "%s lacks pictures: %s follows %s. The pictures are shown one after another, without a gap",
+        *(name, paths[at + 1].name, paths[at].name),
     )
 
 

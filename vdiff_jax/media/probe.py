@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import BinaryIO
@@ -29,11 +30,15 @@ def open_container(file: str | BinaryIO, name: str) -> av.container.InputContain
     """Opens a file for reading; messages call it `name`.
 
     Raises:
-        InputError: no such file, empty, no permission, or no format that FFmpeg knows.
+        InputError: no such file, a named pipe, empty, no permission, or no format that FFmpeg knows.
     """
     if isinstance(file, str):
         if not os.path.exists(file):
             raise InputError(f"no such file: {name}")
+        if stat.S_ISFIFO(os.stat(file).st_mode):
+            raise InputError(
+                f"{name} is a named pipe, which can be read only once: write it to a file, or pipe YUV4MPEG2 into -"
+            )
         if os.path.isfile(file) and os.path.getsize(file) == 0:
             raise InputError(f"{name} is empty")
         if os.path.isfile(file) and (kind := playlist_kind(file)):
