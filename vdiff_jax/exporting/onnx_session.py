@@ -35,18 +35,20 @@ class Session:
           tensors: the model's inputs.
           corrected: False leaves the new state as the only output.
         """
-        if corrected not in self._models:
-            self._models[corrected] = self._load(corrected)
+        self.load(corrected)
         model = self._models[corrected]
         values = {name + LAST: self._runtime.OrtValue.from_dlpack(tensor) for name, tensor in tensors.items()}
         names = [output.name for output in model.get_outputs()]
         outputs = map(jax.dlpack.from_dlpack, model.run_with_ort_values(names, values))
         return {name.removesuffix(LAST): output for name, output in zip(names, outputs)}
 
-    def _load(self, corrected: bool) -> Any:
+    def load(self, corrected: bool) -> None:
+        """Makes the model ready, once; this takes as long as some frames."""
+        if corrected in self._models:
+            return
         options = self._runtime.SessionOptions()
         options.intra_op_num_threads = available_cores()
         # Threads that wait for work would take the cores from the threads that decode, analyse and encode.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         content = make_blocked_model(self._network, self._size, corrected=corrected).SerializeToString()
-        return self._runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._models[corrected] = self._runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
