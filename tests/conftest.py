@@ -1,7 +1,7 @@
 """Set-up of all tests: shapes are checked, arrays of different rank are never broadcast, the CPU time is printed."""
 
 import atexit
-import collections
+import dataclasses
 import functools
 import gc
 import inspect
@@ -28,7 +28,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 CHECKED_CALLS = 5
 """The calls of each function that are checked in a test, the first ones. To check all would take half of its time."""
-_calls = collections.Counter()
+_calls: dict[int, int] = {}
 
 
 def _checked_at_first(typechecker, jaxtyped=jaxtyping.jaxtyped):
@@ -36,14 +36,17 @@ def _checked_at_first(typechecker, jaxtyped=jaxtyping.jaxtyped):
     checked = jaxtyped(typechecker=typechecker)
 
     def decorate(target):
+        if dataclasses.is_dataclass(target):
+            target.__init__ = decorate(target.__init__)
+            return target
         if not inspect.isfunction(target):
             return checked(target)
-        code, made = target.__code__, []
+        key, made = id(target.__code__), []  # the same for all closures of one nested function
 
         @functools.wraps(target)
         def call(*args, **kwargs):
-            _calls[code] += 1
-            if _calls[code] > CHECKED_CALLS:
+            count = _calls[key] = _calls.get(key, 0) + 1
+            if count > CHECKED_CALLS:
                 return target(*args, **kwargs)
             if not made:
                 made.append(checked(target))
@@ -121,7 +124,6 @@ def bucket(monkeypatch):
 @pytest.fixture(scope="session")
 def sample_clips(tmp_path_factory):
     """A folder with noisy.mkv, truth.mkv and mask.mkv: 160×96 pixels from 8 frames of the sample, without loss."""
-    import dataclasses
     import itertools
 
     from vdiff_jax import media, sample
