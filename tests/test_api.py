@@ -1,5 +1,6 @@
 """`vdiff_jax.repair` on paths: a compressed file is decompressed, unless more is asked for."""
 
+import importlib
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from vdiff_jax.errors import ClipError
 def calls(monkeypatch):
     """Which of the two functions was called, with which options; every file has an attachment."""
     made = []
+    importlib.import_module("vdiff_jax.restoration.forecast")  # imported later, it would keep a replaced function
     monkeypatch.setattr("vdiff_jax.media.read_attachment", lambda source: b"attachment")
 
     def recorder(name):
