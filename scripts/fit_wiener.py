@@ -1,167 +1,245 @@
-"""Fits the Wiener step (`vdiff_jax/postprocess/wiener.py`) of a network, and writes it to its file of weights.
+"""Fits the Wiener step (`vdiff_jax/postprocess/residual_filter.py`) of a network, and writes it to its file of weights.
 
-    python scripts/fit_wiener.py deblock|denoise CLIPS WEIGHTS [--frames 8] [--exclude A,B]
+    python scripts/fit_wiener.py deblock|denoise FOOTAGE WEIGHTS [--exclude A,B] [--photos 28] [--videos 14]
 
-Damages the first frames of the videos in CLIPS, which should be those that the weights were trained on: by x264 and
-x265 at several rates, or by white noise in R'G'B' and in 4:2:0. Restores them with the network of WEIGHTS. Finds by
-least squares the conductivities that bring the result nearest to the truth, each as a line over log2 of luma's error;
-and the error that the network leaves, as lines, too. Each frame counts by its relative error.
-Prints for each kind of damage the gain in PSNR of Y', Cb and Cr (or R', G' and B'): of the network, and with the step.
+Makes clips from FOOTAGE, a folder of videos and photographs, as training does: FOOTAGE should be what the weights were
+trained on. Damages them, by x264 and x265 at several rates or by white noise in R'G'B', and restores them with the
+network of WEIGHTS. For noise in 4:2:0, the results are converted. Finds by least squares the coefficients that bring
+the results nearest to the truth, at a few expected errors of luma; each frame counts by its relative error.
+Prints by how many dB the step raises the PSNR of Y', Cb and Cr: of the clips that it was fitted to, and of others that
+training does not see either.
 """
 
+import argparse
+import dataclasses
 import itertools
 import json
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from benchmarking.arguments import new_parser, words
-from benchmarking.scenes import find_scenes, read_scene
+from benchmarking.wiener_products import Products, products, solve
 
 from vdiff_jax import weights
-from vdiff_jax.compression.samples import Sample
-from vdiff_jax.compression.wiener_fit import Moments, moments
 from vdiff_jax.corruption.coding import STORED, planes_of_rgb
 from vdiff_jax.media.recode import recode
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import REFERENCE_ERROR, WienerModel, spans
-from vdiff_jax.postprocess.wiener_operators import OPERATORS
+from vdiff_jax.postprocess.residual_filter import Coefficients, WienerModel
+from vdiff_jax.postprocess.residual_operators import COLOURS
 from vdiff_jax.restoration.arrays import repair_frames
 from vdiff_jax.restoration.footage import Footage
 from vdiff_jax.restoration.plan import make_plan
 from vdiff_jax.runtime.caches import use_compilation_cache
+from vdiff_jax.tasks.finish import wiener
 from vdiff_jax.tasks.request import Request
+from vdiff_jax.training.cache import Split, decode, split
+from vdiff_jax.training.synthetic import clip_of_photo, clip_of_video, flipped
 
-SIZE = [640, 360]
-CODINGS = [("h264", crf) for crf in ("24", "28", "33", "38")] + [("hevc", crf) for crf in ("26", "32", "38")]
+FRAMES, PATCH, SOFT = 8, 224, 0.12
+CODINGS = [("h264", crf) for crf in ("23", "26", "29", "32", "35", "38")] + [
+    ("hevc", crf) for crf in ("28", "32", "36")
+]
 PRESETS = {"h264": {"preset": "medium"}, "hevc": {"preset": "fast", "x265-params": "log-level=none:pools=none"}}
 SIGMAS = (10, 25, 50)
 RGB = PixelFormat(kind="rgb", full_range=True)
-ALONE = np.tile(np.eye(OPERATORS)[-1], (3, 1))
-"""The operators' weights that leave the network's result as it is."""
+ERRORS = {"denoise": tuple(float(round(0.6686 * sigma, 2)) for sigma in SIGMAS), "deblock": (2.5, 4.0, 6.0, 9.0)}
+"""The expected errors of luma, in 8-bit units, that coefficients are fitted at."""
 
 
-class Damaged(NamedTuple):
-    """A clip before and after damage, and the options that the plan is given for it."""
-
-    name: str
-    source: list[Frame]
-    given: list[Frame]
-    pixels: PixelFormat
-    options: dict
-
-
-class Measured(NamedTuple):
-    """What the network left of a clip's damage.
+class Restored(NamedTuple):
+    """A clip before and after damage and what the network made of it.
 
     Attributes:
-      name: of the damage.
-      pixels: the clip's pixel format.
-      heights: log2 of each plane's error over `REFERENCE_ERROR`.
-      left: log2 of each plane's error after the network, in 8-bit units.
-      found: the moments of the operators, for the least squares fit.
+      pixels: the frames' pixel format.
+      source: the clean frames.
+      frames: the network's results, with the damaged planes.
+      error: the expected error of luma before the network, in 8-bit units.
     """
 
-    name: str
     pixels: PixelFormat
-    heights: np.ndarray
-    left: np.ndarray
-    found: Moments
+    source: list[Frame]
+    frames: list[Frame]
+    error: float
 
 
 def main() -> None:
     """Prints the gains and rewrites the file of weights."""
     parser = new_parser(__doc__)
     parser.add_argument("task", choices=["deblock", "denoise"], help="the damage to fit for")
-    parser.add_argument("clips", type=Path, help="a folder of videos and folders of pictures")
+    parser.add_argument("footage", type=Path, help="a folder of videos and photographs")
     parser.add_argument("weights", type=Path, help="the .safetensors file, which is rewritten")
-    parser.add_argument("--frames", type=int, default=8, help="frames of a scene (default: 8)")
-    parser.add_argument("--exclude", type=words, default=[], metavar="A,B", help="names of scenes to leave out")
+    parser.add_argument("--exclude", type=words, default=[], metavar="A,B", help="parts of names to leave out")
+    parser.add_argument("--photos", type=int, default=28, help="clips made of photographs (default: 28)")
+    parser.add_argument("--videos", type=int, default=14, help="clips cut from videos (default: 14)")
+    parser.add_argument("--cache", type=Path, default=Path("cache"), help="decoded footage (default: cache)")
+    parser.add_argument("--kept", type=Path, default=Path("restored"), help="restored clips (default: restored)")
     options = parser.parse_args()
     use_compilation_cache()
+    files = restored_clips(options)
+    model = fitted(options.task, [path for path in files if not path.name.startswith("held")])
+    for group in ("fit", "held"):
+        gains = [gain(read(path), model) for path in files if path.name.startswith(group)]
+        print(group, len(gains), "clips: + dB", np.mean(gains, axis=0).round(3).tolist())
     network = weights.load(options.weights)
-    config = network.config
     about = {key: value for key, value in network.about.items() if key not in ("spread", "network", "format")}
-    scenes = {name: path for name, path in find_scenes(options.clips).items() if name not in options.exclude}
-    damage = {"deblock": coded, "denoise": noisy}[options.task]
-    with tempfile.TemporaryDirectory() as folder:
-        bare = Path(folder) / options.weights.name  # the weights without a Wiener step
-        weights.save(bare, config, network.params, about)
-        rows = [
-            measured(options.task, clip, str(bare))
-            for path in scenes.values()
-            for clip in damage(read_scene(path, options.frames, SIZE))
-        ]
-    fitted = fit(rows)
-    for name in dict.fromkeys(row.name for row in rows):
-        these = [row for row in rows if row.name == name]
-        before = np.mean([row.found.gain(ALONE) for row in these], axis=0)
-        after = np.mean([row.found.gain(at(fitted, row)) for row in these], axis=0)
-        print(name, before.round(3).tolist(), after.round(3).tolist())
-    lines = {name: line.round(4).tolist() for name, line in fitted._asdict().items()}
-    weights.save(options.weights, config, network.params, {**about, "spread": json.dumps(lines)})
+    earlier = {*json.loads(about.get(weights.EARLIER, "[]")), weights.identity(options.weights).hex()}
+    about[weights.EARLIER] = json.dumps(sorted(earlier))
+    weights.save(options.weights, network.config, network.params, about, model)
 
 
-def coded(frames: np.ndarray) -> Iterator[Damaged]:
-    """The clip coded at several rates."""
-    source = stored(frames / 255)
-    for codec, crf in CODINGS:
-        given = recode(source, STORED, codec, {**PRESETS[codec], "crf": crf}).frames
-        yield Damaged(f"{codec} {crf}", source, given, STORED, {"sigma": None, "codec": codec})
+def restored_clips(options: argparse.Namespace) -> list[Path]:
+    """The files of all clips; those that are not there yet are made."""
+    options.kept.mkdir(parents=True, exist_ok=True)
+    items = decode(options.footage, options.cache, reduction=2.0, exclude=tuple(options.exclude))
+    training, held = split(items)
+    groups = [("fit", training, options.photos, options.videos), ("held", held, 5, 3)]
+    made = []
+    for group, footage, photos, videos in groups:
+        for number, clip in enumerate(clips(footage, photos, videos, group)):
+            for name, damaged in damages(options.task, clip, number):
+                path = options.kept / f"{group}{number}_{name}.npz"
+                if not path.exists():
+                    write(path, restored(options.task, str(options.weights), *damaged))
+                made.append(path)
+    return made
 
 
-def noisy(frames: np.ndarray) -> Iterator[Damaged]:
-    """The clip with white noise of several sigmas, as 4:2:0 and as R'G'B'."""
+def clips(footage: Split, photos: int, videos: int, group: str) -> Iterator[np.ndarray]:
+    """Clean R'G'B' clips: so many moving photographs, then so many crops of videos."""
+    seed = {"fit": 1, "held": 3}[group]
+    long = [video for video in footage.videos if len(video) >= FRAMES and min(video.shape[1:3]) >= PATCH]
+    for number in range(photos):
+        rng = np.random.default_rng([seed, number])
+        first, second = (footage.photos[n] for n in rng.choice(len(footage.photos), 2))
+        yield flipped(rng, clip_of_photo(rng, first, second, frames=FRAMES, patch=PATCH, soft=SOFT))
+    for number in range(videos):
+        rng = np.random.default_rng([seed + 1, number])
+        yield flipped(rng, clip_of_video(rng, long[number * 7 % len(long)], frames=FRAMES, patch=PATCH))
+
+
+def damages(task: str, clip: np.ndarray, number: int) -> Iterator[tuple[str, tuple]]:
+    """For each kind of damage its name, and the arguments of `restored`; for a codec, three of its rates."""
+    if task == "deblock":
+        source = stored_frames(clip)
+        for codec, crf in CODINGS[number % 3 :: 3]:
+            given = recode(source, STORED, codec, {**PRESETS[codec], "crf": crf}).frames
+            yield f"yuv_{codec}{crf}", (STORED, source, given, {"codec": codec})
+        return
     for sigma in SIGMAS:
-        noise = np.random.default_rng(sigma).normal(0, sigma, frames.shape)
-        given = np.clip(np.rint(frames + noise), 0, 255).astype(np.uint8)
-        yield Damaged(f"{sigma} 4:2:0", stored(frames / 255), stored(given / 255), STORED, {"sigma": sigma})
-        split = [[Frame(tuple(np.moveaxis(f, -1, 0)), n) for n, f in enumerate(clip)] for clip in (frames, given)]
-        yield Damaged(f"{sigma} R'G'B'", *split, RGB, {"sigma": sigma})
+        noise = np.random.default_rng([sigma]).normal(0, sigma, clip.shape)
+        noisy = np.clip(np.rint(clip + noise), 0, 255).astype(np.uint8)
+        both = [[Frame(tuple(np.moveaxis(f, -1, 0)), n) for n, f in enumerate(frames)] for frames in (clip, noisy)]
+        yield f"rgb_{sigma}", (RGB, *both, {"sigma": sigma})
 
 
-def stored(clip: np.ndarray) -> list[Frame]:
-    """An R'G'B' clip `t h w 3` in [0, 1] as frames of 4:2:0."""
-    return [Frame(planes_of_rgb(frame.astype(np.float32)), n) for n, frame in enumerate(clip)]
+def stored_frames(clip: np.ndarray) -> list[Frame]:
+    """An R'G'B' clip `t h w 3` as frames of 4:2:0."""
+    return [Frame(planes_of_rgb(frame.astype(np.float32) / 255), n) for n, frame in enumerate(clip)]
 
 
-def measured(task: str, clip: Damaged, name: str) -> Measured:
-    """Restores a clip, and measures what is left."""
-    plan = make_plan(task, Request(frames=clip.given, pixels=clip.pixels, weights=name, **clip.options))
-    restored = list(repair_frames(Footage(clip.given, itertools.repeat(None), clip.pixels), plan))
-    pairs = [zip(one.planes, other.planes) for one, other in zip(restored, clip.source)]
-    left = np.sqrt(np.mean([[np.mean((a - b.astype(np.float32)) ** 2) for a, b in pair] for pair in pairs], axis=0))
-    found = moments(Sample(clip.source, clip.given, slice(None)), restored, clip.pixels, left)
-    heights = np.log2(255 * plan.sigma_of_planes(clip.pixels) / REFERENCE_ERROR)
-    return Measured(clip.name, clip.pixels, heights, np.log2(255 * left / spans(clip.pixels)), found)
+def restored(
+    task: str, name: str, pixels: PixelFormat, source: list[Frame], given: list[Frame], options: dict
+) -> Restored:
+    """Restores a clip without the Wiener step."""
+    plan = make_plan(task, Request(frames=given, pixels=pixels, weights=name, **options))
+    plan = dataclasses.replace(plan, finish=tuple(step for step in plan.finish if step is not wiener))
+    frames = list(repair_frames(Footage(given, itertools.repeat(None), pixels), plan))
+    return Restored(pixels, source, frames, 255 * float(plan.sigma[0]))
 
 
-def at(fitted: WienerModel, row: Measured) -> np.ndarray:
-    """The fitted conductivities for the error of a clip."""
-    found = fitted.conductivities[0] + row.heights[0] * fitted.conductivities[1]
-    return (found[[0, 0, 0]] if row.pixels.kind == "rgb" else found) + ALONE
+def write(path: Path, clip: Restored) -> None:
+    """Writes a clip to a file."""
+    parts = {"source": [f.planes for f in clip.source], "result": [f.planes for f in clip.frames]}
+    parts["given"] = [f.given for f in clip.frames]
+    arrays = {f"{part}{n}": np.stack(plane) for part, frames in parts.items() for n, plane in enumerate(zip(*frames))}
+    partial = path.with_name(f"part.{path.name}")
+    np.savez_compressed(partial, error=clip.error, **arrays)
+    partial.rename(path)
 
 
-def fit(rows: list[Measured]) -> WienerModel:
-    """The lines that fit all clips best."""
-    free = OPERATORS - 1
-    left, right = np.zeros((3, 2 * free, 2 * free)), np.zeros((3, 2 * free))
-    points: list[list[tuple[float, float]]] = [[], [], []]
-    for row, channel in itertools.product(rows, range(3)):
-        line, found = np.array([1.0, row.heights[0]]), row.found
-        to = 0 if row.pixels.kind == "rgb" else channel
-        frames = 1 / (found.error_after(ALONE)[:, channel] + 1e-2)
-        gram = np.einsum("n,nkl->kl", frames, found.gram[:, channel])
-        cross = frames @ found.cross[:, channel]
-        left[to] += np.kron(np.outer(line, line), gram[:free, :free])
-        right[to] -= np.kron(line, cross[:free] + gram[:free, free])
-        points[to].append((row.heights[channel], row.left[channel]))
-    ridge = 1e-7 * np.trace(left, axis1=1, axis2=2)[:, None, None] / left.shape[-1] * np.eye(2 * free)
-    fitted = np.linalg.solve(left + ridge, right[..., None]).reshape(3, 2, free).swapaxes(0, 1)
-    slopes = np.array([np.polyfit(*np.array(pairs).T, 1)[::-1] for pairs in points]).T
-    return WienerModel(slopes, np.concatenate([fitted, np.zeros((2, 3, 1))], axis=-1))
+def read(path: Path) -> Restored:
+    """The inverse of `write`."""
+    arrays = np.load(path)
+    source, result, given = (
+        list(zip(*(arrays[f"{part}{n}"] for n in range(3)))) for part in ("source", "result", "given")
+    )
+    frames = [Frame(planes, n, given=before) for n, (planes, before) in enumerate(zip(result, given))]
+    pixels = RGB if "_rgb_" in path.name else STORED
+    return Restored(pixels, [Frame(planes, n) for n, planes in enumerate(source)], frames, float(arrays["error"]))
+
+
+def fitted(task: str, files: list[Path]) -> WienerModel:
+    """The model that fits all clips best; for R'G'B' that of luma, if there are no clips in R'G'B'."""
+    errors = np.array(ERRORS[task])
+    left = error_left(files, errors)
+
+    def coefficients(change: Callable[[Restored], Restored]) -> Coefficients:
+        found = []
+        for clip in (change(read(path)) for path in files):
+            here = at(left, errors, clip.error) * unit_of(clip.pixels)
+            found.append(products(clip.frames, clip.source, clip.pixels, clip.error, here))
+        return solve(found, errors, left)
+
+    stored = coefficients(in_stored_format)
+    return WienerModel(
+        errors, stored, coefficients(lambda clip: clip) if task == "denoise" else without_colours(stored)
+    )
+
+
+def in_stored_format(clip: Restored) -> Restored:
+    """A clip in R'G'B' as 4:2:0; another as it is."""
+    if clip.pixels.kind != "rgb":
+        return clip
+    source, result, given = (
+        stored_frames(np.stack([np.stack(planes, axis=-1) for planes in part]))
+        for part in (
+            [frame.planes for frame in clip.source],
+            [frame.planes for frame in clip.frames],
+            [frame.given for frame in clip.frames],
+        )
+    )
+    frames = [dataclasses.replace(after, given=before.planes) for after, before in zip(result, given)]
+    return Restored(STORED, source, frames, clip.error)
+
+
+def error_left(files: list[Path], errors: np.ndarray) -> np.ndarray:
+    """What the network leaves of luma's expected errors, in 8-bit units: a straight line between the logarithms."""
+    points = []
+    for clip in map(read, files):
+        luma = (luma_of(frames, clip.pixels) for frames in (clip.frames, clip.source))
+        points.append((np.log2(clip.error), np.log2(np.sqrt(np.mean((np.subtract(*luma)) ** 2)) + 0.1)))
+    return np.exp2(np.polyval(np.polyfit(*np.array(points).T, 1), np.log2(errors)))
+
+
+def luma_of(frames: list[Frame], pixels: PixelFormat) -> np.ndarray:
+    """Luma in 8-bit units."""
+    planes = np.stack([np.stack(frame.planes[: 3 if pixels.kind == "rgb" else 1], -1) for frame in frames])
+    return planes @ np.array([0.299, 0.587, 0.114]) if pixels.kind == "rgb" else planes[..., 0] / unit_of(pixels)
+
+
+def at(values: np.ndarray, errors: np.ndarray, error: float) -> float:
+    """A value between those at the fitted errors."""
+    return float(np.interp(np.log2(error), np.log2(errors), values))
+
+
+def without_colours(stored: Coefficients) -> Coefficients:
+    """For R'G'B' the coefficients of luma, and none for chroma."""
+    luma = np.pad(stored.luma, [(0, 0), (0, 0), (0, COLOURS)])
+    return Coefficients(stored.left, luma, np.zeros_like(stored.chroma))
+
+
+def gain(clip: Restored, model: WienerModel) -> np.ndarray:
+    """By how many dB the step raises the PSNR of Y', Cb and Cr, as expected by the products."""
+    by = model.filter_for(clip.error / 255, clip.pixels)
+    found: Products = products(clip.frames, clip.source, clip.pixels, clip.error, float(by.left))
+    return found.gain(by)
+
+
+def unit_of(pixels: PixelFormat) -> float:
+    """Luma samples in an 8-bit unit."""
+    return 1.0 if pixels.kind == "rgb" else 219 / 255
 
 
 if __name__ == "__main__":

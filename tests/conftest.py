@@ -177,20 +177,20 @@ def film(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
     """The file of a network with random weights, whose Wiener step looks at neighbouring frames."""
-    import json
-
     import numpy as np
 
     from vdiff_jax import weights
     from vdiff_jax.nn.network import SIZES
-    from vdiff_jax.postprocess.wiener import OPERATORS
+    from vdiff_jax.postprocess.residual_filter import Coefficients, WienerModel
+    from vdiff_jax.postprocess.residual_operators import CHROMA, CLASSES, COLOURS, LUMA
     from vdiff_jax.training.step import build
 
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    wiener = np.zeros((2, 3, OPERATORS))
-    wiener[0, :, -5:-1] = 0.2
-    about = {"spread": json.dumps({"left": np.ones((2, 3)).tolist(), "conductivities": wiener.tolist()})}
-    weights.save(path, SIZES["tiny"], build(SIZES["tiny"])[1], about)
+    luma = np.zeros((2, CLASSES, LUMA + COLOURS))
+    luma[..., 17:21] = 0.2
+    rgb = Coefficients(np.ones(2), luma, np.full((2, 2, CHROMA), 0.01))
+    model = WienerModel(np.array([4.0, 8.0]), rgb._replace(luma=luma[..., :LUMA]), rgb)
+    weights.save(path, SIZES["tiny"], build(SIZES["tiny"])[1], {}, model)
     return str(path)
 
 

@@ -6,7 +6,7 @@ from safetensors.numpy import save_file
 
 from vdiff_jax.errors import WeightsError
 from vdiff_jax.nn.network import SIZES
-from vdiff_jax.weights import FOLDER, for_task, load, save, shipped, trained_tasks
+from vdiff_jax.weights import FOLDER, for_task, identities, identity, load, save, shipped, trained_tasks
 
 
 def test_a_task_gets_the_weights_tuned_for_it() -> None:
@@ -33,8 +33,19 @@ def test_weights_for_denoise_and_deblock_hold_a_wiener_model() -> None:
         model = load(name).wiener_model
         assert (model is not None) == (name.partition("-")[2] in ("denoise", "deblock"))
         if model is not None:
-            assert np.abs(model.conductivities).max() < 1
-            assert (model.left[1] > 0).all()
+            assert (np.diff(model.errors) > 0).all()
+            for part in (model.stored, model.rgb):
+                assert (np.diff(part.left) > 0).all()
+                assert np.abs(part.luma).max() < 2
+                assert np.abs(part.chroma).max() < 1
+
+
+def test_weights_fitted_anew_know_the_files_before_them() -> None:
+    """So that a video compressed with earlier weights is still restored, by the same network."""
+    known = identities("base-deblock")
+    assert identity("base-deblock") in known
+    assert bytes.fromhex("1f43dbb882a2290b") in known
+    assert identities("base") == {identity("base")}
 
 
 def test_a_name_that_is_neither_packaged_nor_a_file_lists_those_in_the_package(tmp_path) -> None:

@@ -82,6 +82,7 @@ class Frame:
         duration: how long it is shown, in the same unit; None if the file does not say.
         quantiser: how coarsely it was coded, on its codec's scale (see `media.quantisers`); None if unknown.
         starts_shot: whether a restored frame is the first of its shot.
+        given: the planes that a restored frame was made from; empty for other frames.
     """
 
     planes: tuple[np.ndarray, ...]
@@ -89,3 +90,4 @@ class Frame:
     duration: int | None = None
     quantiser: float | None = None
     starts_shot: bool = False
+    given: tuple[np.ndarray, ...] = ()

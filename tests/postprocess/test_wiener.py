@@ -9,9 +9,7 @@ from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess import wiener_operators
 from vdiff_jax.postprocess.wiener import (
     DIRECTIONS,
-    REFERENCE_ERROR,
     WienerFilter,
-    WienerModel,
     activity,
     classes_of,
     wiener_step,
@@ -121,18 +119,6 @@ def test_alpha_passes_and_arrays_are_spread_as_files_are(noisy):
     for one, other in zip(spread_files, wiener_step(seen, seen, PixelFormat(kind="rgb", alpha=True), by), strict=True):
         np.testing.assert_array_equal(other.planes[3], alpha)
         np.testing.assert_array_equal(other.planes[0], one.planes[0])
-
-
-def test_what_is_usual_follows_the_error():
-    conductivities = np.arange(6 * OPERATORS, dtype=float).reshape(2, 3, OPERATORS)
-    usual = WienerModel(left=np.array([[1.0, 0, 2], [0.5, 1, 1]]), conductivities=conductivities)
-    sigma = np.array([4 * REFERENCE_ERROR, 2 * REFERENCE_ERROR, REFERENCE_ERROR]) / 255
-    yuv = usual.filter_for(sigma, PIXELS)
-    np.testing.assert_allclose(yuv.sigma, np.array([4 * 219, 2 * 224, 4 * 224]) / 255)
-    np.testing.assert_allclose(yuv.conductivities, conductivities[0] + 2 * conductivities[1])
-    rgb = usual.filter_for(sigma, PixelFormat(kind="rgb", full_range=True))
-    np.testing.assert_allclose(rgb.sigma, [4, 2 * np.sqrt(2), 2])
-    np.testing.assert_allclose(rgb.conductivities, (conductivities[0] + 2 * conductivities[1])[[0, 0, 0]])
 
 
 def test_strips_of_rows_give_what_whole_frames_give(noisy, monkeypatch):

@@ -1,6 +1,5 @@
 """From file to file: what superres makes of formats, sizes and shapes of pixels, and how far masks reach."""
 
-import json
 import logging
 
 import av
@@ -12,7 +11,8 @@ import vdiff_jax
 from vdiff_jax import weights
 from vdiff_jax.errors import MaskError
 from vdiff_jax.nn.network import SIZES
-from vdiff_jax.postprocess.wiener_operators import OPERATORS
+from vdiff_jax.postprocess.residual_filter import Coefficients, WienerModel
+from vdiff_jax.postprocess.residual_operators import CHROMA, CLASSES, LUMA
 from vdiff_jax.restoration import pipeline
 from vdiff_jax.training.step import build
 
@@ -127,13 +127,11 @@ def test_what_was_denoised_is_spread_as_the_weights_say(tmp_path, untrained):
     clip = np.concatenate([np.full((4, 64, 64, 1), level, np.uint8) for level in (60, 180)])
     noisy = np.clip(clip + rng.normal(0, 10, clip.shape), 0, 255).astype(np.uint8)
     network = weights.load(untrained)
-    space_and_time = [0.1] * 2 + [0.0] * 4 + [0.15] * 4 + [0.0]
-    lines = {
-        "left": [[2.0] * 3, [1.0] * 3],
-        "conductivities": [[space_and_time] * 3, [[0.0] * OPERATORS] * 3],
-    }
+    luma = np.zeros((2, CLASSES, LUMA))
+    luma[..., :2], luma[..., [17, 19]] = 0.1, 0.3  # to the nearest neighbours, and along the flow
+    part = Coefficients(np.array([2.0, 8.0]), luma, np.zeros((2, 2, CHROMA)))
     told = tmp_path / "told.safetensors"
-    weights.save(told, SIZES["tiny"], network.params, {"spread": json.dumps(lines)})
+    weights.save(told, SIZES["tiny"], network.params, {}, WienerModel(np.array([4.0, 16.0]), part, part))
     plain, spread = (vdiff_jax.repair(noisy, task="denoise", sigma=10, weights=str(w)) for w in (untrained, told))
     errors = [np.abs(result.astype(float) - clip).mean() for result in (plain, spread)]
     assert errors[1] < 0.8 * errors[0]

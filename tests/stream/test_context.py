@@ -9,10 +9,12 @@ from vdiff_jax.stream.context import context_frames, passed, with_context
 
 
 def numbered(first, last):
-    return [Frame((np.full((2, 2), n, np.uint8), np.full((1, 1), n, np.uint8)), n) for n in range(first, last)]
+    planes = {n: (np.full((2, 2), n, np.uint8), np.full((1, 1), n, np.uint8)) for n in range(first, last)}
+    return [Frame(own, n, given=(own[0] + 100, own[1] + 100)) for n, own in planes.items()]
 
 
 def values(frames):
+    assert all(given[0, 0] == plane[0, 0] + 100 for f in frames for plane, given in zip(f.planes, f.given, strict=True))
     return [[int(plane[0, 0]) for plane in frame.planes] for frame in frames]
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.wiener import WienerModel
-from vdiff_jax.postprocess.wiener_operators import OPERATORS
+from vdiff_jax.postprocess.residual_filter import Coefficients, WienerModel
+from vdiff_jax.postprocess.residual_operators import CHROMA, CLASSES, LUMA
 from vdiff_jax.tasks import finish
 from vdiff_jax.tasks.finish import deflicker, wiener
 from vdiff_jax.tasks.plan import Plan
@@ -28,7 +28,8 @@ PLAN = Plan(
 def frames():
     """Five noisy frames of a still grey picture."""
     rng = np.random.default_rng(0)
-    return [Frame((np.clip(rng.normal(128, 3, (64, 96)), 0, 255).astype(np.uint8),), n) for n in range(5)]
+    planes = [(np.clip(rng.normal(128, 3, (64, 96)), 0, 255).astype(np.uint8),) for _ in range(5)]
+    return [Frame(own, n, given=own) for n, own in enumerate(planes)]
 
 
 class FakeWeights:
@@ -55,9 +56,10 @@ def test_weights_without_coefficients_leave_the_frames_as_they_are(frames, monke
 
 
 def test_coefficients_lower_the_noise_and_the_thread_ends_with_the_iterator(frames, monkeypatch):
-    along_time = np.array([0.0] * 6 + [0.15] * 4 + [0.0])[:OPERATORS]
-    coefficients = np.stack([[along_time] * 3, np.zeros((3, OPERATORS))])
-    with_model(monkeypatch, WienerModel(np.array([[2.0] * 3, [1.0] * 3]), coefficients))
+    luma = np.zeros((2, CLASSES, LUMA))
+    luma[..., [17, 19]] = 0.3  # along the flow
+    part = Coefficients(np.array([2.0, 4.0]), luma, np.zeros((2, 2, CHROMA)))
+    with_model(monkeypatch, WienerModel(np.array([4.0, 8.0]), part, part))
     before = threading.active_count()
     steps = wiener(frames, PLAN)
     first = next(steps)

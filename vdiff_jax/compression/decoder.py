@@ -43,7 +43,7 @@ from vdiff_jax.stream.compression_error import expected_error, typical
 from vdiff_jax.stream.context import context_frames, passed, with_context
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.same_size import SameSize
-from vdiff_jax.weights import Weights, identity, load
+from vdiff_jax.weights import Weights, identities, identity, load
 
 log = logging.getLogger(__name__)
 
@@ -132,11 +132,10 @@ def weights_of(needed: WeightsId, given: str | Path | None) -> Weights:
       WeightsError: the weights are missing, or differ from those needed.
     """
     name = given or needed.name
-    digest = identity(name)
-    if digest != needed.digest:
+    if needed.digest not in identities(name):
         raise WeightsError(
             f"the video was compressed with weights {needed.name} ({needed.digest.hex()}), but {name} here is "
-            f"{digest.hex()}: pass --weights with the file it was compressed with"
+            f"{identity(name).hex()}: pass --weights with the file it was compressed with"
         )
     return load(name)
 
@@ -256,7 +255,7 @@ def interpolator_of(attachment: Attachment, info: media.VideoInfo, weights: str 
     The user's `weights` are used if they are the weights needed. Otherwise they are those of the network that restores.
     """
     needed = attachment.interpolation
-    given = weights if weights is not None and identity(weights) == needed.digest else None
+    given = weights if weights is not None and needed.digest in identities(weights) else None
     return Interpolator(weights_of(needed, given), info.pixels, attachment.size)
 
 

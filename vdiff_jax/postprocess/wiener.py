@@ -1,10 +1,9 @@
 """The Wiener step: a linear filter in space and along the motion, whose coefficients are fitted by least squares.
 
 u ← u₀ + c₀ (u - u₀) + Σ c L(u), with u₀ the decoded frame and u the network's result. It is one step of diffusion. The
-operators L are the second differences to the neighbours in space, and the differences to the neighbouring frames,
-warped along the optical flow. So a finely coded frame improves its neighbours. As in a Wiener filter, the
-conductivities c are fitted by least squares: by `compress` to the video itself, else once to the clips that the network
-was trained on.
+operators L are the second differences to the neighbours in space, and the differences to the neighbouring frames warped
+along the optical flow, so a finely coded frame improves its neighbours. As in a Wiener filter, the conductivities c are
+fitted by least squares, by `compress` to the video itself. `residual_filter.py` has the step of `repair`.
 """
 
 import dataclasses
@@ -24,8 +23,6 @@ STEP = 256
 """Conductivities are stored as integers. This integer is a conductivity of 1."""
 DIRECTIONS = 5
 """Classes of luma samples by direction of the gradient: four directions, and one class for no clear direction."""
-REFERENCE_ERROR = 4.0
-"""The error, in 8-bit units, to which the first row of a `WienerModel`'s arrays belongs."""
 
 
 class WienerFilter(NamedTuple):
@@ -45,34 +42,6 @@ class WienerFilter(NamedTuple):
     thresholds: tuple[float, ...] = ()
     directions: int = 1
     around_plain: bool = False
-
-
-class WienerModel(NamedTuple):
-    """The coefficients for any video, as straight lines over log2 of its error.
-
-    The first row of both arrays is the line's value at `REFERENCE_ERROR`, for Y', Cb and Cr. The second row is its
-    slope for each doubling of the error.
-
-    Attributes:
-      left: log2 of the error that the network leaves, in 8-bit units.
-      conductivities: of the operators. The network's own is 0: its result is taken as it is.
-    """
-
-    left: Float[np.ndarray, "2 3"]
-    conductivities: Float[np.ndarray, "2 3 k"]
-
-    def filter_for(self, sigma: Float[np.ndarray, "3"], pixels: PixelFormat) -> WienerFilter:
-        """The coefficients for one video.
-
-        Args:
-          sigma: the expected error of each plane before the network, in [0, 1].
-          pixels: the planes' pixel format; R', G' and B' are each treated as luma.
-        """
-        planes = [0, 0, 0] if pixels.kind == "rgb" else [0, 1, 2]
-        doublings = np.log2(np.maximum(255 * np.asarray(sigma, float), 0.25) / REFERENCE_ERROR)
-        left = np.exp2(self.left[0, planes] + doublings * self.left[1, planes]) / 255
-        conductivities = (self.conductivities[0] + doublings[0] * self.conductivities[1])[planes]
-        return WienerFilter(left * spans(pixels), conductivities)
 
 
 def spans(pixels: PixelFormat) -> Float[np.ndarray, "3"]:
@@ -102,24 +71,25 @@ def wiener_step(
             for rows in window.strips(index):
                 terms = window.responses(index, rows, float(sigma[index]), own.shape[1])
                 result = integer_scale(plane[rows], pixels)
-                result += _weighted(terms, own, None if numbers is None else numbers[rows])
-                stored[rows] = _stored(result, plane, pixels)
+                result += weighted(terms, own, None if numbers is None else numbers[rows])
+                stored[rows] = stored_samples(result, plane, pixels)
             planes.append(stored)
         yield dataclasses.replace(frame, planes=(*planes, *frame.planes[len(planes) :]), quantiser=None)
 
 
-def _weighted(
+def weighted(
     terms: Planes, conductivities: Float[np.ndarray, "classes k"], classes: UInt8[np.ndarray, "h w"] | None
 ) -> Float[np.ndarray, "h w"]:
     """The sum of the terms, each multiplied by its conductivity, that of its sample's class if there are several."""
     total, product = np.zeros_like(terms[0]), np.empty_like(terms[0])
+    places = None if classes is None else classes.astype(np.intp)
     for c, term in zip(conductivities.T.astype(np.float32), terms):
         if not c.any():
             continue
-        if classes is None:
+        if places is None:
             np.multiply(term, c[0], out=product)
         else:
-            np.multiply(np.take(c, classes, out=product, mode="clip"), term, out=product)
+            np.multiply(np.take(c, places, out=product, mode="clip"), term, out=product)
         total += product
     return total
 
@@ -158,6 +128,6 @@ def _direction(luma: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
     return np.where(clear, found, 0).astype(np.uint8)
 
 
-def _stored(values: Float[np.ndarray, "h w"], like: np.ndarray, pixels: PixelFormat) -> np.ndarray:
+def stored_samples(values: Float[np.ndarray, "h w"], like: np.ndarray, pixels: PixelFormat) -> np.ndarray:
     """The inverse of `integer_scale`, in the type of another plane."""
     return to_samples(values / np.float32(pixels.peak / peak_sample(like, pixels)), like.dtype, pixels)

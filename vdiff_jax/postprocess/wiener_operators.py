@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.postprocess.differences import REACH_IN_SPACE, Around, Planes, integer_scale
 from vdiff_jax.stream.dis import WIENER, dense_flow, make_dis
-from vdiff_jax.stream.samples import peak_sample
 
 REACH = 2
 """Frames before and after a frame that its result depends on."""
@@ -27,14 +27,11 @@ OPERATORS = len(_NEIGHBOURS) + REACH * len(_SCALES) + 1
 """How many operators there are for every plane; the last one is the network's change."""
 LUMA_OPERATORS = len(_FARTHER) + len(_NEAREST) * len(_LIMITS) + OPERATORS
 """How many luma may have: those for farther neighbours, and limited differences, come before the others."""
-_AROUND = 3
-"""Rows above and below a strip that its responses depend on."""
 _CUBIC = 3
 """Rows around a point that cubic interpolation takes, at most."""
 _STRIP = 4_000_000
 """Pixels: the operators' responses to larger frames are computed in strips of rows, which bounds their memory."""
 
-Planes = list[Float[np.ndarray, "_ _"]]
 HalfFlow = Float[np.ndarray, "h2 w2 2"]
 """Displacements (x, y) in half-size pixels."""
 
@@ -81,7 +78,7 @@ class Window:
     def strips(self, index: int) -> list[slice]:
         """The rows of a plane, in strips of at most about `_STRIP` pixels."""
         height, width = self.plain.planes[index].shape
-        rows = max(16, _STRIP // width)
+        rows = max(16, _STRIP // width // 4 * 4)
         return [slice(start, min(start + rows, height)) for start in range(0, height, rows)]
 
     def responses(self, index: int, rows: slice, sigma: float, operators: int = OPERATORS) -> Planes:
@@ -94,16 +91,15 @@ class Window:
           operators: `LUMA_OPERATORS` for all of them; `OPERATORS` for the last ones, which are cheaper.
         """
         plane, pixels = self.base.planes[index], self._pixels
-        seen = slice(max(rows.start - _AROUND, 0), min(rows.stop + _AROUND, len(plane)))
-        own = slice(rows.start - seen.start, rows.stop - seen.start)
+        seen, own = self.with_context(index, rows)
         here = integer_scale(plane[seen], pixels)
-        around = _Around(plane, rows, pixels)
+        around = Around(plane, rows, pixels)
         terms = around.second_differences(_NEIGHBOURS)
         if operators > OPERATORS:
             limited = [term for limit in _LIMITS for term in around.limited_differences(_NEAREST, limit * sigma)]
             terms = [*around.second_differences(_FARTHER), *limited, *terms]
         for distance in range(1, REACH + 1):
-            differences = [neighbour - here for neighbour in self._neighbours(index, seen, distance)]
+            differences = [neighbour - here for neighbour in self.neighbours(index, seen, distance)]
             means = [cv2.blur(np.abs(difference), (5, 5)) for difference in differences]
             for scale in _SCALES:
                 half_weight = max(scale * sigma, 1e-3)
@@ -114,7 +110,12 @@ class Window:
         )
         return [*terms, change]
 
-    def _neighbours(self, index: int, rows: slice, distance: int) -> Planes:
+    def with_context(self, index: int, rows: slice) -> tuple[slice, slice]:
+        """Some rows of a plane with those around them that responses depend on, and where the rows are among these."""
+        seen = slice(max(rows.start - REACH_IN_SPACE, 0), min(rows.stop + REACH_IN_SPACE, len(self.base.planes[index])))
+        return seen, slice(rows.start - seen.start, rows.stop - seen.start)
+
+    def neighbours(self, index: int, rows: slice, distance: int, interpolation: int = cv2.INTER_CUBIC) -> Planes:
         """Rows of a plane of the frames that far before and after this one, as far as they exist, warped to it."""
         before = self._frames[max(0, self._current - distance) : self._current + 1][::-1]
         after = self._frames[self._current : self._current + distance + 1]
@@ -123,7 +124,8 @@ class Window:
         for number, (path, flows) in enumerate(paths):
             if len(path) > distance:
                 plane = path[-1].base.planes[index]
-                warped.append(self._sampled(plane, self._points(plane.shape, rows, flows[:-1], (distance, number))))
+                points = self._points(plane.shape, rows, flows[:-1], (distance, number))
+                warped.append(self._sampled(plane, points, interpolation))
         return warped
 
     def _points(
@@ -144,13 +146,15 @@ class Window:
             self._kept[path] = _grid(rows, shape[1]) + _enlarged(flow, seen, rows, shape, half)
         return self._kept[path]
 
-    def _sampled(self, plane: np.ndarray, points: Float[np.ndarray, "r w 2"]) -> Float[np.ndarray, "r w"]:
+    def _sampled(
+        self, plane: np.ndarray, points: Float[np.ndarray, "r w 2"], interpolation: int
+    ) -> Float[np.ndarray, "r w"]:
         """A plane's samples at points. Only the rows that they lie in are converted to floats."""
         low, high = float(points[..., 1].min()) - _CUBIC, float(points[..., 1].max()) + _CUBIC + 1
         source = slice(int(np.clip(low, 0, len(plane) - 1)), int(np.clip(high, 1, len(plane))))
         part = integer_scale(plane[source], self._pixels)
         points = points - np.array([0, source.start], np.float32) if source.start else points
-        return cv2.remap(part, points, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        return cv2.remap(part, points, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
 
 
 def windows(
@@ -219,37 +223,6 @@ def operator_responses(
         counts = [operators, *[OPERATORS] * (len(wholes) - 1)]
         planes = enumerate(zip(wholes, counts))
         yield window.plain, [window.responses(n, rows, float(sigma[n]), count) for n, (rows, count) in planes]
-
-
-def integer_scale(plane: np.ndarray, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
-    """A plane as floats on the scale of integer samples, 0 to `pixels.peak`."""
-    return plane.astype(np.float32) * np.float32(pixels.peak / peak_sample(plane, pixels))
-
-
-class _Around:
-    """Some rows of a plane, and the neighbours of their samples."""
-
-    def __init__(self, plane: np.ndarray, rows: slice, pixels: PixelFormat):
-        self._shape = rows.stop - rows.start, plane.shape[1]
-        seen = np.clip(np.arange(rows.start - _AROUND, rows.stop + _AROUND), 0, len(plane) - 1)
-        self._padded = np.pad(integer_scale(plane[seen], pixels), ((0, 0), (_AROUND, _AROUND)), mode="edge")
-
-    def _shifted(self, y: int, x: int) -> Float[np.ndarray, "h w"]:
-        height, width = self._shape
-        return self._padded[_AROUND + y : _AROUND + y + height, _AROUND + x : _AROUND + x + width]
-
-    def second_differences(self, offsets: Sequence[tuple[int, int]]) -> Planes:
-        """For each offset the sum of both opposite neighbours minus twice the sample."""
-        return [self._shifted(y, x) + self._shifted(-y, -x) - 2 * self._shifted(0, 0) for y, x in offsets]
-
-    def limited_differences(self, offsets: Sequence[tuple[int, int]], half: float) -> Planes:
-        """For each offset the sum of both opposite neighbours' differences d, limited to d / (1 + (d / half)²)."""
-
-        def limited(y: int, x: int) -> Float[np.ndarray, "h w"]:
-            difference = self._shifted(y, x) - self._shifted(0, 0)
-            return difference / (1 + np.square(difference / np.float32(max(half, 1e-3))))
-
-        return [limited(y, x) + limited(-y, -x) for y, x in offsets]
 
 
 def _measured(meter: cv2.DISOpticalFlow, here: UInt8[np.ndarray, "h2 w2"], there: UInt8[np.ndarray, "h2 w2"]):

@@ -185,7 +185,8 @@ def frames_of(chunk: Chunk, planes: tuple[np.ndarray, ...]) -> Iterator[Frame]:
     for n, frame in enumerate(chunk.frames):
         if frame is not None:
             shown = tuple(plane[n] for plane in planes)
-            yield Frame(shown, frame.pts, frame.duration, starts_shot=chunk.analysed[n].starts_shot)
+            starts_shot = chunk.analysed[n].starts_shot
+            yield Frame(shown, frame.pts, frame.duration, starts_shot=starts_shot, given=frame.planes)
 
 
 Tree = TypeVar("Tree")

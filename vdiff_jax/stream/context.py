@@ -28,16 +28,18 @@ def with_context(frames: Iterable[Frame], depth: int, checkpoints: Checkpoints, 
     kept = checkpoints.state(step) or []
     recent: deque[Frame] = deque(maxlen=depth)
     if kept:
-        starts, *kept = kept
-        planes = len(kept) // len(starts)
+        starts, counts, *kept = kept
+        planes, results = len(kept) // len(starts), int(counts)
         for number, starts_shot in enumerate(starts.tolist()):
-            recent.append(Frame(tuple(kept[number * planes : (number + 1) * planes]), 0, starts_shot=starts_shot))
+            own = tuple(kept[number * planes : (number + 1) * planes])
+            recent.append(Frame(own[:results], 0, starts_shot=starts_shot, given=own[results:]))
     yield from list(recent)
     for count, frame in enumerate(frames, start=checkpoints.begun.frames + 1):
         recent.append(frame)
         if checkpoints.here(count):
             starts = np.array([each.starts_shot for each in recent])
-            checkpoints.keep(count, step, [starts, *(plane for each in recent for plane in each.planes)])
+            planes = [plane for each in recent for plane in (*each.planes, *each.given)]
+            checkpoints.keep(count, step, [starts, np.array(len(frame.planes)), *planes])
         yield frame
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from vdiff_jax.media.threads import prefetched, queue_depth
 from vdiff_jax.pixels import Frame
 from vdiff_jax.postprocess.deflicker import deflicker as deflicker_frames
-from vdiff_jax.postprocess.wiener import wiener_step
+from vdiff_jax.postprocess.residual_filter import residual_wiener_step
 from vdiff_jax.postprocess.wiener_operators import REACH
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.context import context_frames, with_context
@@ -33,10 +33,10 @@ def wiener(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CH
     if model is None:
         yield from frames
         return
-    coefficients = model.filter_for(plan.sigma_of_planes(pixels), pixels)
+    coefficients = model.filter_for(float(plan.sigma[0]), pixels)
     frames = with_context(frames, REACH, checkpoints, "wiener")
     height, width = plan.conversion.written()[1]
-    depth = min(_AHEAD, queue_depth(pixels.frame_bytes(width, height)))
+    depth = min(_AHEAD, queue_depth(2 * pixels.frame_bytes(width, height)))
     with contextlib.closing(prefetched(frames, depth)) as ahead:
-        stepped = wiener_step(*itertools.tee(ahead), pixels, coefficients)
+        stepped = residual_wiener_step(ahead, pixels, coefficients)
         yield from itertools.islice(stepped, context_frames(REACH, checkpoints), None)

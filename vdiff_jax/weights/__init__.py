@@ -18,9 +18,11 @@ from safetensors.numpy import save_file
 from vdiff_jax.diffusion.step import INPUTS
 from vdiff_jax.errors import WeightsError
 from vdiff_jax.nn.network import Network, NetworkConfig
-from vdiff_jax.postprocess.wiener import WienerModel
+from vdiff_jax.postprocess.residual_filter import Coefficients, WienerModel
 
 FORMAT = "vdiff_jax 1"
+EARLIER = "earlier"
+"""The key of the metadata with the identities of earlier files with the same network, in JSON."""
 FOLDER = Path(__file__).parent
 
 
@@ -36,23 +38,23 @@ def for_task(weights: str, task: str) -> str:
 
 
 class Weights(NamedTuple):
-    """A network's definition and parameters, and the metadata of the file that they come from."""
+    """What a file of weights holds.
+
+    Attributes:
+      definition, params: of the network.
+      about: the file's metadata.
+      wiener_model: the Wiener step's coefficients for this network's results, if the file has them.
+    """
 
     definition: nnx.GraphDef
     params: nnx.State
     about: dict[str, str]
+    wiener_model: WienerModel | None = None
 
     @property
     def config(self) -> NetworkConfig:
         """The network's architecture."""
         return nnx.merge(self.definition, self.params).config
-
-    @property
-    def wiener_model(self) -> WienerModel | None:
-        """The Wiener step's model of this network's results on noisy or decoded video, if the file has one."""
-        if "spread" not in self.about:
-            return None
-        return WienerModel(**{name: np.array(lines) for name, lines in json.loads(self.about["spread"]).items()})
 
 
 def load(weights: str | Path) -> Weights:
@@ -76,7 +78,8 @@ def _read(weights: str, modified: int) -> Weights:
         **{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(about["network"]).items()}
     )
     definition, params = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=INPUTS, rngs=nnx.Rngs(0))))
-    return Weights(definition, _filled(params, tensors, weights), about)
+    wiener = {name: tensors.pop(name) for name in sorted(tensors) if name.startswith(_WIENER)}
+    return Weights(definition, _filled(params, tensors, weights), about, _model_of(wiener))
 
 
 def identity(weights: str | Path) -> bytes:
@@ -86,6 +89,17 @@ def identity(weights: str | Path) -> bytes:
       WeightsError: no such file.
     """
     return hashlib.sha256(_find(weights).read_bytes()).digest()[:8]
+
+
+def identities(weights: str | Path) -> frozenset[bytes]:
+    """The identity of a weights file, and those of earlier files with the same network.
+
+    Raises:
+      WeightsError: no such file, or it is damaged or has another format.
+    """
+    with _opened(weights) as (_, about):
+        earlier = json.loads(about.get(EARLIER, "[]"))
+    return frozenset({identity(weights), *map(bytes.fromhex, earlier)})
 
 
 def trained_tasks(weights: str | Path) -> frozenset[str]:
@@ -98,21 +112,48 @@ def trained_tasks(weights: str | Path) -> frozenset[str]:
         return frozenset(json.loads(about.get("config", "{}")).get("train", {}).get("tasks", {}))
 
 
-def save(path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, str]) -> None:
+def save(
+    path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, str], wiener: WienerModel | None = None
+) -> None:
     """Writes parameters to a safetensors file, whole or not at all.
 
     Args:
       path: the file.
       config: the network's size.
       params: its parameters.
-      about: metadata, in JSON: the `config` and `step` of the training run; the key `spread` holds a `WienerModel`.
+      about: metadata, in JSON: the `config` and `step` of the training run.
+      wiener: the Wiener step's coefficients.
     """
     tensors = {_key(path): np.asarray(leaf[...], np.float32) for path, leaf in nnx.to_flat_state(params)}
     metadata = {**about, "format": FORMAT, "network": json.dumps(dataclasses.asdict(config))}
     partial = path.with_suffix(".part")
-    save_file(tensors, partial, metadata)
+    save_file(tensors | _tensors_of(wiener), partial, metadata)
     partial.chmod(0o644)
     partial.replace(path)
+
+
+_WIENER = "wiener."
+"""What the names of the Wiener step's tensors begin with."""
+
+
+def _tensors_of(model: WienerModel | None) -> dict[str, np.ndarray]:
+    if model is None:
+        return {}
+    parts = {"errors": model.errors}
+    for kind, found in (("stored", model.stored), ("rgb", model.rgb)):
+        parts |= {f"{kind}.{name}": part for name, part in found._asdict().items()}
+    return {_WIENER + name: np.asarray(part, np.float32) for name, part in parts.items()}
+
+
+def _model_of(tensors: dict[str, np.ndarray]) -> WienerModel | None:
+    """The inverse of `_tensors_of`."""
+    if not tensors:
+        return None
+    stored, rgb = (
+        Coefficients(*(tensors[f"{_WIENER}{kind}.{name}"] for name in Coefficients._fields))
+        for kind in ("stored", "rgb")
+    )
+    return WienerModel(tensors[f"{_WIENER}errors"], stored, rgb)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,60 @@
+"""A plane's samples and their neighbours in space, in strips of rows: sums, second differences, limited differences."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from vdiff_jax.pixels import PixelFormat
+from vdiff_jax.stream.samples import peak_sample
+
+REACH_IN_SPACE = 3
+"""Rows and columns around a sample that its neighbours may be taken from."""
+
+Planes = list[Float[np.ndarray, "_ _"]]
+
+
+def integer_scale(plane: np.ndarray, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
+    """A plane as floats on the scale of integer samples, 0 to `pixels.peak`."""
+    return plane.astype(np.float32) * np.float32(pixels.peak / peak_sample(plane, pixels))
+
+
+class Around:
+    """Some rows of a plane, or of its difference to another, and the neighbours of their samples."""
+
+    def __init__(self, plane: np.ndarray, rows: slice, pixels: PixelFormat, *, minus: np.ndarray | None = None):
+        self._shape = rows.stop - rows.start, plane.shape[1]
+        seen = slice(max(rows.start - REACH_IN_SPACE, 0), min(rows.stop + REACH_IN_SPACE, len(plane)))
+        values = integer_scale(plane[seen], pixels)
+        if minus is not None:
+            values -= integer_scale(minus[seen], pixels)
+        above, below = REACH_IN_SPACE - (rows.start - seen.start), REACH_IN_SPACE - (seen.stop - rows.stop)
+        self._padded = cv2.copyMakeBorder(values, above, below, REACH_IN_SPACE, REACH_IN_SPACE, cv2.BORDER_REPLICATE)
+
+    def _shifted(self, y: int, x: int) -> Float[np.ndarray, "h w"]:
+        height, width = self._shape
+        return self._padded[
+            REACH_IN_SPACE + y : REACH_IN_SPACE + y + height, REACH_IN_SPACE + x : REACH_IN_SPACE + x + width
+        ]
+
+    def sample(self) -> Float[np.ndarray, "h w"]:
+        """The samples themselves."""
+        return self._shifted(0, 0)
+
+    def sums(self, offsets: Sequence[tuple[int, int]]) -> Planes:
+        """For each offset the sum of both opposite neighbours."""
+        return [self._shifted(y, x) + self._shifted(-y, -x) for y, x in offsets]
+
+    def second_differences(self, offsets: Sequence[tuple[int, int]]) -> Planes:
+        """For each offset the sum of both opposite neighbours minus twice the sample."""
+        return [self._shifted(y, x) + self._shifted(-y, -x) - 2 * self._shifted(0, 0) for y, x in offsets]
+
+    def limited_differences(self, offsets: Sequence[tuple[int, int]], half: float) -> Planes:
+        """For each offset the sum of both opposite neighbours' differences d, limited to d / (1 + (d / half)²)."""
+
+        def limited(y: int, x: int) -> Float[np.ndarray, "h w"]:
+            difference = self._shifted(y, x) - self._shifted(0, 0)
+            return difference / (1 + np.square(difference / np.float32(max(half, 1e-3))))
+
+        return [limited(y, x) + limited(-y, -x) for y, x in offsets]

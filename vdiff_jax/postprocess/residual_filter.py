@@ -1,0 +1,132 @@
+"""Repair's Wiener step: a linear filter of the network's result and its residual, fitted to training clips.
+
+u ← u + Σ c L(u) + Σ c R(y - u), with y the frame that the network was given and u its result. L are differences in
+space and along the optical flow. R are samples of the residual, of this frame and those around it: the network removes
+a little of the picture with the noise, and neighbouring frames show which part that is. Luma's coefficients c depend
+on the sample's class: its activity, the direction of its gradient, and how well the neighbouring frames fit. As in a
+Wiener filter, they are fitted by least squares.
+
+R'G'B' is filtered as Y'CbCr. Its white noise is correlated between these planes, so the residual of chroma tells of
+luma's noise, and the other way round.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.postprocess.differences import Planes, integer_scale
+from vdiff_jax.postprocess.residual_operators import RestoredWindow, restored_windows
+from vdiff_jax.postprocess.wiener import spans, stored_samples
+from vdiff_jax.preprocess.colour import to_rgb
+from vdiff_jax.stream.samples import peak_sample, to_samples
+
+
+class Coefficients(NamedTuple):
+    """The coefficients for one expected error; `WienerModel` has these for several, along a first axis.
+
+    Attributes:
+      left: the expected error of the network's luma. A model has it in 8-bit units, else it is in samples.
+      luma: of luma's operators, for each class.
+      chroma: of chroma's operators, for Cb and Cr.
+    """
+
+    left: Float[np.ndarray, "*n"]
+    luma: Float[np.ndarray, "*n classes k"]
+    chroma: Float[np.ndarray, "*n 2 k2"]
+
+
+class WienerModel(NamedTuple):
+    """The coefficients for any expected error: those of several errors, and between these straight lines over log2.
+
+    Attributes:
+      errors: the expected errors of luma before the network, in 8-bit units, ascending.
+      stored: for Y'CbCr as it is in files, and for grey.
+      rgb: for R'G'B'.
+    """
+
+    errors: Float[np.ndarray, " n"]
+    stored: Coefficients
+    rgb: Coefficients
+
+    def filter_for(self, error: float, pixels: PixelFormat) -> Coefficients:
+        """The coefficients for one video; below the first error and above the last one, theirs.
+
+        Args:
+          error: the expected error of luma before the network, in [0, 1].
+          pixels: the planes' pixel format.
+        """
+        rgb = pixels.kind == "rgb"
+        place = np.interp(np.log2(max(255 * error, 1e-3)), np.log2(self.errors), np.arange(len(self.errors)))
+        below = min(int(place), len(self.errors) - 2)
+        first, second = (1 - (place - below)), place - below
+        found = [first * part[below] + second * part[below + 1] for part in (self.rgb if rgb else self.stored)]
+        unit = 1.0 if rgb else float(spans(pixels)[0]) / 255
+        return Coefficients(np.maximum(found[0] * unit, 1e-3), found[1], found[2])
+
+
+def residual_wiener_step(frames: Iterable[Frame], pixels: PixelFormat, coefficients: Coefficients) -> Iterator[Frame]:
+    """The network's frames after the Wiener step; `REACH` frames behind its input. Alpha is unchanged.
+
+    Args:
+      frames: the network's results, with the planes that they were made from.
+      pixels: their pixel format.
+      coefficients: of the step.
+    """
+    for window in restored_windows(frames, pixels):
+        frame = window.frame
+        changes = _changes(window, coefficients)
+        planes = (_changed_rgb if pixels.kind == "rgb" else _changed)(frame.planes, changes, pixels)
+        yield dataclasses.replace(frame, planes=(*planes, *frame.planes[len(planes) :]), given=())
+
+
+def _changes(window: RestoredWindow, coefficients: Coefficients) -> Planes:
+    """What the step adds to each plane, in samples."""
+    planes = window.window.base.planes[: window.count]
+    changes, left = [np.empty(plane.shape, np.float32) for plane in planes], float(coefficients.left)
+    classes = window.classes()
+    for rows in window.strips():
+        around = window.along_motion(rows, left)
+        for part in window.cached_strips(0, rows):
+            terms, numbers = window.luma(part, left, around, classes, rows.start)
+            changes[0][part] = _weighted(terms, coefficients.luma, numbers)
+    for index, own in enumerate(coefficients.chroma[: window.count - 1], start=1):
+        for part in window.cached_strips(index, slice(0, len(planes[index]))):
+            changes[index][part] = _weighted(window.chroma(index, part), own[None])
+    return changes
+
+
+def _weighted(
+    terms: Planes, coefficients: Float[np.ndarray, "classes k"], classes: UInt8[np.ndarray, "h w"] | None = None
+) -> Float[np.ndarray, "h w"]:
+    """The sum of the terms, each multiplied by its coefficient, that of its sample's class if there are several."""
+    total = np.zeros_like(terms[0])
+    if classes is None:
+        for coefficient, term in zip(coefficients[0].astype(np.float32), terms):
+            total += coefficient * term
+        return total
+    tables = np.zeros((len(terms), 256), np.float32)
+    tables[:, : len(coefficients)] = coefficients.T
+    for table, term in zip(tables, terms):
+        cv2.accumulateProduct(cv2.LUT(classes, table), term, total)
+    return total
+
+
+def _changed(planes: tuple[np.ndarray, ...], changes: Planes, pixels: PixelFormat) -> list[np.ndarray]:
+    """The planes with a change added."""
+    return [
+        stored_samples(integer_scale(plane, pixels) + change, plane, pixels) for plane, change in zip(planes, changes)
+    ]
+
+
+def _changed_rgb(planes: tuple[np.ndarray, ...], changes: Planes, pixels: PixelFormat) -> list[np.ndarray]:
+    """R', G' and B' with a change of Y'CbCr added, which is in 8-bit units."""
+    changed, (luma, *chroma) = [], changes
+    for plane, (_, cb, cr) in zip(planes, to_rgb("bt601")):
+        change = (luma + cb * chroma[0] + cr * chroma[1]) * np.float32(peak_sample(plane, pixels) / 255)
+        changed.append(to_samples(plane.astype(np.float32) + change, plane.dtype, pixels))
+    return changed
