@@ -22,4 +22,4 @@ def test_any_strip_of_rows_has_the_neighbours_of_the_whole_plane(rows):
         np.testing.assert_array_equal(around.sums([(2, -3)])[0], (before + after)[rows])
         np.testing.assert_array_equal(around.second_differences([(2, -3)])[0], (before + after - 2 * values)[rows])
         limited = sum(d / (1 + (d / 10) ** 2) for d in (before - values, after - values))
-        np.testing.assert_allclose(around.limited_differences([(2, -3)], 10)[0], limited[rows], rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(around.limited_differences([(2, -3)], 10.0)[0], limited[rows], rtol=1e-5, atol=1e-4)
