@@ -56,7 +56,7 @@ def test_half_rate_decodes_to_all_frames_as_predicted(half_rate, source, tmp_pat
 
 
 def test_other_interpolation_weights_are_reported(half_rate, tmp_path, monkeypatch):
-    monkeypatch.setattr(decoder, "identity", lambda weights: b"another")
+    monkeypatch.setattr(decoder, "identities", lambda weights: frozenset())
     with pytest.raises(WeightsError, match="compressed with weights fast"):
         decompress(half_rate[2], tmp_path / "large.mkv", codec="ffv1")
 

@@ -66,3 +66,14 @@ def test_red_green_and_blue_are_filtered_as_luma_and_chroma():
     chroma = window.chroma(1, rows)
     assert len(chroma) == CHROMA
     np.testing.assert_allclose(chroma[6], residual[1, rows], atol=1e-3)
+
+
+def test_noise_of_red_green_and_blue_is_shared_and_grain_is_not():
+    rng = np.random.default_rng(2)
+    pixels = PixelFormat(kind="rgb", full_range=True)
+    result = (np.full((64, 96), 128, np.uint8),) * 3
+    for planes, shared in ((3, True), (1, False)):
+        noise = np.broadcast_to(rng.normal(0, 10, (planes, 64, 96)), (3, 64, 96))
+        given = tuple(np.rint(128 + noise).astype(np.uint8))
+        (window,) = restored_windows([Frame(result, 0, given=given)], pixels)
+        assert window.noise_is_shared() == shared

@@ -20,7 +20,7 @@ from jaxtyping import Float, UInt8
 
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.differences import Planes, integer_scale
-from vdiff_jax.postprocess.residual_operators import RestoredWindow, restored_windows
+from vdiff_jax.postprocess.residual_operators import COLOURS, RestoredWindow, restored_windows
 from vdiff_jax.postprocess.wiener import spans, stored_samples
 from vdiff_jax.preprocess.colour import to_rgb
 from vdiff_jax.stream.samples import peak_sample, to_samples
@@ -53,12 +53,13 @@ class WienerModel(NamedTuple):
     stored: Coefficients
     rgb: Coefficients
 
-    def filter_for(self, error: float, pixels: PixelFormat) -> Coefficients:
+    def filter_for(self, error: float, pixels: PixelFormat, *, shared: bool = True) -> Coefficients:
         """The coefficients for one video; below the first error and above the last one, theirs.
 
         Args:
           error: the expected error of luma before the network, in [0, 1].
           pixels: the planes' pixel format.
+          shared: whether luma and chroma share noise, if the format is R'G'B'.
         """
         rgb = pixels.kind == "rgb"
         place = np.interp(np.log2(max(255 * error, 1e-3)), np.log2(self.errors), np.arange(len(self.errors)))
@@ -66,20 +67,27 @@ class WienerModel(NamedTuple):
         first, second = (1 - (place - below)), place - below
         found = [first * part[below] + second * part[below + 1] for part in (self.rgb if rgb else self.stored)]
         unit = 1.0 if rgb else float(spans(pixels)[0]) / 255
+        if rgb and not shared:
+            luma = first * self.stored.luma[below] + second * self.stored.luma[below + 1]
+            found[1] = np.pad(luma, [(0, 0), (0, COLOURS)])
         return Coefficients(np.maximum(found[0] * unit, 1e-3), found[1], found[2])
 
 
-def residual_wiener_step(frames: Iterable[Frame], pixels: PixelFormat, coefficients: Coefficients) -> Iterator[Frame]:
+def residual_wiener_step(
+    frames: Iterable[Frame], pixels: PixelFormat, coefficients: Coefficients, unshared: Coefficients | None = None
+) -> Iterator[Frame]:
     """The network's frames after the Wiener step; `REACH` frames behind its input. Alpha is unchanged.
 
     Args:
       frames: the network's results, with the planes that they were made from.
       pixels: their pixel format.
       coefficients: of the step.
+      unshared: those for R'G'B' frames whose luma and chroma share no noise, as under film grain.
     """
     for window in restored_windows(frames, pixels):
         frame = window.frame
-        changes = _changes(window, coefficients)
+        own = coefficients if unshared is None or window.noise_is_shared() else unshared
+        changes = _changes(window, own)
         planes = (_changed_rgb if pixels.kind == "rgb" else _changed)(frame.planes, changes, pixels)
         yield dataclasses.replace(frame, planes=(*planes, *frame.planes[len(planes) :]), given=())
 

@@ -37,6 +37,8 @@ _NEAR = (*_NEAREST, (0, 2), (2, 0))
 """Offsets (y, x) to a sample's neighbours; each stands for the opposite one too."""
 _LIMIT, _SCALE = 3.0, 1.5
 """A limited difference in space, and one along the motion, has half its weight left at so many expected errors."""
+_SHARED = 0.12
+"""From this share of luma's residual on that chroma's predicts, luma and chroma share noise."""
 _CACHED = 16_000
 """Samples: operators in space are computed in strips of rows that stay in the processor's cache."""
 _CONVERTED = PixelFormat(kind="yuv", full_range=True)
@@ -129,6 +131,15 @@ class RestoredWindow(NamedTuple):
         mismatch = around.mismatch[within]
         fit = sum((mismatch > threshold * left).astype(np.uint8) for threshold in MISMATCHES)
         return terms, np.uint8(len(MISMATCHES) + 1) * classes[rows] + fit
+
+    def noise_is_shared(self) -> bool:
+        """Whether chroma's residual tells of luma's: of white noise in R'G'B' it predicts a fourth, of grain nothing."""
+        planes = [plane[2::4, 2::4].astype(np.float32).ravel() for plane in self.window.base.planes]
+        luma, *chroma = (given - result for result, given in zip(planes, planes[self.count :]))
+        products = np.stack(chroma) @ np.stack([*chroma, luma]).T / luma.size
+        gram, cross = products[:, :-1], products[:, -1]
+        predicted = cross @ np.linalg.pinv(gram, hermitian=True) @ cross
+        return bool(predicted > _SHARED * np.mean(np.square(luma)))
 
     def chroma(self, index: int, rows: slice) -> Planes:
         """The responses of chroma's operators in some rows of plane `index`."""

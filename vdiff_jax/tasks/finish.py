@@ -33,10 +33,13 @@ def wiener(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CH
     if model is None:
         yield from frames
         return
-    coefficients = model.filter_for(float(plan.sigma[0]), pixels)
+    error = float(plan.sigma[0])
+    coefficients = [model.filter_for(error, pixels)]
+    if pixels.kind == "rgb":
+        coefficients.append(model.filter_for(error, pixels, shared=False))
     frames = with_context(frames, REACH, checkpoints, "wiener")
     height, width = plan.conversion.written()[1]
     depth = min(_AHEAD, queue_depth(2 * pixels.frame_bytes(width, height)))
     with contextlib.closing(prefetched(frames, depth)) as ahead:
-        stepped = residual_wiener_step(ahead, pixels, coefficients)
+        stepped = residual_wiener_step(ahead, pixels, *coefficients)
         yield from itertools.islice(stepped, context_frames(REACH, checkpoints), None)
