@@ -133,7 +133,7 @@ class RestoredWindow(NamedTuple):
         return terms, np.uint8(len(MISMATCHES) + 1) * classes[rows] + fit
 
     def noise_is_shared(self) -> bool:
-        """Whether chroma's residual tells of luma's: of white noise in R'G'B' it predicts a fourth, of grain nothing."""
+        """Whether chroma's residual tells of luma's: it predicts a fourth of white noise, and nothing of grain."""
         planes = [plane[2::4, 2::4].astype(np.float32).ravel() for plane in self.window.base.planes]
         luma, *chroma = (given - result for result, given in zip(planes, planes[self.count :]))
         products = np.stack(chroma) @ np.stack([*chroma, luma]).T / luma.size
