@@ -1,0 +1,153 @@
+"""The commands that are killed and resumed, and how they are run: with a checkpoint every 16 frames."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from endurance.clips import digest, write_clip, write_mask
+
+PROGRAM = (
+    "import sys, vdiff_jax.runtime.checkpoints as c, vdiff_jax.compression.track_encoder as t; "
+    "c._LONGEST = c._SHORTEST = t._SEGMENT = {every}; "
+    "from vdiff_jax.infer import main; sys.exit(main(sys.argv[1:]))"
+)
+NEVER = 1 << 30
+
+
+class CommandError(Exception):
+    """A command ended with an error; holds what it printed."""
+
+
+def prepare(folder: Path, frames: int = 200) -> None:
+    """Writes the clips that the commands read."""
+    write_clip(folder / "clip.mkv", frames)
+    write_clip(folder / "other.mkv", frames, left=40)
+    write_clip(folder / "short.mkv", frames // 3)
+    write_clip(folder / "grey.mkv", frames, grey=True)
+    write_mask(folder / "mask.png")
+    run(["compress", str(folder / "clip.mkv"), "--adapt", "none", "-o", str(folder / "coded.mkv")])
+
+
+def commands(folder: Path) -> dict[str, list[str]]:
+    """Each of the four commands, and `repair` for each task and for what changes the order or number of frames."""
+
+    def repair(clip: str, *options: str) -> list[str]:
+        return ["repair", str(folder / f"{clip}.mkv"), "--weights", "fast", *options]
+
+    clip, other = str(folder / "clip.mkv"), str(folder / "other.mkv")
+    mask = ["--task", "inpaint", "--mask", str(folder / "mask.png")]
+    return {
+        "repair": repair("clip", "--task", "denoise", "--sigma", "8"),
+        "compress": ["compress", clip, "--adapt", "none"],
+        "decompress": ["decompress", str(folder / "coded.mkv")],
+        "stitch": ["stitch", clip, other, "--layout", "sequence"],
+        "repair --mask": repair("short", *mask),
+        "repair --mask --grow": repair("short", *mask, "--grow", "3"),
+        "repair --mask auto": repair("short", "--task", "denoise", "--sigma", "8", "--mask", "auto"),
+        "repair --task deblock": repair("short", "--task", "deblock"),
+        "repair --scale": repair("short", "--scale", "2"),
+        "repair --fps": repair("short", "--fps", "50"),
+        "repair --slow": repair("short", "--slow", "3"),
+        "repair --from --to": repair("short", "--task", "denoise", "--sigma", "8", "--from", "0.4", "--to", "2.2"),
+        "repair --quality best": [*repair("short", "--task", "denoise", "--sigma", "8")[:2], "--task", "denoise",
+                                  "--sigma", "8", "--quality", "best"],
+    }  # fmt: skip
+
+
+def run(arguments: list[str], *, kill_after: float | None = None, every: int = 16) -> bool:
+    """Runs a command; returns whether it ended by itself.
+
+    Args:
+      arguments: of the command line.
+      kill_after: seconds after which it is killed, by SIGKILL or Ctrl-C.
+      every: frames from one checkpoint to the next.
+
+    Raises:
+      CommandError: it ended with an error.
+    """
+    program = [sys.executable, "-c", PROGRAM.format(every=every), *arguments]
+    with subprocess.Popen(program, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            _, errors = process.communicate(timeout=kill_after)
+        except subprocess.TimeoutExpired:
+            process.send_signal(random.choice([signal.SIGKILL, signal.SIGINT]))
+            process.communicate()
+            return False
+        if process.returncode:
+            raise CommandError(errors)
+        return True
+
+
+def kill(folder: Path, kills: int) -> list[str]:
+    """Kills and resumes each command; rows of the table: kills, results that differ, files left over."""
+    chosen = commands(folder)
+    rows = []
+    for number, (name, command) in enumerate(chosen.items()):
+        whole, killed = folder / "whole.mkv", folder / "killed.mkv"
+        for path in (whole, killed):
+            path.unlink(missing_ok=True)
+        begun = time.monotonic()
+        run([*command, "-o", str(whole)])
+        seconds, done, results, differ = time.monotonic() - begun, 0, 0, 0
+        while done < kills // len(chosen) + (number < kills % len(chosen)):
+            ended = run([*command, "-o", str(killed), "--resume"], kill_after=random.uniform(0.3, 1.0) * seconds)
+            done += not ended
+            if ended:
+                results, differ = results + 1, differ + (digest(killed) != digest(whole))
+                killed.unlink()
+        run([*command, "-o", str(killed), "--resume"])
+        results, differ = results + 1, differ + (digest(killed) != digest(whole))
+        left = [path.name for path in folder.iterdir() if path.name.startswith(".vdiff") or path.suffix == ".resume"]
+        rows.append(f"| kills of `{name}` | {done} | {differ} of {results} results differ, {len(left)} files left |")
+    return rows
+
+
+def cost_of_checkpoints(folder: Path, rounds: int) -> list[str]:
+    """The row of the table: CPU time of `repair` with checkpoints, and without, in turn: the least of each."""
+    clip, out = folder / "long.mkv", folder / "timed.mkv"
+    write_clip(clip, 1200)
+    command = ["repair", str(clip), "--task", "denoise", "--sigma", "8", "--weights", "fast", "-o", str(out), "-y"]
+    least = {256: float("inf"), NEVER: float("inf")}
+    for _ in range(rounds):
+        for every in least:
+            before = sum(os.times()[2:4])
+            run(command, every=every)
+            least[every] = min(least[every], sum(os.times()[2:4]) - before)
+    cost = 100 * (least[256] / least[NEVER] - 1)
+    return [f"| cost of checkpoints, in CPU time | {rounds} runs each | {cost:+.1f} % |"]
+
+
+def fill_disks(folder: Path, size: int) -> list[str]:
+    """Runs each of the four commands on a file system of so many kB, then with room, and compares the results.
+
+    It is a `tmpfs`, so it needs the right to mount one.
+    """
+    rows, place = [], folder / "small"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", str(place)], check=False).returncode:
+        return ["| full disk | 0 | not tried: no right to mount a file system |"]
+    try:
+        for name, command in list(commands(folder).items())[:4]:
+            whole, out = folder / "whole.mkv", place / "out.mkv"
+            whole.unlink(missing_ok=True)
+            command = [*command, *(["--codec", "ffv1"] if name == "repair" else [])]
+            subprocess.run(["mount", "-o", f"remount,size={size}k", str(place)], check=True)
+            run([*command, "-o", str(whole)])
+            try:
+                run([*command, "-o", str(out)])
+                said = "it was large enough"
+            except CommandError as error:
+                said = error.args[0].strip().splitlines()[-1]
+                said = "a traceback" if "Traceback" in error.args[0] else said.replace(str(folder), "")
+            subprocess.run(["mount", "-o", "remount,size=512m", str(place)], check=True)
+            run([*command, "-o", str(out), "--resume"])
+            same = "equal" if digest(out) == digest(whole) else "DIFFERENT"
+            rows.append(f"| full disk in `{name}` | 1 | {said}; resumed: {same} |")
+            out.unlink()
+    finally:
+        subprocess.run(["umount", str(place)], check=False)
+    return rows
