@@ -78,11 +78,9 @@ def repair(
         return repair_path(clip, output, **common, **options)
     if output is not None or options:
         raise ClipError(f"a clip in memory takes no {'output' if output is not None else ', '.join(options)}")
-    import numpy as np
-
     from vdiff_jax.restoration.arrays import repair_clip
 
-    return repair_clip(np.asarray(clip), **common)
+    return repair_clip(clip, **common)
 
 
 @reports_warnings

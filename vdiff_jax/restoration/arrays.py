@@ -38,6 +38,7 @@ def repair_clip(
       MaskError: a mask that does not fit.
       VdiffError: another of its subclasses.
     """
+    clip = np.asarray(clip)
     check_clip(clip)
     check_growth(options["grow"], masked=mask is not None)
     pixels = PixelFormat(kind="rgb" if clip.shape[-1] == 3 else "gray", full_range=True)
