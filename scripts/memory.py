@@ -32,7 +32,7 @@ def main() -> None:
     """Prints a line for each distance in frames, and the distance at which less than 1 % is left."""
     parser = new_parser(__doc__)
     parser.add_argument("--weights", default="base", help="name or file of the weights (default: base)")
-    definition, params, _ = weights.load(parser.parse_args().weights)
+    loaded = weights.load(parser.parse_args().weights)
     clip = clean_clip()
     noise = SIGMA * jax.random.normal(jax.random.key(0), clip.shape)
     other = noise.at[CHANGED].set(SIGMA * jax.random.normal(jax.random.key(1), clip.shape[1:]))
@@ -42,7 +42,7 @@ def main() -> None:
     def restore(noisy):
         observation = observe(noisy, jnp.asarray(noise_in_ycbcr(SIGMA)))
         observation = type(observation)(**{**vars(observation), "velocity": field})
-        network = nnx.merge(definition, params)
+        network = nnx.merge(loaded.definition, loaded.params)
         return rollout(network, observation, start(network.config, clip.shape[1:3]))[1]
 
     change = jnp.sqrt(jnp.mean((restore(clip + noise) - restore(clip + other)) ** 2, axis=(1, 2, 3)))

@@ -32,7 +32,7 @@ def test_nothing_is_lost_from_random_files_without_a_warning(scripts, tmp_path_f
     recipes = st.fixed_dictionaries({name: st.sampled_from(values) for name, values in choices.items()})
 
     @settings(
-        max_examples=12,
+        max_examples=20,
         deadline=None,
         database=None,
         derandomize=True,

@@ -88,7 +88,7 @@ def whole(footage, tmp_path_factory) -> Path:
 
 
 def test_weights_of_a_run_load(whole):
-    _, _, metadata = weights.load(whole / "weights.safetensors")
+    metadata = weights.load(whole / "weights.safetensors").about
     assert metadata["step"] == str(STEPS)
     assert json.loads(metadata["network"])["widths"] == list(SIZES["tiny"].widths)
 

@@ -36,8 +36,8 @@ def export(
     if format not in FORMATS:
         raise OptionError(f"unknown format {format}: pass one of {', '.join(FORMATS)}")
     media.check_target(output, [weights])
-    definition, params, _ = load(weights)
-    network = nnx.merge(definition, params)
+    loaded = load(weights)
+    network = nnx.merge(loaded.definition, loaded.params)
     if network.config.steps != 1:
         raise WeightsError(
             f"{weights} has {network.config.steps} V-cycles a frame: export takes weights that were trained with one"
