@@ -102,7 +102,7 @@ def test_a_picture_of_another_shot_is_refused(film):
 
 
 def test_a_reference_past_the_end_is_refused(film):
-    with pytest.raises(ReferencePictureError, match="frame 40, but there are 20"):
+    with pytest.raises(ReferencePictureError, match="frame 40, but the video has the frames 0 to 19"):
         coloured(film, {0: reference(film, 0), 40: reference(film, 3)})
 
 
