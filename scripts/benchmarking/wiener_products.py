@@ -7,7 +7,7 @@ import numpy as np
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.differences import Planes, integer_scale
 from vdiff_jax.postprocess.residual_filter import Coefficients
-from vdiff_jax.postprocess.residual_operators import CLASSES, converted, restored_windows
+from vdiff_jax.postprocess.residual_operators import CLASSES, RestoredWindow, converted, restored_windows
 
 _RIDGE = 1e-4
 """Draws a class's coefficients to those of all classes together, relative to the operators' mean squares."""
@@ -55,7 +55,7 @@ def products(frames: list[Frame], source: list[Frame], pixels: PixelFormat, erro
         around = window.along_motion(rows, left)
         terms, classes = window.luma(rows, left, around, window.classes())
         luma.append(_multiplied(terms, wrong[0], classes))
-        own = [(window.chroma(n, slice(0, len(wrong[n]))), wrong[n]) for n in (1, 2)]
+        own = [(_chroma(window, n, slice(0, len(wrong[n])), left), wrong[n]) for n in (1, 2)]
         chroma.append([_multiplied(terms, error, np.zeros(error.shape, np.uint8), 1)[0] for terms, error in own])
     return Products(error, np.mean(luma, axis=0), np.mean(chroma, axis=0))
 
@@ -100,3 +100,8 @@ def _multiplied(terms: Planes, error: np.ndarray, classes: np.ndarray, count: in
     ends = np.cumsum(np.bincount(classes.ravel(), minlength=count))[:-1]
     found = np.array([part @ part.T for part in np.split(rows, ends, axis=1)], float)
     return found / error.size / (np.mean(error**2) + 0.05)
+
+
+def _chroma(window: RestoredWindow, index: int, rows: slice, left: float) -> list[np.ndarray]:
+    """The responses of all of chroma's operators."""
+    return [*window.chroma(index, rows), *window.chroma_along_motion(index, rows, left)]

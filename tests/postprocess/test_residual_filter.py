@@ -6,7 +6,7 @@ import pytest
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess import residual_operators, wiener_operators
 from vdiff_jax.postprocess.residual_filter import Coefficients, WienerModel, residual_wiener_step
-from vdiff_jax.postprocess.residual_operators import CHROMA, CLASSES, COLOURS, LUMA
+from vdiff_jax.postprocess.residual_operators import ALONG_MOTION, CHROMA, CLASSES, COLOURS, LUMA
 
 YUV = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
 RGB = PixelFormat(kind="rgb", full_range=True)
@@ -118,3 +118,17 @@ def test_between_the_fitted_errors_the_coefficients_lie_on_lines_over_log2():
     assert model.filter_for(8 / 255, grey).left == pytest.approx(2 * 219 / 255)
     for error, value in ((1, 1), (0, 1), (100, 3)):
         assert model.filter_for(error / 255, grey).luma[0, 0] == pytest.approx(value)
+
+
+def test_chroma_takes_the_frames_around_along_the_motion():
+    """Noise in chroma of a still clip becomes weaker, by the differences along the motion alone."""
+    rng = np.random.default_rng(3)
+    luma, by = np.full((48, 64), 128, np.uint8), coefficients()
+    by.chroma[:, -ALONG_MOTION:] = 0.2
+    noisy = [np.clip(rng.normal(128, 2, (24, 32)), 0, 255).astype(np.uint8) for _ in range(5)]
+    clip = [
+        Frame((luma, plane, plane), n, starts_shot=n == 0, given=(luma, plane, plane)) for n, plane in enumerate(noisy)
+    ]
+    middle = list(residual_wiener_step(clip, YUV, by._replace(left=np.array(20.0))))[2]
+    np.testing.assert_array_equal(middle.planes[0], luma)
+    assert middle.planes[1].std() < 0.8 * noisy[2].std()

@@ -63,7 +63,7 @@ def test_red_green_and_blue_are_filtered_as_luma_and_chroma():
     assert len(terms) == LUMA + COLOURS
     residual = np.einsum("ij,jyx->iyx", from_rgb("bt601"), np.stack(given).astype(float) - np.stack(result))
     np.testing.assert_allclose(terms[-1], residual[2, rows], atol=1e-3)
-    chroma = window.chroma(1, rows)
+    chroma = window.chroma(1, rows) + window.chroma_along_motion(1, rows, 3.0)
     assert len(chroma) == CHROMA
     np.testing.assert_allclose(chroma[6], residual[1, rows], atol=1e-3)
 

@@ -20,7 +20,7 @@ from jaxtyping import Float, UInt8
 
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.differences import Planes, integer_scale
-from vdiff_jax.postprocess.residual_operators import COLOURS, RestoredWindow, restored_windows
+from vdiff_jax.postprocess.residual_operators import ALONG_MOTION, COLOURS, RestoredWindow, restored_windows
 from vdiff_jax.postprocess.wiener import spans, stored_samples
 from vdiff_jax.preprocess.colour import to_rgb
 from vdiff_jax.stream.samples import peak_sample, to_samples
@@ -104,7 +104,11 @@ def _changes(window: RestoredWindow, coefficients: Coefficients) -> Planes:
             changes[0][part] = _weighted(terms, coefficients.luma, numbers)
     for index, own in enumerate(coefficients.chroma[: window.count - 1], start=1):
         for part in window.cached_strips(index, slice(0, len(planes[index]))):
-            changes[index][part] = _weighted(window.chroma(index, part), own[None])
+            changes[index][part] = _weighted(window.chroma(index, part), own[None, :-ALONG_MOTION])
+        if own[-ALONG_MOTION:].any():
+            for rows in window.window.strips(index):
+                terms = window.chroma_along_motion(index, rows, left)
+                changes[index][rows] += _weighted(terms, own[None, -ALONG_MOTION:])
     return changes
 
 

@@ -27,7 +27,7 @@ MISMATCHES = (0.7, 1.5)
 """Thresholds between classes, in expected errors: how far both neighbouring frames differ from this one."""
 CLASSES = (len(ACTIVITIES) + 1) * DIRECTIONS * (len(MISMATCHES) + 1)
 """The classes of luma samples."""
-LUMA, CHROMA = 21, 11
+LUMA, CHROMA = 21, 15
 """How many operators there are for luma and for each chroma plane."""
 COLOURS = 2
 """How many more luma has if it is that of R'G'B', whose noise chroma shares."""
@@ -37,6 +37,12 @@ _NEAR = (*_NEAREST, (0, 2), (2, 0))
 """Offsets (y, x) to a sample's neighbours; each stands for the opposite one too."""
 _LIMIT, _SCALE = 3.0, 1.5
 """A limited difference in space, and one along the motion, has half its weight left at so many expected errors."""
+CHROMA_LEFT = 0.4
+"""The expected error of a result's chroma, as a share of luma's."""
+_CHROMA_SCALES = (0.5, 1.5)
+"""For chroma's differences along the motion, as `_SCALE`: there is an operator for each."""
+ALONG_MOTION = REACH * len(_CHROMA_SCALES)
+"""How many of chroma's operators, the last, are differences along the motion."""
 _SHARED = 0.12
 """From this share of luma's residual on that chroma's predicts, luma and chroma share noise."""
 _CACHED = 16_000
@@ -142,9 +148,22 @@ class RestoredWindow(NamedTuple):
         return bool(predicted > _SHARED * np.mean(np.square(luma)))
 
     def chroma(self, index: int, rows: slice) -> Planes:
-        """The responses of chroma's operators in some rows of plane `index`."""
+        """The responses of chroma's operators in some rows of plane `index`, but for those along the motion."""
         result, residual = Around(self.window.base.planes[index], rows, self.pixels), self._residual(index, rows)
         return [*result.second_differences(_NEAR), residual.sample(), *residual.sums(_NEAREST)]
+
+    def chroma_along_motion(self, index: int, rows: slice, left: float) -> Planes:
+        """The responses of chroma's operators along the motion; `left` is the expected error of the result's luma."""
+        seen, own = self.window.with_context(index, rows)
+        here, terms = integer_scale(self.window.base.planes[index][seen], self.pixels), []
+        for distance in range(1, REACH + 1):
+            differences = [other - here for other in self.window.neighbours(index, seen, distance)]
+            sizes = [cv2.blur(np.abs(difference), (5, 5))[own] for difference in differences]
+            for scale in _CHROMA_SCALES:
+                half = np.float32(max(scale * CHROMA_LEFT * left, 1e-3))
+                weights = [1 / (1 + np.square(size / half)) for size in sizes]
+                terms.append(_dot(weights, [d[own] for d in differences], here[own]))
+        return terms
 
     def _residual(self, index: int, rows: slice) -> Around:
         planes = self.window.base.planes
