@@ -4,14 +4,13 @@ import hashlib
 from fractions import Fraction
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 
 from vdiff_jax.media import Frame, PixelFormat, VideoInfo, open_reader, open_writer
 
 
-def write_clip(
-    path: Path, count: int, *, size: tuple[int, int] = (96, 160), codec: str | None = None, left: int = 0, grey=False
-):
+def write_clip(path: Path, count: int, *, size: tuple[int, int] = (96, 160), codec: str | None = None, left: int = 0):
     """Writes a noisy moving picture.
 
     Args:
@@ -20,7 +19,6 @@ def write_clip(
       size: height and width.
       codec: the encoder.
       left: columns by which the picture is shifted, for a second camera.
-      grey: whether chroma is grey; otherwise it moves too.
     """
     height, width = size
     rng = np.random.default_rng(0)
@@ -34,14 +32,12 @@ def write_clip(
         for n in range(count):
             view = picture[n // 4 : n // 4 + height, left + n // 2 : left + n // 2 + width]
             luma = np.clip(view + rng.normal(0, 8, size), 0, 255).astype(np.uint8)
-            chroma = np.full_like(luma[::2, ::2], 128) if grey else (view[::2, ::2] / 2 + 64).astype(np.uint8)
+            chroma = (view[::2, ::2] / 2 + 64).astype(np.uint8)
             writer.write(Frame((luma, chroma, 255 - chroma), n))
 
 
 def write_mask(path: Path, size: tuple[int, int] = (96, 160)):
     """Writes a mask picture with a hole in it."""
-    import imageio.v3 as iio
-
     mask = np.zeros(size, np.uint8)
     mask[20:50, 60:100] = 255
     iio.imwrite(path, mask)

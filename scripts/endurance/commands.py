@@ -27,7 +27,6 @@ def prepare(folder: Path, frames: int = 200) -> None:
     write_clip(folder / "clip.mkv", frames)
     write_clip(folder / "other.mkv", frames, left=40)
     write_clip(folder / "short.mkv", frames // 3)
-    write_clip(folder / "grey.mkv", frames, grey=True)
     write_mask(folder / "mask.png")
     run(["compress", str(folder / "clip.mkv"), "--adapt", "none", "-o", str(folder / "coded.mkv")])
 
@@ -38,7 +37,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
     def repair(clip: str, *options: str) -> list[str]:
         return ["repair", str(folder / f"{clip}.mkv"), "--weights", "fast", *options]
 
-    clip, other = str(folder / "clip.mkv"), str(folder / "other.mkv")
+    clip, other, short = (str(folder / f"{name}.mkv") for name in ("clip", "other", "short"))
     mask = ["--task", "inpaint", "--mask", str(folder / "mask.png")]
     return {
         "repair": repair("clip", "--task", "denoise", "--sigma", "8"),
@@ -53,9 +52,8 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "repair --fps": repair("short", "--fps", "50"),
         "repair --slow": repair("short", "--slow", "3"),
         "repair --from --to": repair("short", "--task", "denoise", "--sigma", "8", "--from", "0.4", "--to", "2.2"),
-        "repair --quality best": [*repair("short", "--task", "denoise", "--sigma", "8")[:2], "--task", "denoise",
-                                  "--sigma", "8", "--quality", "best"],
-    }  # fmt: skip
+        "repair --quality best": ["repair", short, "--task", "denoise", "--sigma", "8", "--quality", "best"],
+    }
 
 
 def run(arguments: list[str], *, kill_after: float | None = None, every: int = 16) -> bool:

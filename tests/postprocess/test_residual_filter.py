@@ -6,7 +6,8 @@ import pytest
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess import residual_operators, wiener_operators
 from vdiff_jax.postprocess.residual_filter import Coefficients, WienerModel, residual_wiener_step
-from vdiff_jax.postprocess.residual_operators import ALONG_MOTION, CHROMA, CLASSES, COLOURS, LUMA
+from vdiff_jax.postprocess.residual_operators import CHROMA, CLASSES, COLOURS, LUMA
+from vdiff_jax.postprocess.wiener_operators import ALONG_MOTION
 
 YUV = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
 RGB = PixelFormat(kind="rgb", full_range=True)

@@ -20,8 +20,9 @@ from jaxtyping import Float, UInt8
 
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.differences import Planes, integer_scale
-from vdiff_jax.postprocess.residual_operators import ALONG_MOTION, COLOURS, RestoredWindow, restored_windows
+from vdiff_jax.postprocess.residual_operators import COLOURS, RestoredWindow, restored_windows
 from vdiff_jax.postprocess.wiener import spans, stored_samples
+from vdiff_jax.postprocess.wiener_operators import ALONG_MOTION
 from vdiff_jax.preprocess.colour import to_rgb
 from vdiff_jax.stream.samples import peak_sample, to_samples
 
@@ -32,7 +33,7 @@ class Coefficients(NamedTuple):
     Attributes:
       left: the expected error of the network's luma. A model has it in 8-bit units, else it is in samples.
       luma: of luma's operators, for each class.
-      chroma: of chroma's operators, for Cb and Cr.
+      chroma: of chroma's operators, for Cb and Cr; the last `ALONG_MOTION` are along the motion.
     """
 
     left: Float[np.ndarray, "*n"]

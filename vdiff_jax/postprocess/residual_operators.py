@@ -39,10 +39,6 @@ _LIMIT, _SCALE = 3.0, 1.5
 """A limited difference in space, and one along the motion, has half its weight left at so many expected errors."""
 CHROMA_LEFT = 0.4
 """The expected error of a result's chroma, as a share of luma's."""
-_CHROMA_SCALES = (0.5, 1.5)
-"""For chroma's differences along the motion, as `_SCALE`: there is an operator for each."""
-ALONG_MOTION = REACH * len(_CHROMA_SCALES)
-"""How many of chroma's operators, the last, are differences along the motion."""
 _SHARED = 0.12
 """From this share of luma's residual on that chroma's predicts, luma and chroma share noise."""
 _CACHED = 16_000
@@ -154,16 +150,7 @@ class RestoredWindow(NamedTuple):
 
     def chroma_along_motion(self, index: int, rows: slice, left: float) -> Planes:
         """The responses of chroma's operators along the motion; `left` is the expected error of the result's luma."""
-        seen, own = self.window.with_context(index, rows)
-        here, terms = integer_scale(self.window.base.planes[index][seen], self.pixels), []
-        for distance in range(1, REACH + 1):
-            differences = [other - here for other in self.window.neighbours(index, seen, distance)]
-            sizes = [cv2.blur(np.abs(difference), (5, 5))[own] for difference in differences]
-            for scale in _CHROMA_SCALES:
-                half = np.float32(max(scale * CHROMA_LEFT * left, 1e-3))
-                weights = [1 / (1 + np.square(size / half)) for size in sizes]
-                terms.append(_dot(weights, [d[own] for d in differences], here[own]))
-        return terms
+        return self.window.differences_along_motion(index, rows, CHROMA_LEFT * left)
 
     def _residual(self, index: int, rows: slice) -> Around:
         planes = self.window.base.planes

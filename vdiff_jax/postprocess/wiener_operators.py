@@ -23,7 +23,9 @@ _FARTHER = ((1, 2), (2, 1), (1, -2), (2, -1), (0, 3), (3, 0))
 _NEAREST = _NEIGHBOURS[:4]
 _LIMITS = (1.0, 3.0)
 """One limited difference each to every nearest neighbour. A difference of this many expected errors is halved."""
-OPERATORS = len(_NEIGHBOURS) + REACH * len(_SCALES) + 1
+ALONG_MOTION = REACH * len(_SCALES)
+"""How many operators are differences along the motion."""
+OPERATORS = len(_NEIGHBOURS) + ALONG_MOTION + 1
 """How many operators there are for every plane; the last one is the network's change."""
 LUMA_OPERATORS = len(_FARTHER) + len(_NEAREST) * len(_LIMITS) + OPERATORS
 """How many luma may have: those for farther neighbours, and limited differences, come before the others."""
@@ -90,14 +92,22 @@ class Window:
           sigma: the expected error of the plane, in samples.
           operators: `LUMA_OPERATORS` for all of them; `OPERATORS` for the last ones, which are cheaper.
         """
-        plane, pixels = self.base.planes[index], self._pixels
-        seen, own = self.with_context(index, rows)
-        here = integer_scale(plane[seen], pixels)
-        around = Around(plane, rows, pixels)
+        pixels = self._pixels
+        around = Around(self.base.planes[index], rows, pixels)
         terms = around.second_differences(_NEIGHBOURS)
         if operators > OPERATORS:
             limited = [term for limit in _LIMITS for term in around.limited_differences(_NEAREST, limit * sigma)]
             terms = [*around.second_differences(_FARTHER), *limited, *terms]
+        terms += self.differences_along_motion(index, rows, sigma)
+        change = integer_scale(self.restored.planes[index][rows], pixels) - integer_scale(
+            self.plain.planes[index][rows], pixels
+        )
+        return [*terms, change]
+
+    def differences_along_motion(self, index: int, rows: slice, sigma: float) -> Planes:
+        """Some rows' differences to the frames around, `ALONG_MOTION` terms; arguments as those of `responses`."""
+        seen, own = self.with_context(index, rows)
+        here, terms = integer_scale(self.base.planes[index][seen], self._pixels), []
         for distance in range(1, REACH + 1):
             differences = [neighbour - here for neighbour in self.neighbours(index, seen, distance)]
             means = [cv2.blur(np.abs(difference), (5, 5)) for difference in differences]
@@ -105,10 +115,7 @@ class Window:
                 half_weight = max(scale * sigma, 1e-3)
                 parts = [d[own] / (1 + (mean[own] / half_weight) ** 2) for d, mean in zip(differences, means)]
                 terms.append(sum(parts) if parts else np.zeros_like(here[own]))
-        change = integer_scale(self.restored.planes[index][rows], pixels) - integer_scale(
-            self.plain.planes[index][rows], pixels
-        )
-        return [*terms, change]
+        return terms
 
     def with_context(self, index: int, rows: slice) -> tuple[slice, slice]:
         """Some rows of a plane with those around them that responses depend on, and where the rows are among these."""

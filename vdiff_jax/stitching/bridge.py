@@ -43,7 +43,7 @@ def dissolve_where_unlike(first: RGB, second: RGB, frames: Sequence[RGB]) -> lis
 
     Args:
       first, second: the two frames.
-      frames: what someone else made between them, evenly spaced.
+      frames: evenly spaced between them, made in another way, such as by the network.
     """
     alike = _alike(first, second, *_both_flows(first, second))
     result = []
