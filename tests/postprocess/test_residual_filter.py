@@ -121,6 +121,17 @@ def test_between_the_fitted_errors_the_coefficients_lie_on_lines_over_log2():
         assert model.filter_for(error / 255, grey).luma[0, 0] == pytest.approx(value)
 
 
+def test_without_shared_noise_luma_of_rgb_takes_what_was_fitted_to_stored_luma():
+    def part(value: float, *, rgb: bool) -> Coefficients:
+        luma = np.full((2, CLASSES, LUMA + COLOURS * rgb), value)
+        return Coefficients(np.ones(2), luma, np.full((2, 2, CHROMA), value))
+
+    model = WienerModel(np.array([4.0, 8]), part(1, rgb=False), part(10, rgb=True))
+    unshared = model.filter_for(6 / 255, RGB, shared=False)
+    np.testing.assert_array_equal(unshared.luma[0], [1] * LUMA + [0] * COLOURS)
+    np.testing.assert_array_equal(unshared.chroma, model.filter_for(6 / 255, RGB).chroma)
+
+
 def test_chroma_takes_the_frames_around_along_the_motion():
     """Noise in chroma of a still clip becomes weaker, by the differences along the motion alone."""
     rng = np.random.default_rng(3)

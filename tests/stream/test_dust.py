@@ -36,6 +36,16 @@ def test_a_spot_of_one_frame_is_found_whole_and_nothing_else(scene):
     assert not spots(*scene).any()
 
 
+def test_the_soft_edge_of_a_spot_is_a_part_of_it(scene):
+    """The edge is too faint to be a candidate itself."""
+    soft = [frame.copy() for frame in scene]
+    soft[1][58:70, 88:99] -= 0.045
+    soft[1][DUST] -= 0.085
+    edge = spots(*soft)[58:70, 88:99]
+    edge[2:10, 2:9] = False
+    assert edge.sum() > 20
+
+
 def test_an_object_that_flies_through_is_no_dust(scene):
     """It moves by more than twice its size, so the flow does not follow it."""
     assert not spots(*with_object(scene, [72, 90, 108])).any()
