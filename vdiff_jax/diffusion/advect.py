@@ -31,27 +31,29 @@ def advect(
 
 
 def advect_unshuffled(
-    image: Float[Array, "*b h w c"], velocity: Float[Array, "*b h2 w2 2"], *, nearest: bool = False
-) -> tuple[Float[Array, "*b h2 w2 c4"], Float[Array, "*b h2 w2 1"]]:
-    """The image at x + velocity(x), unshuffled; each 2×2 block of pixels moves as one.
+    image: Float[Array, "*b h w c"], velocity: Float[Array, "*b hb wb 2"], *, nearest: bool = False
+) -> tuple[Float[Array, "*b hb wb cb"], Float[Array, "*b hb wb 1"]]:
+    """The image at x + velocity(x), unshuffled; each block of pixels moves as one.
 
     Args:
-      image: the image of the other frame, at least 4 × 4.
-      velocity: displacement (x, y) in the image's pixels, on the half-size grid.
+      image: the image of the other frame, at least one pixel larger than a block.
+      velocity: displacement (x, y) in the image's pixels, of each square block.
       nearest: takes the nearest samples instead of interpolating bilinearly.
 
     Returns:
       The moved image, and 1 where the whole block lies inside the frame.
     """
     height, width, channels = image.shape[-3:]
-    x, y = _places(velocity, 2)
-    inside = ((x > -1) & (x < width - 1) & (y > -1) & (y < height - 1)).astype(image.dtype)[..., None]
-    shape = (*velocity.shape[:-1], 4 * channels)
+    side = height // velocity.shape[-3]
+    right, bottom = width - side, height - side
+    x, y = _places(velocity, side)
+    inside = ((x > -1) & (x < right + 1) & (y > -1) & (y < bottom + 1)).astype(image.dtype)[..., None]
+    shape = (*velocity.shape[:-1], side**2 * channels)
     if nearest:
-        return _blocks(image, _pixel(x, width, 2), _pixel(y, height, 2), 2).reshape(shape), inside
-    x, y = jnp.clip(x, 0, width - 2), jnp.clip(y, 0, height - 2)
-    left, top = jnp.minimum(jnp.floor(x), width - 3), jnp.minimum(jnp.floor(y), height - 3)
-    block = _blocks(image, left.astype(int), top.astype(int), 3)
+        return _blocks(image, _pixel(x, width, side), _pixel(y, height, side), side).reshape(shape), inside
+    x, y = jnp.clip(x, 0, right), jnp.clip(y, 0, bottom)
+    left, top = jnp.minimum(jnp.floor(x), right - 1), jnp.minimum(jnp.floor(y), bottom - 1)
+    block = _blocks(image, left.astype(int), top.astype(int), side + 1)
     block = _between(block[..., :-channels], block[..., channels:], x - left)
     return _between(block[..., :-1, :], block[..., 1:, :], y - top).reshape(shape), inside
 

@@ -56,14 +56,16 @@ class Up(nnx.Module):
 
 
 class EnlargeImage(nnx.Module):
-    """An image at twice its size, unshuffled (2×2 pixels as channels); bilinear interpolation before training."""
+    """An enlarged image, unshuffled (its blocks of pixels as channels); bilinear interpolation before training."""
 
-    def __init__(self, *, rngs: nnx.Rngs):
-        self.mix = Conv(3, 12, rngs=rngs)
-        near = np.array([[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]])  # weights of the pixel before, this one, the next
-        self.mix.kernel[...] = np.einsum("ay,bx,ij->yxiabj", near, near, np.eye(3)).reshape(3, 3, 3, 12)
+    def __init__(self, factor: int = 2, *, rngs: nnx.Rngs):
+        self.mix = Conv(3, 3 * factor**2, rngs=rngs)
+        place = (np.arange(factor) + 0.5) / factor - 0.5
+        # The weights of the pixel before, this one and the next.
+        near = np.stack([np.maximum(-place, 0), 1 - np.abs(place), np.maximum(place, 0)], axis=1)
+        self.mix.kernel[...] = np.einsum("ay,bx,ij->yxiabj", near, near, np.eye(3)).reshape(3, 3, 3, -1)
 
-    def __call__(self, image: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 12"]:
+    def __call__(self, image: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w c"]:
         edges = [(0, 0)] * (image.ndim - 3) + [(1, 1), (1, 1), (0, 0)]
         return self.mix(jnp.pad(image, edges, mode="edge"))[..., 1:-1, 1:-1, :]
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from vdiff_jax.nn.blocks import Down, EnlargeImage, Recurrence, Residual, Up, relu
 from vdiff_jax.nn.conv import Conv
-from vdiff_jax.preprocess.grids import MEAN, PAIR_TO_CHANNELS, shuffle, unshuffle
+from vdiff_jax.preprocess.grids import block_mean, pairs_to_channels, shuffle, unshuffle
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,11 +18,12 @@ class NetworkConfig:
     """The size of the network.
 
     Attributes:
-      widths: channels of each level of the pyramid, finest (half the frame's size) first.
+      widths: channels of each level of the pyramid, finest first. A level has half the size of the one before.
       encoder: residual blocks of each level before the recurrence.
       decoder: residual blocks of each level in the V-cycle.
       reach: the kernel size of the recurrence's convolution U at each level, 1 or 3.
       steps: the number of V-cycles a frame.
+      cell: the side in pixels of the blocks of a frame that are the finest level's points.
     """
 
     widths: tuple[int, ...] = (32, 64, 96)
@@ -30,30 +31,34 @@ class NetworkConfig:
     decoder: tuple[int, ...] = (1, 1, 1)
     reach: tuple[int, ...] = (1, 3, 3)
     steps: int = 1
+    cell: int = 2
 
     @property
     def multiple(self) -> int:
         """The number that a frame's height and width must be a multiple of."""
-        return 2 ** len(self.widths)
+        return self.cell << (len(self.widths) - 1)
 
     @property
     def halo(self) -> int:
-        """Rows of the half-size grid above and below a pixel that its result depends on, in whole coarsest cells."""
+        """Rows of the finest level above and below a point that its result depends on, in whole coarsest points."""
         levels = zip(self.encoder, self.decoder, self.reach)
         radius = 2 + sum((2 * e + 2 * d + r // 2 + 1) << level for level, (e, d, r) in enumerate(levels))
-        return -(-2 * radius // self.multiple) * self.multiple // 2
+        coarsest = self.multiple // self.cell
+        return -(-radius // coarsest) * coarsest
 
 
 SIZES = {
     "base": NetworkConfig(encoder=(0, 0, 0), decoder=(3, 1, 1), reach=(1, 1, 3)),
     "fast": NetworkConfig(widths=(16, 32, 64)),
+    # For superres ×4: its finest level is the small picture.
+    "small": NetworkConfig(widths=(64, 64), encoder=(0, 0), decoder=(5, 1), reach=(1, 3), cell=4),
     # For tests: too small to restore well.
     "tiny": NetworkConfig(widths=(8, 12), encoder=(0, 0), decoder=(0, 1), reach=(1, 1)),
 }
 
 
 class Correction(NamedTuple):
-    """The V-cycle's output on the half-size grid, unshuffled.
+    """The V-cycle's output on the finest level, unshuffled: c channels, three for each pixel; p, two for each.
 
     Attributes:
       residual: to add to the frame, in units of its expected error.
@@ -64,33 +69,36 @@ class Correction(NamedTuple):
       mean: the weighted mean of each pixel's surroundings, minus 0.5 like z.
     """
 
-    residual: Float[Array, "*b h w 12"]
-    previous: Float[Array, "*b h w 8"]
-    ahead: Float[Array, "*b h w 8"]
-    around: Float[Array, "*b h w 8"]
-    mean: Float[Array, "*b h w 12"]
+    residual: Float[Array, "*b h w c"]
+    previous: Float[Array, "*b h w p"]
+    ahead: Float[Array, "*b h w p"]
+    around: Float[Array, "*b h w p"]
+    mean: Float[Array, "*b h w c"]
 
 
 class Network(nnx.Module):
-    """Encoder, recurrence and V-cycle over a pyramid whose finest level is half the frame's size."""
+    """Encoder, recurrence and V-cycle over a pyramid whose finest level has one point for each block of pixels."""
 
     def __init__(self, config: NetworkConfig, *, inputs: int, rngs: nnx.Rngs):
         widths = config.widths
         finer, coarser = widths[:-1], widths[1:]
+        pixels = config.cell**2
         self.config = config
         self.stem = Conv(inputs, widths[0], rngs=rngs)
         self.down = nnx.List([Down(i, o, rngs=rngs) for i, o in zip(finer, coarser)])
         self.encoder = nnx.List([_blocks(w, n, rngs) for w, n in zip(widths, config.encoder)])
         self.recurrence = nnx.List([Recurrence(w, reach=r, rngs=rngs) for w, r in zip(widths, config.reach)])
-        self.inject = Conv(12, widths[0], size=1, gain=0.3, rngs=rngs)
+        self.inject = Conv(3 * pixels, widths[0], size=1, gain=0.3, rngs=rngs)
         self.restrict = nnx.List([Down(i, o, rngs=rngs) for i, o in zip(finer, coarser)])
         self.up = nnx.List([Up(o, i, rngs=rngs) for i, o in zip(finer, coarser)])
         self.decoder = nnx.List([_blocks(w, n, rngs) for w, n in zip(widths, config.decoder)])
-        self.out = Conv(widths[0], 36, gain=0.1, rngs=rngs)
-        self.through = Conv(widths[0], 12, size=1, gain=0.1, rngs=rngs)
+        self.out = Conv(widths[0], 9 * pixels, gain=0.1, rngs=rngs)
+        self.through = Conv(widths[0], 3 * pixels, size=1, gain=0.1, rngs=rngs)
         self.conduct = nnx.List([Conv(w, 8, size=1, gain=0.1, rngs=rngs) for w in coarser])
         # Named as in the files of weights, whose keys are the attributes' names.
-        self.spread = nnx.List([EnlargeImage(rngs=rngs) for _ in widths])
+        self.spread = nnx.List(
+            [EnlargeImage(config.cell if level == 0 else 2, rngs=rngs) for level in range(len(widths))]
+        )
 
     def encode(self, x: Float[Array, "*b h w i"]) -> list[Float[Array, "*b hl wl cl"]]:
         """Features of the encoder's input, one array for each level."""
@@ -107,7 +115,7 @@ class Network(nnx.Module):
         """The next hidden state at each level, from this frame's features and the state moved to this frame."""
         return [cell(e, h) for cell, e, h in zip(self.recurrence, features, moved)]
 
-    def correct(self, z: Float[Array, "*b h w 12"], hidden: list[Array], features: list[Array]) -> Correction:
+    def correct(self, z: Float[Array, "*b h w c"], hidden: list[Array], features: list[Array]) -> Correction:
         """One V-cycle: z goes down the pyramid, and the correction comes up, coarse to fine.
 
         The mean of each pixel's surroundings is computed on the way up. At each level a pixel is mixed with the
@@ -121,8 +129,8 @@ class Network(nnx.Module):
         legs, images = [self.inject(z)], [z]
         for down in self.restrict:
             legs.append(relu(down(relu(legs[-1]))))
-            images.append(unshuffle(images[-1] @ MEAN))
-        y, coarse = None, images[-1] @ MEAN
+            images.append(unshuffle(_block_means(images[-1])))
+        y, coarse = None, _block_means(images[-1])
         for level in reversed(range(len(legs))):
             x = legs[level] + features[level] + hidden[level]
             y = x if y is None else x + self.up[level](y)
@@ -131,12 +139,16 @@ class Network(nnx.Module):
             mean = self.spread[level](coarse)
             if level > 0:
                 gate = jax.nn.sigmoid(self.conduct[level - 1](y))
-                coarse = shuffle(images[level] + (gate @ PAIR_TO_CHANNELS) * (mean - images[level]))
+                coarse = shuffle(images[level] + (gate @ pairs_to_channels(8)) * (mean - images[level]))
         out = self.out(relu(y))
-        gates = jax.nn.sigmoid(out[..., 12:] - 2.0)
+        gates = jax.nn.sigmoid(out[..., z.shape[-1] :] - 2.0)
         # `through` bypasses the rectifier: noise has both signs, and each would need a channel behind a rectifier.
-        residual = out[..., :12] + self.through(y)
+        residual = out[..., : z.shape[-1]] + self.through(y)
         return Correction(residual, *jnp.split(gates, 3, axis=-1), mean)
+
+
+def _block_means(image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w 3"]:
+    return image @ block_mean(image.shape[-1])
 
 
 def _blocks(width: int, count: int, rngs: nnx.Rngs) -> nnx.List:
@@ -152,6 +164,6 @@ def zeros_like_levels(config: NetworkConfig, shape: tuple[int, ...]) -> list[Flo
     """A hidden state of zeros, one array for each level, for frames of `shape` = (*b, h, w)."""
     *batch, height, width = shape
     return [
-        jnp.zeros((*batch, height >> (level + 1), width >> (level + 1), channels))
+        jnp.zeros((*batch, height // (config.cell << level), width // (config.cell << level), channels))
         for level, channels in enumerate(config.widths)
     ]

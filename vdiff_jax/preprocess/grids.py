@@ -1,13 +1,27 @@
 """Changes of grid by whole factors: pixel-unshuffle, its inverse, block means, enlargement by repetition."""
 
+import functools
+
 import numpy as np
 from jaxtyping import Array, Float
 
-# Matrices over the channels of a block's four pixels; loops over three channels are slow.
-MEAN = np.tile(np.eye(3, dtype=np.float32), (4, 1)) / 4
-"""12 × 3: from an unshuffled image to the mean of each block."""
-PAIR_TO_CHANNELS = np.kron(np.eye(4, dtype=np.float32), np.array([[1, 0, 0], [0, 1, 1]], np.float32))
-"""8 × 12: from (luma, chroma) of each of four pixels to their 12 channels; Cb and Cr get the same value."""
+# Matrices over the channels of a block's pixels; loops over three channels are slow.
+
+
+@functools.cache
+def block_mean(channels: int) -> Float[np.ndarray, "c 3"]:
+    """The matrix from an unshuffled image of so many channels to the mean of each block."""
+    return np.tile(np.eye(3, dtype=np.float32), (channels // 3, 1)) / (channels // 3)
+
+
+@functools.cache
+def pairs_to_channels(channels: int) -> Float[np.ndarray, "p c"]:
+    """The matrix from (luma, chroma) of each pixel of a block to its three channels; Cb and Cr get the same value.
+
+    Args:
+      channels: of all pairs, two for each pixel.
+    """
+    return np.kron(np.eye(channels // 2, dtype=np.float32), np.array([[1, 0, 0], [0, 1, 1]], np.float32))
 
 
 def unshuffle(image: Float[Array, "*b h w c"], factor: int = 2) -> Float[Array, "*b h2 w2 c2"]:

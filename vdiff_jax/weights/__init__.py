@@ -15,7 +15,7 @@ from flax import nnx
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from vdiff_jax.diffusion.step import INPUTS
+from vdiff_jax.diffusion.step import inputs
 from vdiff_jax.errors import WeightsError
 from vdiff_jax.nn.network import Network, NetworkConfig
 from vdiff_jax.postprocess.residual_filter import Coefficients, WienerModel
@@ -77,7 +77,7 @@ def _read(weights: str, modified: int) -> Weights:
     config = NetworkConfig(
         **{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(about["network"]).items()}
     )
-    definition, params = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=INPUTS, rngs=nnx.Rngs(0))))
+    definition, params = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=inputs(config), rngs=nnx.Rngs(0))))
     wiener = {name: tensors.pop(name) for name in sorted(tensors) if name.startswith(_WIENER)}
     return Weights(definition, _filled(params, tensors, weights), about, _model_of(wiener))
 
