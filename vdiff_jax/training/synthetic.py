@@ -4,6 +4,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+SHARPENED = 0.3
+"""The share of the photographs in focus that are sharpened by an unsharp mask, as cameras do."""
+
 Picture = UInt8[np.ndarray, "h w 3"]
 
 
@@ -91,6 +94,10 @@ def _camera_view(
     small = cv2.resize(photo[y : y + reach, x : x + reach], (side, side), interpolation=cv2.INTER_AREA)
     if rng.random() < soft:
         small = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.5, 3.0))
+    elif rng.random() < SHARPENED:
+        blurred = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.7, 1.5))
+        amount = rng.uniform(0.3, 1.2)
+        small = cv2.addWeighted(small, 1 + amount, blurred, -amount, 0)
     centre = (patch - 1) / 2
     views, last = [], None
     for shift, turn, size in zip(offset, angle, zoom):
