@@ -14,7 +14,7 @@ from vdiff_jax.compression.codec import CODECS, check_source
 from vdiff_jax.compression.settings import Settings
 from vdiff_jax.compression.source import open_source
 from vdiff_jax.compression.track_encoder import TrackEncoder
-from vdiff_jax.diffusion.step import INPUTS
+from vdiff_jax.diffusion.step import input_channels
 from vdiff_jax.nn.network import SIZES, Network
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.runtime.stopwatch import Stopwatch
@@ -57,7 +57,7 @@ def source(tmp_path_factory):
 def tiny(tmp_path_factory):
     """A file of weights: a tiny network of random parameters, which is quickly compiled."""
     path, rng = tmp_path_factory.mktemp("weights") / "tiny.safetensors", np.random.default_rng(0)
-    network = nnx.eval_shape(lambda: Network(SIZES["tiny"], inputs=INPUTS, rngs=nnx.Rngs(0)))
+    network = nnx.eval_shape(lambda: Network(SIZES["tiny"], inputs=input_channels(SIZES["tiny"]), rngs=nnx.Rngs(0)))
     params = jax.tree.map(lambda leaf: rng.normal(0, 0.1, leaf.shape).astype(np.float32), nnx.split(network)[1])
     weights.save(path, SIZES["tiny"], params, {})
     return path

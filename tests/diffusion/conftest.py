@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 
 from vdiff_jax.diffusion.rollout import rollout
-from vdiff_jax.diffusion.step import INPUTS, Carry, start
+from vdiff_jax.diffusion.step import Carry, input_channels, start
 from vdiff_jax.nn.network import Network, NetworkConfig
 from vdiff_jax.observation import Observation
 
@@ -24,7 +24,9 @@ def _make_network(config: NetworkConfig) -> Network:
         return jnp.asarray(rng.normal(0, 0.7 / max(1, np.prod(leaf.shape[:-1])) ** 0.5, leaf.shape), jnp.float32)
 
     # Drawn by NumPy: to compile the network's own initialisation takes longer than most tests.
-    definition, params = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=INPUTS, rngs=nnx.Rngs(0))))
+    definition, params = nnx.split(
+        nnx.eval_shape(lambda: Network(config, inputs=input_channels(config), rngs=nnx.Rngs(0)))
+    )
     return nnx.merge(definition, jax.tree.map(drawn, params))
 
 

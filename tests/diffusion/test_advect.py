@@ -88,3 +88,12 @@ def test_velocity_is_in_the_units_of_its_grid(factor, shape):
     moved = to_grid(velocity, factor)
     assert moved.shape == (*shape, 2)
     np.testing.assert_allclose(moved[0, 0], [8 / factor, -4 / factor])
+
+
+@pytest.mark.parametrize("nearest", [False, True])
+def test_blocks_of_any_side_move_alike(nearest):
+    image = jnp.asarray(np.random.default_rng(3).random((16, 24, 3), np.float32))
+    velocity = jnp.broadcast_to(jnp.array([2.3, -1.6], jnp.float32), (16, 24, 2))
+    small = advected_blocks(image, velocity, nearest=nearest)[0]
+    large = shuffle(jax.jit(partial(advect_unshuffled, nearest=nearest))(image, velocity[::4, ::4])[0], 4)
+    np.testing.assert_allclose(large[4:, :-4], small[4:, :-4], atol=1e-6)

@@ -85,12 +85,14 @@ def test_stream_leaves_inactive_frames_out(stream, observation, begin):
     assert (nothing == 0).all()
 
 
-def test_windows_give_the_frames_of_the_whole_picture(network):
-    values = jax.random.uniform(jax.random.key(5), (2, 96, 12, 3))
+@pytest.mark.parametrize("cell", [2, 4])
+def test_windows_give_the_frames_of_the_whole_picture(network, make_network, cell):
+    network = network if cell == 2 else make_network(dataclasses.replace(network.config, cell=cell))
+    values = jax.random.uniform(jax.random.key(5), (2, 48 * cell, 8 * cell, 3))
     tall = Observation(
         values=values, known=jnp.ones_like(values), sigma=jnp.full_like(values, 0.1), time=jnp.arange(2.0)
     )
-    carry, rows = start(network.config, (96, 12)), 10
+    carry, rows = start(network.config, (48 * cell, 8 * cell)), 10
     assert rows + 2 * network.config.halo < 48  # several windows, the last of which overlaps the one before
     whole, windowed = (jax.jit(partial(rollout, network, rows=r))(tall, carry)[1] for r in (None, rows))
     np.testing.assert_allclose(windowed, whole, atol=1e-5)

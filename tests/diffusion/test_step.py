@@ -24,6 +24,6 @@ def test_impose_puts_exact_samples_back_and_leaves_noisy_ones():
 def test_the_frame_ahead_is_interpolated_for_unknown_frames_only():
     ramp = jnp.broadcast_to(jnp.arange(12.0)[None, :, None] / 12, (8, 12, 3))
     ahead, velocity = frame(ramp, 0.0), jnp.full((2, 3, 4), 0.4)
-    interpolated = _move_ahead(ahead, velocity, jnp.array(0.0)).values
-    nearest = _move_ahead(ahead, velocity, jnp.array(1.0)).values
+    interpolated = _move_ahead(ahead, velocity, jnp.array(0.0), 2).values
+    nearest = _move_ahead(ahead, velocity, jnp.array(1.0), 2).values
     np.testing.assert_allclose((interpolated - nearest)[:, :4], 0.4 / 12, atol=1e-5)

@@ -15,20 +15,23 @@ from flax import nnx
 
 import vdiff_jax
 from vdiff_jax import infer, weights
-from vdiff_jax.diffusion.step import INPUTS
+from vdiff_jax.diffusion.step import input_channels
 from vdiff_jax.errors import MissingError, OptionError, OutputError, WeightsError
 from vdiff_jax.exporting.onnx_model import make_blocked_model
 from vdiff_jax.exporting.stablehlo import frame_step
 from vdiff_jax.nn.network import Network, NetworkConfig
 
 CONFIG = NetworkConfig(widths=(4, 6, 8), encoder=(0, 1, 0), decoder=(1, 0, 1), reach=(1, 3, 1))
+CONFIGS = [CONFIG, NetworkConfig(widths=(4, 6), encoder=(0, 0), decoder=(1, 1), reach=(1, 3), cell=4)]
 SIZES = [(24, 32), (16, 40)]
 
 
 def drawn(config):
     """A network's definition, and random parameters that are large enough for differences to show."""
     rng = np.random.default_rng(0)
-    definition, params = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=INPUTS, rngs=nnx.Rngs(0))))
+    definition, params = nnx.split(
+        nnx.eval_shape(lambda: Network(config, inputs=input_channels(config), rngs=nnx.Rngs(0)))
+    )
 
     def draw(leaf):
         return jnp.asarray(rng.normal(0, 0.7 / max(1, np.prod(leaf.shape[:-1])) ** 0.5, leaf.shape), jnp.float32)
@@ -36,23 +39,24 @@ def drawn(config):
     return definition, jax.tree.map(draw, params)
 
 
-@pytest.fixture(scope="module")
-def network():
-    return nnx.merge(*drawn(CONFIG))
+@pytest.fixture(scope="module", params=CONFIGS)
+def network(request):
+    return nnx.merge(*drawn(request.param))
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory):
+def file(tmp_path_factory, network):
     """A file of weights."""
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    weights.save(path, CONFIG, drawn(CONFIG)[1], {})
+    weights.save(path, network.config, drawn(network.config)[1], {})
     return path
 
 
-def tensors(height, width):
+def tensors(config, height, width):
     """Random inputs of the model for frames of this size."""
     rng = np.random.default_rng(1)
-    shapes = {"input": (INPUTS, 2)} | {f"hidden_{n}": (c, 2 << n) for n, c in enumerate(CONFIG.widths)}
+    shapes = {"input": (input_channels(config), config.cell)}
+    shapes |= {f"hidden_{n}": (count, config.cell << n) for n, count in enumerate(config.widths)}
     return {
         name: rng.uniform(-1, 1, (1, channels, height // cell, width // cell)).astype(np.float32)
         for name, (channels, cell) in shapes.items()
@@ -62,7 +66,10 @@ def tensors(height, width):
 @pytest.fixture(scope="module")
 def expected(network):
     """JAX's outputs for each of `SIZES`."""
-    return {size: jax.jit(partial(frame_step, network))(jax.tree.map(jnp.asarray, tensors(*size))) for size in SIZES}
+    return {
+        size: jax.jit(partial(frame_step, network))(jax.tree.map(jnp.asarray, tensors(network.config, *size)))
+        for size in SIZES
+    }
 
 
 def different(made, expected) -> list[str]:
@@ -74,12 +81,12 @@ def different(made, expected) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [None, (32, 24)])
-def test_onnx_runtime_gives_what_jax_gives(file, tmp_path, expected, size):
+def test_onnx_runtime_gives_what_jax_gives(network, file, tmp_path, expected, size):
     vdiff_jax.export(tmp_path / "small.onnx", weights=file, size=size)
     session = onnxruntime.InferenceSession(tmp_path / "small.onnx", providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     for height, width in SIZES if size is None else SIZES[:1]:
-        made = dict(zip(names, session.run(names, tensors(height, width))))
+        made = dict(zip(names, session.run(names, tensors(network.config, height, width))))
         assert different(made, expected[height, width]) == []
 
 
@@ -96,11 +103,11 @@ def test_onnx_runtime_keeps_one_layout_on_a_processor(tmp_path):
     assert operators["Transpose"] <= 1, operators
 
 
-def test_stablehlo_gives_what_jax_gives(file, tmp_path, expected):
+def test_stablehlo_gives_what_jax_gives(network, file, tmp_path, expected):
     vdiff_jax.export(tmp_path / "small.stablehlo", weights=file, format="stablehlo")
     exported = jax.export.deserialize(bytearray((tmp_path / "small.stablehlo").read_bytes()))
     for size in SIZES:
-        assert different(exported.call(jax.tree.map(jnp.asarray, tensors(*size))), expected[size]) == []
+        assert different(exported.call(jax.tree.map(jnp.asarray, tensors(network.config, *size))), expected[size]) == []
 
 
 def test_the_command_says_and_reports_what_it_wrote(tmp_path, capsys):
@@ -110,7 +117,7 @@ def test_the_command_says_and_reports_what_it_wrote(tmp_path, capsys):
     assert f"{output}: fast as ONNX, for frames of 640x360" in capsys.readouterr().err
     assert json.loads(report.read_text())["bytes"] == output.stat().st_size
     shape = onnx.load(output).graph.input[0].type.tensor_type.shape
-    assert [dimension.dim_value for dimension in shape.dim] == [1, INPUTS, 180, 320]
+    assert [dimension.dim_value for dimension in shape.dim] == [1, 52, 180, 320]
 
 
 def test_what_can_not_be_exported_is_named(tmp_path, monkeypatch):

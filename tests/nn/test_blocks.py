@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from vdiff_jax.diffusion.step import INPUTS
+from vdiff_jax.diffusion.step import input_channels
 from vdiff_jax.nn.blocks import EnlargeImage, relu
 from vdiff_jax.nn.network import SIZES, Network
 from vdiff_jax.preprocess.grids import shuffle, unshuffle
@@ -27,7 +27,7 @@ def test_an_untrained_enlargement_is_bilinear_and_repeats_the_edges():
 
 
 def test_full_conductivity_at_every_level_averages_over_the_coarsest_cells():
-    network = Network(SIZES["tiny"], inputs=INPUTS, rngs=nnx.Rngs(0))
+    network = Network(SIZES["tiny"], inputs=input_channels(SIZES["tiny"]), rngs=nnx.Rngs(0))
     for conv in network.conduct:
         conv.bias[...] = jnp.full(8, 30.0)
     noise = 0.1 * jax.random.normal(jax.random.key(0), (1, 64, 64, 3))

@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 from flax import nnx
 
-from vdiff_jax.diffusion.step import INPUTS
+from vdiff_jax.diffusion.step import input_channels
 from vdiff_jax.errors import MissingError
 from vdiff_jax.exporting.runtime import onnx_runtime
 from vdiff_jax.nn.network import SIZES, Network
@@ -48,7 +48,9 @@ def inputs():
 @pytest.fixture(scope="module")
 def restorers():
     rng = np.random.default_rng(1)
-    definition, params = nnx.split(nnx.eval_shape(lambda: Network(SIZES["tiny"], inputs=INPUTS, rngs=nnx.Rngs(0))))
+    definition, params = nnx.split(
+        nnx.eval_shape(lambda: Network(SIZES["tiny"], inputs=input_channels(SIZES["tiny"]), rngs=nnx.Rngs(0)))
+    )
 
     def draw(leaf):
         return jnp.asarray(rng.normal(0, 0.7 / max(1, np.prod(leaf.shape[:-1])) ** 0.5, leaf.shape), jnp.float32)

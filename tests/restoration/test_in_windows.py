@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax.errors import DeviceMemoryError
+from vdiff_jax.nn.network import SIZES
 from vdiff_jax.restoration.in_windows import InWindows
 
 FULL = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1073741824 bytes.")
@@ -26,7 +27,7 @@ def network(most, *, error=FULL):
 
         return run
 
-    return InWindows(compiling, (32, 64), 8), compiled
+    return InWindows(compiling, (32, 64), SIZES["fast"]), compiled
 
 
 def test_the_window_is_halved_until_it_fits_and_stays_so(caplog):

@@ -13,7 +13,7 @@ from flax import nnx
 
 from vdiff_jax import tasks
 from vdiff_jax.diffusion.rollout import rollout
-from vdiff_jax.diffusion.step import INPUTS, start
+from vdiff_jax.diffusion.step import input_channels, start
 from vdiff_jax.nn.network import Network, NetworkConfig
 from vdiff_jax.preprocess.colour import rgb_to_ycbcr
 from vdiff_jax.tasks.projection import project
@@ -25,7 +25,7 @@ STEPS = 150
 @jax.jit
 def overfitted(observation, truth):
     """The mean squared error before training and after `STEPS` steps on one clip."""
-    definition, params = nnx.split(Network(CONFIG, inputs=INPUTS, rngs=nnx.Rngs(0)))
+    definition, params = nnx.split(Network(CONFIG, inputs=input_channels(CONFIG), rngs=nnx.Rngs(0)))
     tx = optax.adam(3e-3)
 
     def loss(params):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 from flax import nnx
 
-from vdiff_jax.diffusion.step import INPUTS
+from vdiff_jax.diffusion.step import input_channels
 from vdiff_jax.nn.network import SIZES
 from vdiff_jax.training.precision import NETWORKS
 
@@ -15,8 +15,8 @@ def test_convolutions_run_in_bfloat16_and_what_is_kept_stays_float32(name, kind)
     config = SIZES["tiny"]
 
     def run():
-        network = kind(config, inputs=INPUTS, rngs=nnx.Rngs(0))
-        x = jnp.zeros((1, 8, 8, INPUTS))
+        network = kind(config, inputs=input_channels(config), rngs=nnx.Rngs(0))
+        x = jnp.zeros((1, 8, 8, input_channels(config)))
         features = network.encode(x)
         empty = [jnp.zeros((1, 8 >> level, 8 >> level, width)) for level, width in enumerate(config.widths)]
         hidden = network.recur(features, empty)

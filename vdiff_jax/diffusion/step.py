@@ -23,7 +23,7 @@ FADE = 0.97
 """The factor by which confidence in samples that were not measured falls from each frame to the next."""
 
 
-def inputs(config: NetworkConfig) -> int:
+def input_channels(config: NetworkConfig) -> int:
     """The channels of the encoder's input."""
     return 11 * config.cell**2 + 8
 

@@ -11,15 +11,18 @@ from onnx import helper, numpy_helper
 from vdiff_jax.nn.blocks import Down, EnlargeImage, Recurrence, Residual, Up
 from vdiff_jax.nn.conv import Conv
 from vdiff_jax.nn.network import Network
-from vdiff_jax.preprocess.grids import MEAN, PAIR_TO_CHANNELS
+from vdiff_jax.preprocess.grids import block_mean, pairs_to_channels
 
 OPSET = 17
 """The version of ONNX's operators, which runtimes know since 2022."""
-CORRECTION = {"residual": 12, "gates": 24, "mean": 12}
-"""The outputs of `correct`, and their channels. The gates are `previous`, `ahead` and `around`, 8 each."""
-
 Tensor = str
 """The name of a tensor in a graph."""
+
+
+def correction(network: Network) -> dict[str, int]:
+    """The outputs of `correct`, and their channels. The gates are `previous`, `ahead` and `around`, a third each."""
+    pixels = network.config.cell**2
+    return {"residual": 3 * pixels, "gates": 6 * pixels, "mean": 3 * pixels}
 
 
 class Graph:
@@ -81,12 +84,14 @@ def recur(graph: Graph, network: Network, features: list[Tensor], moved: list[Te
 
 
 def correct(graph: Graph, network: Network, z: Tensor, hidden: list[Tensor], features: list[Tensor]) -> None:
-    """`Network.correct`; adds the outputs named in `CORRECTION`."""
+    """`Network.correct`; adds the outputs named in `correction`."""
+    channels = correction(network)["residual"]
     legs, images = [conv(graph, network.inject, z)], [z]
     for layer in network.restrict:
         legs.append(graph.add("Relu", down(graph, layer, graph.add("Relu", legs[-1]))))
-        images.append(mean_of_blocks(graph, images[-1]))
-    coarse = convolution(graph, images[-1], MEAN.T[..., None, None])
+        images.append(mean_of_blocks(graph, images[-1], channels if len(images) == 1 else 12))
+    mean = block_mean(channels if len(images) == 1 else 12)
+    coarse = convolution(graph, images[-1], mean.T[..., None, None])
     y = None
     for level in reversed(range(len(legs))):
         x = graph.add("Add", graph.add("Add", legs[level], features[level]), hidden[level])
@@ -97,15 +102,17 @@ def correct(graph: Graph, network: Network, z: Tensor, hidden: list[Tensor], fea
         if level > 0:
             # Each gate is repeated for its channels by repeating the rows of the convolution's matrix.
             kernel, bias = kernel_and_bias(network.conduct[level - 1])
-            gate = convolution(graph, y, np.einsum("pc,pihw->cihw", PAIR_TO_CHANNELS, kernel), bias @ PAIR_TO_CHANNELS)
+            gate = convolution(
+                graph, y, np.einsum("pc,pihw->cihw", pairs_to_channels(8), kernel), bias @ pairs_to_channels(8)
+            )
             change = difference(graph, mean, images[level], 12)
             mixed = graph.add("Add", images[level], graph.add("Mul", graph.add("Sigmoid", gate), change))
             coarse = graph.add("DepthToSpace", mixed, blocksize=2, mode="DCR")
     kernel, bias = kernel_and_bias(network.out)
     positive = graph.add("Relu", y)
-    around_zero = convolution(graph, positive, kernel[:12], bias[:12])
+    around_zero = convolution(graph, positive, kernel[:channels], bias[:channels])
     graph.add("Add", around_zero, conv(graph, network.through, y), name="residual")
-    graph.add("Sigmoid", convolution(graph, positive, kernel[12:], bias[12:] - 2.0), name="gates")
+    graph.add("Sigmoid", convolution(graph, positive, kernel[channels:], bias[channels:] - 2.0), name="gates")
 
 
 def block(graph: Graph, x: Tensor) -> Tensor:
@@ -175,11 +182,11 @@ def up(graph: Graph, layer: Up, x: Tensor) -> Tensor:
     return block(graph, graph.add("ConvTranspose", padded, graph.constant(blocks), strides=[2, 2]))
 
 
-def mean_of_blocks(graph: Graph, image: Tensor) -> Tensor:
-    """`unshuffle(image @ MEAN)` of an unshuffled image."""
-    kernel = np.einsum("iaby,cj->iabjcy", np.eye(4).reshape(4, 2, 2, 1), MEAN)[..., 0]
-    # Output channel (block's pixel, colour) takes the mean of the 12 channels of that pixel.
-    return convolution(graph, image, kernel.transpose(0, 3, 4, 1, 2).reshape(12, 12, 2, 2), stride=2)
+def mean_of_blocks(graph: Graph, image: Tensor, channels: int) -> Tensor:
+    """The means of the blocks of an unshuffled image of so many channels, unshuffled."""
+    kernel = np.einsum("iaby,cj->iabjcy", np.eye(4).reshape(4, 2, 2, 1), block_mean(channels))[..., 0]
+    # Output channel (block's pixel, colour) takes the mean of that pixel's channels.
+    return convolution(graph, image, kernel.transpose(0, 3, 4, 1, 2).reshape(12, channels, 2, 2), stride=2)
 
 
 def enlarge(graph: Graph, layer: EnlargeImage, image: Tensor, *, name: Tensor | None = None) -> Tensor:

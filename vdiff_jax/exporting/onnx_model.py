@@ -3,8 +3,8 @@
 import numpy as np
 import onnx
 
-from vdiff_jax.diffusion.step import INPUTS
-from vdiff_jax.exporting.onnx_graph import CORRECTION, Graph, correct, encode, recur
+from vdiff_jax.diffusion.step import input_channels
+from vdiff_jax.exporting.onnx_graph import Graph, correct, correction, encode, recur
 from vdiff_jax.nn.network import Network
 
 LAST = "_nhwc"
@@ -14,9 +14,9 @@ Shapes = dict[str, tuple[int | str, ...]]
 def make_model(network: Network, size: tuple[int, int] | None = None) -> onnx.ModelProto:
     """The network's part of one frame's step.
 
-    Its inputs are `input`, the encoder's input (`step.INPUTS` channels at half the frame's size), and the hidden state
-    moved to the frame, `hidden_0` (half size), `hidden_1` (a quarter) and so on. Its outputs are the new state,
-    `next_hidden_0` and so on, and those in `CORRECTION`. All are laid out as NCHW.
+    Its inputs are `input`, the encoder's input (`step.input_channels` channels on the network's finest level), and the
+    hidden state moved to the frame, `hidden_0` (the finest level), `hidden_1` and so on. Its outputs are the new state,
+    `next_hidden_0` and so on, and those in `onnx_graph.correction`. All are laid out as NCHW.
 
     Args:
       network: the network, of one V-cycle a frame.
@@ -26,7 +26,7 @@ def make_model(network: Network, size: tuple[int, int] | None = None) -> onnx.Mo
     inputs, states, corrections = _shapes(network, size)
     features, hidden = _encode_and_recur(graph, network)
     # The encoder's input begins with the first guess less 0.5.
-    correct(graph, network, _first_channels(graph, "input", axis=1), hidden, features)
+    correct(graph, network, _guess(graph, network, "input", axis=1), hidden, features)
     return graph.model(inputs, states | corrections)
 
 
@@ -45,7 +45,7 @@ def make_blocked_model(network: Network, size: tuple[int, int], *, corrected: bo
     features, hidden = _encode_and_recur(graph, network)
     outputs = states
     if corrected:
-        guess = _first_channels(graph, "input" + LAST, axis=3)
+        guess = _guess(graph, network, "input" + LAST, axis=3)
         correct(graph, network, graph.add("Transpose", guess, perm=[0, 3, 1, 2]), hidden, features)
         outputs = states | corrections
     for name in outputs:
@@ -58,25 +58,30 @@ def _encode_and_recur(graph: Graph, network: Network) -> tuple[list[str], list[s
     return features, recur(graph, network, features, [f"hidden_{level}" for level in range(len(features))])
 
 
-def _first_channels(graph: Graph, x: str, *, axis: int) -> str:
-    """The first 12 channels."""
-    return graph.add("Slice", x, *(graph.constant(np.array([bound])) for bound in (0, 12, axis)))
+def _guess(graph: Graph, network: Network, x: str, *, axis: int) -> str:
+    """The first guess less 0.5: the first channels of the encoder's input."""
+    bounds = (0, correction(network)["residual"], axis)
+    return graph.add("Slice", x, *(graph.constant(np.array([bound])) for bound in bounds))
 
 
 def _shapes(network: Network, size: tuple[int, int] | None) -> tuple[Shapes, Shapes, Shapes]:
-    """The shapes of the inputs, of the new state and of the outputs in `CORRECTION`."""
-    shapes = [(1, width, *_sides(size, level)) for level, width in enumerate(network.config.widths)]
-    inputs = {"input": (1, INPUTS, *_sides(size, 0))} | {f"hidden_{n}": shape for n, shape in enumerate(shapes)}
+    """The shapes of the inputs, of the new state and of the corrections."""
+    shapes = [(1, width, *_sides(network, size, level)) for level, width in enumerate(network.config.widths)]
+    inputs = {"input": (1, input_channels(network.config), *_sides(network, size, 0))} | {
+        f"hidden_{n}": shape for n, shape in enumerate(shapes)
+    }
     states = {f"next_hidden_{n}": shape for n, shape in enumerate(shapes)}
-    return inputs, states, {name: (1, channels, *_sides(size, 0)) for name, channels in CORRECTION.items()}
+    corrections = {name: (1, count, *_sides(network, size, 0)) for name, count in correction(network).items()}
+    return inputs, states, corrections
 
 
 def _channels_last(shapes: Shapes) -> Shapes:
     return {name + LAST: (*shape[:1], *shape[2:], shape[1]) for name, shape in shapes.items()}
 
 
-def _sides(size: tuple[int, int] | None, level: int) -> tuple[int | str, int | str]:
+def _sides(network: Network, size: tuple[int, int] | None, level: int) -> tuple[int | str, int | str]:
     """Height and width at a level of the pyramid."""
+    scale = network.config.cell << level
     if size is None:
-        return tuple(f"{side}/{2 << level}" for side in ("height", "width"))
-    return tuple(side >> (level + 1) for side in size)
+        return tuple(f"{side}/{scale}" for side in ("height", "width"))
+    return tuple(side // scale for side in size)

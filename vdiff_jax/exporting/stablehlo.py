@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax import export
 from jaxtyping import Array
 
-from vdiff_jax.diffusion.step import INPUTS
+from vdiff_jax.diffusion.step import input_channels
 from vdiff_jax.nn.network import Network
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -17,7 +17,7 @@ def frame_step(network: Network, tensors: dict[str, Array]) -> dict[str, Array]:
     x, *moved = (jnp.moveaxis(tensor, 1, -1) for tensor in (tensors["input"], *states))
     features = network.encode(x)
     hidden = network.recur(features, moved)
-    correction = network.correct(x[..., :12], hidden, features)
+    correction = network.correct(x[..., : 3 * network.config.cell**2], hidden, features)
     outputs = {f"next_hidden_{level}": h for level, h in enumerate(hidden)} | {
         "residual": correction.residual,
         "gates": jnp.concatenate([correction.previous, correction.ahead, correction.around], axis=-1),
@@ -34,7 +34,9 @@ def serialize(network: Network, size: tuple[int, int] | None = None) -> bytes:
       size: height and width of the frames; `None`: any that are multiples of `network.config.multiple`.
     """
     cells = export.symbolic_shape("h, w") if size is None else [side // network.config.multiple for side in size]
-    channels = {"input": INPUTS} | {f"hidden_{level}": width for level, width in enumerate(network.config.widths)}
+    channels = {"input": input_channels(network.config)} | {
+        f"hidden_{level}": width for level, width in enumerate(network.config.widths)
+    }
     last = len(network.config.widths) - 1
     levels = [0, *range(last + 1)]
     shapes = {

@@ -51,7 +51,7 @@ SIZES = {
     "base": NetworkConfig(encoder=(0, 0, 0), decoder=(3, 1, 1), reach=(1, 1, 3)),
     "fast": NetworkConfig(widths=(16, 32, 64)),
     # For superres ×4: its finest level is the small picture.
-    "small": NetworkConfig(widths=(64, 64), encoder=(0, 0), decoder=(5, 1), reach=(1, 3), cell=4),
+    "superres4": NetworkConfig(widths=(64, 64), encoder=(0, 0), decoder=(5, 1), reach=(1, 3), cell=4),
     # For tests: too small to restore well.
     "tiny": NetworkConfig(widths=(8, 12), encoder=(0, 0), decoder=(0, 1), reach=(1, 1)),
 }

@@ -33,7 +33,7 @@ def restore_planes(
       definition: the network's graph definition.
       conversion: how the task reads and writes the video's planes.
       multiple: frames are padded to multiples of this.
-      rows: the height of the network's windows, in rows of the half-size grid.
+      rows: the height of the network's windows, in rows of its finest level.
       params: the network's parameters.
       carry: the carry after the chunk before.
       inputs: the chunk and the frame after it.

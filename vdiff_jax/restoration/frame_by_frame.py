@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Int
 from vdiff_jax.diffusion.rollout import frame_and_ahead, numbers_ahead
 from vdiff_jax.diffusion.step import Carry, Given, corrected, encoder_input, is_exact, prepare, start
 from vdiff_jax.exporting.runtime import onnx_runtime
-from vdiff_jax.nn.network import Correction
+from vdiff_jax.nn.network import Correction, NetworkConfig
 from vdiff_jax.observation import Observation, holds
 from vdiff_jax.preprocess.grids import shuffle
 from vdiff_jax.preprocess.planes import Planes
@@ -61,20 +61,20 @@ class FrameByFrame:
           inputs: the chunk and the frame after it.
           active: which frames to restore; the planes of the others are 0.
         """
-        conversion = (self._conversion, self._config.multiple)
+        constants = (self._conversion, self._config)
         inputs = jax.device_put(inputs)
-        ahead = self._run(look_ahead_numbers, conversion, inputs)
+        ahead = self._run(look_ahead_numbers, constants, inputs)
         carry, made = _batched(carry), []
         for n in np.flatnonzero(active):
             numbers = (np.int32(n), np.int32(ahead[n]))
-            before = self._run(before_network, conversion, carry, inputs, numbers)
+            before = self._run(before_network, constants, carry, inputs, numbers)
             corrects = not before.exact
             with self._compiling():
                 self._session.load(corrects)
             outputs = self._session(before.tensors, corrected=corrects)
             hidden = [outputs.pop(f"next_hidden_{level}") for level in range(len(self._config.widths))]
             rest = before._replace(tensors={}, exact=None, held=None)
-            result, confidence, *finished = self._run(after_network, conversion, inputs, numbers, rest, outputs)
+            result, confidence, *finished = self._run(after_network, constants, inputs, numbers, rest, outputs)
             made.append(jax.tree.map(np.asarray, finished))
             if not made[-1][1]:
                 carry = _batched(start(self._config, result.shape[:-1]))
@@ -124,14 +124,14 @@ def _batched(carry: Carry) -> Carry:
     return dataclasses.replace(carry, hidden=[h.reshape(1, *h.shape) for h in carry.hidden])
 
 
-def look_ahead_numbers(conversion: NetworkConversion, multiple: int, inputs: ChunkInputs) -> Int[Array, " n"]:
+def look_ahead_numbers(conversion: NetworkConversion, config: NetworkConfig, inputs: ChunkInputs) -> Int[Array, " n"]:
     """For each frame of a chunk the number of its look-ahead."""
-    return numbers_ahead(partial(observe, conversion, multiple, inputs), inputs.velocity.shape[0])
+    return numbers_ahead(partial(observe, conversion, config.multiple, inputs), inputs.velocity.shape[0])
 
 
 def before_network(
     conversion: NetworkConversion,
-    multiple: int,
+    config: NetworkConfig,
     carry: Carry,
     inputs: ChunkInputs,
     numbers: tuple[Int[Array, ""], Int[Array, ""]],
@@ -140,14 +140,15 @@ def before_network(
 
     Args:
       conversion: how the task reads the video's planes.
-      multiple: frames are padded to multiples of this.
+      config: the network's architecture.
       carry: the carry after the frame before, from `_batched`.
       inputs: the chunk and the frame after it.
       numbers: of the frame and of its look-ahead.
     """
     carry = dataclasses.replace(carry, hidden=[h[0] for h in carry.hidden])
-    frame, ahead = frame_and_ahead(partial(observe, conversion, multiple, inputs), numbers, inputs.velocity[numbers[0]])
-    given, distance = prepare(carry, frame, ahead)
+    seen = partial(observe, conversion, config.multiple, inputs)
+    frame, ahead = frame_and_ahead(seen, numbers, inputs.velocity[numbers[0]])
+    given, distance = prepare(carry, frame, ahead, config.cell)
     tensors = {"input": encoder_input(given, distance)}
     tensors |= {f"hidden_{level}": hidden for level, hidden in enumerate(given.hidden)}
     return Before(
@@ -161,7 +162,7 @@ def before_network(
 
 def after_network(
     conversion: NetworkConversion,
-    multiple: int,
+    config: NetworkConfig,
     inputs: ChunkInputs,
     numbers: tuple[Int[Array, ""], Int[Array, ""]],
     before: Before,
@@ -171,7 +172,7 @@ def after_network(
 
     Args:
       conversion: how the task writes the video's planes.
-      multiple: frames are padded to multiples of this.
+      config: the network's architecture.
       inputs: the chunk and the frame after it.
       numbers: of the frame and of its look-ahead.
       before: from `before_network`.
@@ -184,8 +185,9 @@ def after_network(
     outputs = {name: output[0] for name, output in outputs.items()}
     if outputs:
         correction = Correction(outputs["residual"], *jnp.split(outputs["gates"], 3, axis=-1), outputs["mean"])
-        result = project(shuffle(corrected(given.guess, correction, given)), frame)
+        result = project(shuffle(corrected(given.guess, correction, given), config.cell), frame)
     else:
         result = project(frame.values, frame)
     finite = jnp.isfinite(result.sum())
-    return result, shuffle(given.confidence), *finish(conversion, multiple, inputs, numbers, result, finite)
+    finished = finish(conversion, config.multiple, inputs, numbers, result, finite)
+    return result, shuffle(given.confidence, config.cell), *finished

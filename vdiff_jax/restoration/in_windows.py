@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from vdiff_jax.errors import DeviceMemoryError
+from vdiff_jax.nn.network import NetworkConfig
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ class InWindows:
       compiling: compiles the function for a window's height, in rows of the half-size grid, and for some arguments. The
         compiled function returns the new carry and a tree of other results.
       size: height and width of the frames, padded.
-      multiple: a window's height in pixels is a multiple of this.
+      config: the network's architecture: a window's height in pixels is a multiple of its `multiple`.
       pixels: about how many pixels a window has.
 
     Attributes:
@@ -34,19 +35,20 @@ class InWindows:
         self,
         compiling: Callable[[int, tuple], Callable[..., tuple[Any, Any]]],
         size: tuple[int, int],
-        multiple: int,
+        config: NetworkConfig,
         *,
         pixels: int = WINDOW_PIXELS,
     ):
-        self._compiling, self._size, self._multiple = compiling, size, multiple
+        self._compiling, self._size, self._config = compiling, size, config
         self._pixels = min(pixels, size[0] * size[1])
         self._compiled: Callable[..., tuple[Any, Any]] | None = None
         self.compile_seconds = 0.0
 
     @property
     def rows(self) -> int:
-        """The height of a window without its halos, in rows of the half-size grid."""
-        return max(1, self._pixels // self._size[1] // self._multiple) * self._multiple // 2
+        """The height of a window without its halos, in rows of the network's finest level."""
+        multiple = self._config.multiple
+        return max(1, self._pixels // self._size[1] // multiple) * multiple // self._config.cell
 
     def __call__(self, *arguments: Any) -> tuple[Any, Any]:
         """The new carry, and the other results as NumPy arrays.

@@ -174,10 +174,10 @@ def _network_for(
     conversion = dataclasses.replace(conversion, size=size)  # pyright: ignore[reportArgumentType]
     if backend == "onnx":
         return FrameByFrame(network, conversion)
-    multiple = network.config.multiple
-    padded = tuple(side * conversion.scale + -side * conversion.scale % multiple for side in size)
-    constants = (network.definition, conversion, multiple)
-    return InWindows(lambda rows, arguments: compiled(restore_planes, (*constants, rows), arguments), padded, multiple)
+    config = network.config
+    padded = tuple(side * conversion.scale + -side * conversion.scale % config.multiple for side in size)
+    constants = (network.definition, conversion, config.multiple)
+    return InWindows(lambda rows, arguments: compiled(restore_planes, (*constants, rows), arguments), padded, config)
 
 
 def frames_of(chunk: Chunk, planes: tuple[np.ndarray, ...]) -> Iterator[Frame]:

@@ -76,7 +76,9 @@ def least_side(multiple: int) -> int:
 def carry_bytes(config: NetworkConfig) -> float:
     """Bytes of a float32 carry for each pixel of a frame."""
     result, confidence = 3, 2
-    return 4 * (result + confidence + sum(width / (2 << level) ** 2 for level, width in enumerate(config.widths)))
+    return 4 * (
+        result + confidence + sum(width / (config.cell << level) ** 2 for level, width in enumerate(config.widths))
+    )
 
 
 class InTiles:
@@ -124,8 +126,11 @@ def start_in_half_precision(config: NetworkConfig, shape: tuple[int, int]) -> Ca
     return dataclasses.replace(carry, time=np.asarray(small.time))
 
 
-def _places(crop: Crop, levels: int) -> list[tuple[slice, slice]]:
-    """The crop in the arrays of a carry: the hidden state of each level, the result and the confidence."""
+def _places(crop: Crop, carry: Carry) -> list[tuple[slice, slice]]:
+    """The crop in the arrays of a carry: the hidden state of each level, the result and the confidence.
+
+    The carry may itself be a part: it only tells each level's scale.
+    """
 
     def at(scale: int) -> tuple[slice, slice]:
         rows, columns = (
@@ -134,12 +139,12 @@ def _places(crop: Crop, levels: int) -> list[tuple[slice, slice]]:
         )
         return rows, columns
 
-    return [*(at(2 << level) for level in range(levels)), at(1), at(1)]
+    return [*(at(len(carry.result) // len(level)) for level in carry.hidden), at(1), at(1)]
 
 
 def _part(carry: Carry, crop: Crop, dtype: type) -> Carry:
     """A copy of a part of a carry in another dtype. `time` is not cut."""
-    places = _places(crop, len(carry.hidden))
+    places = _places(crop, carry)
     *hidden, result, confidence = (
         np.asarray(leaf)[place].astype(dtype)
         for leaf, place in zip([*carry.hidden, carry.result, carry.confidence], places)
@@ -150,5 +155,5 @@ def _part(carry: Carry, crop: Crop, dtype: type) -> Carry:
 def _paste(carry: Carry, crop: Crop, part: Carry) -> None:
     """Overwrites a part of a carry."""
     leaves = ([*each.hidden, each.result, each.confidence] for each in (carry, part))
-    for whole, new, place in zip(*leaves, _places(crop, len(carry.hidden))):
+    for whole, new, place in zip(*leaves, _places(crop, carry)):
         whole[place] = new

@@ -124,7 +124,7 @@ def cropped(plan: Plan, holes: Bool[np.ndarray, "h w"] | None, pixels: PixelForm
     if not plan.holes_only or holes is None:
         return plan
     config = load(plan.weights).config
-    crop = Crop.around(holes, pixels, margin=2 * config.halo + plan.grow, multiple=config.multiple)
+    crop = Crop.around(holes, pixels, margin=config.cell * config.halo + plan.grow, multiple=config.multiple)
     return dataclasses.replace(plan, crop=crop)
 
 

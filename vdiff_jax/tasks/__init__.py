@@ -13,10 +13,13 @@ NAMES = ("denoise", "deblock", "inpaint", "interpolate", "superres", "colorize")
 
 
 def find(name: str) -> "Task":
-    """The task of that name, one of `NAMES`."""
+    """The task of that name, one of `NAMES` or `trained()`."""
     return importlib.import_module(f"{__name__}.{name}").TASK
 
 
 def trained() -> list[str]:
-    """The names of the tasks that a network is trained for."""
-    return [name for name in NAMES if find(name).trained]
+    """The names of the tasks that a network is trained for.
+
+    superres4 is superres ×4 alone, for the network of that size; `repair` knows it as superres.
+    """
+    return [name for name in (*NAMES, "superres4") if find(name).trained]

@@ -147,7 +147,7 @@ def plan(request: Request) -> Plan:
         )
     return Plan(
         tasks=("superres",),
-        weights=for_task(request.weights, "superres"),
+        weights=for_task(request.weights, f"superres{factor}", "superres"),
         why=f"{small[1]}x{small[0]} to {target[1]}x{target[0]} through {factor} times the size; {why}",
         conversion=conversion,
         sigma=sigma,
@@ -155,10 +155,10 @@ def plan(request: Request) -> Plan:
     )
 
 
-def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"]) -> Observation:
-    """Reduces a clip by 2 or 4, in 8 bits; some clips also get blur, noise and blocks, like real footage."""
+def corrupt(key: PRNGKeyArray, clip: Float[Array, "t h w 3"], factors: tuple[int, ...] = FACTORS) -> Observation:
+    """Reduces a clip by one of the factors, in 8 bits; some also get blur, noise and blocks, like real footage."""
     factor_key, small_key = jax.random.split(key)
-    makers = [lambda k, c, n=n: _reduced(k, c, n) for n in FACTORS]
+    makers = [lambda k, c, n=n: _reduced(k, c, n) for n in factors]
     return jax.lax.switch(jax.random.randint(factor_key, (), 0, len(makers)), makers, small_key, clip)
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, Int
 
 from vdiff_jax.config import Train
 from vdiff_jax.diffusion.rollout import rollout
-from vdiff_jax.diffusion.step import inputs, start
+from vdiff_jax.diffusion.step import input_channels, start
 from vdiff_jax.nn.network import SIZES, Network, NetworkConfig
 from vdiff_jax.sharding import AXIS
 from vdiff_jax.tasks.projection import project
@@ -34,7 +34,7 @@ class State(NamedTuple):
 
 def build(config: NetworkConfig, *, kind: type[Network] = Network, seed: int = 0) -> tuple[nnx.GraphDef, nnx.State]:
     """An untrained network, split into its definition and its parameters."""
-    return nnx.split(nnx.jit(lambda: kind(config, inputs=inputs(config), rngs=nnx.Rngs(seed)))())
+    return nnx.split(nnx.jit(lambda: kind(config, inputs=input_channels(config), rngs=nnx.Rngs(seed)))())
 
 
 def schedule(train: Train) -> optax.Schedule:

@@ -15,7 +15,7 @@ from flax import nnx
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from vdiff_jax.diffusion.step import inputs
+from vdiff_jax.diffusion.step import input_channels
 from vdiff_jax.errors import WeightsError
 from vdiff_jax.nn.network import Network, NetworkConfig
 from vdiff_jax.postprocess.residual_filter import Coefficients, WienerModel
@@ -31,10 +31,10 @@ def shipped() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
 
 
-def for_task(weights: str, task: str) -> str:
-    """The weights tuned for a task, such as `base-superres` for `base`, if the package has them; else `weights`."""
-    tuned = f"{weights}-{task}"
-    return tuned if tuned in shipped() else weights
+def for_task(weights: str, *tasks: str) -> str:
+    """The weights tuned for a task, such as `base-superres`: of the first task that has any, or else `weights`."""
+    tuned = (name for task in tasks if (name := f"{weights}-{task}") in shipped())
+    return next(tuned, weights)
 
 
 class Weights(NamedTuple):
@@ -77,7 +77,9 @@ def _read(weights: str, modified: int) -> Weights:
     config = NetworkConfig(
         **{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(about["network"]).items()}
     )
-    definition, params = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=inputs(config), rngs=nnx.Rngs(0))))
+    definition, params = nnx.split(
+        nnx.eval_shape(lambda: Network(config, inputs=input_channels(config), rngs=nnx.Rngs(0)))
+    )
     wiener = {name: tensors.pop(name) for name in sorted(tensors) if name.startswith(_WIENER)}
     return Weights(definition, _filled(params, tensors, weights), about, _model_of(wiener))
 
