@@ -6,7 +6,7 @@ import numpy as np
 
 from vdiff_jax.preprocess.colour import rgb_to_ycbcr
 from vdiff_jax.preprocess.resample import enlarge, reduce
-from vdiff_jax.tasks import superres
+from vdiff_jax.tasks import superres, superres4
 from vdiff_jax.tasks.projection import project
 from vdiff_jax.tasks.superres import TASK
 
@@ -59,3 +59,11 @@ def test_examples_say_their_factor_and_whether_they_are_clean(clip):
             assert error < 2 * said
         seen.add((factor, bool(observation.reduction[0, 1] == factor)))
     assert seen == {(2, True), (2, False), (4, True), (4, False), (1, True)}
+
+
+def test_superres4_reduces_by_four_alone(clip):
+    large = jax.image.resize(clip, (4, 48, 48, 3), "linear")
+    corrupt = jax.jit(superres4.TASK.corrupt)
+    factors = {float(corrupt(jax.random.key(seed), large).reduction[0, 0]) for seed in range(12)}
+    assert 4 in factors
+    assert factors <= {1, 4}
