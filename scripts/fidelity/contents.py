@@ -96,8 +96,8 @@ def read_contents(path: Path) -> list[Stream]:
     origin = result[0].times[0] if result and result[0].times else 0.0
     for stream in result:
         times, stream.stretches = continued(stream.times)
+        stream.end += times[-1] - stream.times[-1] - origin if stream.stretches else -origin
         stream.times = [time - origin for time in times]
-        stream.end -= origin
     return result
 
 
@@ -186,10 +186,12 @@ def _decode(path: Path, index: int, video: Stream, start: float) -> None:
     """Adds the frames of the main video to its description."""
     with av.open(str(path), metadata_errors="replace") as container:
         stream = container.streams[index]
-        first = None
+        first, order = None, _AviOrder() if container.format.name == "avi" else None
         for packet in _packets(container):
             if packet.stream.index != index:
                 continue
+            if order is not None and packet.size:
+                order.keys += [packet.dts] if packet.is_keyframe else []
             try:
                 frames = packet.decode()
             except av.FFmpegError:
@@ -197,11 +199,25 @@ def _decode(path: Path, index: int, video: Stream, start: float) -> None:
             for frame in frames:
                 first = first or frame
                 stamp = frame.pts if frame.pts is not None else frame.dts
+                stamp = order(frame) if order is not None else stamp
                 after = video.times[-1] + start + 0.04 if video.times else start
                 video.times.append((float(stamp * stream.time_base) if stamp is not None else after) - start)
                 video.prints.append(_thumbnail(frame))
         if first is not None:
             video.tags |= _video_tags(stream, first)
+
+
+class _AviOrder:
+    """Times of AVI's frames, which store none: their packets' times, beginning with that of the first key frame."""
+
+    def __init__(self) -> None:
+        self.keys: list[int] = []
+        self._delay: int | None = None
+
+    def __call__(self, frame: av.VideoFrame) -> int | None:
+        if self._delay is None and frame.dts is not None:
+            self._delay = max(0, frame.dts - self.keys[0]) if self.keys else 0
+        return None if frame.dts is None or self._delay is None else frame.dts - self._delay
 
 
 def _fields(number: int, first: av.VideoFrame) -> str:

@@ -64,6 +64,17 @@ def test_the_wrap_around_of_a_transport_stream_is_no_jump(flash_clip, copy_throu
     assert beeps == pytest.approx(flashes, abs=0.02)
 
 
+def test_b_frames_at_the_beginning_of_a_joined_matroska_file_are_no_jump(make_clip, tmp_path):
+    """Its first packets have no time of decoding, and one of them is shown much later than the next."""
+    clip = make_clip(codec="libx264", options={"bf": "3", "b-adapt": "0"}, smooth=True, audio="aac").path
+    (tmp_path / "joined.mkv").write_bytes(2 * clip.read_bytes())
+    with open_reader(tmp_path / "joined.mkv") as reader:
+        assert reader.info.start == 0
+        times = [frame.pts for frame in reader]
+    assert times[:8] == list(range(0, 320, 40))
+    np.testing.assert_allclose(np.diff(times[8:]), 40)
+
+
 def test_a_file_without_jumps_is_left_alone(flash_clip, tmp_path):
     assert clock_of(str(flash_clip(tmp_path / "hour.ts", clock=3600))) == Clock()
     assert clock_of(str(flash_clip(tmp_path / "plain.mp4"))) == Clock()

@@ -46,3 +46,16 @@ def test_seconds_count_from_the_beginning_of_the_file_and_sound_may_outlast_the_
     sound = _read(tmp_path / "film.mka")
     assert len(sound) == 0.8 * 48_000
     assert np.flatnonzero(np.abs(sound) > 0.05)[0] / 48_000 == pytest.approx(0.2, abs=0.03)
+
+
+def test_a_short_gap_in_the_sound_stays(tmp_path):
+    """Some cameras write the sound in pieces with gaps; without them, it would be early."""
+    with av.open(str(tmp_path / "gap.mkv"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=48_000, layout="mono")
+        for begin, level in ((0, 0), (7680, 10_000)):  # 0.1 s of silence, a gap of 0.06 s, and a click
+            frame = av.AudioFrame.from_ndarray(np.full((1, 4800), level, np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 48_000, begin
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert loudness.write_soundtrack(tmp_path / "film.mka", [(str(tmp_path / "gap.mkv"), 0.0, 0.25, 0.0)])
+    assert np.flatnonzero(np.abs(_read(tmp_path / "film.mka")) > 0.05)[0] / 48_000 == pytest.approx(0.16, abs=0.005)

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from vdiff_jax.errors import InputError
-from vdiff_jax.media import probe
+from vdiff_jax.media import open_reader, probe
 
 
 def test_properties_are_those_of_the_file(make_clip):
@@ -35,6 +35,14 @@ def test_full_range_is_read_from_the_tag_and_the_format(make_clip):
     jpeg = probe(make_clip("c.mkv", fmt="yuvj420p", codec="mjpeg", smooth=True, count=2).path)
     assert jpeg.pixels.full_range
     assert jpeg.pixels.name == "yuv420p"
+
+
+def test_the_duration_of_a_file_that_starts_late_is_counted_from_its_start(make_clip, caplog):
+    clip = make_clip("late.mkv", pts=range(130, 138))
+    assert probe(clip.path).frames == 8
+    with open_reader(clip.path) as reader:
+        assert len(list(reader)) == 8
+    assert not caplog.records
 
 
 def test_a_named_pipe_is_refused_before_it_is_opened(tmp_path):

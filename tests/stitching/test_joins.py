@@ -13,10 +13,22 @@ def test_a_change_of_rate_keeps_the_length(old, new, count, expected):
     assert all(abs(index / new - frame / old) <= 0.5 / min(old, new) + 0.5 / old for index, frame in enumerate(shown))
 
 
+def test_frames_of_a_slow_clip_begin_at_their_own_times():
+    frames = ((n / 5, np.full((2, 2, 3), n, np.uint8)) for n in range(3))
+    shown = [int(frame[0, 0, 0]) for frame in joins.resample(frames, 25.0, 0.2)]
+    assert shown == [0] * 5 + [1] * 5 + [2] * 5
+
+
 def test_a_still_scene_does_not_count_as_an_overlap(wide):
     still = joins.read_ends(iter(wide[:1].repeat(8, 0)))
     assert still.count == 8
     assert joins.find_join(still, still).overlap == 0
+
+
+def test_a_frame_with_wide_pixels_is_widened():
+    fitted = joins.fit_to_size(np.full((20, 20, 3), 200, np.uint8), (80, 40), 1.5)
+    assert (fitted[:, 10:70] == 200).all()
+    assert (fitted[:, [*range(10), *range(70, 80)]] == 0).all()
 
 
 def test_a_frame_is_fitted_with_black_bars():

@@ -1,3 +1,6 @@
+from fractions import Fraction
+
+import av
 import numpy as np
 import pytest
 
@@ -68,3 +71,25 @@ def test_sound_stays_in_sync_whatever_the_clips_clocks_show(flash_clip, flashes_
     silent = 0.8 * list(order).index(clips["silent.ts"]) + 0.4
     assert len(flashes) == 4
     assert beeps == pytest.approx([flash for flash in flashes if abs(flash - silent) > 0.01], abs=0.02)
+
+
+def test_clips_are_shown_in_their_aspect_ratio_and_what_is_lost_is_named(flash_clip, tmp_path, caplog):
+    """The second clip's pixels are twice as wide, so it gets black bars above and below."""
+    plain, wide = flash_clip(tmp_path / "plain.mkv"), tmp_path / "wide.mkv"
+    other = flash_clip(tmp_path / "second.mkv", flashes=(0.28,), sound=None)
+    with av.open(str(other)) as source, av.open(str(wide), "w") as output:
+        stream = output.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = 2
+        output.metadata["artist"] = "Anna"
+        for number, frame in enumerate(source.decode(video=0)):
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    made = stitch([plain, wide], layout="sequence")
+    assert made.report["joins"][0]["kind"] == "cut"
+    shown = made.clip[20 + round(0.28 * 25)]
+    assert (shown[14:34] > 200).all()
+    assert (shown[[*range(10), *range(38, 48)]] < 30).all()
+    stitch([plain, wide], tmp_path / "film.mkv", layout="sequence")
+    assert "does not keep: the tags artist of wide.mkv" in caplog.text

@@ -4,10 +4,10 @@ from vdiff_jax.media import loudness
 from vdiff_jax.media.attachments import frame_times, key_frame_marks, packet_sizes, read_attachment, remux, video_bytes
 from vdiff_jax.media.encoders import check_encoder
 from vdiff_jax.media.fingerprint import fingerprint
+from vdiff_jax.media.further_tracks import further_tracks
 from vdiff_jax.media.hardware import HARDWARE, hardware_encoder
 from vdiff_jax.media.mask import MovingMask, mask_union, read_mask
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
-from vdiff_jax.media.probe import further_tracks
 from vdiff_jax.media.read import VideoReader, open_reader, probe, seekable
 from vdiff_jax.media.references import check_reference, read_references, reference_path
 from vdiff_jax.media.sources import is_picture, is_video_name, list_pictures, list_videos, natural_key

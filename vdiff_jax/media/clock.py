@@ -122,6 +122,8 @@ def _scanned(name: str, size: int, changed: int) -> Clock:
                 scan.add(packet)
     unread = read if size - read > max(size * _LARGEST_REST, _PACKS) else None
     clock = scan.clock() if scan.jumps or finder.late else Clock()
+    if "matroska" in formats:  # its first sound may lie before its start
+        clock = dataclasses.replace(clock, begin=None)
     return dataclasses.replace(clock, late=dict(finder.late), unread_from=unread)
 
 
@@ -184,6 +186,8 @@ class _Scan:
             return
         unit = float(packet.time_base)
         time, lasts = stamp * unit, (packet.duration or 0) * unit
+        if packet.dts is None and index in self._latest:  # as Matroska's first ones, which may be shown much later
+            time = min(time, self._latest[index][2])
         leading = packet.stream.type in ("video", "audio")
         place = self._place(index, time, leading)
         if not lasts and index in self._latest and place == self._latest[index][0]:

@@ -74,7 +74,7 @@ class VideoSource:
         self._end = None if stop is None else Fraction(stop).limit_denominator(av.time_base)
         self._damaged = self._resized = False
         self._deinterlace, self._double_rate = deinterlace or double_rate, double_rate
-        self._clock = clock_of(name)
+        self._clock, self._order = clock_of(name), None
         self._open()
         try:
             first = self._seek() if self._begin > 0 and name != "-" and not self._clock.jumps else None
@@ -153,8 +153,7 @@ class VideoSource:
         self._first, self._ahead = self._forward(self._seek() or self._rewind()), []
 
     def _rewind(self) -> av.VideoFrame:
-        first = next(self._decoded, None)
-        if first is None:
+        if (first := next(self._decoded, None)) is None:
             raise InputError(f"{self._name} holds no frame that can be decoded: it is empty or damaged")
         return first
 
@@ -201,7 +200,9 @@ class VideoSource:
     def _decode(self) -> Iterator[av.VideoFrame]:
         """All frames that can be decoded. Damaged packets are skipped and noted in `_damaged`."""
         packets = self._clock.packets(self._container, [self._stream])
-        ended, in_order = False, DisplayOrder() if self._container.format.name in ("avi", "mxf") else None
+        ended, in_order, form = False, None, self._container.format.name
+        if form in ("avi", "mxf"):
+            in_order = self._order = DisplayOrder(numbered=form == "avi")
         while not ended:
             try:
                 packet = next(packets, None)
@@ -210,6 +211,8 @@ class VideoSource:
             ended = packet is None
             if packet is not None and packet.size == 0:  # a repeated frame in AVI, or PyAV's end marker
                 continue
+            if in_order and packet is not None:
+                in_order.note(packet)
             try:
                 frames = self._decoder.decode(packet)
             except (av.FFmpegError, EOFError):
@@ -284,7 +287,7 @@ class VideoSource:
 
     def _warn_if_short(self, count: int, end: Fraction) -> None:
         """Warns of damage, and of a file that ends earlier than its header says."""
-        short = False
+        short, end = False, end + ((self._order and self._order.delay) or 0) * self._time_base
         if self._declared is not None:
             tolerance = max(2 / self.info.rate, self._declared / 100)
             short = end < self._declared - (tolerance if self._certain else max(2, 10 * tolerance))

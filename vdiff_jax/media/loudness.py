@@ -40,7 +40,7 @@ def normalised(path: str | Path, start: float, stop: float) -> Iterator[np.ndarr
         graph = av.filter.Graph()
         chain = [
             graph.add_abuffer(template=stream),
-            graph.add("aresample", "async=1:first_pts=0"),
+            graph.add("aresample", "async=1:min_hard_comp=0.01:first_pts=0"),
             graph.add("atrim", f"start={start:.6f}:end={stop:.6f}"),
             graph.add("asetpts", "PTS-STARTPTS"),
             graph.add("loudnorm", _TARGET),

@@ -158,18 +158,26 @@ def declared_duration(container: av.container.InputContainer, stream: av.VideoSt
     """
     if stream.duration:
         return stream.duration * Fraction(stream.time_base), True
+    start = _start(container, stream)
     tag = next((text for key, text in stream.metadata.items() if key.upper().startswith("DURATION")), "")
     if match := re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", tag.strip()):
         hours, minutes, seconds = match.groups()
-        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds) - _start(container, stream), True
-    whole = Fraction(container.duration, av.time_base) if container.duration else None
+        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds) - start, True
+    whole = Fraction(container.duration, av.time_base) - _zero(container) if container.duration else None
     return whole, len(container.streams) == 1
 
 
 def _start(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction:
-    """Seconds from the start of the file to the start of the video."""
+    """Seconds from the time that the declared duration begins with to the start of the video."""
     start = (stream.start_time or 0) * Fraction(stream.time_base) - Fraction(container.start_time or 0, av.time_base)
-    return max(start, Fraction(0))
+    return max(start, Fraction(0)) + _zero(container)
+
+
+def _zero(container: av.container.InputContainer) -> Fraction:
+    """Seconds of a Matroska file before its start, which FFmpeg's muxer includes in the durations that it declares."""
+    own = next((text for key, text in container.metadata.items() if key.lower() == "encoder"), "")
+    late = "matroska" in container.format.name and own.startswith("Lavf") and container.start_time
+    return Fraction(max(container.start_time, 0), av.time_base) if late else Fraction(0)
 
 
 def _tags(stream: av.VideoStream, first: av.VideoFrame) -> ColourTags:
@@ -195,22 +203,3 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     matrix = tuple(int(v) for v in np.frombuffer(bytes(side), "<i4"))
     one = 1 << 16
     return None if matrix[:2] == (one, 0) and matrix[3:5] == (0, one) else matrix
-
-
-def further_tracks(path: str) -> list[str]:
-    """What a file holds beside its picture and its first sound, in words: "2 subtitle tracks", "chapters".
-
-    Raises:
-        InputError: the file can't be opened.
-    """
-    with open_container(path, path) as container:
-        kinds = [stream.type for stream in container.streams]
-        counts = {
-            "further video track": kinds.count("video") - 1,
-            "further audio track": kinds.count("audio") - 1,
-            "subtitle track": kinds.count("subtitle"),
-            "data track": kinds.count("data"),
-            "attachment": kinds.count("attachment"),
-        }
-        named = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count > 0]
-        return [*named, *(["chapters"] if container.chapters() else [])]

@@ -126,9 +126,15 @@ def _scene_gain(last: np.ndarray, first: np.ndarray) -> Float[np.ndarray, " 3"]:
     return np.exp(np.clip(0.5 * (one - other), -_LARGEST_LOG_GAIN, _LARGEST_LOG_GAIN))
 
 
-def fit_to_size(frame: RGB, size: tuple[int, int]) -> RGB:
-    """Scales a frame to fit into (width, height), with black bars where its aspect ratio differs."""
-    height, width = frame.shape[:2]
+def fit_to_size(frame: RGB, size: tuple[int, int], widening: float = 1.0) -> RGB:
+    """Scales a frame to fit into (width, height), with black bars where its aspect ratio differs.
+
+    Args:
+      frame: the frame.
+      size: width and height.
+      widening: how many times wider its pixels are than those of the result.
+    """
+    height, width = frame.shape[0], frame.shape[1] * widening
     if (width, height) == size:
         return frame
     scale = min(size[0] / width, size[1] / height)
@@ -143,6 +149,8 @@ def fit_to_size(frame: RGB, size: tuple[int, int]) -> RGB:
 def resample(frames: Iterator[tuple[float, RGB]], rate: float, last: float) -> Iterator[RGB]:
     """Yields the nearest frame for each time at another rate.
 
+    Frames of a slower clip begin at the nearest of these times, so that they are not early by half of their duration.
+
     Args:
       frames: (seconds, frame), in order.
       rate: frames per second of the result.
@@ -151,7 +159,7 @@ def resample(frames: Iterator[tuple[float, RGB]], rate: float, last: float) -> I
     now = next(frames, None)
     index = 0
     for later in frames:
-        while now is not None and index / rate < (now[0] + later[0]) / 2 - 1e-9:
+        while now is not None and index / rate < max((now[0] + later[0]) / 2, later[0] - 0.5 / rate) - 1e-9:
             yield now[1]
             index += 1
         now = later

@@ -139,8 +139,9 @@ class ClipSequence:
         last = 1 / source.rate
         if source.count == 1:
             last = max(last, 1 / self.rate)
+        widening = float(source.aspect / self._sources[0].aspect)
         for frame in joins.resample(self._from_zero(source), self.rate, last):
-            yield joins.fit_to_size(frame, self.size)
+            yield joins.fit_to_size(frame, self.size, widening)
 
     def _from_zero(self, source: Source) -> Iterator[tuple[float, RGB]]:
         """A clip's frames with their seconds since the first one, whose time is noted in `_leads`."""

@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from vdiff_jax.errors import ClipError, StitchError
 from vdiff_jax.media import ColourTags, Frame, PixelFormat, VideoInfo, further_tracks, open_reader
 from vdiff_jax.media.colour import from_rgb, to_rgb
+from vdiff_jax.media.fidelity import UNSUPPORTED_SIDE_DATA
 from vdiff_jax.media.video import turn
 from vdiff_jax.pixels import LUMA_WEIGHTS
 
@@ -30,12 +31,14 @@ class Source(Protocol):
       size: (width, height) as displayed.
       rate: frames per second.
       count: the number of frames; None if it is unknown before reading.
+      aspect: width to height of a pixel as displayed.
     """
 
     name: str
     size: tuple[int, int]
     rate: float
     count: int | None
+    aspect: Fraction
 
     def frames(self) -> Iterator[tuple[float, RGB]]:
         """Yields each frame with its time in seconds."""
@@ -52,7 +55,7 @@ class ArraySource:
         if not (clip.dtype == np.uint8 or np.issubdtype(clip.dtype, np.floating)):
             raise ClipError(f"{name} has dtype {clip.dtype}: pass uint8, or float in [0, 1]")
         self.name, self.rate, self._clip = name, float(rate), clip
-        self.size, self.count = (clip.shape[2], clip.shape[1]), len(clip)
+        self.size, self.count, self.aspect = (clip.shape[2], clip.shape[1]), len(clip), Fraction(1)
 
     def frames(self) -> Iterator[tuple[float, RGB]]:
         """Yields each frame with its time in seconds."""
@@ -68,6 +71,8 @@ class FileSource:
         with open_reader(path) as reader:
             self.info = reader.info
         self.size, self.rate, self.count = self.info.displayed_size, float(self.info.rate), self.info.frames
+        aspect = self.info.sample_aspect or Fraction(1)
+        self.aspect = 1 / aspect if self.info.rotation in (90, 270) else aspect
         self._warns = True  # of what the film loses, once
 
     def frames(self) -> Iterator[tuple[float, RGB]]:
@@ -173,7 +178,8 @@ def output_info(source: Source, size: tuple[int, int], rate: float) -> VideoInfo
         info = VideoInfo(width=0, height=0, pixels=PixelFormat(kind="yuv", subsampling=(2, 2)), tags=tags)
     return dataclasses.replace(
         info, path=None, width=size[0], height=size[1], rate=exact, time_base=1 / exact, frames=None, duration=None,
-        rotation=0, display_matrix=None, stop=None, codec="",
+        rotation=0, display_matrix=None, stop=None, codec="", sample_aspect=info.sample_aspect and source.aspect,
+        unsupported_side_data=(),
         pixels=dataclasses.replace(info.pixels, alpha=False), interlaced=False,
     )  # fmt: skip
 
@@ -195,6 +201,7 @@ def lost_in_stitching(sources: Sequence[Source], first_is_copied: bool = False) 
         lost.append(f"the precision of {deepest} bits, because stitch works in 8 bits; repair keeps it")
     if any(info.mastering_display or info.content_light for info in infos[1:]):
         lost.append("the HDR10 metadata of all inputs but the first")
+    lost += [UNSUPPORTED_SIDE_DATA[name] for name in dict.fromkeys(n for i in infos for n in i.unsupported_side_data)]
     for source in sources[1:] if first_is_copied else sources:
         if isinstance(source, FileSource) and os.path.isfile(source.path):
             tracks = ["the sound"] if first_is_copied and source.info.has_audio else []
