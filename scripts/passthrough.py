@@ -1,8 +1,9 @@
 """Checks that what goes into `repair` comes out, stream by stream.
 
-    python scripts/passthrough.py [FOLDER ...] [--random 200] [--seed 0] [--outputs .mkv,.mp4] [--keep FOLDER]
+    python scripts/passthrough.py [FOLDER ...] [--kinds] [--random 200] [--seed 0] [--outputs .mkv,.mp4] [--keep FOLDER]
 
-Every video below each FOLDER, and as many files of random kinds as --random says, is written by
+Every video below each FOLDER, a file of each kind in `fidelity/kinds.py` with --kinds (or of the kinds that are named
+behind it), and as many files of random kinds as --random says, is written by
 `repair --task denoise --sigma 0`, which changes no picture. The result is read by PyAV alone and compared with the
 input: frames, time stamps, sound packets byte for byte, subtitles, tags, side data. Prints a row for each stream that
 differs, with the warning that explains it, and a count of the others (--all prints them too). Exits with 1 if a
@@ -19,6 +20,7 @@ from typing import NamedTuple
 from benchmarking.arguments import new_parser
 from fidelity.contents import read_contents
 from fidelity.differences import Row, matched
+from fidelity.kinds import files_of_kinds
 from fidelity.random_files import random_files
 
 import vdiff_jax
@@ -56,6 +58,7 @@ def main() -> int:
     """Prints the table; 1 if something is not explained."""
     parser = new_parser(__doc__)
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="folders of videos")
+    parser.add_argument("--kinds", nargs="*", metavar="KIND", help="files of these kinds, or of all (default: none)")
     parser.add_argument("--random", type=int, default=0, metavar="N", help="files of random kinds (default: none)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random files (default: 0)")
     parser.add_argument("--outputs", default=".mkv,.mp4", help="endings of the results (default: .mkv,.mp4)")
@@ -65,7 +68,10 @@ def main() -> int:
     failed = count = 0
     print("| file | output | stream | what differs | explained by |\n| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
-        files = itertools.chain(_videos(options.folders), random_files(options.random, options.seed, Path(folder)))
+        made = [] if options.kinds is None else files_of_kinds(options.kinds, Path(folder))
+        files = itertools.chain(
+            _videos(options.folders), made, random_files(options.random, options.seed, Path(folder))
+        )
         for number, source in enumerate(files):
             for ending in options.outputs.split(","):
                 outcome = pass_through(source, Path(folder) / f"result{number}{ending}")

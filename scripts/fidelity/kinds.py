@@ -200,13 +200,12 @@ STREAMS: dict[str, Kind] = {
     "tags": Kind("mp4", f"{_X264} -metadata title=Film -metadata artist=Anna -metadata comment=mine"),
     "phone": Kind("mov", f"{_X264} -movflags use_metadata_tags -metadata com.apple.quicktime.make=Maker"),
     "klv": Kind("ts", f"-f data -i {{f}}/s.srt -map 0 -map 1 -map 2 -c:d copy {_X264}"),
-    "no_pictures": Kind("m4a", "-map 1 -c:a aac", ""),
 }
 KINDS = TIMES | CODECS | PICTURES | STREAMS
 """All kinds by name."""
 
 
-def kinds(names: Sequence[str], folder: Path) -> Iterator[Path]:
+def files_of_kinds(names: Sequence[str], folder: Path) -> Iterator[Path]:
     """Files of these kinds in a folder, each made when it is asked for; of all kinds if there is no name."""
     for name in names or KINDS:
         yield make_kind(name, folder)
