@@ -124,7 +124,7 @@ def paint(stage: Stage) -> None:
     with stage.page() as page:
         stage.upload(page, "repair-video", "truth")
         page.get_by_label("Fast").check()
-        page.get_by_label("What I paint").check()
+        _choose_painting(page)
         page.click("#repair-start")
         expect(page.locator("#repair-status")).to_contain_text("Nothing is painted yet")
         stage.shoot(page, "paint-1-frame")
@@ -207,11 +207,11 @@ def mistakes(stage: Stage) -> None:
 
     with stage.page() as page:
         stage.upload(page, "repair-video", "truth")
-        page.get_by_label("What I paint").check()
+        _choose_painting(page)
         _paint(page, [(across, row / 10) for row in range(11) for across in ((0, 1) if row % 2 else (1, 0))])
+        stage.shoot(page, "mistake-4-everything")
         page.click("#repair-start")
         expect(page.locator("#repair-status")).to_contain_text("Everything is painted over")
-        stage.shoot(page, "mistake-4-everything")
 
 
 def command(stage: Stage) -> None:
@@ -260,6 +260,12 @@ def leave(stage: Stage) -> None:
 
 def _tab(page: Page, name: str) -> None:
     page.get_by_role("tab", name=name, exact=True).click()
+
+
+def _choose_painting(page: Page) -> None:
+    """Chooses to paint, and waits for the picture to paint on."""
+    with page.expect_response(lambda response: "/file=" in response.url):
+        page.get_by_label("What I paint").check()
 
 
 def _paint(page: Page, points: list[tuple[float, float]]) -> None:

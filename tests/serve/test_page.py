@@ -51,7 +51,7 @@ def test_stitch_takes_two_or_more(clip, tmp_path):
 def test_compress(clip, tmp_path):
     made = done(compress_tab.prepare(str(clip), {"codec": "h264", "adapt": "none"}, tmp_path))
     facts = compress_tab.facts(made.report)
-    assert facts["Before"].endswith("KB")
+    assert facts["Before"].endswith("kB")
     assert made.path.stat().st_size == made.report["bytes"]["file"]
 
 

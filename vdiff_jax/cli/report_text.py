@@ -15,13 +15,18 @@ METRICS = {
 """The metrics of a report of `compare`, with their names for the reader."""
 
 
+def size_text(count: int) -> str:
+    """A number of bytes in MB, or in kB below 100 kB."""
+    return f"{count / 1e6:.3g} MB" if count >= 1e5 else f"{count / 1e3:.3g} kB"
+
+
 def closing_line(report: dict, target: str | Path, *, warnings: int = 0) -> str:
     """The closing line of a run: the output, what was done, size, time, speed and number of warnings."""
     tasks = " and ".join(report.get("plan", {}).get("tasks", ())) or (
         "nothing to do, copied as it is" if report.get("copied") else "written"
     )
     path = Path(target)
-    size = f", {path.stat().st_size / 1e6:.3g} MB" if path.is_file() else ""
+    size = f", {size_text(path.stat().st_size)}" if path.is_file() else ""
     picture = f"{report['width']}x{report['height']}{size}"
     seconds = report["seconds"].get("total", sum(report["seconds"].values()))
     time = f"{seconds:.1f} s ({report['frames_per_second']:.3g} frames/s)"
@@ -35,12 +40,12 @@ def forecast_text(report: dict) -> str:
     if report["seconds"] is None:
         return f"{report['text']}\n  time and size are not known; nothing was written"
     if report.get("copied"):
-        return f"{report['text']}\n  the file would be copied, {report['bytes'] / 1e6:.3g} MB; nothing was written"
+        return f"{report['text']}\n  the file would be copied, {size_text(report['bytes'])}; nothing was written"
     time = clock(report["seconds"])
     if report["compile_seconds"]:
         time += f" ({report['compile_seconds']:.0f} s of it to compile, which a second run saves)"
     rate = f" at {report['frames_per_second']:.3g} frames/s" if report["frames_per_second"] else ""
-    size = f"{report['bytes'] / 1e6:.3g} MB"
+    size = size_text(report["bytes"])
     return f"{report['text']}\n  about {time} for {report['frames']} frames{rate}, about {size}; nothing was written"
 
 

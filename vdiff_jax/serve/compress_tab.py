@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 import pandas as pd
 
-from vdiff_jax.cli.report_text import compression_text
+from vdiff_jax.cli.report_text import compression_text, size_text
 from vdiff_jax.compression import compress
 from vdiff_jax.compression.curve import quality_curve
 from vdiff_jax.serve.jobs import Job
@@ -33,10 +33,10 @@ def add_compress_tab(backend: Backend) -> None:
     video = gr.File(label="Video", elem_id="compress-video", height=140)
     codec, effort, aim, vmaf, rate = _add_choices()
     controls = add_controls("Compress", "compress", backend)
-    draw = gr.Button("Draw the curve of size and quality", size="sm", elem_id="compress-curve")
     with gr.Column(visible=False, elem_id="compress-result") as result:
         done = gr.HTML(elem_id="compress-done")
         download = gr.DownloadButton("Download the file", size="lg", elem_id="compress-download")
+    draw = gr.Button("Draw the curve of size and quality", size="sm", elem_id="compress-curve")
     curve = gr.LinePlot(
         x=_COLUMNS[0], y=_COLUMNS[1], visible=False, elem_id="compress-plot", title="Expected VMAF by size", height=260
     )
@@ -100,16 +100,12 @@ def _add_choices() -> tuple[gr.Radio, gr.Radio, gr.Radio, gr.Number, gr.Number]:
 def facts(report: dict[str, Any]) -> dict[str, str]:
     """The rows of a table with the sizes and the expected VMAF in a report of `compress`."""
     size, vmaf = report["bytes"], report["vmaf"]
-    rows = {} if size["source"] is None else {"Before": _size(size["source"])}
-    rows["After"] = _size(size["file"])
+    rows = {} if size["source"] is None else {"Before": size_text(size["source"])}
+    rows["After"] = size_text(size["file"])
     if size["source"]:
         rows["Saved"] = f"{100 * (1 - size['file'] / size['source']):.0f} %"
     expected, played = ("not measured",) * 2 if vmaf is None else (f"{vmaf[of]:.1f}" for of in ("expected", "track"))
     return rows | {"Expected VMAF after decompress": expected, "Expected VMAF in a player": played}
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.2f} MB" if count >= 1e5 else f"{count / 1e3:.1f} KB"
 
 
 def prepare(video: str | None, options: dict[str, Any], folder: Path) -> Callable[[Job], Compressed]:

@@ -6,14 +6,16 @@ from vdiff_jax.serve.compare_tab import add_compare_tab
 from vdiff_jax.serve.compress_tab import add_compress_tab
 from vdiff_jax.serve.repair_tab import add_repair_tab
 from vdiff_jax.serve.running import Backend
+from vdiff_jax.serve.status import note
 from vdiff_jax.serve.stitch_tab import add_stitch_tab
 
 TABS = {
-    "Repair": add_repair_tab,
-    "Stitch": add_stitch_tab,
-    "Compress": add_compress_tab,
-    "Compare": add_compare_tab,
+    "Repair": ("Removes noise and compression blocks, fills logos and damage, enlarges, adds frames.", add_repair_tab),
+    "Stitch": ("Joins cameras into one panorama, or clips into one film.", add_stitch_tab),
+    "Compress": ("Writes a smaller file that plays as it is, and whose quality decompress raises.", add_compress_tab),
+    "Compare": ("Measures how close a video is to its reference.", add_compare_tab),
 }
+"""Each tab's name, what it does, and the function that adds its components."""
 CSS = """
 .gradio-container { width: 100% !important; max-width: 900px !important; margin: 0 auto !important; }
 .note, .problem, .warned { margin: 0 0 .4em; line-height: 1.45; overflow-wrap: anywhere; }
@@ -50,8 +52,9 @@ def build_page(backend: Backend) -> gr.Blocks:
       backend: the queue of jobs and the folder of files that all tabs share.
     """
     with gr.Blocks(title="vdiff", analytics_enabled=False, delete_cache=(_HOUR, 24 * _HOUR)) as page:
-        for name, add_tab in TABS.items():
+        for name, (purpose, add_tab) in TABS.items():
             with gr.Tab(name, id=name.lower()):
+                gr.HTML(note(purpose))
                 add_tab(backend)
 
         def enter(request: gr.Request) -> None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from vdiff_jax import media
 from vdiff_jax.cli.report_text import closing_line
 from vdiff_jax.errors import InputError
 from vdiff_jax.serve.jobs import Job
@@ -56,11 +57,13 @@ def add_stitch_tab(backend: Backend) -> None:
         if job is not None:
             made: StitchedFile = job.result
             plan = made.report["plan"]
+            info = media.probe(made.path)
+            caption = f"The first {SECONDS} s" if (info.frames or 0) > SECONDS * info.rate else ""
             line = closing_line(made.report, made.path).replace(str(made.path), made.path.name)
             yield {
                 result: gr.Column(visible=True),
                 done: note(f"{plan['layout']}: {plan['why']}", line) + warned(job.warnings),
-                preview: player(made.preview, f"The first {SECONDS} s"),
+                preview: player(made.preview, caption),
                 download: gr.DownloadButton(value=str(made.path)),
             }
 
