@@ -58,10 +58,25 @@ def test_auto_deblocks_without_quantisers_only_where_blocks_are_seen():
     texture = [Frame((rng.integers(0, 256, (64, 96)).astype(np.uint8),), n) for n in range(2)]
     assert plan_of("deblock", texture, codec="mjpeg").tasks == ("deblock",)
     assert plan_of("auto", texture, codec="mjpeg").tasks != ("deblock",)
-    blocks = np.kron(rng.integers(60, 190, (8, 12)), np.ones((8, 8), int)).astype(np.uint8)
-    plan = plan_of("auto", [Frame((blocks,), n) for n in range(2)], codec="mjpeg")
+    blocks = np.kron(rng.integers(60, 190, (8, 12)), np.ones((8, 8), int))
+    plan = plan_of("auto", [Frame((blocks.astype(np.uint8),), n) for n in range(2)], codec="mjpeg")
     assert plan.tasks == ("deblock",)
     assert plan.sigma[0] == pytest.approx(5 / 255)
+
+
+def test_auto_suggests_deblock_for_a_faint_coding_error():
+    """A quantiser below the visible ones, or steps between blocks that are less than twice those within them."""
+    faint = plan_of("auto", frames(quantiser=30.0), codec="h264")
+    assert faint.tasks == ()
+    assert faint.suggestions == (
+        "the mean h264 quantiser is 30.0, so an error of 3.6 is expected: add --task deblock to remove it",
+    )
+    y, x = np.mgrid[:64, :96]
+    ramp = (40 + 2 * (x + y) * 0.5 + 0.7 * (x // 8 + y // 8)).astype(np.uint8)
+    blocks = plan_of("auto", [Frame((ramp,), n) for n in range(2)], codec="mjpeg")
+    assert blocks.tasks == ()
+    assert "blocks of 8 pixels" in blocks.suggestions[0]
+    assert plan_of("auto", frames(quantiser=20.0), codec="h264").suggestions == ()
 
 
 def test_auto_deblocks_only_with_weights_that_were_trained_for_it(tmp_path):

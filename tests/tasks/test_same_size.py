@@ -15,7 +15,7 @@ FRAMES = [Frame((np.zeros((8, 16), np.uint8),), 0)]
 
 
 def plan(sigma, **keywords):
-    of_plan = {key: keywords.pop(key) for key in ("finish", "sceptical", "codec") if key in keywords}
+    of_plan = {key: keywords.pop(key) for key in ("finish", "least", "codec") if key in keywords}
     request = Request(frames=FRAMES, pixels=GREY, **keywords)
     return plan_of(request, "denoise", np.array([sigma, 0, 0], np.float32), "because", **of_plan)
 
@@ -38,7 +38,7 @@ def test_what_is_unknown_has_no_value():
 
 
 def test_an_error_that_cannot_be_told_from_texture_is_left_alone_where_that_is_asked():
-    assert plan(0.9 * CLEAN, sceptical=True).tasks == ()
+    assert plan(0.9 * CLEAN, least=CLEAN).tasks == ()
     assert plan(0.9 * CLEAN).tasks == ("denoise",)
 
 

@@ -107,7 +107,8 @@ def plan_for(video: Video, options: Options) -> Plan:
     )
     plan = make_plan(options.task, request)
     warned = info.interlaced and bool(plan.tasks)
-    plan = dataclasses.replace(plan, suggestions=suggestions(video.first, info, options, warned=warned))
+    found = suggestions(video.first, info, options, warned=warned)
+    plan = dataclasses.replace(plan, suggestions=plan.suggestions + found)
     if not plan.holes_only or mask in (AUTO, "-") or options.end is not None:
         return plan
     return cropped(plan, media.mask_union(mask, info, start=options.start), info.pixels)

@@ -8,11 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax.errors import ClipError
+from vdiff_jax.stream.correlated_noise import COARSE, FINE, correlated_variance, is_tracked
 
 _BLOCK = 16  # pixels a side of the blocks whose variances are compared
 _PATCH = 4  # pixels a side of the patches whose means tell how much of the noise was clipped
-_FINE = np.array([1.0, -2.0, 1.0], np.float32)
-_COARSE = np.array([1.0, 0.0, -2.0, 0.0, 1.0], np.float32)
 _CALM, _GROUPS = 4, 8
 """One block in `_CALM` counts: those with least coarse detail. A line is fitted to the medians of `_GROUPS` groups."""
 _FEWEST, _GROUP = 64, 6
@@ -46,13 +45,14 @@ def estimate_sigma(clip: Float[np.ndarray | jax.Array, "..."], *, pairs: int = 6
 
 
 def estimate_sigma_channels(clip: Float[np.ndarray | jax.Array, "..."], *, pairs: int = 6) -> Float[np.ndarray, " c"]:
-    """The standard deviation of each channel's noise, for noise that is white in space and time.
+    """The standard deviation of each channel's noise, for noise that is white in time, and in space or nearly so.
 
     The difference of neighbouring frames removes what stands still, and its second difference in x and y removes what
     is smooth (Immerkær 1996). The variance of this residual is measured in 16×16 blocks, in three bands: fine in x and
     y, fine in one direction and coarse in the other, coarse in both. White noise has the same variance in all bands,
-    moving texture has less in finer ones: see `_white_part`. Noise that was clipped at 0 and 1 is corrected by the
-    variance that clipping leaves at the block's brightness (Foi 2009).
+    moving texture has less in finer ones: see `_white_part`. So has film grain; it counts where it is in all blocks and
+    does not follow the motion. Noise that was clipped at 0 and 1 is corrected by the variance that clipping leaves at
+    the block's brightness (Foi 2009).
 
     Args:
       clip: noisy frames `t h w c` in [0, 1], at least 8 pixels a side; a single frame is measured in space alone.
@@ -69,10 +69,16 @@ def estimate_sigma_channels(clip: Float[np.ndarray | jax.Array, "..."], *, pairs
     if min(clip.shape[1:3]) < 8:
         raise ClipError(f"frames of {clip.shape[2]}×{clip.shape[1]} pixels are too small to estimate noise: pass sigma")
     block = min(_BLOCK, (min(clip.shape[1:3]) - 2) // _PATCH * _PATCH)
-    measured = [_block_statistics(*frames, block=block) for frames in _chosen_frames(clip, pairs)]
+    chosen = _chosen_frames(clip, pairs)
+    measured = [_block_statistics(*frames, block=block) for frames in chosen]
     bands = np.concatenate([variances for variances, _ in measured], axis=1)
     patch_means = np.concatenate([mean for _, mean in measured])
-    return np.array([_sigma(bands[..., c], patch_means[..., c], block=block) for c in range(clip.shape[-1])])
+    channels = range(clip.shape[-1])
+    sigma = np.array([_sigma(bands[..., c], patch_means[..., c], block=block) for c in channels])
+    correlated = np.sqrt([correlated_variance(bands[..., c]) for c in channels])
+    if correlated.any() and not any(following is None or is_tracked(frame, following) for frame, following in chosen):
+        return np.where(correlated > 0, correlated, sigma)
+    return sigma
 
 
 def _chosen_frames(clip: np.ndarray | jax.Array, pairs: int) -> list[tuple[np.ndarray, np.ndarray | None]]:
@@ -101,8 +107,8 @@ def _block_statistics(frame: np.ndarray, following: np.ndarray | None, *, block:
         gain = np.sum(across**2) * np.sum(down**2) * (1 if following is None else 2)
         return _block_means(filtered * filtered, block).reshape(rows * columns, -1) / gain
 
-    mixed = (variance(_FINE, _COARSE) + variance(_COARSE, _FINE)) / 2
-    bands = np.stack([variance(_FINE, _FINE), mixed, variance(_COARSE, _COARSE)])
+    mixed = (variance(FINE, COARSE) + variance(COARSE, FINE)) / 2
+    bands = np.stack([variance(FINE, FINE), mixed, variance(COARSE, COARSE)])
     per_block = block // _PATCH
     patches = _block_means(inner(mean), _PATCH).reshape(rows, per_block, columns, per_block, -1)
     return bands, patches.transpose(0, 2, 1, 3, 4).reshape(rows * columns, per_block**2, -1)

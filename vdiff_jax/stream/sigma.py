@@ -17,8 +17,10 @@ CHROMA = 0.5
 """The error of chroma as a share of luma's, where it is estimated from the frames."""
 _FRAMES = 8
 """Frames that the coding error is estimated from."""
-_BLOCKS = 0.7
-"""Blocks count as visible from this result of `block_steps` on. Clean clips reach 0.6."""
+BLOCKS = 0.7
+"""From this result of `block_steps` on, blocks of 8 pixels are in the frames. Clean clips reach 0.6."""
+BLOCKY = 5 / 255
+"""The error of luma that is expected where there are blocks. `estimated_error` says little about JPEG's error."""
 _LARGEST = 10_000_000
 """Pixels: the coding error of larger frames is measured in their middle."""
 _SMALLEST = 32
@@ -32,13 +34,14 @@ class Coding(NamedTuple):
       sigma: the mean error of Y', Cb and Cr in [0, 1].
       codec: the codec whose quantisers predict the error of each frame; `None` if it was estimated from the frames.
       why: how it was measured, as a sentence for the report.
-      blocks: whether quantisers or visible blocks prove that the error is there. An estimate alone may be texture.
+      blocks: proof of the error: the result of `block_steps`, or infinity where the quantisers are known. An estimate
+        without proof may be texture.
     """
 
     sigma: Float[np.ndarray, "3"]
     codec: str | None
     why: str
-    blocks: bool = True
+    blocks: float = math.inf
 
 
 def measure_coding(frames: list[Frame], pixels: PixelFormat, codec: str) -> Coding:
@@ -60,11 +63,14 @@ def measure_coding(frames: list[Frame], pixels: PixelFormat, codec: str) -> Codi
     luma = normalised_samples(np.stack(brightest), pixels, chroma=False)
     if min(luma.shape[1:]) < _SMALLEST:
         why = f"frames smaller than {_SMALLEST} pixels do not show how they were coded"
-        return Coding(np.zeros(3, np.float32), None, why, blocks=False)
-    error = estimated_error(luma)
+        return Coding(np.zeros(3, np.float32), None, why, blocks=0)
     chroma = 0.0 if pixels.kind == "gray" else CHROMA
-    why = f"the stream carries no quantisers: the error was estimated from the frames as {255 * error:.1f}"
-    blocks = block_steps(luma) >= _BLOCKS
+    blocks = block_steps(luma)
+    if blocks >= BLOCKS:
+        error, why = BLOCKY, f"there are blocks of 8 pixels: an error of {255 * BLOCKY:.1f} is expected"
+    else:
+        error = estimated_error(luma)
+        why = f"the stream carries no quantisers: the error was estimated from the frames as {255 * error:.1f}"
     return Coding(np.array([error, chroma * error, chroma * error], np.float32), None, why, blocks)
 
 

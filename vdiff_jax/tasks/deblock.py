@@ -12,7 +12,7 @@ from vdiff_jax.stream.sigma import measure_coding
 from vdiff_jax.tasks.finish import wiener
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.request import Request
-from vdiff_jax.tasks.same_size import given_or_measured_sigma, observe, plan_of
+from vdiff_jax.tasks.same_size import CLEAN, given_or_measured_sigma, observe, plan_of
 from vdiff_jax.tasks.task import Task
 
 MEASURED, ESTIMATED = 0.35, 0.25
@@ -32,7 +32,7 @@ def plan(request: Request) -> Plan:
     if request.sigma is not None:
         return plan_of(request, "deblock", *given_or_measured_sigma(request), finish=FINISH)
     coding = measure_coding(request.frames, request.pixels, request.codec)
-    return plan_of(request, "deblock", coding.sigma, coding.why, codec=coding.codec, finish=FINISH, sceptical=True)
+    return plan_of(request, "deblock", coding.sigma, coding.why, codec=coding.codec, finish=FINISH, least=CLEAN)
 
 
 def corrupt(rng: np.random.Generator, clip: Float[np.ndarray, "t h w 3"]) -> Observation:

@@ -89,7 +89,7 @@ def plan_of(
     *,
     codec: str | None = None,
     finish: tuple[Step, ...] = (),
-    sceptical: bool = False,
+    least: float = 0.0,
 ) -> Plan:
     """The plan that fills the holes of a mask, if there is one, and denoises or deblocks the rest if sigma is above 0.
 
@@ -100,14 +100,14 @@ def plan_of(
       why: the reason for this sigma.
       codec: the codec whose quantisers predict each frame's error; `None` where sigma holds for all frames.
       finish: the steps that follow the network, for videos without a mask.
-      sceptical: treats a sigma below `CLEAN` as 0.
+      least: a sigma below this, in [0, 1] of R'G'B', counts as 0.
     """
     pixels, holes = request.pixels, ("inpaint",) if request.masked else ()
     strength = sigma_in_rgb(sigma, pixels)
     if strength > STRONGEST * 255:
         log.warning("sigma %.0f is above the weights' range: %.0f is used", strength, STRONGEST * 255)
         sigma = sigma * (STRONGEST * 255 / strength)
-    if sceptical and sigma_in_rgb(sigma, pixels) < CLEAN * 255:
+    if sigma_in_rgb(sigma, pixels) < least * 255:
         why, sigma = f"{why}: clean enough to be left as it is", NO_ERROR
     clean = sigma.max() == 0
     tasks = holes + (() if clean else (cleaning,))
