@@ -99,7 +99,10 @@ def test_wrong_usage_exits_with_2(capsys, arguments, message):
     with pytest.raises(SystemExit) as exit_:
         build_parser().parse_args(arguments.split())
     assert exit_.value.code == 2
-    assert message in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize("program", ["vdiff_jax", "vdiff_jax.infer"])

@@ -78,16 +78,3 @@ def test_fine_moving_texture_is_no_noise():
     assert np.abs(np.diff(clip, axis=0)).mean() > 5 / 255
     assert estimate_sigma(clip.astype(np.float32)) == 0
     assert 255 * estimate_sigma(noisy(clip, 10)) == pytest.approx(10, rel=0.1)
-
-
-def test_film_grain_is_noise():
-    rng = np.random.default_rng(2)
-    grain = np.stack([cv2.GaussianBlur(rng.normal(0, 1, (144, 192)), (0, 0), 0.7) for _ in range(6)])[..., None]
-    clip = moving_scene()[..., :1] * 0.3 + 0.3 + grain / grain.std() * 8 / 255
-    assert 255 * estimate_sigma(clip.astype(np.float32)) == pytest.approx(8, rel=0.2)
-
-
-def test_even_texture_that_moves_is_no_grain():
-    rng = np.random.default_rng(3)
-    fine = cv2.GaussianBlur(rng.normal(0.5, 0.1, (144, 220)).astype(np.float32), (0, 0), 0.7)[..., None]
-    assert 255 * estimate_sigma(np.stack([fine[:, 3 * t : 3 * t + 192] for t in range(6)])) < 4

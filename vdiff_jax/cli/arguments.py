@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from typing import NoReturn
 
 import shtab
 
@@ -14,9 +15,16 @@ _FILES = ("input", "inputs", "output", "mask", "reference", "test", "report", "c
 """The arguments that a shell completes to the names of files."""
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """A parser that names a mistake in one line, without the usage of all options."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; {self.prog} --help lists the options\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands. The parsed arguments have the command's name in `command`."""
-    parser = argparse.ArgumentParser(prog="vdiff", description="Repairs, stitches and compresses video.")
+    parser = OneLineParser(prog="vdiff", description="Repairs, stitches and compresses video.")
     parser.add_argument("--version", action="version", version=f"vdiff_jax {__version__}", help="print the version")
     shtab.add_argument_to(
         parser, "--print-completion", help="print a script that completes vdiff's options in this shell"
