@@ -208,7 +208,8 @@ def mistakes(stage: Stage) -> None:
     with stage.page() as page:
         stage.upload(page, "repair-video", "truth")
         _choose_painting(page)
-        _paint(page, [(across, row / 10) for row in range(11) for across in ((0, 1) if row % 2 else (1, 0))])
+        rows = [(across, row / 10) for row in range(11) for across in ((0, 1) if row % 2 else (1, 0))]
+        _paint(page, [(0.5, 0.5), *rows])  # the editor's corners are under its label and its buttons
         stage.shoot(page, "mistake-4-everything")
         page.click("#repair-start")
         expect(page.locator("#repair-status")).to_contain_text("Everything is painted over")
