@@ -267,3 +267,13 @@ def test_hdr_of_more_bits_than_the_encoder_has_is_refused(tmp_path, capsys):
     path = write(tmp_path / "hdr.mkv", pixels, tags=HDR, codec="ffv1")
     assert run("compress", path, "-o", tmp_path / "out.mkv") == 1
     assert "HDR (PQ) of 12 bits and libx264 keeps 10" in capsys.readouterr().err
+
+
+def test_a_folder_of_pictures_is_compressed(tmp_path):
+    """It has no other tracks to copy."""
+    (tmp_path / "frames").mkdir()
+    for number in range(4):
+        picture = np.full((48, 64, 3), 40 * number + 20, np.uint8)
+        media.write_picture(tmp_path / "frames" / f"{number}.png", picture)
+    compress(tmp_path / "frames", tmp_path / "out.mkv", adapt="none", preset="ultrafast")
+    assert len(frames_of(tmp_path / "out.mkv")) == 4

@@ -7,6 +7,7 @@ import pytest
 
 from vdiff_jax.errors import InputError
 from vdiff_jax.media import open_reader, probe
+from vdiff_jax.media.probe import open_container
 
 
 def test_properties_are_those_of_the_file(make_clip):
@@ -43,6 +44,16 @@ def test_the_duration_of_a_file_that_starts_late_is_counted_from_its_start(make_
     with open_reader(clip.path) as reader:
         assert len(list(reader)) == 8
     assert not caplog.records
+
+
+def test_what_a_pipe_gives_is_read_without_seeking(make_clip, capfd):
+    clip = make_clip("clip.mkv", codec="libx264", smooth=True).path
+    reading, writing = os.pipe()
+    os.write(writing, clip.read_bytes())
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe, open_container(pipe, "stdin") as container:
+        assert len(list(container.decode(video=0))) == 8
+    assert capfd.readouterr().err == ""  # PyAV prints a traceback where seeking fails
 
 
 def test_a_named_pipe_is_refused_before_it_is_opened(tmp_path):

@@ -176,7 +176,8 @@ def _write(candidate: Candidate, encoder: TrackEncoder, target: str | Path) -> N
     attachment, info = candidate.attachment_choice.packed, track.variant.info(source.info)
     pending = PendingFile(target)
     try:
-        media.remux(track.path, pending.path, attachment, info, copy_from=source.path)
+        tracks = source.path if source.bytes is not None else None  # pictures have no other tracks
+        media.remux(track.path, pending.path, attachment, info, copy_from=tracks)
     except BaseException:
         pending.remove()
         raise

@@ -5,9 +5,15 @@ from collections.abc import Mapping
 from vdiff_jax.media.copies import fresh_metadata
 from vdiff_jax.media.probe import open_container
 
+_STEREO = 2
 
-def further_tracks(path: str) -> list[str]:
-    """What a file holds beside its picture and its first sound, in words: "2 subtitle tracks", "chapters", "the title".
+
+def further_tracks(path: str, *, stereo: bool = False) -> list[str]:
+    """What a file holds beside its picture and its first sound, in words: "2 subtitle tracks", "the tags title".
+
+    Args:
+        path: the file.
+        stereo: the first sound becomes stereo, so that its further channels are lost, too.
 
     Raises:
         InputError: the file can't be opened.
@@ -23,6 +29,8 @@ def further_tracks(path: str) -> list[str]:
         }
         named = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count > 0]
         named += ["the chapters"] if container.chapters() else []
+        sounds = [stream.codec_context for stream in container.streams.audio[:1] if stream.codec_context is not None]
+        named += [f"the channels {sound.layout.name}" for sound in sounds if stereo and sound.channels > _STEREO]
         tags = dict.fromkeys(_own_tags(container.metadata))
         for stream in container.streams.video[:1] + container.streams.audio[:1]:
             tags |= dict.fromkeys(_own_tags(stream.metadata))

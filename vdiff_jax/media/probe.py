@@ -6,6 +6,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import BinaryIO
 
 import av
@@ -27,7 +28,7 @@ JOINED_OPTIONS = {"merge_pmt_versions": "1"}
 
 
 def open_container(file: str | BinaryIO, name: str) -> av.container.InputContainer:
-    """Opens a file for reading; messages call it `name`.
+    """Opens a file, or what a pipe gives, for reading; messages call it `name`.
 
     Raises:
         InputError: no such file, a named pipe, empty, no permission, or no format that FFmpeg knows.
@@ -44,12 +45,15 @@ def open_container(file: str | BinaryIO, name: str) -> av.container.InputContain
         if os.path.isfile(file) and (kind := playlist_kind(file)):
             raise InputError(f"{name} is a playlist ({kind}), and the files that it names are not read: pass them")
         file = f"file:{file}"  # so that FFmpeg does not take a name with a colon for a protocol
+    elif not file.seekable():
+        file = SimpleNamespace(read=file.read)  # FFmpeg would try to seek
     try:
         container = av.open(file, "r", metadata_errors="replace", container_options=safe_options() | JOINED_OPTIONS)
     except PermissionError as error:
         raise InputError(f"{name} can't be read: no permission") from error
     except (av.FFmpegError, OSError) as error:
-        raise InputError(f"{name} is not a video, or its header is missing or damaged") from error
+        piped = "" if isinstance(file, str) else ", or can't be read in one pass: pipe YUV4MPEG2, or pass a file"
+        raise InputError(f"{name} is not a video, or its header is missing or damaged{piped}") from error
     if container.format.name in TEXT_DEMUXERS:
         container.close()
         raise InputError(f"{name} is a text file, not a video")

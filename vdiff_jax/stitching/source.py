@@ -205,7 +205,7 @@ def lost_in_stitching(sources: Sequence[Source], first_is_copied: bool = False) 
     for source in sources[1:] if first_is_copied else sources:
         if isinstance(source, FileSource) and os.path.isfile(source.path):
             tracks = ["the sound"] if first_is_copied and source.info.has_audio else []
-            if tracks := tracks + further_tracks(os.fspath(source.path)):
+            if tracks := tracks + further_tracks(os.fspath(source.path), stereo=not first_is_copied):
                 lost.append(f"{', '.join(tracks)} of {os.path.basename(source.path)}; repair keeps them")
     return lost
 

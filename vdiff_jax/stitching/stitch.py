@@ -187,7 +187,8 @@ def _write_or_collect(
             info = _starting_later(info, float(product.calibration.offsets.max()))
         else:  # the soundtrack starts at 0, whatever time the first clip's clock shows
             info = dataclasses.replace(info, start=Fraction(0))
-        warn_of_losses(lost_in_stitching(sources, isinstance(product, Panorama)), os.fspath(output))
+        name = "stdout" if os.fspath(output) == "-" else os.fspath(output)
+        warn_of_losses(lost_in_stitching(sources, isinstance(product, Panorama)), name)
         writer = stack.enter_context(open_writer(output, info, copy_from=sound, checkpoints=checkpoints, **encoder))
         done = checkpoints.begun.frames
         for index, frame in enumerate(_counted(product.frames(checkpoints), progress, done), start=done):
