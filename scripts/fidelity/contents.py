@@ -200,7 +200,8 @@ def _decode(path: Path, index: int, video: Stream, start: float) -> None:
                 first = first or frame
                 stamp = frame.pts if frame.pts is not None else frame.dts
                 stamp = order(frame) if order is not None else stamp
-                after = video.times[-1] + start + 0.04 if video.times else start
+                step = video.times[-1] - video.times[-2] if len(video.times) > 1 else 0.04
+                after = video.times[-1] + start + step if video.times else start
                 video.times.append((float(stamp * stream.time_base) if stamp is not None else after) - start)
                 video.prints.append(_thumbnail(frame))
         if first is not None:
