@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from types import SimpleNamespace
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import av
 import numpy as np
@@ -46,7 +46,7 @@ def open_container(file: str | BinaryIO, name: str) -> av.container.InputContain
             raise InputError(f"{name} is a playlist ({kind}), and the files that it names are not read: pass them")
         file = f"file:{file}"  # so that FFmpeg does not take a name with a colon for a protocol
     elif not file.seekable():
-        file = SimpleNamespace(read=file.read)  # FFmpeg would try to seek
+        file = cast(BinaryIO, SimpleNamespace(read=file.read))  # FFmpeg would try to seek
     try:
         container = av.open(file, "r", metadata_errors="replace", container_options=safe_options() | JOINED_OPTIONS)
     except PermissionError as error:
