@@ -103,3 +103,26 @@ def test_a_video_that_is_a_frame_late_is_reported(clip, caplog):
     assert report["shift"] == 1
     assert "test is one frame late" in caplog.text
     assert vdiff_jax.compare(clip, clip)["shift"] == 0
+
+
+def test_a_video_with_frames_left_out_is_matched_by_time(tmp_path, caplog):
+    """Both declare 25 frames per second."""
+    paths = tmp_path / "whole.mkv", tmp_path / "gaps.mkv"
+    pixels = media.PixelFormat(kind="gray", full_range=True)
+    info = media.VideoInfo(width=16, height=16, pixels=pixels)
+    for path, numbers in zip(paths, (range(8), (0, 1, 2, 4, 5, 7))):
+        with media.open_writer(path, info, codec="ffv1") as writer:
+            for number in numbers:
+                writer.write(media.Frame((np.full((16, 16), 30 * number, np.uint8),), number, 1))
+    for order in (paths, paths[::-1]):
+        with contextlib.ExitStack() as stack:
+            sides = [open_side(path, "", stack) for path in order]
+            assert [a.planes[0][0, 0] for a, b in pairs(*sides) if a.planes[0][0, 0] == b.planes[0][0, 0]] == [
+                0,
+                30,
+                60,
+                120,
+                150,
+                210,
+            ]
+    assert caplog.text.count("matched by time") == 2

@@ -153,3 +153,12 @@ def test_a_mask_of_another_rate_begins_with_what_is_shown_at_the_start(numbered_
 def test_a_mask_of_another_rate_that_ends_early_is_an_error(numbered_masks):
     with pytest.raises(MaskError, match="the video has more frames"):
         columns_at(numbered_masks(3), range(0, 400, 40))
+
+
+def test_a_mask_with_pictures_left_out_is_matched_by_time(make_clip, caplog):
+    """Both declare 10 pictures per second."""
+    video = make_clip("video.mkv", rate=10, size=(32, 16), count=6)
+    mask = make_clip("gaps.mkv", rate=10, size=(32, 16), pts=(0, 1, 4, 5)).path
+    with open_reader(video.path) as reader, read_mask(mask, reader.info) as masks:
+        assert sum(1 for _ in zip(masks.following(reader), masks)) == 6
+    assert "matched by time" in caplog.text

@@ -16,7 +16,7 @@ from vdiff_jax.errors import FormatError
 from vdiff_jax.media.arrays import check_clip
 from vdiff_jax.media.colour import convert
 from vdiff_jax.media.filters import scaled
-from vdiff_jax.media.video import rates_differ, turn
+from vdiff_jax.media.video import turn
 from vdiff_jax.pixels import Frame, PixelFormat
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class Side(NamedTuple):
       aspect: width to height of a pixel; None if unspecified.
       rate: frames per second; None for an array.
       time_base: seconds per unit of `Frame.pts`.
+      path: its file, if it is one.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Side(NamedTuple):
     aspect: Fraction | None = None
     rate: Fraction | None = None
     time_base: Fraction = Fraction(1, 25)
+    path: str | None = None
 
     @property
     def shown_size(self) -> Size:
@@ -89,7 +91,7 @@ def _upright(reader: media.VideoReader, name: str) -> Side:
 
     frames = iter(reader) if matrix is None else map(turned, reader)
     aspect = 1 / aspect if aspect and sideways else aspect
-    return Side(name, frames, pixels, info.displayed_size, aspect, info.rate, info.time_base)
+    return Side(name, frames, pixels, info.displayed_size, aspect, info.rate, info.time_base, info.path)
 
 
 def match_sizes(reference: Side, test: Side) -> tuple[Side, Side]:
@@ -132,12 +134,16 @@ def _scaled(side: Side, size: Size) -> Side:
 
 def pairs(reference: Side, test: Side) -> Iterator[Pair]:
     """The frames of both sides side by side, as many as the shorter one has; by time where their rates differ."""
-    if reference.rate and test.rate and rates_differ(reference.rate, test.rate):
+    rates = None
+    if reference.rate and test.rate:
+        rates = media.rates_in_time((reference.path, test.path), (reference.rate, test.rate))
+    if rates is not None:
         log.warning(
             "%s has %.5g frames per second, %s has %.5g: frames are matched by time",
-            *(reference.name, reference.rate, test.name, test.rate),
+            *(reference.name, rates[0], test.name, rates[1]),
         )
-        if reference.rate < test.rate:
+        reference, test = reference._replace(rate=rates[0]), test._replace(rate=rates[1])
+        if rates[0] < rates[1]:
             yield from _by_time(reference, test)
         else:
             yield from ((first, second) for second, first in _by_time(test, reference))

@@ -7,6 +7,7 @@ from vdiff_jax.media.fingerprint import fingerprint
 from vdiff_jax.media.further_tracks import further_tracks
 from vdiff_jax.media.hardware import HARDWARE, hardware_encoder
 from vdiff_jax.media.mask import MovingMask, mask_union, read_mask
+from vdiff_jax.media.pace import rates_in_time
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
 from vdiff_jax.media.read import VideoReader, open_reader, probe, seekable
 from vdiff_jax.media.references import check_reference, read_references, reference_path
@@ -59,6 +60,7 @@ __all__ = [
     "packet_sizes",
     "picture_of",
     "probe",
+    "rates_in_time",
     "read_attachment",
     "read_mask",
     "read_picture",

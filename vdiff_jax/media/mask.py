@@ -14,6 +14,7 @@ import numpy as np
 
 from vdiff_jax.errors import InputError, MaskError
 from vdiff_jax.media.colour import to_rgb
+from vdiff_jax.media.pace import Rates, rates_in_time
 from vdiff_jax.media.read import VideoReader, open_reader
 from vdiff_jax.media.sources import Source, is_picture
 from vdiff_jax.media.video import Seconds, VideoInfo, rates_differ, turn_back
@@ -55,7 +56,8 @@ def read_mask(path: Source, info: VideoInfo, *, start: Seconds | None = None) ->
     except MaskError:
         reader.close()
         raise
-    moving = MovingMask(reader, info, str(path), lead)
+    paths = (None, None) if start else (reader.info.path, info.path)  # of a part, only the rates are compared
+    moving = MovingMask(reader, info, str(path), lead, rates_in_time(paths, (reader.info.rate, info.rate)))
     if not is_picture(path):
         return moving
     with moving:
@@ -93,25 +95,34 @@ class MovingMask:
         info: properties of the video.
         name: the mask's name in messages.
         lead: seconds from the first picture that is read to the video's first frame.
+        rates: of mask and video, where they are matched by time and not by the numbers of their pictures.
     """
 
-    def __init__(self, reader: VideoReader, info: VideoInfo, name: str, lead: Fraction = Fraction(0)):
+    def __init__(
+        self,
+        reader: VideoReader,
+        info: VideoInfo,
+        name: str,
+        lead: Fraction = Fraction(0),
+        rates: Rates | None = None,
+    ):
         self._reader = reader
         self._info = info
         self._name = name
         self._lead = lead
+        self._rates = rates
         self._times: deque[Fraction] | None = None  # of frames that have passed and whose masks have not
         self.all_white = True
         """Whether every picture so far was white everywhere."""
 
     def following(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The video's frames, to be drawn in step with the masks: a mask of another rate is then matched by time."""
-        if not rates_differ(self._reader.info.rate, self._info.rate):
+        if self._rates is None:
             yield from frames
             return
         logger.warning(
             "the mask %s has %.5g frames per second, the video %.5g: they are matched by time",
-            *(self._name, self._reader.info.rate, self._info.rate),
+            *(self._name, *self._rates),
         )
         self._times = deque()
         for frame in frames:
