@@ -21,8 +21,8 @@ class InWindows:
     """A function that is compiled at its first call, for windows of a height that fits the device's memory.
 
     Args:
-      compiling: compiles the function for a window's height, in rows of the half-size grid, and for some arguments. The
-        compiled function returns the new carry and a tree of other results.
+      compiling: compiles the function for a window's height, in rows of the network's finest level, and for some
+        arguments. The compiled function returns the new carry and a tree of other results.
       size: height and width of the frames, padded.
       config: the network's architecture: a window's height in pixels is a multiple of its `multiple`.
       pixels: about how many pixels a window has.
