@@ -125,8 +125,9 @@ class _Lines(_Silent):
         self._next = now + _PERIOD
         rate = (frames - self._first[1]) / max(now - self._first[0], 1e-9)
         of = f" of {self._total}" if self._total else ""
+        speed = f", {rate:.3g} frames/s" if rate > 0 else ""
         left = f", {clock((self._total - frames) / rate)} left" if self._total and rate > 0 else ""
-        self._print(f"{frames}{of} frames, {rate:.3g} frames/s{left}")
+        self._print(f"{frames}{of} frames{speed}{left}")
 
     def _print(self, text: str) -> None:
         print(f"{self._label}: {text}", file=sys.stderr, flush=True)

@@ -1,22 +1,28 @@
 """Functions compiled once for all videos of one pixel format and size."""
 
 import functools
+import logging
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+log = logging.getLogger(__name__)
 
-def compiled(function: Callable[..., Any], constants: tuple[Hashable, ...], arguments: tuple) -> jax.stages.Compiled:
+
+def compiled(
+    function: Callable[..., Any], constants: tuple[Hashable, ...], arguments: tuple, message: str = ""
+) -> jax.stages.Compiled:
     """The function, compiled for its first arguments' values, and for the shapes of the others.
 
     Args:
       function: a pure function.
       constants: its first arguments.
       arguments: the others, of which only shapes and dtypes count.
+      message: what is logged if it is compiled now, and not taken from an earlier call.
     """
-    return _compiled(function, constants, _Shapes.of(arguments))
+    return _compiled(function, constants, _Shapes.of(arguments), message)
 
 
 class _Shapes(NamedTuple):
@@ -34,6 +40,10 @@ class _Shapes(NamedTuple):
 
 
 @functools.lru_cache(maxsize=16)
-def _compiled(function: Callable[..., Any], constants: tuple[Hashable, ...], shapes: _Shapes) -> jax.stages.Compiled:
+def _compiled(
+    function: Callable[..., Any], constants: tuple[Hashable, ...], shapes: _Shapes, message: str
+) -> jax.stages.Compiled:
+    if message:
+        log.info(message)
     leaves = [jax.ShapeDtypeStruct(*leaf) for leaf in shapes.leaves]
     return jax.jit(functools.partial(function, *constants)).lower(*jax.tree.unflatten(shapes.tree, leaves)).compile()

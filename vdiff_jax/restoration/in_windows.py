@@ -67,7 +67,6 @@ class InWindows:
                 self._halve(error)
 
     def _compile(self, arguments: tuple) -> Callable[..., tuple[Any, Any]]:
-        log.info("compiling the network for %dx%d, once for all videos of this size", *self._size[::-1])
         begun = time.monotonic()
         compiled = self._compiling(self.rows, arguments)
         self.compile_seconds += time.monotonic() - begun

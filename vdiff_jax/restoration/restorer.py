@@ -177,7 +177,10 @@ def _network_for(
     config = network.config
     padded = tuple(side * conversion.scale + -side * conversion.scale % config.multiple for side in size)
     constants = (network.definition, conversion, config.multiple)
-    return InWindows(lambda rows, arguments: compiled(restore_planes, (*constants, rows), arguments), padded, config)
+    message = f"compiling the network for {padded[1]}x{padded[0]}, once for all videos of this size"
+    return InWindows(
+        lambda rows, arguments: compiled(restore_planes, (*constants, rows), arguments, message), padded, config
+    )
 
 
 def frames_of(chunk: Chunk, planes: tuple[np.ndarray, ...]) -> Iterator[Frame]:

@@ -15,7 +15,7 @@ _FEWEST = 64
 """Fewer blocks than these do not show whether noise is everywhere."""
 _EVEN = 2.5
 """Noise is everywhere: the median over blocks of the variance is less than this times its 5th percentile."""
-_CORRELATED = 0.5
+_CORRELATED = 0.6
 """Noise is correlated if the variance in the fine band is less than this share of that in the coarse band."""
 _CALM = 4
 """The one block in `_CALM` with the least variance counts."""
