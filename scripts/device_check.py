@@ -67,20 +67,20 @@ def table(options: argparse.Namespace, deadline: float) -> list[Row]:
     device = jax.devices()[0]
     print(f"vdiff_jax {vdiff_jax.__version__}, JAX {jax.__version__}: {jax.device_count()} × {device.device_kind}\n")
     print("| check | result |\n| --- | --- |")
-    jobs = [(f"agreement, `{name}`", lambda name=name: agreement(name)) for name in options.weights]
+    checks = [(f"agreement, `{name}`", lambda name=name: agreement(name)) for name in options.weights]
     for size in options.sizes:
         width, height = map(int, size.split("x"))
         for name in options.weights:
-            jobs.append((f"repair, `{name}`, {size}", lambda n=name, s=(height, width): repair_speed(n, s)))
+            checks.append((f"repair, `{name}`, {size}", lambda n=name, s=(height, width): repair_speed(n, s)))
         if size == options.sizes[0]:
-            jobs.append((f"training, `{options.config}`", lambda: training_speed(options.config, options.set)))
+            checks.append((f"training, `{options.config}`", lambda: training_speed(options.config, options.set)))
     rows: list[Row] = []
-    for title, job in [*jobs, ("peak memory", peak_memory)]:
+    for title, check in [*checks, ("peak memory", peak_memory)]:
         if time.monotonic() > deadline and title != "peak memory":
             text, figures = "left out: no time", {}
         else:
             try:
-                text, figures = job()
+                text, figures = check()
             except (VdiffError, RuntimeError) as error:  # such as a size that does not fit the device
                 text, figures = f"failed: {' '.join(str(error).split())[:160]}", {}
         print(f"| {title} | {text} |", flush=True)

@@ -83,7 +83,7 @@ def main() -> None:
         gains = [gain(read(path), model) for path in files if path.name.startswith(group)]
         print(group, len(gains), "clips: + dB", np.mean(gains, axis=0).round(3).tolist())
     network = weights.load(options.weights)
-    about = {key: value for key, value in network.about.items() if key not in ("spread", "network", "format")}
+    about = {key: value for key, value in network.about.items() if key not in ("network", "format")}
     earlier = {*json.loads(about.get(weights.EARLIER, "[]")), weights.identity(options.weights).hex()}
     about[weights.EARLIER] = json.dumps(sorted(earlier))
     weights.save(options.weights, network.config, network.params, about, model)

@@ -28,7 +28,7 @@ from vdiff_jax import media
 from vdiff_jax.api import repair_path
 from vdiff_jax.cluster.coordinator import Coordinator
 from vdiff_jax.cluster.pool import RayPool
-from vdiff_jax.cluster.worker import Job
+from vdiff_jax.cluster.worker import Video
 from vdiff_jax.runtime.caches import use_compilation_cache
 
 
@@ -61,7 +61,7 @@ def speed(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         with _cluster(workers), RayPool("auto") as pool:
             while len(pool.idle()) < workers:
                 time.sleep(0.1)
-            jobs = [Job(source, str(folder / f"{workers}-{n}.mkv"), keywords) for n, source in enumerate(sources)]
+            videos = [Video(source, str(folder / f"{workers}-{n}.mkv"), keywords) for n, source in enumerate(sources)]
             ended: list[float] = []
             failed: list[Exception] = []
 
@@ -69,7 +69,7 @@ def speed(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
                 ended.append(time.perf_counter())
                 failed += [result] if isinstance(result, Exception) else []
 
-            Coordinator(pool, jobs, done=done).run()
+            Coordinator(pool, videos, done=done).run()
         assert not failed, failed
         # The first video of each worker waits for the compiler.
         rest = len(sources) - workers
@@ -123,10 +123,10 @@ def kill(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         pool.cluster, pool.doomed = cluster, cluster.list_all_nodes()[1]
         while len(pool.idle()) < 2:
             time.sleep(0.1)
-        job = Job(str(options.clip), str(joined), keywords, frames=options.frames)
+        video = Video(str(options.clip), str(joined), keywords, frames=options.frames)
         begun = time.perf_counter()
         hear = {"done": lambda video, result: results.append(result), "planned": lambda video, film: films.append(film)}
-        Coordinator(pool, [job], **hear).run()
+        Coordinator(pool, [video], **hear).run()
         seconds, killed = time.perf_counter() - begun, pool.doomed is None
     if isinstance(results[0], Exception):
         raise results[0]

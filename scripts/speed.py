@@ -40,14 +40,14 @@ def main() -> None:
     options = parser.parse_args()
     clean = read_scene(options.clip, options.frames, (640, 360))
     with tempfile.TemporaryDirectory() as folder:
-        jobs = {n: job for n, job in damaged(clean, Path(folder)).items() if n in (options.tasks or [n])}
-        print(f"{len(clean)} frames | {' | '.join(jobs)}")
+        commands = {n: words for n, words in damaged(clean, Path(folder)).items() if n in (options.tasks or [n])}
+        print(f"{len(clean)} frames | {' | '.join(commands)}")
         for weights in options.weights:
-            best = {backend: dict.fromkeys(jobs, 0.0) for backend in options.backend}
+            best = {backend: dict.fromkeys(commands, 0.0) for backend in options.backend}
             for _ in range(options.rounds):
-                for name, job in jobs.items():
+                for name, arguments in commands.items():
                     for backend, speeds in best.items():
-                        speed = measure([*job, "--weights", weights, "--backend", backend], Path(folder))
+                        speed = measure([*arguments, "--weights", weights, "--backend", backend], Path(folder))
                         speeds[name] = max(speeds[name], speed)
             for backend, speeds in best.items():
                 row = " | ".join(f"{speed:.2f}" for speed in speeds.values())
@@ -76,7 +76,7 @@ def damaged(clean: np.ndarray, folder: Path) -> dict[str, list[str]]:
         "inpaint": ["logo", "--mask", f"{folder}/mask/00000.png"],
         "interpolate": ["clean", "--slow", "2"],
     }
-    return {job: [f"{folder}/{video}.mp4", "--task", job.split()[0], *rest] for job, (video, *rest) in options.items()}
+    return {row: [f"{folder}/{video}.mp4", "--task", row.split()[0], *rest] for row, (video, *rest) in options.items()}
 
 
 def measure(arguments: list[str], folder: Path) -> float:

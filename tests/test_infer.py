@@ -193,7 +193,7 @@ def test_a_video_is_piped_in_and_out(tmp_path, sample_clips):
     assert psnr(result, truth) > psnr(noisy, truth) + 6
 
 
-def test_a_folder_of_videos_is_spread_over_two_devices(tmp_path, sample_clips, tiny):
+def test_two_devices_share_a_folder_of_videos(tmp_path, sample_clips, tiny):
     (tmp_path / "in").mkdir()
     for name, clip in (("a", "noisy"), ("b", "truth")):
         shutil.copy(sample_clips / f"{clip}.mkv", tmp_path / "in" / f"{name}.mkv")

@@ -1,4 +1,4 @@
-"""Processes that do not connect are named in time; work is spread over the devices."""
+"""Processes that do not connect are named in time; the devices share the work."""
 
 import ast
 import os

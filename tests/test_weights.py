@@ -1,7 +1,9 @@
 """The weights in the package, and files that cannot be read as weights."""
 
+import jax
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from vdiff_jax.errors import WeightsError
@@ -46,6 +48,17 @@ def test_weights_fitted_anew_know_the_files_before_them() -> None:
     assert identity("base-deblock") in known
     assert bytes.fromhex("1f43dbb882a2290b") in known
     assert identities("base") == {identity("base")}
+
+
+def test_weights_written_today_have_the_names_of_today(tmp_path) -> None:
+    """The shipped files have the earlier name of a layer; `load` reads both."""
+    network = load("fast")
+    save(tmp_path / "again.safetensors", network.config, network.params, {})
+    with safe_open(tmp_path / "again.safetensors", framework="numpy") as file:
+        layers = {name.split(".")[0] for name in file.keys()}  # noqa: SIM118
+    assert "enlarge" in layers
+    assert "spread" not in layers
+    jax.tree.map(np.testing.assert_array_equal, load(tmp_path / "again.safetensors").params, network.params)
 
 
 def test_a_name_that_is_neither_packaged_nor_a_file_lists_those_in_the_package(tmp_path) -> None:

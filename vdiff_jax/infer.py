@@ -227,7 +227,7 @@ def _stages_folder(options: argparse.Namespace) -> str | None:
 
 
 def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path, Path, str], dict]) -> int:
-    """Repairs a folder of videos to a folder of results, spread over the devices. Failures are listed at the end."""
+    """Repairs a folder of videos to a folder of results; the devices share them. Failures are listed at the end."""
     from vdiff_jax import media
     from vdiff_jax.sharding import over_devices
 

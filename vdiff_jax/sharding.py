@@ -1,4 +1,4 @@
-"""Devices and processes: starting several processes, data-parallel training, work spread over local devices."""
+"""Devices and processes: starting several processes, data-parallel training, work shared by the local devices."""
 
 import glob
 import importlib.util

@@ -12,7 +12,7 @@ GRID = 4
 """A velocity stands for a block of 4×4 pixels."""
 UNSHUFFLED_INPUTS = {"stem": (12, 12, 12, 8), "down": None, "inject": None, "restrict": None}
 """Layers whose inputs are pixel-unshuffled images: the channels of each image, or None if all are one image."""
-UNSHUFFLED_OUTPUTS = {"up": None, "out": (12, 8, 8, 8), "through": None, "conduct": None, "spread": None}
+UNSHUFFLED_OUTPUTS = {"up": None, "out": (12, 8, 8, 8), "through": None, "conduct": None, "enlarge": None}
 """The same for their outputs."""
 
 
@@ -81,7 +81,7 @@ class Twin(nn.Module):
         self.decoder = nn.ModuleList(nn.Sequential(*(Residual(w) for _ in range(n))) for w, n in zip(widths, decoder))
         self.out, self.through = conv(widths[0], 36), conv(widths[0], 12, 1)
         self.conduct = nn.ModuleList(conv(w, 8, 1) for w in widths[1:])
-        self.spread = nn.ModuleList(conv(3, 12, padding_mode="replicate") for _ in widths)
+        self.enlarge = nn.ModuleList(conv(3, 12, padding_mode="replicate") for _ in widths)
 
     def start(self, frame: Frame) -> Carry:
         """The carry before the first frame."""
@@ -148,7 +148,7 @@ class Twin(nn.Module):
         for level in reversed(range(len(legs))):
             x = legs[level] + features[level] + hidden[level]
             y = self.decoder[level](x if y is None else x + F.pixel_shuffle(self.up[level](y), 2))
-            mean = self.spread[level](coarse)
+            mean = self.enlarge[level](coarse)
             if level > 0:
                 gate = to_channels(torch.sigmoid(self.conduct[level - 1](y)))
                 coarse = F.pixel_shuffle(images[level] + gate * (mean - images[level]), 2)
@@ -159,8 +159,9 @@ class Twin(nn.Module):
     def load(self, file: safe_open) -> None:
         """Takes the package's weights, in which the channels of one pixel of an unshuffled image are adjacent."""
         state = {}
-        for name in file.keys():  # noqa: SIM118
-            layer, tensor = name.split(".")[0], file.get_tensor(name)
+        for key in file.keys():  # noqa: SIM118
+            name, tensor = key.replace("spread.", "enlarge."), file.get_tensor(key)  # as they were called once
+            layer = name.split(".")[0]
             if name.endswith("kernel"):
                 tensor = tensor.permute(3, 2, 0, 1)
                 tensor = tensor[:, order(tensor.shape[1], UNSHUFFLED_INPUTS.get(layer, ()))]

@@ -11,7 +11,7 @@ from vdiff_jax.cluster.worker import Worker
 
 
 class Inline:
-    """A pool of one worker, which works while it is given a task."""
+    """A pool of one worker, which works while it is given an assignment."""
 
     def __init__(self, address):
         self._worker, self._answers = Worker(), []

@@ -5,7 +5,7 @@ import pytest
 
 from vdiff_jax.cluster.coordinator import ATTEMPTS, Coordinator, Died
 from vdiff_jax.cluster.parts import Parts
-from vdiff_jax.cluster.worker import Answer, Begun, Job
+from vdiff_jax.cluster.worker import Answer, Begun, Video
 from vdiff_jax.errors import InputError, OutputError, ResumeError
 from vdiff_jax.restoration.in_segments import Film
 from vdiff_jax.restoration.segment import Segment
@@ -18,19 +18,19 @@ class Scripted:
 
     def __init__(self, script):
         self.script, self.calls = script, []
-        self._workers, self._tasks, self._count = ["a", "b"], {}, 2
+        self._workers, self._assignments, self._count = ["a", "b"], {}, 2
 
     def idle(self):
-        return [worker for worker in self._workers if worker not in self._tasks]
+        return [worker for worker in self._workers if worker not in self._assignments]
 
-    def submit(self, worker, method, job, *arguments):
+    def submit(self, worker, method, video, *arguments):
         assert worker in self.idle()
-        self.calls.append((method, job.source, *arguments[1:]))
-        self._tasks[worker] = self.script(method, job.source, *arguments)
+        self.calls.append((method, video.source, *arguments[1:]))
+        self._assignments[worker] = self.script(method, video.source, *arguments)
 
     def finished(self, seconds):
-        worker = next(iter(self._tasks))
-        answer = self._tasks.pop(worker)
+        worker = next(iter(self._assignments))
+        answer = self._assignments.pop(worker)
         if isinstance(answer, Died):
             self._workers.remove(worker)
             self._workers.append(f"worker {self._count}")
@@ -38,18 +38,18 @@ class Scripted:
         return [(worker, answer if isinstance(answer, Died) else Answer(answer, [f"{worker} warns"]))]
 
     def running_frames(self):
-        return 5 * len(self._tasks)
+        return 5 * len(self._assignments)
 
 
 def run(script, *names):
     pool, results, frames = Scripted(script), {}, []
-    jobs = [Job(name, f"{name}.out", {}) for name in names]
+    videos = [Video(name, f"{name}.out", {}) for name in names]
 
     def done(video, result):
         assert names[video] not in results
         results[names[video]] = result
 
-    Coordinator(pool, jobs, done=done, progress=frames.append).run()
+    Coordinator(pool, videos, done=done, progress=frames.append).run()
     return pool.calls, results, frames
 
 

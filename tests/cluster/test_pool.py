@@ -1,4 +1,4 @@
-"""Workers without the package or of another version get no task (cluster/pool.py); Ray itself does not run here."""
+"""Workers without the package or of another version get no assignment (cluster/pool.py). Ray does not run here."""
 
 import types
 

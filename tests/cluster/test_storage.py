@@ -7,7 +7,7 @@ import pytest
 
 from vdiff_jax.cluster import storage
 from vdiff_jax.cluster.parts import Parts
-from vdiff_jax.cluster.worker import Job, Worker
+from vdiff_jax.cluster.worker import Video, Worker
 from vdiff_jax.errors import InputError, OutputError, VdiffError
 
 
@@ -30,7 +30,7 @@ def test_the_videos_of_a_bucket_are_found_in_the_order_of_their_numbers(videos):
 
 def test_a_worker_reads_from_a_bucket_and_writes_to_one(videos, film):
     worker = Worker()
-    answer = worker.begin(Job("s3://in/film2.mkv", "s3://out/film2.mkv", {"sigma": 0, "task": "denoise"}))
+    answer = worker.begin(Video("s3://in/film2.mkv", "s3://out/film2.mkv", {"sigma": 0, "task": "denoise"}))
     assert answer.result["copied"]
     assert videos.cat("/out/film2.mkv") == (film / "film.mkv").read_bytes()
     assert storage.exists("s3://out/film2.mkv")
@@ -43,7 +43,7 @@ def test_a_bucket_without_permission_is_named(videos, monkeypatch):
     monkeypatch.setattr(type(videos), "forbidden", True)
     with pytest.raises(OutputError, match=r"s3://out can't be written \(Access Denied\): check its name and your perm"):
         storage.check_writable("s3://out")
-    answer = Worker().begin(Job("s3://in/film2.mkv", "s3://out/film2.mkv", {}))
+    answer = Worker().begin(Video("s3://in/film2.mkv", "s3://out/film2.mkv", {}))
     assert isinstance(answer.result, InputError)
     assert "s3://in/film2.mkv can't be read (Access Denied)" in str(answer.result)
 
@@ -61,9 +61,9 @@ def test_finished_segments_are_kept_in_the_bucket(bucket, tmp_path):
 
 def test_a_folder_that_a_worker_does_not_see_is_named(tmp_path, film):
     shutil.copy(film / "film.mkv", tmp_path)
-    missing = Worker().begin(Job(str(tmp_path / "gone.mkv"), str(tmp_path / "out.mkv"), {}))
+    missing = Worker().begin(Video(str(tmp_path / "gone.mkv"), str(tmp_path / "out.mkv"), {}))
     assert "gone.mkv is not on the worker" in str(missing.result)
-    nowhere = Worker().begin(Job(str(tmp_path / "film.mkv"), str(tmp_path / "none" / "out.mkv"), {}))
+    nowhere = Worker().begin(Video(str(tmp_path / "film.mkv"), str(tmp_path / "none" / "out.mkv"), {}))
     assert isinstance(nowhere.result, VdiffError)
     assert "pass a bucket, or a folder that all share" in str(nowhere.result)
 
@@ -73,6 +73,6 @@ def test_what_nobody_foresaw_fails_its_video_alone(monkeypatch, film):
         raise ZeroDivisionError("by zero")
 
     monkeypatch.setattr("vdiff_jax.cluster.worker.read_from", broken)
-    answer = Worker().begin(Job(str(film / "film.mkv"), "out.mkv", {}))
+    answer = Worker().begin(Video(str(film / "film.mkv"), "out.mkv", {}))
     assert "failed unexpectedly on the worker" in str(answer.result)
     assert "ZeroDivisionError: by zero" in str(answer.result)

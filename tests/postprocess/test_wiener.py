@@ -106,17 +106,17 @@ def test_a_frame_sees_its_neighbours_within_reach(clean):
             assert touched == (count > 3 and abs(n - 3) <= REACH)
 
 
-def test_alpha_passes_and_arrays_are_spread_as_files_are(noisy):
+def test_alpha_passes_and_arrays_are_filtered_as_files_are(noisy):
     by = WienerFilter(SIGMA, np.full((3, OPERATORS), 0.05))
     pixels = PixelFormat(kind="rgb", full_range=True)
     files = [Frame((frame.planes[0],) * 3, frame.pts) for frame in noisy]
-    spread_files = list(wiener_step(files, files, pixels, by))
+    of_files = list(wiener_step(files, files, pixels, by))
     arrays = [Frame(tuple(plane / np.float32(255) for plane in frame.planes), frame.pts) for frame in files]
-    for one, other in zip(spread_files, wiener_step(arrays, arrays, pixels, by), strict=True):
+    for one, other in zip(of_files, wiener_step(arrays, arrays, pixels, by), strict=True):
         np.testing.assert_allclose(one.planes[0], 255 * other.planes[0], atol=0.51)
     alpha = np.arange(48 * 64, dtype=np.uint8).reshape(48, 64)
     seen = [Frame((*frame.planes, alpha), frame.pts) for frame in files]
-    for one, other in zip(spread_files, wiener_step(seen, seen, PixelFormat(kind="rgb", alpha=True), by), strict=True):
+    for one, other in zip(of_files, wiener_step(seen, seen, PixelFormat(kind="rgb", alpha=True), by), strict=True):
         np.testing.assert_array_equal(other.planes[3], alpha)
         np.testing.assert_array_equal(other.planes[0], one.planes[0])
 

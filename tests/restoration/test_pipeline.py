@@ -121,8 +121,8 @@ def test_masks_that_hide_every_frame_are_refused(tmp_path, untrained):
     assert not (tmp_path / "out.mkv").exists()
 
 
-def test_what_was_denoised_is_spread_as_the_weights_say(tmp_path, untrained):
-    """And a cut is not spread over."""
+def test_what_was_denoised_is_filtered_as_the_weights_say(tmp_path, untrained):
+    """And nothing crosses a cut."""
     rng = np.random.default_rng(0)
     clip = np.concatenate([np.full((4, 64, 64, 1), level, np.uint8) for level in (60, 180)])
     noisy = np.clip(clip + rng.normal(0, 10, clip.shape), 0, 255).astype(np.uint8)
@@ -132,7 +132,7 @@ def test_what_was_denoised_is_spread_as_the_weights_say(tmp_path, untrained):
     part = Coefficients(np.array([2.0, 8.0]), luma, np.zeros((2, 2, CHROMA)))
     told = tmp_path / "told.safetensors"
     weights.save(told, SIZES["tiny"], network.params, {}, WienerModel(np.array([4.0, 16.0]), part, part))
-    plain, spread = (vdiff_jax.repair(noisy, task="denoise", sigma=10, weights=str(w)) for w in (untrained, told))
-    errors = [np.abs(result.astype(float) - clip).mean() for result in (plain, spread)]
+    plain, filtered = (vdiff_jax.repair(noisy, task="denoise", sigma=10, weights=str(w)) for w in (untrained, told))
+    errors = [np.abs(result.astype(float) - clip).mean() for result in (plain, filtered)]
     assert errors[1] < 0.8 * errors[0]
-    assert spread[3].mean() < plain[3].mean() + 1  # of 120 that the cut rises by
+    assert filtered[3].mean() < plain[3].mean() + 1  # of 120 that the cut rises by

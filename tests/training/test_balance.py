@@ -27,7 +27,7 @@ def test_shots_are_of_the_kinds_that_they_were_made_as():
     assert balance.measure(shot(speed=4))["motion"] == pytest.approx(4, rel=0.2)
     assert [kind_of("brightness", shot(level=v, contrast=10)) for v in (30, 220)] == ["dark", "bright"]
     assert [kind_of("texture", shot(contrast=c)) for c in (4, 90)] == ["smooth", "rich"]
-    assert [kind_of("length", shot(frames=n)) for n in (3, 20)] == ["glimpse", "short"]
+    assert [kind_of("length", shot(frames=n)) for n in (3, 20)] == ["brief", "short"]
 
 
 @pytest.fixture(scope="module")

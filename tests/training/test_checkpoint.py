@@ -43,6 +43,15 @@ def test_a_damaged_checkpoint_is_skipped_and_replaced(checkpoints, tmp_path, cap
     assert checkpoints.restore(STATE)[2] == {"next": 50}
 
 
+def test_layers_may_have_the_name_of_an_earlier_version(tmp_path):
+    kept = Checkpoints(tmp_path)
+    kept.save(1, {"params": [{"spread": STATE["a"]}]}, {"next": 2}, {})
+    kept.wait()
+    _, state, _ = kept.restore({"params": [{"enlarge": jnp.zeros(4)}]})
+    np.testing.assert_array_equal(state["params"][0]["enlarge"], STATE["a"])
+    kept.close()
+
+
 def test_no_readable_checkpoint_is_an_error(checkpoints, tmp_path):
     for step in checkpoints.steps():
         truncate_files(tmp_path / "checkpoints" / str(step))

@@ -104,8 +104,8 @@ def _add_cluster(repair: argparse.ArgumentParser) -> None:
         const="auto",
         type=values.cluster,
         metavar="ADDRESS",
-        help="spread a folder's videos, or a long video's shots, over a Ray cluster: auto (this machine, or the "
-        "cluster it belongs to) or ray://HOST:PORT; IN and OUT may be buckets (default: off)",
+        help="share a folder's videos, or a long video's shots, among the workers of a Ray cluster: auto (this "
+        "machine, or the cluster it belongs to) or ray://HOST:PORT; IN and OUT may be buckets (default: off)",
     )
 
 

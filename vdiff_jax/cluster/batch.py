@@ -5,7 +5,7 @@ from typing import Any
 
 from vdiff_jax.cluster.coordinator import Coordinator
 from vdiff_jax.cluster.pool import RayPool
-from vdiff_jax.cluster.worker import Job
+from vdiff_jax.cluster.worker import Video
 from vdiff_jax.errors import VdiffError
 from vdiff_jax.restoration.in_segments import Film
 from vdiff_jax.runtime.progress import Listener
@@ -50,6 +50,6 @@ def repair_videos(
         progress.expect(film.frames if len(sources) == 1 else None, text)
 
     with RayPool(address) as pool:
-        jobs = [Job(source, target, options) for source, target in targets.items()]
-        Coordinator(pool, jobs, done=finished, planned=planned, progress=progress).run()
+        videos = [Video(source, target, options) for source, target in targets.items()]
+        Coordinator(pool, videos, done=finished, planned=planned, progress=progress).run()
     return {source: results[source] for source in sources}

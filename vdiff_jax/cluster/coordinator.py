@@ -5,18 +5,18 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from vdiff_jax.cluster.worker import Answer, Begun, Job
+from vdiff_jax.cluster.worker import Answer, Begun, Video
 from vdiff_jax.errors import VdiffError
 from vdiff_jax.restoration.in_segments import Film
 
 ATTEMPTS = 3
-"""A task fails when this many workers have died during it."""
+"""An assignment fails when this many workers have died during it."""
 _PERIOD = 1.0
 """At most this many seconds pass between two reports of progress, and between two searches for new workers."""
 
 
 class Died(NamedTuple):
-    """Takes the place of the answer of a worker that died during its task."""
+    """Takes the place of the answer of a worker that died during its assignment."""
 
     reason: str
 
@@ -26,7 +26,7 @@ class Pool(Protocol):
     """The workers of a cluster."""
 
     def idle(self) -> list[Hashable]:
-        """The workers that can take a task, including those that have joined the cluster since the last call.
+        """The workers that can take an assignment, including those that have joined the cluster since the last call.
 
         Raises:
           ClusterError: there are no workers, and none can be started.
@@ -42,12 +42,12 @@ class Pool(Protocol):
         ...
 
     def running_frames(self) -> int:
-        """How many frames of the running tasks are done."""
+        """How many frames of the running assignments are done."""
         ...
 
 
-class Task(NamedTuple):
-    """A method of `Worker` for one video."""
+class Assignment(NamedTuple):
+    """A method of `Worker` for the video with this number."""
 
     method: str
     video: int
@@ -59,7 +59,7 @@ class Coordinator:
 
     Args:
       pool: the workers.
-      jobs: the videos.
+      videos: the videos.
       done: is called for each finished video, with its number and its report or error.
       planned: is called for each video that is restored in segments, with its number and its segments.
       progress: is called with the number of frames that are done, of all videos together.
@@ -68,17 +68,17 @@ class Coordinator:
     def __init__(
         self,
         pool: Pool,
-        jobs: Sequence[Job],
+        videos: Sequence[Video],
         *,
         done: Callable[[int, dict[str, Any] | VdiffError], Any],
         planned: Callable[[int, Film], Any] = lambda video, film: None,
         progress: Callable[[int], Any] = lambda frames: None,
     ):
-        self._pool, self._jobs = pool, jobs
+        self._pool, self._videos = pool, videos
         self._done, self._planned, self._progress = done, planned, progress
-        self._waiting = deque(Task("begin", video) for video in range(len(jobs)))
-        self._running: dict[Hashable, Task] = {}
-        self._deaths: Counter[Task] = Counter()
+        self._waiting = deque(Assignment("begin", video) for video in range(len(videos)))
+        self._running: dict[Hashable, Assignment] = {}
+        self._deaths: Counter[Assignment] = Counter()
         self._films: dict[int, Film] = {}
         self._left: dict[int, int] = {}  # how many segments of each film are not finished
         self._begun: dict[int, float] = {}
@@ -97,50 +97,56 @@ class Coordinator:
                 if self._waiting:
                     self._give(worker, self._waiting.popleft())
             for worker, answer in self._pool.finished(_PERIOD):
-                task = self._running.pop(worker)
+                assignment = self._running.pop(worker)
                 if isinstance(answer, Died):
-                    self._again(task, answer)
-                elif task.video not in self._failed:
-                    self._take(task, answer)
+                    self._again(assignment, answer)
+                elif assignment.video not in self._failed:
+                    self._take(assignment, answer)
             self._progress(self._frames + self._pool.running_frames())
 
-    def _give(self, worker: Hashable, task: Task) -> None:
-        self._running[worker] = task
-        job = self._jobs[task.video]
-        if task.method == "begin":
-            self._begun.setdefault(task.video, time.monotonic())
-            arguments = (job, self._deaths[task] > 0)
+    def _give(self, worker: Hashable, assignment: Assignment) -> None:
+        self._running[worker] = assignment
+        video = self._videos[assignment.video]
+        if assignment.method == "begin":
+            self._begun.setdefault(assignment.video, time.monotonic())
+            arguments = [self._deaths[assignment] > 0]
         else:
-            arguments = (job, self._films[task.video], task.number)[: 2 + (task.method == "segment")]
-        self._pool.submit(worker, task.method, *arguments)
+            arguments = [self._films[assignment.video], assignment.number]
+        if assignment.method == "join":
+            arguments.pop()
+        self._pool.submit(worker, assignment.method, video, *arguments)
 
-    def _again(self, task: Task, died: Died) -> None:
-        """Puts a task whose worker died at the head of the queue."""
-        self._deaths[task] += 1
-        if task.video in self._failed:
+    def _again(self, assignment: Assignment, died: Died) -> None:
+        """Puts an assignment whose worker died at the head of the queue."""
+        self._deaths[assignment] += 1
+        if assignment.video in self._failed:
             return
-        if self._deaths[task] < ATTEMPTS:
-            self._waiting.appendleft(task)
+        if self._deaths[assignment] < ATTEMPTS:
+            self._waiting.appendleft(assignment)
         else:
-            self._fail(task, VdiffError(f"{ATTEMPTS} workers died during it ({died.reason}): see the cluster's logs"))
+            self._fail(
+                assignment, VdiffError(f"{ATTEMPTS} workers died during it ({died.reason}): see the cluster's logs")
+            )
 
-    def _take(self, task: Task, answer: Answer) -> None:
-        result, video = answer.result, task.video
+    def _take(self, assignment: Assignment, answer: Answer) -> None:
+        result, video = answer.result, assignment.video
         warnings = self._warnings.setdefault(video, [])
         warnings += [text for text in answer.warnings if text not in warnings]
         if isinstance(result, VdiffError):
-            self._fail(task, result)
+            self._fail(assignment, result)
         elif isinstance(result, Begun):
             self._films[video] = result.film
             self._planned(video, result.film)
             missing = [n for n in range(len(result.film.segments)) if n not in result.finished]
             self._left[video] = len(missing)
-            self._waiting.extendleft(reversed([Task("segment", video, n) for n in missing] or [Task("join", video)]))
-        elif task.method == "segment":
+            self._waiting.extendleft(
+                reversed([Assignment("segment", video, n) for n in missing] or [Assignment("join", video)])
+            )
+        elif assignment.method == "segment":
             self._frames += result
             self._left[video] -= 1
             if not self._left[video]:
-                self._waiting.appendleft(Task("join", video))
+                self._waiting.appendleft(Assignment("join", video))
         else:
             self._finish(video, result)
 
@@ -153,8 +159,8 @@ class Coordinator:
             self._frames += report["frames"]
         self._done(video, report | {"warnings": self._warnings[video]})
 
-    def _fail(self, task: Task, error: VdiffError) -> None:
+    def _fail(self, assignment: Assignment, error: VdiffError) -> None:
         """Reports a video as failed. Its running segments are finished and kept for a later run."""
-        self._failed.add(task.video)
-        self._waiting = deque(each for each in self._waiting if each.video != task.video)
-        self._done(task.video, error)
+        self._failed.add(assignment.video)
+        self._waiting = deque(each for each in self._waiting if each.video != assignment.video)
+        self._done(assignment.video, error)

@@ -31,8 +31,8 @@ class Parts:
         """Makes the folder.
 
         Args:
-          about: what identifies the job, as JSON.
-          resume: keeps the segments that an earlier run of the same job has finished.
+          about: what identifies the run, as JSON.
+          resume: keeps the segments that an earlier run with the same `about` has finished.
 
         Raises:
           OutputError: the folder exists and `resume` is False, or it can't be written.

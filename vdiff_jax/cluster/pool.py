@@ -55,7 +55,7 @@ class RayPool:
         self._workers: dict[Any, tuple[str, int]] = {}  # each worker's node and device
         self._starting: dict[Any, Any] = {}  # by the Ray reference of its call of `version`
         self._idle: list[Any] = []
-        self._tasks: dict[Any, Any] = {}  # the worker of each task, by the task's Ray reference
+        self._assignments: dict[Any, Any] = {}  # the worker of each assignment, by the assignment's Ray reference
         self._starts: Counter[tuple[str, int]] = Counter()
         self._refused: dict[tuple[str, int], str] = {}
         self._alone_since = time.monotonic()
@@ -86,10 +86,10 @@ class RayPool:
             self._ray.shutdown()
 
     def idle(self) -> list[Any]:
-        """The workers that can take a task."""
+        """The workers that can take an assignment."""
         self._start_workers()
         self._welcome()
-        if self._idle or self._tasks:
+        if self._idle or self._assignments:
             self._alone_since = time.monotonic()
         elif not self._starting and self._refused:
             raise ClusterError("; ".join(dict.fromkeys(self._refused.values())))
@@ -102,29 +102,29 @@ class RayPool:
     def submit(self, worker: Any, method: str, *arguments: Any) -> None:
         """Starts a method of `Worker` on a worker."""
         self._idle.remove(worker)
-        self._tasks[worker.call.remote(method, arguments)] = worker
+        self._assignments[worker.call.remote(method, arguments)] = worker
 
     def finished(self, seconds: float) -> list[tuple[Any, Answer | Died]]:
-        """The workers that have finished a task, or have died."""
-        if not self._tasks:
+        """The workers that have finished an assignment, or have died."""
+        if not self._assignments:
             return []
-        ready, _ = self._ray.wait([*self._tasks, *self._starting], num_returns=1, timeout=seconds)
+        ready, _ = self._ray.wait([*self._assignments, *self._starting], num_returns=1, timeout=seconds)
         found = []
-        for reference in (each for each in ready if each in self._tasks):
-            worker = self._tasks.pop(reference)
+        for reference in (each for each in ready if each in self._assignments):
+            worker = self._assignments.pop(reference)
             try:
                 answer = self._ray.get(reference)
                 self._idle.append(worker)
             except self._ray.exceptions.RayError as error:
                 node = self._workers.pop(worker)[0]
                 answer = Died(_one_line(error)[:200])
-                log.warning("the worker on node %s died: its task is given to another", node[:8])
+                log.warning("the worker on node %s died: its assignment is given to another", node[:8])
             found.append((worker, answer))
         return found
 
     def running_frames(self) -> int:
-        """How many frames of the running tasks are done. Workers that do not answer within 0.5 s are not counted."""
-        asked = [worker.frames.remote() for worker in self._tasks.values()]
+        """How many frames of the running assignments are done. Workers that don't answer within 0.5 s count as 0."""
+        asked = [worker.frames.remote() for worker in self._assignments.values()]
         ready, _ = self._ray.wait(asked, num_returns=len(asked), timeout=0.5) if asked else ([], [])
         count = 0
         for reference in ready:
@@ -157,7 +157,7 @@ class RayPool:
         """Adds started workers of this version to the idle ones, and refuses those of other versions."""
         if not self._starting:
             return
-        seconds = 0 if self._idle or self._tasks else 1
+        seconds = 0 if self._idle or self._assignments else 1
         ready, _ = self._ray.wait(list(self._starting), num_returns=len(self._starting), timeout=seconds)
         for reference in ready:
             worker = self._starting.pop(reference)

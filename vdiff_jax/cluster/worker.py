@@ -23,8 +23,8 @@ from vdiff_jax.runtime.files import any_path, file_version
 from vdiff_jax.runtime.warning_log import collected_warnings
 
 
-class Job(NamedTuple):
-    """One video.
+class Video(NamedTuple):
+    """A video to repair.
 
     Attributes:
       source, target: files, or files in buckets.
@@ -46,12 +46,12 @@ class Begun(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a worker returns for a task.
+    """What a worker returns for an assignment.
 
     Attributes:
-      result: of `begin`, a report or a `Begun`; of `segment`, its number of frames; of `join`, a report; of a task that
-        failed, its error.
-      warnings: those logged during the task.
+      result: of `begin`, a report or a `Begun`; of `segment`, its number of frames; of `join`, a report; its
+        error if it failed.
+      warnings: those logged during the assignment.
     """
 
     result: Any
@@ -80,7 +80,7 @@ class Worker:
     """Repairs videos and segments one after the other, and keeps the compiled network between them.
 
     Attributes:
-      frames: how many frames of the running task are done. Another thread may read it.
+      frames: how many frames of the running assignment are done. Another thread may read it.
     """
 
     def __init__(self) -> None:
@@ -90,43 +90,43 @@ class Worker:
         self._copies = contextlib.ExitStack()
 
     @_answers
-    def begin(self, job: Job, again: bool = False) -> dict[str, Any] | Begun:
+    def begin(self, video: Video, again: bool = False) -> dict[str, Any] | Begun:
         """Repairs a video, or cuts a long film into segments.
 
         Args:
-          job: the video.
-          again: whether another worker died during this task.
+          video: the video.
+          again: whether another worker died during this assignment.
 
         Returns:
           The report of the repaired video; for a film that is cut into segments, a `Begun`.
         """
-        options = Options(**job.options)
-        with self._at_hand(job.source) as source:
+        options = Options(**video.options)
+        with self._at_hand(video.source) as source:
             plain = options.as_needed and media.read_attachment(source) is not None
-            film = None if plain else film_for(source, job.target, options, frames=job.frames)
+            film = None if plain else film_for(source, video.target, options, frames=video.frames)
             if film is None:
-                return self._repair(source, job, again)
-            about = identity_of(source, options, film.plan) | {"input": file_version(any_path(job.source))}
+                return self._repair(source, video, again)
+            about = identity_of(source, options, film.plan) | {"input": file_version(any_path(video.source))}
             about |= {"frames and rows in memory (--memory)": film.extent, "segments": film.segments}
-            parts = Parts(job.target)
+            parts = Parts(video.target)
             parts.begin(about, resume=options.resume or again)
             return Begun(film, tuple(parts.finished()))
 
     @_answers
-    def segment(self, job: Job, film: Film, number: int) -> int:
+    def segment(self, video: Video, film: Film, number: int) -> int:
         """Restores a segment of a film, stores it beside the output, and returns its number of frames."""
-        with self._at_hand(job.source) as source:
-            frames, packets = restored_segment(source, job.target, film, number, self._count)
-        Parts(job.target).put(number, frames, packets)
+        with self._at_hand(video.source) as source:
+            frames, packets = restored_segment(source, video.target, film, number, self._count)
+        Parts(video.target).put(number, frames, packets)
         return frames
 
     @_answers
-    def join(self, job: Job, film: Film) -> dict[str, Any]:
+    def join(self, video: Video, film: Film) -> dict[str, Any]:
         """Joins the finished segments of a film into its output, and returns the report."""
-        parts = Parts(job.target)
+        parts = Parts(video.target)
         with (
-            self._at_hand(job.source) as source,
-            written_to(job.target) as target,
+            self._at_hand(video.source) as source,
+            written_to(video.target) as target,
             tempfile.TemporaryDirectory(prefix="vdiff_jax-") as folder,
         ):
             joining = Path(folder) / "joining"
@@ -135,16 +135,16 @@ class Worker:
         parts.discard()
         return report
 
-    def _repair(self, source: Path, job: Job, again: bool) -> dict[str, Any]:
+    def _repair(self, source: Path, video: Video, again: bool) -> dict[str, Any]:
         """Repairs a video as a whole. After another worker's death, continues from the frames that it kept, if any."""
-        with written_to(job.target) as target:
+        with written_to(video.target) as target:
             repair = functools.partial(repair_path, source, target, progress=self._count)
             if not again:
-                return repair(**job.options)
+                return repair(**video.options)
             try:
-                return repair(**job.options | {"resume": True})
+                return repair(**video.options | {"resume": True})
             except ResumeError:
-                return repair(**job.options)
+                return repair(**video.options)
 
     def _count(self, frames: int) -> None:
         self.frames = frames

@@ -64,7 +64,7 @@ def choose_windows(count: int, pixels: int) -> list[tuple[range, slice]]:
 
 
 def fewer(samples: Sequence[Sample], pixels: int) -> list[Sample]:
-    """Some of the samples, spread evenly over the video, with about this many pixels in all; at least part of one.
+    """Some of the samples, at equal distances in the video, with about this many pixels in all; at least part of one.
 
     Args:
       samples: the samples, of the same size.

@@ -98,7 +98,7 @@ def correct(graph: Graph, network: Network, z: Tensor, hidden: list[Tensor], fea
         y = x if y is None else graph.add("Add", x, up(graph, network.up[level], y))
         for block in network.decoder[level]:
             y = residual(graph, block, y)
-        mean = enlarge(graph, network.spread[level], coarse, name=None if level else "mean")
+        mean = enlarge(graph, network.enlarge[level], coarse, name=None if level else "mean")
         if level > 0:
             # Each gate is repeated for its channels by repeating the rows of the convolution's matrix.
             kernel, bias = kernel_and_bias(network.conduct[level - 1])

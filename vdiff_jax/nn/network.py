@@ -95,8 +95,7 @@ class Network(nnx.Module):
         self.out = Conv(widths[0], 9 * pixels, gain=0.1, rngs=rngs)
         self.through = Conv(widths[0], 3 * pixels, size=1, gain=0.1, rngs=rngs)
         self.conduct = nnx.List([Conv(w, 8, size=1, gain=0.1, rngs=rngs) for w in coarser])
-        # Named as in the files of weights, whose keys are the attributes' names.
-        self.spread = nnx.List(
+        self.enlarge = nnx.List(
             [EnlargeImage(config.cell if level == 0 else 2, rngs=rngs) for level in range(len(widths))]
         )
 
@@ -136,7 +135,7 @@ class Network(nnx.Module):
             y = x if y is None else x + self.up[level](y)
             for block in self.decoder[level]:
                 y = block(y)
-            mean = self.spread[level](coarse)
+            mean = self.enlarge[level](coarse)
             if level > 0:
                 gate = jax.nn.sigmoid(self.conduct[level - 1](y))
                 coarse = shuffle(images[level] + (gate @ pairs_to_channels(8)) * (mean - images[level]))

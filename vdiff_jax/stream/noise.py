@@ -152,9 +152,9 @@ def _white_part(bands: np.ndarray, freedom: float) -> float:
     weight = 1 / ((fine + _QUANTUM**2) * (mixed + _QUANTUM**2))
     centre = np.average(mixed, weights=weight)
     level = np.average(fine, weights=weight)
-    spread = np.average((mixed - centre) ** 2, weights=weight)
+    variance = np.average((mixed - centre) ** 2, weights=weight)
     chance = _CHANCE * centre**2 / (len(order) / len(groups))
-    slope = np.average((mixed - centre) * (fine - level), weights=weight) / (spread + chance + 1e-12)
+    slope = np.average((mixed - centre) * (fine - level), weights=weight) / (variance + chance + 1e-12)
     slope = min(max(slope, 0.0), 0.9)
     white = (level - slope * centre) / (1 - slope) / (1 - 2 / (9 * freedom)) ** 3
     return 0.0 if white < _DOUBT * least else float(min(white, least))

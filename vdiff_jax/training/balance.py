@@ -30,7 +30,7 @@ KINDS = {
     # The mean difference of neighbouring pixels, in 8-bit units.
     "texture": (Kind("smooth", 3), Kind("plain", 6), Kind("rich", 12), Kind("dense", math.inf)),
     # Frames.
-    "length": (Kind("glimpse", 12), Kind("short", 48), Kind("medium", 192), Kind("long", math.inf)),
+    "length": (Kind("brief", 12), Kind("short", 48), Kind("medium", 192), Kind("long", math.inf)),
 }
 
 

@@ -53,24 +53,30 @@ class Checkpoints:
           CheckpointError: the workdir has no checkpoint that can be read.
         """
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
-        items = {"state": ocp.args.StandardRestore(abstract), "iterator": ocp.args.JsonRestore()}
-        for step, found in self._readable(items):
-            return step, found["state"], found["iterator"]
+        tree = ocp.tree.serialize_tree(abstract, keep_empty_nodes=True)
+        trees = (tree, _renamed(tree, "enlarge", "spread"))  # the layers' name in earlier versions
+        items = [{"state": ocp.args.StandardRestore(each), "iterator": ocp.args.JsonRestore()} for each in trees]
+        for step, found in self._readable(*items):
+            state = ocp.tree.deserialize_tree(_renamed(found["state"], "spread", "enlarge"), target=like)
+            return step, state, found["iterator"]
         raise CheckpointError("no readable checkpoint in this workdir: pass another --workdir")
 
     def config(self) -> dict | None:
         """The configuration in the newest readable checkpoint; `None` if there is none."""
         return next((found["config"] for _, found in self._readable({"config": ocp.args.JsonRestore()})), None)
 
-    def _readable(self, items: dict[str, Any]) -> Iterator[tuple[int, Any]]:
-        """The steps and items of the checkpoints that can be read, newest first."""
+    def _readable(self, *alternatives: dict[str, Any]) -> Iterator[tuple[int, Any]]:
+        """The steps and items of the checkpoints that can be read, newest first; of each, the first that fit."""
         for step in reversed(self.steps()):
-            try:
-                found = self._manager.restore(step, args=ocp.args.Composite(**items))
-            except (ValueError, OSError, KeyError, TypeError) as error:
-                log.warning("checkpoint %d cannot be read (%s): trying the one before", step, str(error).split("\n")[0])
-                continue
-            yield step, found
+            reason = ""
+            for items in alternatives:
+                try:
+                    yield step, self._manager.restore(step, args=ocp.args.Composite(**items))
+                    break
+                except (ValueError, OSError, KeyError, TypeError) as error:
+                    reason = reason or str(error).split("\n")[0]
+            else:
+                log.warning("checkpoint %d cannot be read (%s): trying the one before", step, reason)
 
     def wait(self) -> None:
         """Waits until every checkpoint is on disk."""
@@ -79,3 +85,10 @@ class Checkpoints:
     def close(self) -> None:
         """Waits until every checkpoint is on disk, and ends Orbax's threads."""
         self._manager.close()
+
+
+def _renamed(tree: Any, old: str, new: str) -> Any:
+    """A tree of dictionaries and lists with one name replaced."""
+    if isinstance(tree, dict):
+        return {new if name == old else name: _renamed(part, old, new) for name, part in tree.items()}
+    return [_renamed(part, old, new) for part in tree] if isinstance(tree, list) else tree

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -73,7 +74,7 @@ def load(weights: str | Path) -> Weights:
 def _read(weights: str, modified: int) -> Weights:
     """The weights of a file that was last modified at this time."""
     with _opened(weights) as (file, about):
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = {current_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     config = NetworkConfig(
         **{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(about["network"]).items()}
     )
@@ -180,6 +181,11 @@ def _find(weights: str | Path) -> Path:
     if not path.is_file():
         raise WeightsError(f"no weights {weights}: pass {', '.join(shipped())}, or the path of a file")
     return path
+
+
+def current_name(name: str) -> str:
+    """A parameter's name today, from its name in a file: the layers `enlarge` were called `spread` once."""
+    return re.sub(r"^spread\.", "enlarge.", name)
 
 
 def _key(path: tuple[str | int, ...]) -> str:
