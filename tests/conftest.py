@@ -14,6 +14,7 @@ import pytest
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # compiling takes most of the tests' time
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_parallel_codegen_split_count=1")  # to split the work takes time, too
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
 os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")  # further threads would wait in busy loops, here and below
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -26,7 +27,7 @@ import fsspec
 import jaxtyping
 from fsspec.implementations.memory import MemoryFileSystem
 
-CHECKED_CALLS = 5
+CHECKED_CALLS = 2
 """The calls of each function that are checked in a test, the first ones. To check all would take half of its time."""
 _calls: dict[int, int] = {}
 
@@ -65,7 +66,8 @@ CPU_SECONDS = 600
 
 
 def pytest_collection_finish():
-    """Makes Python's garbage collector run less often: JAX makes very many objects while it traces."""
+    """Makes Python's garbage collector run less often, on fewer objects: JAX makes very many while it traces."""
+    gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 
 

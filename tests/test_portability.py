@@ -12,6 +12,7 @@ import vdiff_jax
 for module in pkgutil.walk_packages(vdiff_jax.__path__, "vdiff_jax."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
+assert "ray" not in sys.modules  # it is imported for a cluster alone
 from vdiff_jax import infer
 sys.exit(infer.main(sys.argv[1:]))
 """

@@ -1,4 +1,7 @@
-"""On a real Ray cluster of two nodes, one of which is killed while it works; without Ray; and with no cluster there."""
+"""On a real Ray cluster of two nodes, one of which is killed while it works; without Ray; and with no cluster there.
+
+`tests/test_portability.py` holds that Ray is imported for a cluster alone.
+"""
 
 import json
 import subprocess
@@ -46,10 +49,3 @@ def test_an_address_where_no_cluster_answers_is_named(capsys, tmp_path, film):
 )
 def test_what_a_cluster_does_not_do_is_said(capsys, tmp_path, film, words, reason):
     assert reason in repair(capsys, film / "film.mkv", "-o", tmp_path / "out.mkv", "--cluster", "auto", *words)
-
-
-def test_ray_is_imported_for_a_cluster_alone():
-    code = "import sys, vdiff_jax.infer, vdiff_jax.cli.on_cluster; print(*sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "vdiff_jax.cli.on_cluster" in run.stdout.split()
-    assert "ray" not in run.stdout.split()

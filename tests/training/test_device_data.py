@@ -1,8 +1,9 @@
 """Examples made in device memory are those of the host, but for the random numbers (training/device_clips.py too)."""
 
+from functools import partial
+
 import cv2
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -71,15 +72,16 @@ def test_clips_are_as_sharp_and_move_as_much_as_those_of_the_host(split, example
 def test_areas_are_averaged_and_views_sampled_as_opencv_does():
     picture = texture(60, 70, 5)
     source = device_clips.Source(0, 1, 60, 70)
-    pixels = jnp.asarray(picture.reshape(-1, 3))
-    small = device_clips._reduced(pixels, source, 0, (3, 5), jnp.int32(50), 24, size=32, taps=4)[:24, :24]
+    reduced = jax.jit(partial(device_clips._reduced, size=32, taps=4))
+    small = np.asarray(reduced(picture.reshape(-1, 3), source, 0, (3, 5), np.int32(50), 24))[:24, :24]
     expected = cv2.resize(picture[3:53, 5:55], (24, 24), interpolation=cv2.INTER_AREA)
     assert np.abs(small - expected).max() <= 1
-    blurred = device_clips._blurred(jnp.pad(small, ((0, 8), (0, 8), (0, 0))), jnp.float32(1.2), jnp.int32(24))
-    assert np.abs(blurred[:24, :24] - cv2.GaussianBlur(expected, (0, 0), 1.2)).max() <= 2
+    padded = np.pad(small, ((0, 8), (0, 8), (0, 0)))
+    blurred = np.asarray(jax.jit(device_clips._blurred)(padded, np.float32(1.2), np.int32(24)))[:24, :24]
+    assert np.abs(blurred - cv2.GaussianBlur(expected, (0, 0), 1.2)).max() <= 2
     y, x = np.meshgrid(np.arange(12) + 5.25, np.arange(12) + 4.5, indexing="ij")
-    points = [jnp.asarray(each[None], jnp.float32) for each in (y, x)]
-    view = device_clips._sampled(jnp.asarray(expected, jnp.float32), *points, jnp.int32(24))[0]
+    points = [each[None].astype(np.float32) for each in (y, x)]
+    view = jax.jit(device_clips._sampled)(expected.astype(np.float32), *points, np.int32(24))[0]
     matrix = np.array([[1, 0, 4.5], [0, 1, 5.25]])
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     assert np.abs(view - cv2.warpAffine(expected, matrix, (12, 12), flags=flags)).max() <= 2

@@ -4,6 +4,9 @@ A hole starts as a biharmonic fill. Several predictors correct it: interpolation
 the neighbouring frames moved to this one. Each of them is weighted. The weights are fitted to the known pixels around
 the hole, by least squares: each known pixel is predicted as if it were a hole itself. A predictor that fails, such as a
 frame whose motion could not be followed, gets a weight near 0 there.
+
+Training makes its examples in compiled code and needs this form. `stream.fitted_fill` is the form of the host. It
+compiles nothing and is faster there; `tests/stream/test_fitted_fill.py` holds that both agree.
 """
 
 import jax

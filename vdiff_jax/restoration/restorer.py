@@ -27,6 +27,7 @@ from vdiff_jax.tasks.video import ChunkInputs, NetworkConversion
 _CHUNK_PIXELS = 16_000_000
 _CHUNK_FRAMES = 8
 """Without `frames`, a chunk has at most this many pixels and frames."""
+_start = jax.jit(start, static_argnums=(0, 1))  # one program, instead of one for each array
 _WARM_UP_FRAMES = 4
 """Before a shot, this many frames after its first one are restored in reverse. More hardly improve the first frame."""
 
@@ -109,7 +110,7 @@ class Restorer:
 
     def start(self) -> Carry:
         """The carry at the start of a shot."""
-        return (start_in_half_precision if self._in_tiles else start)(self._config, self._padded)
+        return (start_in_half_precision if self._in_tiles else _start)(self._config, self._padded)
 
     def advance(
         self, carry: Carry, inputs: ChunkInputs, count: int, *, reverse: bool = False, shown: bool = True

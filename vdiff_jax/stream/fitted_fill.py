@@ -1,7 +1,9 @@
-"""Fills the small holes of one tile, with an expected error; the host's form of `preprocess.small_holes`.
+"""Fills small holes of one tile, with an expected error; the host's form of `preprocess.small_holes`.
 
 It gives nearly the same samples, in less time. The neighbouring frames are mixed before they are interpolated into the
 holes, so one biharmonic fill serves all of them. Nothing is compiled, so tiles are no larger than they need to be.
+Training makes its examples in compiled code, so it needs the other form. `tests/stream/test_fitted_fill.py` holds that
+both agree.
 """
 
 import itertools

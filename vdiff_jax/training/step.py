@@ -65,7 +65,7 @@ def _as_matrix(leaf: Array) -> optax.contrib.MuonDimensionNumbers | None:
 def initial(train: Train) -> tuple[nnx.GraphDef, State]:
     """The network's definition and the training state before the first step."""
     definition, params = build(SIZES[train.size], kind=NETWORKS[train.compute], seed=train.seed)
-    return definition, State(jnp.zeros((), int), params, params, optimiser(train).init(params))
+    return definition, State(jnp.zeros((), int), params, params, jax.jit(optimiser(train).init)(params))
 
 
 def make_step(definition: nnx.GraphDef, train: Train) -> Callable[[State, Example], tuple[State, dict[str, Array]]]:

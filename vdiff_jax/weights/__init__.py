@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from flax import nnx
 from safetensors import SafetensorError, safe_open
@@ -202,4 +202,5 @@ def _filled(params: nnx.State, tensors: dict[str, np.ndarray], name: str) -> nnx
         wrong = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))[0]
         shapes = f"{wrong} has the shape {found.get(wrong)}, not {expected.get(wrong)}"
         raise WeightsError(f"{name} holds another architecture than its metadata says: {shapes}")
-    return nnx.from_flat_state([(path, leaf.replace(jnp.asarray(tensors[_key(path)]))) for path, leaf in flat])
+    arrays = jax.device_put(tensors)  # which, unlike jnp.asarray, compiles nothing for each shape
+    return nnx.from_flat_state([(path, leaf.replace(arrays[_key(path)])) for path, leaf in flat])
