@@ -20,8 +20,8 @@ from benchmarking.arguments import new_parser
 from endurance.clips import write_clip
 from endurance.commands import cost_of_checkpoints, fill_disks, kill, prepare
 from endurance.damage import repair_damaged_files
+from fuzz import NAMES
 
-PARSERS = ("attachment", "arrays", "packets", "checkpoint", "weights", "calibration", "config", "y4m")
 TESTS = Path(__file__).parents[1] / "tests" / "restoration" / "test_faults.py"
 
 
@@ -36,7 +36,7 @@ def inject_faults(_: Path, times: int) -> list[str]:
 def fuzz(_: Path, seconds: int) -> list[str]:
     """Rows of the table: the inputs of each parser."""
     rows, script = [], Path(__file__).with_name("fuzz.py")
-    for parser in PARSERS:
+    for parser in NAMES:
         command = [sys.executable, str(script), parser, "--seconds", str(seconds)]
         made = subprocess.run(command, capture_output=True, text=True, check=False)
         lines = [line for line in made.stderr.splitlines() if line.startswith("stat::number_of_executed_units")]
@@ -76,6 +76,7 @@ def main() -> None:
     parser = new_parser(__doc__)
     parser.add_argument("--faults", type=int, default=1, help="runs of the tests that inject faults (default: 1)")
     parser.add_argument("--kills", type=int, default=52, help="over all commands (default: 52)")
+    parser.add_argument("--commands", type=lambda text: text.split(","), help="which are killed (default: all)")
     parser.add_argument("--disk", type=int, default=300, help="size of the disk that gets full, in kB (default: 300)")
     parser.add_argument("--cost", type=int, default=3, help="runs with and without checkpoints (default: 3)")
     parser.add_argument("--damaged", type=int, default=300, help="damaged files (default: 300)")
@@ -87,7 +88,7 @@ def main() -> None:
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     sections = [
         (inject_faults, options.faults),
-        (kill, options.kills),
+        (lambda folder, count: kill(folder, count, options.commands), options.kills),
         (fill_disks, options.disk),
         (cost_of_checkpoints, options.cost),
         (repair_damaged_files, options.damaged),
@@ -100,7 +101,8 @@ def main() -> None:
             prepare(folder)
         for section, amount in sections:
             if amount:
-                print("\n".join(section(folder, amount)), flush=True)
+                for row in section(folder, amount):
+                    print(row, flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -53,6 +53,13 @@ def test_the_error_for_a_bad_override_names_the_command_line():
         load(None, {"train.stepz": "5"})
 
 
+def test_text_in_another_encoding_and_numbers_without_end_are_errors(tmp_path):
+    for content in (b"# caf\xe9", b"[train]\nlearning_rate = 1" + 400 * b"0"):
+        (tmp_path / "a.toml").write_bytes(content)
+        with pytest.raises(ConfigError, match=r"a\.toml"):
+            load(tmp_path / "a.toml")
+
+
 def test_a_missing_file_is_named():
     with pytest.raises(ConfigError, match=r"none\.toml"):
         load("none.toml")

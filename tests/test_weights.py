@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 
 from vdiff_jax.errors import WeightsError
 from vdiff_jax.nn.network import SIZES
-from vdiff_jax.weights import FOLDER, for_task, identities, identity, load, save, shipped, trained_tasks
+from vdiff_jax.weights import FOLDER, FORMAT, for_task, identities, identity, load, save, shipped, trained_tasks
 
 
 def test_a_task_gets_the_weights_tuned_for_it() -> None:
@@ -79,3 +79,7 @@ def test_files_that_hold_something_else_are_named(tmp_path) -> None:
     save_file({"a": np.zeros(1, np.float32)}, path, {"format": "other 3"})
     with pytest.raises(WeightsError, match="has the format 'other 3'; this version reads"):
         load(path)
+    for about in ({"config": "["}, {"config": "[]"}, {"earlier": '["x"]'}, {"network": '{"widths": [-1]}'}, {}):
+        save_file({"a": np.zeros(1, np.float32)}, path, {"format": FORMAT, **about})
+        with pytest.raises(WeightsError, match=r"a\.safetensors is damaged: its metadata has no valid "):
+            [read(path) for read in (trained_tasks, identities, load)]

@@ -125,7 +125,7 @@ def load(path: str | Path | None, overrides: dict[str, str] | None = None) -> Co
             table, lines = tomllib.loads(text), _lines(text)
         except OSError as error:
             raise ConfigError(f"{path}: {error.strerror}") from error
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, or too many brackets
             raise ConfigError(f"{path}: {error}") from error
     places = {key: f"{path}, line {line}" for key, line in lines.items()}
     for key, text in (overrides or {}).items():
@@ -196,7 +196,7 @@ def _errors(table: dict[str, Any]) -> Iterator[tuple[str, str]]:
         config = dacite.from_dict(Config, table, _STRICT)
     except dacite.DaciteFieldError as error:
         yield error.field_path or "", str(error)
-    except (dacite.DaciteError, ValueError, TypeError) as error:
+    except (dacite.DaciteError, ValueError, TypeError, OverflowError) as error:
         yield "", str(error)
     else:
         yield from ((message.split()[0], message) for message in _broken_rules(config))

@@ -129,3 +129,11 @@ def test_invalid_content_with_a_valid_checksum_is_reported(body):
 def test_a_track_of_an_impossible_size_is_refused(track):
     with pytest.raises(AttachmentError, match="is invalid: a track of"):
         unpack(Attachment(size=(270, 480), track=track).pack())
+
+
+def test_more_frames_than_the_file_can_have_are_refused():
+    times = Timestamps(time_base=Fraction(1, 25), first=0, steps=(1,) * 50)
+    packed = Attachment(size=(270, 480), timestamps=times).pack()
+    assert unpack(packed, most_frames=50).timestamps == times
+    with pytest.raises(AttachmentError, match="50 frames are too many"):
+        unpack(packed, most_frames=49)

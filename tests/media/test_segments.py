@@ -159,6 +159,7 @@ def test_packets_whose_tables_contradict_each_other_are_refused(tmp_path):
         [data, -table, side_data, sides],
         [data, table[:, :5], side_data, sides],
         [data, table, side_data, np.array([[99, 0, 1]])],
+        [data, table, np.zeros(1, np.uint8), np.array([[0, -1, 1]])],
         [data, table.astype(float), side_data, sides],
     ):
         with pytest.raises(ResumeError, match="damaged"):

@@ -18,7 +18,7 @@ from vdiff_jax.media import decode, mux, open_reader, open_writer
 from vdiff_jax.media.video import VideoInfo
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration import extent, pipeline
-from vdiff_jax.runtime import checkpoints
+from vdiff_jax.runtime import checkpoint_files, checkpoints
 from vdiff_jax.runtime.checkpoints import Checkpoints
 
 COUNT, EVERY = 80, 8
@@ -78,7 +78,7 @@ def in_time(monkeypatch, at, act):
 
 
 def raising(error):
-    def act():
+    def act(*_):
         raise error
 
     return act
@@ -124,6 +124,26 @@ def test_a_thread_that_raises_is_one_line(clip, tmp_path, monkeypatch, capsys):
     )
     assert not (tmp_path / "out.mkv").exists()
     resumed(clip, tmp_path / "out.mkv")
+
+
+def test_a_kill_while_the_folder_is_made_or_deleted(clip, tmp_path, monkeypatch):
+    folder = tmp_path / "out.mkv.resume"
+    folder.mkdir()
+    (folder / "run.part").write_text("{")
+    repair(clip, tmp_path / "out.mkv", resume=True)
+    assert not folder.exists()
+    for path in (folder / "track.resume" / checkpoint_files.ABOUT, folder / checkpoint_files.ABOUT, folder / "a.npz"):
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint_files.shutil, "rmtree", raising(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            checkpoint_files.delete_folder(folder)
+    assert (folder / checkpoint_files.ABOUT).exists()
+    (folder / "notes.txt").touch()
+    (folder / checkpoint_files.ABOUT).unlink()
+    checkpoint_files.remove_remains(folder)
+    assert (folder / "notes.txt").exists()
 
 
 def test_too_little_memory_is_one_line(clip, tmp_path, monkeypatch, capsys):

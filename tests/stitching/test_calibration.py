@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -22,6 +23,24 @@ def test_errors_name_a_file_that_is_no_calibration(tmp_path, text):
         calibration.load_calibration(tmp_path / "rig.json")
     with pytest.raises(StitchError, match="no such file"):
         calibration.load_calibration(tmp_path / "missing.json")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"times": 1.0},
+        {"times": [float("nan")]},
+        {"focal": 10**400},
+        {"reference": 2},
+        {"sizes": [[float("inf"), 1]] * 2},
+    ],
+)
+def test_a_damaged_number_is_an_error_that_names_the_file(estimated, tmp_path, fields):
+    estimated.save(tmp_path / "rig.json")
+    saved = json.loads((tmp_path / "rig.json").read_text())
+    (tmp_path / "rig.json").write_text(json.dumps(saved | fields))
+    with pytest.raises(StitchError, match=r"rig\.json"):
+        calibration.load_calibration(tmp_path / "rig.json")
 
 
 def test_a_calibration_of_other_cameras_is_refused(estimated):

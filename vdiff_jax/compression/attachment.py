@@ -178,8 +178,12 @@ class Attachment:
         return version + _checksum(version + out.data) + out.data
 
 
-def unpack(data: bytes) -> Attachment:
+def unpack(data: bytes, *, most_frames: int = _MOST_FRAMES) -> Attachment:
     """The inverse of `Attachment.pack`.
+
+    Args:
+      data: the bytes.
+      most_frames: how many frames the file can have; damaged bytes may claim any number, and each takes time.
 
     Raises:
       AttachmentError: the bytes are damaged, or of a newer version.
@@ -190,7 +194,7 @@ def unpack(data: bytes) -> Attachment:
     if version[0] > VERSION:
         raise AttachmentError(f"the attachment has version {version[0]}, newer than {VERSION}: update vdiff_jax")
     try:
-        return _read(ByteReader(body), version[0])
+        return _read(ByteReader(body), version[0], most_frames)
     except (ValueError, IndexError, ZeroDivisionError) as error:
         raise AttachmentError(f"the attachment is invalid: {error}") from error
 
@@ -199,12 +203,12 @@ def _checksum(data: bytes) -> bytes:
     return zlib.crc32(data).to_bytes(_CHECKSUM, "big")
 
 
-def _read(data: ByteReader, version: int) -> Attachment:
+def _read(data: ByteReader, version: int, most_frames: int) -> Attachment:
     parts, height, width = data.integers(3)
     # Interpolation (16) needs time stamps (1).
     if parts > 63 or parts & 17 == 16:
         raise ValueError(f"the combination of parts {parts} does not exist")
-    timestamps = _read_timestamps(data) if parts & 1 else None
+    timestamps = _read_timestamps(data, most_frames) if parts & 1 else None
     wiener = network = None
     if parts & 2:
         wiener = _read_wiener_step(data, version)
@@ -291,10 +295,10 @@ def _write_timestamps(out: ByteWriter, timestamps: Timestamps) -> None:
     out.block(range_coder.encode([step - common for step in steps]))
 
 
-def _read_timestamps(data: ByteReader) -> Timestamps:
+def _read_timestamps(data: ByteReader, most_frames: int) -> Timestamps:
     numerator, denominator, lead, count = data.integers(4)
     first, common = data.signed(2)
-    if count > _MOST_FRAMES:
+    if count > min(most_frames, _MOST_FRAMES):
         raise ValueError(f"{count} frames are too many")
     steps = tuple(common + step for step in range_coder.decode(data.block(), count))
     return Timestamps(time_base=Fraction(numerator, denominator), first=first, steps=steps, lead=lead)

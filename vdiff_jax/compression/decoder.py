@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
@@ -97,7 +98,8 @@ def find_attachment(source: str | Path, size: tuple[int, int]) -> Attachment:
     try:
         if data is None:
             raise AttachmentError("the file has no attachment of vdiff_jax")
-        attachment = unpack(data)
+        # With its place in the file, a frame of the track takes 4 bytes or more, and half of the frames may be missing.
+        attachment = unpack(data, most_frames=os.path.getsize(source) // 2)
         if attachment.shape != size:
             raise AttachmentError(f"the attachment is for a track of height and width {attachment.shape}, not {size}")
         _check_track(attachment, source)

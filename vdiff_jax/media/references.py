@@ -45,7 +45,7 @@ def reference_path(given: str | Path) -> str:
 def _numbered(text: str) -> tuple[int, str]:
     """The number of the frame, 0 if there is none, and the picture's file."""
     number, colon, name = text.partition(":")
-    return (int(number), name) if colon and number.isdecimal() else (0, text)
+    return (int(number), name) if colon and number.isdecimal() and len(number) < 19 else (0, text)
 
 
 def check_reference(picture: np.ndarray, size: tuple[int, int], name: str) -> Picture:

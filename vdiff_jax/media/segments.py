@@ -88,6 +88,6 @@ def _fit(arrays: Sequence[np.ndarray]) -> bool:
 def _is_side_data(kind: int) -> bool:
     try:
         packet_sidedata_type_to_literal(kind)
-    except IndexError:
+    except (IndexError, OverflowError):
         return False
-    return kind >= 0
+    return True

@@ -5,6 +5,8 @@ import dataclasses
 import json
 import logging
 import os
+import re
+import shutil
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +21,10 @@ log = logging.getLogger(__name__)
 Arrays = Sequence[np.ndarray]
 ABOUT, PICTURES = "run.json", "pictures"
 FORMAT = 2
+_HEADER = re.compile(
+    r"\{'descr': '([<|][uifb]\d)', 'fortran_order': False, 'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\), \} *\n"
+)
+"""The header that NumPy writes before an array of numbers."""
 LARGEST = 64 << 30
 """Bytes of the largest file of arrays that is read back; a damaged header may claim any size."""
 
@@ -65,6 +71,26 @@ def find_checkpoint(folder: Path, about: Mapping[str, Any]) -> Checkpoint | None
             continue
         return checkpoint
     return None
+
+
+def delete_folder(folder: Path) -> None:
+    """Deletes a folder of checkpoints: the file about the run last, so that nothing is left where it is missing."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_dir():
+                delete_folder(path)
+            elif path.name != ABOUT:
+                path.unlink()
+        shutil.rmtree(folder)
+
+
+def remove_remains(folder: Path) -> None:
+    """Deletes a folder in which a killed run had not yet written its file about the run, or had deleted it.
+
+    A folder that holds anything else is left alone.
+    """
+    if folder.is_dir() and all(path.suffix == ".part" for path in folder.iterdir()):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_whole(folder: Path, checkpoint: Checkpoint) -> None:
@@ -127,6 +153,7 @@ def read_arrays(path: Path) -> list[np.ndarray]:
         NotImplementedError,
         RuntimeError,
         OverflowError,
+        TypeError,
     ) as error:
         raise ResumeError(f"{path} can't be read ({_reason(error)})") from error
 
@@ -136,9 +163,11 @@ def _read_array(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
         version = np.lib.format.read_magic(data)
         if version != (1, 0):
             raise ValueError(f"version {version} of the npy format")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(data)
-        if fortran or dtype.kind not in "uifb" or any(side < 0 for side in shape):
-            raise ValueError(f"an array of type {dtype}")
+        length = int.from_bytes(data.read(2), "little")
+        header = _HEADER.fullmatch(data.read(length).decode("latin-1"))
+        if header is None:
+            raise ValueError("its header is damaged")
+        dtype, shape = np.dtype(header[1]), tuple(int(side) for side in header[2].split(",") if side.strip())
         count = int(np.prod(shape, dtype=object)) if shape else 1
         if count * dtype.itemsize > member.file_size:
             raise ValueError(f"an array of shape {shape} in {member.file_size} bytes")

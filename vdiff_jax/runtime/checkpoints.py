@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import logging
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,11 @@ from vdiff_jax.runtime.checkpoint_files import (
     Arrays,
     Checkpoint,
     chain_of,
+    delete_folder,
     find_checkpoint,
     read_arrays,
     read_json,
+    remove_remains,
     segment_name,
     state_name,
     write_arrays,
@@ -175,7 +176,7 @@ class Checkpoints:
     def discard(self) -> None:
         """Deletes the folder, after the output has got its name."""
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            delete_folder(self._folder)
 
     @property
     def _resumable(self) -> bool:
@@ -233,6 +234,7 @@ def open_checkpoints(
             raise ResumeError("a run that reads stdin or writes stdout can't be resumed: pass files, or drop --resume")
         return Checkpoints()
     folder = checkpoint_folder(target)
+    remove_remains(folder)
     if resume:
         return Checkpoints(folder, about, every=every, begun=find_checkpoint(folder, about))
     if folder.exists():

@@ -83,14 +83,30 @@ def load_calibration(path: str | pathlib.Path) -> Calibration:
         calibration = Calibration(**fields, **arrays, sizes=sizes, pairs=pairs)
     except FileNotFoundError as error:
         raise StitchError(f"calibration {path}: no such file") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise StitchError(
             f"calibration {path} is no file that stitch wrote ({error}): delete it, and stitch writes a new one"
         ) from error
-    count = len(calibration.sizes)
-    if calibration.homographies.shape[1:] != (count, 3, 3) or calibration.gains.shape != (count, 3):
-        raise StitchError(f"calibration {path} is damaged, its arrays do not fit its {count} cameras: delete it")
+    if not _fit(calibration):
+        raise StitchError(f"calibration {path} is damaged, its numbers do not fit its {len(sizes)} cameras: delete it")
     return calibration
+
+
+def _fit(calibration: Calibration) -> bool:
+    """Whether the arrays have the shapes of this number of cameras, and all numbers are finite."""
+    count, moments = len(calibration.sizes), calibration.times.size
+    arrays = (calibration.homographies, calibration.times, calibration.offsets, calibration.gains)
+    shapes = [(moments, count, 3, 3), (moments,), (count,), (count, 3)]
+    number, turning, scalars = calibration.reference, calibration.turning, (calibration.focal, calibration.rms)
+    return (
+        moments > 0
+        and [array.shape for array in arrays] == shapes
+        and all(np.isfinite(array).all() for array in arrays)
+        and type(number) is int
+        and 0 <= number < count
+        and type(turning) is bool
+        and all(isinstance(value, int | float) and abs(value) < 1e12 for value in scalars)
+    )
 
 
 def check_fits(calibration: Calibration, sizes: Sequence[tuple[int, int]]) -> None:

@@ -4,11 +4,12 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -25,6 +26,8 @@ FORMAT = "vdiff_jax 1"
 EARLIER = "earlier"
 """The key of the metadata with the identities of earlier files with the same network, in JSON."""
 FOLDER = Path(__file__).parent
+_LARGEST = 4096
+"""The largest number in a network's architecture; a damaged file may claim any."""
 
 
 def shipped() -> list[str]:
@@ -75,9 +78,7 @@ def _read(weights: str, modified: int) -> Weights:
     """The weights of a file that was last modified at this time."""
     with _opened(weights) as (file, about):
         tensors = {current_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    config = NetworkConfig(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(about["network"]).items()}
-    )
+    config = _config_of(about, weights)
     definition, params = nnx.split(
         nnx.eval_shape(lambda: Network(config, inputs=input_channels(config), rngs=nnx.Rngs(0)))
     )
@@ -101,8 +102,11 @@ def identities(weights: str | Path) -> frozenset[bytes]:
       WeightsError: no such file, or it is damaged or has another format.
     """
     with _opened(weights) as (_, about):
-        earlier = json.loads(about.get(EARLIER, "[]"))
-    return frozenset({identity(weights), *map(bytes.fromhex, earlier)})
+        earlier = _json_of(about, EARLIER, list, weights)
+    try:
+        return frozenset({identity(weights), *map(bytes.fromhex, earlier)})
+    except (ValueError, TypeError) as error:
+        raise _damaged(EARLIER, weights) from error
 
 
 def trained_tasks(weights: str | Path) -> frozenset[str]:
@@ -112,7 +116,49 @@ def trained_tasks(weights: str | Path) -> frozenset[str]:
       WeightsError: no such file, or it is damaged or has another format.
     """
     with _opened(weights) as (_, about):
-        return frozenset(json.loads(about.get("config", "{}")).get("train", {}).get("tasks", {}))
+        train = _json_of(about, "config", dict, weights).get("train", {})
+    tasks = train.get("tasks", {}) if isinstance(train, dict) else None
+    if not isinstance(tasks, dict):
+        raise _damaged("config", weights)
+    return frozenset(tasks)
+
+
+def network_config(weights: str | Path) -> NetworkConfig:
+    """The architecture of a file's network.
+
+    Raises:
+      WeightsError: no such file, or it is damaged or has another format.
+    """
+    with _opened(weights) as (_, about):
+        return _config_of(about, weights)
+
+
+def _config_of(about: dict[str, str], weights: str | Path) -> NetworkConfig:
+    fields = _json_of(about, "network", dict, weights)
+    levels = [fields.get(name) for name in ("widths", "encoder", "decoder", "reach")]
+    known = {field.name for field in dataclasses.fields(NetworkConfig)}
+    whole = all(isinstance(level, list) and len(level) == len(levels[0] or []) for level in levels)
+    numbers = [*itertools.chain(*levels), fields.get("steps", 1), fields.get("cell", 2)] if whole else []
+    if not numbers or set(fields) - known or not all(type(n) is int and 0 <= n <= _LARGEST for n in numbers):
+        raise _damaged("network", weights)
+    return NetworkConfig(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+
+
+def _json_of(about: dict[str, str], key: str, kind: type, weights: str | Path) -> Any:
+    """The list or object in a value of the metadata; an empty one if there is none."""
+    try:
+        value = json.loads(about[key]) if key in about else kind()
+    except (ValueError, RecursionError) as error:
+        raise _damaged(key, weights) from error
+    if not isinstance(value, kind):
+        raise _damaged(key, weights)
+    return value
+
+
+def _damaged(key: str, weights: str | Path) -> WeightsError:
+    return WeightsError(
+        f"{weights} is damaged: its metadata has no valid {key}: train the weights again, or pass others"
+    )
 
 
 def save(
