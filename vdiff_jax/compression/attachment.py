@@ -179,11 +179,7 @@ class Attachment:
 
 
 def unpack(data: bytes, *, most_frames: int = _MOST_FRAMES) -> Attachment:
-    """The inverse of `Attachment.pack`.
-
-    Args:
-      data: the bytes.
-      most_frames: how many frames the file can have; damaged bytes may claim any number, and each takes time.
+    """The inverse of `Attachment.pack`. Damaged bytes may claim any number of frames; `most_frames` limits it.
 
     Raises:
       AttachmentError: the bytes are damaged, or of a newer version.
