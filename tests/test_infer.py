@@ -222,6 +222,7 @@ def test_a_batch_of_tapes_and_broadcasts_gets_results_that_can_be_written(tmp_pa
     for name, sound in (("tape.avi", "pcm_s16le"), ("broadcast.ts", "mp2"), ("dvd.mpg", "mp2")):
         flash_clip(tmp_path / "in" / name, sound=sound)
         delays[f"{Path(name).stem}.mkv"] = np.subtract(*flashes_and_beeps(tmp_path / "in" / name))
+    delays["tape.mkv"] = 0  # FFmpeg reads an AVI's pictures a frame late
     done = infer.main(
         ["repair", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--task", "denoise", "--sigma", "0"]
     )

@@ -43,7 +43,7 @@ def test_the_command_prints_it_and_writes_nothing(tmp_path, sample_clips, capsys
     with pytest.raises(SystemExit) as stopped:
         infer.main(["repair", source])
     assert stopped.value.code == 2
-    assert "--plan" in capsys.readouterr().err
+    assert "required: -o/--output" in capsys.readouterr().err
 
 
 def test_strength_is_checked_and_reaches_the_plan(sample_clips):

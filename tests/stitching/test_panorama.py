@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import cv2
 import numpy as np
 import pytest
@@ -171,7 +173,7 @@ def test_frames_are_read_no_faster_than_they_are_composed(rig, known):
     taken = [0]
 
     class Counting:
-        name, size, rate, count = "input 1", (300, 216), RATE, 16
+        name, size, rate, count, aspect = "input 1", (300, 216), RATE, 16, Fraction(1)
 
         def frames(self):
             for index, frame in enumerate(rig.clips[0]):

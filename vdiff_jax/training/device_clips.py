@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from jax import lax, random
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 
+from vdiff_jax.training.synthetic import SHARPENED
+
 Clip = Float[Array, "t p p 3"]
 Number = Int[Array, ""] | int
 
@@ -78,7 +80,7 @@ def _camera_view(
     key: PRNGKeyArray, pixels: UInt8[Array, "n 3"], photo: Source, *, frames: int, patch: int, soft: float
 ) -> Clip:
     """A moving camera's view of a photograph that was made smaller. Very fast cameras are slowed down."""
-    path_key, scale_key, corner_key, soft_key, sigma_key = random.split(key, 5)
+    path_key, scale_key, corner_key, soft_key, sigma_key, sharp_key, amount_key = random.split(key, 7)
     size = 2 * patch + 12 * frames
     offset, angle, zoom = _camera_path(path_key, frames)
     limit = (size - patch) / 2 - 0.35 * patch - 5
@@ -91,7 +93,16 @@ def _camera_view(
     reach = jnp.minimum(jnp.ceil(side / scale).astype(int), smaller)
     small = _reduced(pixels, photo, 0, _corner(corner_key, pixels, photo, reach), reach, side, size=size, taps=5)
     sigma = random.uniform(sigma_key, minval=0.5, maxval=3.0)
-    small = lax.cond(random.bernoulli(soft_key, soft), lambda: _blurred(small, sigma, side), lambda: small)
+    amount = random.uniform(amount_key, minval=0.3, maxval=1.2)
+
+    def sharpened() -> Array:
+        smooth = _blurred(small, 0.7 + 0.32 * (sigma - 0.5), side)
+        return jnp.clip(jnp.round(small + amount * (small - smooth)), 0, 255)
+
+    def in_focus() -> Array:
+        return lax.cond(random.bernoulli(sharp_key, SHARPENED), sharpened, lambda: small)
+
+    small = lax.cond(random.bernoulli(soft_key, soft), lambda: _blurred(small, sigma, side), in_focus)
     grid = jnp.arange(patch) - (patch - 1) / 2
     cos, sin = ((f(angle) * zoom)[:, None, None] for f in (jnp.cos, jnp.sin))
     middle = (patch - 1) / 2 + margin + offset
