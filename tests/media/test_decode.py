@@ -2,9 +2,11 @@
 
 import logging
 import math
+import subprocess
 from fractions import Fraction
 
 import av
+import imageio_ffmpeg
 import numpy as np
 import pytest
 
@@ -103,6 +105,30 @@ def test_a_whole_video_gives_no_warning(make_clip, caplog, audio):
         with open_reader(make_clip(name, codec="libx264", count=30, smooth=True, audio=audio).path) as reader:
             assert len(list(reader)) == 30
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_the_last_frames_are_missed_and_counted_within_a_part(make_clip, tmp_path, caplog, lost):
+    clip = make_clip("clip.mkv", codec="mpeg4", count=20, smooth=True, size=(64, 48))
+    with av.open(clip.path) as container:
+        places = [packet.pos for packet in container.demux(video=0) if packet.size]
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(clip.path.read_bytes()[: places[-lost] + 8])
+    for start, frames in ((None, 20), (0.2, 15)):
+        caplog.clear()
+        with open_reader(cut, start=start) as reader:
+            assert len(list(reader)) == frames - lost
+        assert f"{frames - lost} of about {frames} frames were read" in caplog.text
+
+
+def test_a_video_trimmed_within_a_frame_gives_no_warning(make_clip, tmp_path, caplog):
+    clip = make_clip("clip.mp4", codec="libx264", count=30, smooth=True, size=(64, 48))
+    trimmed = tmp_path / "trimmed.mp4"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-ss", "0.283", "-i", clip.path, "-c", "copy", trimmed]
+    subprocess.run(command, check=True)
+    with open_reader(trimmed) as reader:
+        assert len(list(reader)) == 22
+    assert not caplog.records
 
 
 CAPTIONS = bytes([0, 0, 1, 6, 4, 14, 0xB5, 0, 0x31, *b"GA94", 3, 0x41, 0xFF, 0xFC, 0x94, 0x2C, 0xFF, 0x80])

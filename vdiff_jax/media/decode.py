@@ -92,7 +92,6 @@ class VideoSource:
             if self._double_rate:
                 frames = whole.frames and 2 * whole.frames
                 whole = dataclasses.replace(whole, rate=2 * whole.rate, time_base=self._time_base, frames=frames)
-            self._declared_frames = whole.frames
             self.info = self._cut(whole)
             self._quantiser_by_type = self._mean_quantisers() if whole.codec == "hevc" and name != "-" else {}
             if at is not None:
@@ -133,8 +132,7 @@ class VideoSource:
         """The first frame decoded after seeking; None if there is none at or before the wanted time."""
         wanted = self._origin + self._begin
         try:
-            offset = round((wanted - SEEK_MARGIN) / self._stream.time_base)
-            self._container.seek(offset, stream=self._stream)
+            self._container.seek(round((wanted - SEEK_MARGIN) / self._stream.time_base), stream=self._stream)
             first = next(self._decoded, None)
             if first is not None and first.pts is not None and first.pts * self._time_base <= wanted:
                 return first
@@ -287,13 +285,15 @@ class VideoSource:
 
     def _warn_if_short(self, count: int, end: Fraction) -> None:
         """Warns of damage, and of a file that ends earlier than its header says."""
-        short, end = False, end + ((self._order and self._order.delay) or 0) * self._time_base
+        short, end = False, end + ((self._order and self._order.delay) or 0) * self._stream.time_base
         if self._declared is not None:
-            tolerance = max(2 / self.info.rate, self._declared / 100)
-            short = end < self._declared - (tolerance if self._certain else max(2, 10 * tolerance))
+            frame = (2 if self._double_rate else 1) / self.info.rate
+            others = max(2 * frame, self._declared / 100)  # an edit list of MP4 may begin within a frame; ASF rounds
+            exact = 3 * frame / 4 if "matroska" in self._container.format.name else others
+            short = end < self._declared - (exact if self._certain else max(2, 10 * others))
         if count and (self._damaged or short):
-            expected = f" of about {self._declared_frames}" if self._declared_frames else ""
-            logger.warning("%s is truncated or damaged: %d%s frames were read", self._name, count, expected)
+            about = f" of about {self.info.frames}" if self.info.frames else ""
+            logger.warning("%s is truncated or damaged: %d%s frames were read", self._name, count, about)
 
     def close(self) -> None:
         """Closes the file. No thread may be decoding it."""
