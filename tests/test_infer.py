@@ -195,6 +195,16 @@ def test_a_video_is_piped_in_and_out(tmp_path, sample_clips, tiny):
     assert (result != given).any()
 
 
+def test_fast_removes_noise_and_fills_holes_at_once(tmp_path, sample_clips):
+    noisy, result = sample_clips / "noisy.mkv", tmp_path / "out.mkv"
+    options = ["--mask", str(sample_clips / "mask.mkv"), "--weights", "fast", "--to", "0.16"]
+    assert infer.main(["repair", str(noisy), "-o", str(result), *options]) == 0
+    made = frames(result)
+    given, truth = (frames(path)[: len(made)] for path in (noisy, sample_clips / "truth.mkv"))
+    assert len(made) > 3
+    assert psnr(made, truth) > psnr(given, truth) + 6
+
+
 def test_two_devices_share_a_folder_of_videos(tmp_path, sample_clips, tiny):
     (tmp_path / "in").mkdir()
     for name, clip in (("a", "noisy"), ("b", "truth")):
