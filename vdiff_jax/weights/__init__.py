@@ -138,8 +138,11 @@ def _config_of(about: dict[str, str], weights: str | Path) -> NetworkConfig:
     levels = [fields.get(name) for name in ("widths", "encoder", "decoder", "reach")]
     known = {field.name for field in dataclasses.fields(NetworkConfig)}
     whole = all(isinstance(level, list) and len(level) == len(levels[0] or []) for level in levels)
-    numbers = [*itertools.chain(*levels), fields.get("steps", 1), fields.get("cell", 2)] if whole else []
+    steps, cell = fields.get("steps", 1), fields.get("cell", 2)
+    numbers = [*itertools.chain(*levels), steps, cell] if whole else []
     if not numbers or set(fields) - known or not all(type(n) is int and 0 <= n <= _LARGEST for n in numbers):
+        raise _damaged("network", weights)
+    if not steps or cell.bit_count() != 1:  # blocks of pixels divide the grid of the optical flow, or are divided by it
         raise _damaged("network", weights)
     return NetworkConfig(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
 
