@@ -6,8 +6,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from types import SimpleNamespace
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -45,8 +44,6 @@ def open_container(file: str | BinaryIO, name: str) -> av.container.InputContain
         if os.path.isfile(file) and (kind := playlist_kind(file)):
             raise InputError(f"{name} is a playlist ({kind}), and the files that it names are not read: pass them")
         file = f"file:{file}"  # so that FFmpeg does not take a name with a colon for a protocol
-    elif not file.seekable():
-        file = cast(BinaryIO, SimpleNamespace(read=file.read))  # FFmpeg would try to seek
     try:
         container = av.open(file, "r", metadata_errors="replace", container_options=safe_options() | JOINED_OPTIONS)
     except PermissionError as error:
