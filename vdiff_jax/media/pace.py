@@ -9,14 +9,15 @@ from vdiff_jax.media.clock import clock_of
 from vdiff_jax.media.video import rates_differ
 
 _UNEVEN = Fraction(1, 50)
-"""The share by which mean rates may differ that are measured from times in milliseconds."""
+"""Mean rates that are measured from times in milliseconds count as equal up to this share."""
 Rates = tuple[Fraction, Fraction]
 
 
 def rates_in_time(paths: tuple[str | None, str | None], rates: Rates) -> Rates | None:
     """The frames per second of two videos whose frames must be matched by time; None if they match by their numbers.
 
-    Files of a variable frame rate may declare any rate. So frames are counted, too; as many frames match by numbers.
+    Files of a variable frame rate may declare any rate. So frames are counted, too: videos with equally many frames
+    match by their numbers.
 
     Args:
         paths: the files; None where a video is none.

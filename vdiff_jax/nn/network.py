@@ -23,7 +23,7 @@ class NetworkConfig:
       decoder: residual blocks of each level in the V-cycle.
       reach: the kernel size of the recurrence's convolution U at each level, 1 or 3.
       steps: the number of V-cycles a frame.
-      cell: the side in pixels of the blocks of a frame that are the finest level's points.
+      cell: the side, in pixels, of a block of the frame. The finest level has one point for each block.
     """
 
     widths: tuple[int, ...] = (32, 64, 96)
