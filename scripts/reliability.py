@@ -7,19 +7,17 @@ ends. Every frame and its time stamp must equal those of the first run. Full dis
 system until that is full, then goes on with more room. A section with 0 is left out.
 """
 
-import itertools
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from benchmarking.arguments import new_parser
-from endurance.clips import write_clip
 from endurance.commands import cost_of_checkpoints, fill_disks, kill, prepare
 from endurance.damage import repair_damaged_files
+from endurance.soak import soak
 from fuzz import NAMES
 
 TESTS = Path(__file__).parents[1] / "tests" / "restoration" / "test_faults.py"
@@ -44,26 +42,6 @@ def fuzz(_: Path, seconds: int) -> list[str]:
         result = "no crash" if made.returncode == 0 else made.stderr[-300:]
         rows.append(f"| inputs of `{parser}` | {inputs} | {result} |")
     return rows
-
-
-def soak(folder: Path, count: int, size: tuple[int, int]) -> list[str]:
-    """Rows of the table: memory, handles, threads and speed in the second and in the last tenth of a long run."""
-    import vdiff_jax
-
-    clip, process, marks = folder / "soak.mkv", Path("/proc/self"), []
-    write_clip(clip, count, size=size)
-
-    def note(frames: int) -> None:
-        if frames % (count // 10) == 0:
-            memory = int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
-            handles, threads = (len(os.listdir(process / name)) for name in ("fd", "task"))
-            marks.append((time.monotonic(), memory, handles, threads))
-
-    vdiff_jax.repair(clip, folder / "soaked.mkv", task="denoise", sigma=8, weights="fast", progress=note)
-    speeds = [count / 10 / (b[0] - a[0]) for a, b in itertools.pairwise(marks)]
-    frames, names = f"{count} of {size[1]}x{size[0]}", ("memory (MB)", "file handles", "threads")
-    rows = [f"| soak: {name} | {frames} | {marks[1][n]} then {marks[-1][n]} |" for n, name in enumerate(names, start=1)]
-    return [*rows, f"| soak: frames/s | {frames} | {speeds[0]:.1f} then {speeds[-1]:.1f} |"]
 
 
 def size_of(text: str) -> tuple[int, int]:

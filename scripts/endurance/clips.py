@@ -22,7 +22,7 @@ def write_clip(path: Path, count: int, *, size: tuple[int, int] = (96, 160), cod
     """
     height, width = size
     rng = np.random.default_rng(0)
-    wave = np.add.outer(np.sin(np.arange(height + count) / 7), np.sin(np.arange(width + left + count) / 5))
+    wave = np.add.outer(np.sin(np.arange(height + count // 4) / 7), np.sin(np.arange(width + left + count // 2) / 5))
     picture = 128 + 40 * wave + 20 * rng.standard_normal(wave.shape).cumsum(1) / np.sqrt(width)
     info = VideoInfo(
         width=width, height=height, pixels=PixelFormat(kind="yuv", subsampling=(2, 2)), rate=Fraction(25),
