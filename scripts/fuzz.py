@@ -16,7 +16,7 @@ from benchmarking.arguments import new_parser
 
 NAMES = (
     *("attachment", "arrays", "packets", "checkpoint", "weights"),
-    *("calibration", "config", "y4m", "references", "containers"),
+    *("calibration", "config", "y4m", "references", "comment", "containers"),
 )
 
 

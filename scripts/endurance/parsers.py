@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import atheris
+import av
 import numpy as np
 
 PACKAGES = [f"vdiff_jax.{name}" for name in ("compression", "config", "media", "runtime", "stitching", "weights")]
 with atheris.instrument_imports(include=PACKAGES, exclude=["vdiff_jax.compression.range_coder"]):
-    from vdiff_jax import config, media, weights
+    from vdiff_jax import config, weights
     from vdiff_jax.compression import attachment
-    from vdiff_jax.media import animation, joined, references
+    from vdiff_jax.media import animation, attachment_text, decode, joined, references
     from vdiff_jax.media.segments import Segment, packets_of
     from vdiff_jax.runtime import checkpoint_files
     from vdiff_jax.stitching import calibration
@@ -44,23 +45,12 @@ WEIGHTS = {
     "config": {"train": {"tasks": {"denoise": 1.0}}}, weights.EARLIER: ["00" * 8],
 }  # fmt: skip
 _VALUES = (
-    None,
-    True,
-    -1,
-    0,
-    1,
-    1 << 70,
-    10**400,
-    1e308,
-    float("inf"),
-    float("nan"),
-    "",
-    "none",
-    [],
-    {},
-    [[]],
-    {"a": 1},
-)
+    None, True, -1, 0, 1, 1 << 70, 10**400, 1e308, float("inf"), float("nan"), "", "none", [], {}, [[]], {"a": 1},
+)  # fmt: skip
+
+
+_written: dict[str, bytes] = {}
+"""What `written` wrote last under each name."""
 
 
 def make_folder() -> None:
@@ -71,10 +61,12 @@ def make_folder() -> None:
     FOLDER.mkdir(exist_ok=True)
 
 
-def written(name: str, data: bytes | str) -> Path:
+def written(name: str, data: bytes) -> Path:
     """A file of this content, in memory."""
     path = FOLDER / name
-    path.write_bytes(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
+    if _written.get(name) != data:
+        path.write_bytes(data)
+        _written[name] = data
     return path
 
 
@@ -105,11 +97,11 @@ def _change(place: Any, key: Any, fuzz: atheris.FuzzedDataProvider) -> None:
     elif kind == 2:
         place[key] = fuzz.ConsumeFloat()
     elif kind == 3 and isinstance(place, dict):
-        place[fuzz.ConsumeUnicodeNoSurrogates(8)] = _picked(_VALUES, fuzz)
+        place[fuzz.ConsumeUnicodeNoSurrogates(8)] = copy.deepcopy(_picked(_VALUES, fuzz))
     elif kind == 4:
         place[key] = [place[key]] * fuzz.ConsumeIntInRange(0, 4)
     else:
-        place[key] = copy.copy(_picked(_VALUES, fuzz))
+        place[key] = copy.deepcopy(_picked(_VALUES, fuzz))
 
 
 def text_of(document: Any, data: bytes) -> bytes:
@@ -150,11 +142,11 @@ def parse_packets(data: bytes) -> None:
 
 def parse_checkpoint(data: bytes) -> None:
     """The last checkpoint of a resume folder; or its file about the run."""
-    about = json.dumps({"format": checkpoint_files.FORMAT, "input": "clip.mkv"})
+    about = {"format": checkpoint_files.FORMAT, "input": "clip.mkv"}
     if data[:1] and data[0] & 2:
-        written(checkpoint_files.ABOUT, text_of(json.loads(about), data))
+        written(checkpoint_files.ABOUT, text_of(about, data))
     else:
-        written(checkpoint_files.ABOUT, about)
+        written(checkpoint_files.ABOUT, json.dumps(about).encode())
         written("000000008.json", text_of(CHECKPOINT, data))
     checkpoint_files.find_checkpoint(FOLDER, {"input": "clip.mkv"})
 
@@ -168,8 +160,10 @@ def parse_weights(data: bytes) -> None:
         head = json.dumps({"__metadata__": about}).encode()
         document = len(head).to_bytes(8, "little") + head
     path = written("a.safetensors", document)
-    for read in (weights.trained_tasks, weights.identities, weights.network_config):
+    for read in (weights.trained_tasks, weights.identities):
         read(path)
+    with weights._opened(path) as (_, about):
+        weights._config_of(about, path)
 
 
 def parse_calibration(data: bytes) -> None:
@@ -188,13 +182,24 @@ def parse_config(data: bytes) -> None:
 
 def parse_y4m(data: bytes) -> None:
     """A YUV4MPEG2 file, which FFmpeg parses."""
-    with media.open_reader(written("a.y4m", data)) as reader:
-        sum(1 for _ in reader)
+    with contextlib.suppress(av.FFmpegError):  # which `VideoReader` names
+        source = decode.VideoSource(str(written("a.y4m", data)))
+        try:
+            sum(1 for _ in source.frames())
+        finally:
+            source.close()
 
 
 def parse_references(data: bytes) -> None:
     """The number and name of a reference picture."""
     references.reference_path(data.decode(errors="replace"))
+
+
+def parse_comment(data: bytes) -> None:
+    """The comment of a video, in which a compressed MP4 has its attachment."""
+    comment = data.decode(errors="replace")
+    attachment_text.attachment_in({"comment": comment})
+    attachment_text.without_attachment(comment)
 
 
 def parse_containers(data: bytes) -> None:
@@ -218,6 +223,7 @@ PARSERS: dict[str, Callable[[bytes], None]] = {
     "config": parse_config,
     "y4m": parse_y4m,
     "references": parse_references,
+    "comment": parse_comment,
     "containers": parse_containers,
 }
 
@@ -241,7 +247,7 @@ def seeds(name: str) -> list[bytes]:
         webp = b"RIFF\x30\0\0\0WEBPANMF\x18\0\0\0" + bytes(24)
         mxf = joined._MXF_PARTITION + bytes(2) + b"\x83\0\0\x04" + bytes(4)
         return [box * 2, webp, mxf * 2, joined.SEGMENT + b"\x81\0" + joined.SEGMENT + b"\x80", b"7:mask.png"]
-    return [b"\0" * 32, b"\2" * 32, b"12:reference.png"]
+    return [b"\0" * 32, b"\2" * 32, b"12:reference.png", b"a title\nvdiff:AAEC"]
 
 
 def full_attachment() -> attachment.Attachment:

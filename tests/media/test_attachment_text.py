@@ -1,5 +1,7 @@
 """The attachment in a file's comment."""
 
+import time
+
 import pytest
 
 from vdiff_jax.media.attachment_text import attachment_in, with_attachment, without_attachment
@@ -22,3 +24,11 @@ def test_text_that_was_cut_short_is_damaged_but_no_error():
     text = with_attachment("", bytes(range(256)))
     assert attachment_in({"comment": text[:100]}) != bytes(range(256))
     assert attachment_in({"comment": text[:12]}) is not None
+
+
+def test_a_long_comment_of_spaces_takes_no_longer_than_other_text():
+    spaces = " " * 200_000
+    begun = time.process_time()
+    assert without_attachment(spaces + "x" + spaces) == spaces + "x" + spaces
+    assert attachment_in({"comment": spaces}) is None
+    assert time.process_time() - begun < 5  # it was more than 100 s

@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 
 KEY = "comment"
-_TEXT = re.compile(r"\s*vdiff:([A-Za-z0-9+/=]*)")
+_TEXT = re.compile(r"(?<!\s)\s*vdiff:([A-Za-z0-9+/=]*)")
+"""The space before it is matched from its start only, so that much of it takes no longer than other text."""
 
 
 def with_attachment(comment: str, attachment: bytes) -> str:

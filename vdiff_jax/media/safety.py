@@ -1,5 +1,7 @@
 """Options that let FFmpeg read the given file, and nothing else: any file may be hostile."""
 
+import functools
+
 import av
 
 _LEADING_ELSEWHERE = "hls dash webm_dash_manifest concat imf sdp rtp rtsp sap rtp_mpegts"
@@ -12,8 +14,12 @@ PLAYLISTS = {b"#EXTM3U": "HLS", b"ffconcat": "concat", b"v=0": "SDP", b"<?xml": 
 
 def safe_options() -> dict[str, str]:
     """The options with which every file is opened: local files only, and no format that leads to other files."""
-    formats = sorted(name for name in av.formats_available if name not in _REFUSED)
-    return {"protocol_whitelist": "file", "format_whitelist": ",".join(formats)}
+    return {"protocol_whitelist": "file", "format_whitelist": _allowed_formats()}
+
+
+@functools.cache
+def _allowed_formats() -> str:
+    return ",".join(sorted(name for name in av.formats_available if name not in _REFUSED))
 
 
 def playlist_kind(name: str) -> str | None:

@@ -30,9 +30,10 @@ _LARGEST = 4096
 """The largest number in a network's architecture; a damaged file may claim any."""
 
 
-def shipped() -> list[str]:
+@functools.cache
+def shipped() -> tuple[str, ...]:
     """The names of the weights in the package."""
-    return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.safetensors")))
 
 
 def for_task(weights: str, *tasks: str) -> str:
@@ -121,16 +122,6 @@ def trained_tasks(weights: str | Path) -> frozenset[str]:
     if not isinstance(tasks, dict):
         raise _damaged("config", weights)
     return frozenset(tasks)
-
-
-def network_config(weights: str | Path) -> NetworkConfig:
-    """The architecture of a file's network.
-
-    Raises:
-      WeightsError: no such file, or it is damaged or has another format.
-    """
-    with _opened(weights) as (_, about):
-        return _config_of(about, weights)
 
 
 def _config_of(about: dict[str, str], weights: str | Path) -> NetworkConfig:
