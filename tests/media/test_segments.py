@@ -129,7 +129,7 @@ def test_another_input_option_or_version_is_refused_and_named(tmp_path):
     folder = kept(tmp_path, {"version": "1", "sigma": 5.0})
     with pytest.raises(ResumeError, match=r"sigma was 5\.0 and is now 7\.0"):
         find_checkpoint(folder, {"version": "1", "sigma": 7.0})
-    with pytest.raises(ResumeError, match='version was "1" and is now "2"'):
+    with pytest.raises(ResumeError, match='version was "1" and is now "2": resume it with the version'):
         find_checkpoint(folder, {"version": "2", "sigma": 5.0})
     with pytest.raises(ResumeError, match="grow was null and is now 3"):
         find_checkpoint(folder, {"version": "1", "sigma": 5.0, "grow": 3})

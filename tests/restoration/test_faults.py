@@ -14,7 +14,7 @@ import pytest
 
 from vdiff_jax import infer
 from vdiff_jax.errors import InputError, OutputError
-from vdiff_jax.media import decode, mux, open_reader, open_writer
+from vdiff_jax.media import decode, mux, open_reader, open_writer, target
 from vdiff_jax.media.video import VideoInfo
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration import extent, pipeline
@@ -248,3 +248,12 @@ def test_a_clock_that_jumps(clip, tmp_path, monkeypatch, jump):
     assert report["frames"] == COUNT
     assert 0 < report["seconds"]["total"] < 1000
     assert len(planes(tmp_path / "out.mkv")) == COUNT
+
+
+def test_an_output_that_cannot_be_renamed_over_is_kept_beside_it(clip, tmp_path, monkeypatch):
+    """As where OUT is a file that a container mounts. The kept segments are not needed any more."""
+    monkeypatch.setattr(target.os, "replace", raising(OSError(errno.EBUSY, "Device or resource busy")))
+    with pytest.raises(OutputError, match=r"out\.mkv can't be replaced \(Device .* is .*out\.whole1\.mkv, rename"):
+        repair(clip, tmp_path / "out.mkv")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.whole1.mkv"]
+    assert len(planes(tmp_path / "out.whole1.mkv")) == COUNT

@@ -136,10 +136,13 @@ class PendingFile:
         target: what it becomes.
         folder: it is a folder.
         kept: a folder that exists after `release`, too, so that a later run can continue with it.
+
+    Attributes:
+        whole: whether `commit` has kept the whole output, under its name or under another.
     """
 
     def __init__(self, target: Source, *, folder: bool = False, kept: Path | None = None):
-        self.target = Path(os.path.realpath(target))
+        self.target, self.whole = Path(os.path.realpath(target)), False
         own = f".vdiff.{hashlib.sha256(os.fsencode(self.target.name)).hexdigest()[:8]}"
         self._lock = Lock(self.target.with_name(f"{own}.lock"), target)
         try:
@@ -159,16 +162,17 @@ class PendingFile:
         """Renames it to its target.
 
         Raises:
-            OutputError: the target can't be replaced; the whole output then keeps its temporary name.
+            OutputError: the target can't be replaced; the whole output then gets another name.
         """
         try:
             if self.path.is_dir() and self.target.is_dir():
                 self.target.rmdir()
             os.replace(self.path, self.target)
+            self.whole = True
         except OSError as error:
             if not self.path.exists():
                 raise OutputError(f"{self.target} can't be written: {error.strerror}") from error
-            whole = self._rescued()
+            whole, self.whole = self._rescued(), True
             raise OutputError(
                 f"{self.target} can't be replaced ({error.strerror}): the whole output is {whole}, rename it yourself"
             ) from error

@@ -109,9 +109,12 @@ class VideoWriter:
         except BaseException:
             self.abort()
             raise
-        if self._pending is not None:
-            self._pending.commit()
-        self._checkpoints.discard()
+        try:
+            if self._pending is not None:
+                self._pending.commit()
+        finally:
+            if self._pending is None or self._pending.whole:
+                self._checkpoints.discard()
 
     def abort(self) -> None:
         """Stops and deletes the output; its checkpoints stay."""

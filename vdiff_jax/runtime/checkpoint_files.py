@@ -217,9 +217,13 @@ def read_json(path: Path) -> dict[str, Any]:
 def _check_same(folder: Path, kept: dict[str, Any], now: dict[str, Any]) -> None:
     for name in [*now, *(name for name in kept if name not in now)]:
         if kept.get(name) != now.get(name):
+            other = name in ("format", "version")
+            instead = (
+                "resume it with the version of vdiff_jax that made it" if other else "repeat the command as it was"
+            )
             raise ResumeError(
                 f"{folder} can't be resumed: {name} was {_shown(kept.get(name))} and is now {_shown(now.get(name))}: "
-                "repeat the command as it was, or delete the folder to start again"
+                f"{instead}, or delete the folder to start again"
             )
 
 
