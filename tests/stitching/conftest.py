@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from vdiff_jax.media import ColourTags, Frame, PixelFormat, VideoInfo, open_writer
+
 WIDE, HIGH = 520, 260
 SIZE = (300, 216)
 RATE = 20.0
@@ -136,3 +138,23 @@ def rotated_rig():
         )  # fmt: skip
 
     return make
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes three grey frames with these colour tags."""
+
+    def run(name, *, transfer=1, primaries=1, bits=8):
+        pixels = PixelFormat(kind="yuv", bits=bits, subsampling=(2, 2))
+        tags = ColourTags(primaries=primaries, transfer=transfer, matrix=1, range=1)
+        info = VideoInfo(width=64, height=48, pixels=pixels, tags=tags)
+        path = tmp_path / name
+        with open_writer(path, info, codec="ffv1") as writer:
+            for n in range(3):
+                planes = [
+                    np.full(shape, (20 + 8 * n) << (bits - 8), pixels.dtype) for shape in pixels.plane_shapes(64, 48)
+                ]
+                writer.write(Frame(tuple(planes), n))
+        return path
+
+    return run

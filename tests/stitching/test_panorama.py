@@ -7,7 +7,7 @@ import pytest
 from vdiff_jax.errors import ClipError, OptionError, StitchError
 from vdiff_jax.stitching import panorama
 from vdiff_jax.stitching.features import corners, project
-from vdiff_jax.stitching.source import open_sources
+from vdiff_jax.stitching.source import ArraySource, open_sources
 from vdiff_jax.stitching.stitch import stitch
 
 RATE = 20.0
@@ -67,6 +67,22 @@ def test_the_first_input_sets_the_rate(rig, stitched, known):
     assert made.rate == RATE
     assert len(made.clip) == len(stitched.clip)
     assert made.report["inputs"][1]["missing_frames"] == 0
+
+
+def test_frames_have_the_times_of_the_first_input(rig, known):
+    """The second camera starts at 0.2 s. The first one's clock is ahead of an even one by 0, 10 and 20 ms in turn."""
+
+    class Uneven(ArraySource):
+        def frames(self):
+            for index, (time, frame) in enumerate(super().frames()):
+                yield time + 0.01 * (index % 3), frame
+
+    sources = [Uneven(rig.clips[0][:12], "input 1", RATE), open_sources(rig.clips, [RATE, RATE])[1]]
+    made = panorama.Panorama(sources, panorama.PanoramaOptions(calibration=known))
+    count = len(list(made.frames()))
+    times = [made.start + made.seconds(index) for index in range(count)]
+    assert times[:8] == pytest.approx([index / RATE + 0.01 * (index % 3) for index in range(4, 12)])
+    assert made.sound_span(0) == (pytest.approx(times[0]), None)
 
 
 def test_crop_leaves_only_covered_pixels_and_fill_leaves_no_gap(rig, stitched, known):
@@ -173,7 +189,7 @@ def test_frames_are_read_no_faster_than_they_are_composed(rig, known):
     taken = [0]
 
     class Counting:
-        name, size, rate, count, aspect = "input 1", (300, 216), RATE, 16, Fraction(1)
+        name, size, rate, count, aspect, lead = "input 1", (300, 216), RATE, 16, Fraction(1), 0.0
 
         def frames(self):
             for index, frame in enumerate(rig.clips[0]):

@@ -17,6 +17,22 @@ def test_the_nearest_frame_is_found_at_any_rate():
     assert reader.at(0.5 + 25 / 20) is None
 
 
+def test_a_frame_is_shown_until_the_next_one():
+    """Frames at 0, 0.1 and 0.2 s, then one at 0.8 s."""
+
+    class Uneven(ArraySource):
+        def frames(self):
+            for (_, frame), time in zip(super().frames(), (0.0, 0.1, 0.2, 0.8)):
+                yield time, frame
+
+    clip = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+    reader, now, shown = NearestFrames(Uneven(clip, "clip", 10.0), 0.0), 0.0, {}
+    while (frame := reader.at(now)) is not None:
+        shown[round(now, 3)] = int(frame[0, 0, 0])
+        now = reader.after(now)
+    assert shown == {0: 0, 0.1: 1, 0.2: 2, 0.3: 2, 0.4: 2, 0.5: 2, 0.6: 2, 0.7: 2, 0.8: 3}
+
+
 @pytest.mark.parametrize("full_range", [False, True])
 @pytest.mark.parametrize("subsampling", [(1, 1), (2, 2)])
 def test_integer_colour_conversion_equals_the_exact_one(full_range, subsampling):

@@ -61,6 +61,27 @@ def test_a_panorama_with_pictures_of_each_stage(files, tmp_path, capsys):
     assert max(alone) < (pictures["5_diffused.png"].max(axis=-1) > 0).mean()
 
 
+def test_a_panorama_has_the_first_sound_that_there_is_and_one_warning(rig, files, known, tmp_path):
+    """The second camera starts 0.2 s later and goes on for 0.2 s, which are left out with their sound."""
+    tone = _tone(tmp_path / "tone.wav", 0.6, 0.5)
+    heard = _file(tmp_path / "heard.mkv", rig.clips[1][:12], copy_from=tone)
+    silent = tmp_path / "silent.mkv"
+    with av.open(files[0]) as source, av.open(str(silent), "w") as file:
+        file.add_attachment("font.ttf", "font/ttf", b"a font")
+        video = file.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                file.mux(packet)
+    made = stitch([silent, heard], tmp_path / "wide.mp4", layout="panorama", calibration=known)
+    (warning,) = made.report["warnings"]
+    assert "of silent.mkv: 1 attachment" in warning
+    assert "encoded again as aac" in warning
+    with av.open(str(tmp_path / "wide.mp4")) as container:
+        sound = container.streams.audio[0]
+        assert float(sound.duration * sound.time_base) == pytest.approx(0.4, abs=0.05)
+
+
 def test_a_sequence_with_a_picture_of_each_join(rig, files, tmp_path):
     out = tmp_path / "sequence.mp4"
     arguments = ["stitch", *files, "-o", str(out), "--quiet", "--debug", "--layout", "sequence", "--bridge", "2"]

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -148,6 +148,7 @@ def open_writer(
     trial: bool = False,
     checkpoints: Checkpoints | None = None,
     frugal: bool = False,
+    lost_before: Sequence[str] = (),
 ) -> VideoWriter:
     """Opens an output.
 
@@ -162,6 +163,7 @@ def open_writer(
         trial: the output is not for the user, so that nothing is said about what it loses.
         checkpoints: those of an earlier run, after which writing continues; they receive those of this run.
         frugal: the encoder takes little memory.
+        lost_before: what the frames have lost already, for the warning that names what the output loses.
 
     Raises:
         OutputError: as for `check_target`; also if the ending or the encoder is unknown, or the encoder rejects the
@@ -177,7 +179,7 @@ def open_writer(
         pending = PendingFile(name, folder=folder, kept=checkpoints and checkpoints.kept_pictures())
         sink = PictureSink(pending.path, info, folder=folder, count=checkpoints.begun.frames if checkpoints else 0)
         if not trial:
-            warn_of_losses(sink.losses(), name)
+            warn_of_losses([*lost_before, *sink.losses()], name)
         return VideoWriter(sink, pending, info, name, checkpoints)
     container = "yuv4mpegpipe" if name == "-" else container_of(name)
     check_audio_codec(container, audio_codec)
@@ -191,7 +193,7 @@ def open_writer(
             if checkpoints is not None:
                 sink.keep(((path, read_arrays(path)) for path in checkpoints.segments()), checkpoints.begun.frames)
         if not trial:
-            warn_of_losses(sink.losses(), shown)
+            warn_of_losses([*lost_before, *sink.losses()], shown)
         return VideoWriter(sink, pending, info, shown, checkpoints)
     except BaseException:
         if pending is not None:

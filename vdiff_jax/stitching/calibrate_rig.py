@@ -16,7 +16,7 @@ from vdiff_jax.stitching.features import Features, corners, project, without_mat
 from vdiff_jax.stitching.offsets import offsets_from_features, offsets_from_overlap
 from vdiff_jax.stitching.reduced_canvas import reduced_canvases
 from vdiff_jax.stitching.refinement import static_background
-from vdiff_jax.stitching.source import RGB, NearestFrames, Source, duration, is_bright
+from vdiff_jax.stitching.source import RGB, NearestFrames, Source, common_start, duration, is_bright
 from vdiff_jax.stitching.stabilise import stabilise
 
 _MOMENTS = 6  # frames of each camera that are matched
@@ -140,7 +140,7 @@ def sample_frames(
     Raises:
       StitchError: a source has no frames, or none at the same time as the others.
     """
-    start = float(offsets.max())
+    start = common_start(sources, offsets)
     lengths = [duration(source) for source in sources]
     end = min(start + _SPAN, min(offset + length for offset, length in zip(offsets, lengths)))
     times = np.linspace(start, max(start, end - 1.5 / min(source.rate for source in sources)), count)

@@ -1,12 +1,10 @@
 """Whether the inputs' colours can be shown in one film: it has the first input's transfer function and primaries."""
 
-import logging
 from collections.abc import Sequence
 
 from vdiff_jax.errors import StitchError
 from vdiff_jax.stitching.source import FileSource, Source
 
-log = logging.getLogger(__name__)
 _HDR = {16: "PQ", 18: "HLG"}
 """FFmpeg's numbers of the HDR transfer functions."""
 _PRIMARIES = {1: "BT.709", 4: "BT.470M", 5: "BT.601", 6: "BT.601", 7: "BT.601", 9: "BT.2020", 11: "P3", 12: "P3"}
@@ -14,7 +12,7 @@ _WIDE = frozenset({"BT.2020", "P3"})
 
 
 def check_colours(sources: Sequence[Source]) -> None:
-    """Raises StitchError where inputs differ in dynamic range or gamut; logs a warning where primaries differ little.
+    """Raises StitchError where inputs differ in dynamic range or gamut.
 
     Ranges and matrices may differ: every input is converted by its own.
     """
@@ -24,15 +22,23 @@ def check_colours(sources: Sequence[Source]) -> None:
         transfers = [_HDR.get(source.info.tags.transfer, "SDR") for source in (first, other)]
         if transfers[0] != transfers[1]:
             raise StitchError(_refusal(first, other, transfers, "dynamic range"))
-        named = [_PRIMARIES.get(source.info.tags.primaries, "BT.709") for source in (first, other)]
-        if named[0] == named[1]:
-            continue
-        if _WIDE & set(named):
+        named = [_primaries(source) for source in (first, other)]
+        if named[0] != named[1] and _WIDE & set(named):
             raise StitchError(_refusal(first, other, named, "gamut"))
-        log.warning(
-            "%s has %s primaries, %s has %s: its colours are not converted",
-            *(other.name, named[1], first.name, named[0]),
-        )
+
+
+def other_primaries(sources: Sequence[Source]) -> list[str]:
+    """The inputs whose primaries differ a little from the first one's, in words: their colours are not converted."""
+    first, *others = [source for source in sources if isinstance(source, FileSource)] or [None]
+    return [
+        f"the {_primaries(other)} primaries of {other.name}, whose colours are not converted to {_primaries(first)}"
+        for other in others
+        if first is not None and _primaries(other) != _primaries(first)
+    ]
+
+
+def _primaries(source: FileSource) -> str:
+    return _PRIMARIES.get(source.info.tags.primaries, "BT.709")
 
 
 def _refusal(first: FileSource, other: FileSource, values: Sequence[str], what: str) -> str:

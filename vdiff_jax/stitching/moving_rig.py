@@ -14,7 +14,7 @@ from vdiff_jax.stitching.calibration import Calibration
 from vdiff_jax.stitching.camera_estimation import all_connected, match_all
 from vdiff_jax.stitching.features import Features, corners, detect, project, without_matches
 from vdiff_jax.stitching.refinement import refine_matches
-from vdiff_jax.stitching.source import RGB, NearestFrames, Source
+from vdiff_jax.stitching.source import RGB, NearestFrames, Source, common_start
 
 _INTERVAL = 0.2  # seconds between key moments
 _MOVING = 1.5  # pixels: a rig moves if its matches miss one geometry by more, in the median over moments
@@ -45,7 +45,7 @@ def track_rig(sources: Sequence[Source], calibration: Calibration) -> Calibratio
             raw.append(homographies)
     if len(times) < 3:
         return calibration
-    moments = np.arange(float(calibration.offsets.max()), last + 0.5 * _INTERVAL, _INTERVAL)
+    moments = np.arange(common_start(sources, calibration.offsets), last + 0.5 * _INTERVAL, _INTERVAL)
     known = dataclasses.replace(calibration, homographies=np.stack(raw), times=np.array(times))
     paths = np.stack([known.at(moment) for moment in moments])
     smoothed = smooth_paths(paths, calibration.sizes, _SMOOTHING)
@@ -115,7 +115,7 @@ def local_linear_fit(values: Float[np.ndarray, "k ..."], sigma: float) -> Float[
 def _key_frames(sources: Sequence[Source], calibration: Calibration) -> Iterator[tuple[float, list[RGB]]]:
     """Every camera's frame at each key moment, until one of them ends."""
     readers = [NearestFrames(source, float(offset)) for source, offset in zip(sources, calibration.offsets)]
-    start = float(calibration.offsets.max())
+    start = common_start(sources, calibration.offsets)
     for moment in itertools.count():
         frames = [reader.at(start + moment * _INTERVAL) for reader in readers]
         if any(frame is None for frame in frames):

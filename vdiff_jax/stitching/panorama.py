@@ -18,7 +18,7 @@ from vdiff_jax.stitching.calibration import Calibration, check_fits, load_calibr
 from vdiff_jax.stitching.canvas import plan_canvas
 from vdiff_jax.stitching.compose import Composer
 from vdiff_jax.stitching.debug_pictures import DebugPictures
-from vdiff_jax.stitching.source import RGB, NearestFrames, Source, duration
+from vdiff_jax.stitching.source import RGB, NearestFrames, Source, common_start, duration
 from vdiff_jax.stitching.warper import always_covered, largest_rectangle
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ class Panorama:
       box: left, top, right, bottom of the part of the canvas that is shown.
       size: (width, height) of the frames.
       rate: frames per second, the first input's.
+      start: seconds on the common clock at which the panorama starts. Sound before that is left out.
       report: what was found and done.
     """
 
@@ -76,6 +77,8 @@ class Panorama:
         begun = time.perf_counter()
         self._sources, self._options = sources, options
         self.calibration, times, views = _calibration(sources, options)
+        self.start, self._first = first_moment(sources, self.calibration.offsets)
+        self._times: list[float] = []
         self.canvas = plan_canvas(self.calibration, kind=options.projection)
         calibrated = time.perf_counter()
         self._composer = Composer(self.calibration, self.canvas, views)
@@ -110,25 +113,36 @@ class Panorama:
                 self._debug.write("6_result", frame)
             yield frame
 
+    def seconds(self, index: int) -> float:
+        """The time of a frame that has been composed, in seconds since `start`."""
+        return self._times[index]
+
+    def sound_span(self, index: int) -> tuple[float, float | None]:
+        """Which seconds of an input's own clock the panorama lasts; None where it goes on to the input's end."""
+        offset = float(self.calibration.offsets[index])
+        end = last_moment(self._sources, self.calibration.offsets) + 0.25 / self.rate - offset
+        return self.start - offset, None if end > duration(self._sources[index]) - 0.5 / self.rate else end
+
     def _composed(self, checkpoints: Checkpoints) -> Iterator[CoveredFrame]:
         """The whole canvas at every moment that is left to compose, and the pixels that some camera sees."""
         offsets = self.calibration.offsets
         readers = [NearestFrames(source, float(offset)) for source, offset in zip(self._sources, offsets)]
-        start, end = timeline(self._sources, offsets)
+        now, end = self._first, last_moment(self._sources, offsets)
         count, seconds, missing = 0, 0.0, np.zeros(len(readers), int)
+        self._times.clear()
         if (kept := checkpoints.state("composer")) is not None:
             missing = kept[0].copy()
             self._composer.take_up(kept[1:])
-        while start + count / self.rate < end:
-            now = start + count / self.rate
+        while now < end:
             frames = [reader.at(now) for reader in readers]
             if all(frame is None for frame in frames):
                 break
-            count += 1
+            self._times.append(now - self.start)
+            here, now, count = now, readers[0].after(now), count + 1
             if count <= checkpoints.begun.frames:
                 continue
             begun = time.perf_counter()
-            picture = self._composer(frames, now)
+            picture = self._composer(frames, here)
             seconds += time.perf_counter() - begun
             missing += ~np.array(self._composer.present)
             if count % _CHUNK == 0 and checkpoints.propose(count, 0):
@@ -157,18 +171,29 @@ def check_options(sources: Sequence[Source], options: PanoramaOptions) -> None:
         raise OptionError(f"unknown projection {options.projection}: pass auto, planar or cylindrical")
 
 
-def timeline(sources: Sequence[Source], offsets: Float[np.ndarray, " n"]) -> tuple[float, float]:
-    """Returns the first and last second of the panorama on the common clock.
+def first_moment(sources: Sequence[Source], offsets: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    """Returns the seconds on the common clock at which the panorama starts, and at which its first frame is shown.
 
-    It begins when all sources have started. It ends with the longest source, or with the shortest one if they differ
-    by less than a tenth of the common length or by no more than the offsets.
+    The panorama has the times of the first source's frames. It starts when all sources have started, and its first
+    frame is shown when all of them have a frame.
+    """
+    begins, tolerance = common_start(sources, offsets), 0.25 / sources[0].rate
+    times = (float(offsets[0]) + seconds for seconds, _ in sources[0].frames())
+    first = next((each for each in times if each >= begins - tolerance), begins)
+    return first - (begins - float(offsets.max())), first
+
+
+def last_moment(sources: Sequence[Source], offsets: Float[np.ndarray, " n"]) -> float:
+    """Returns the second on the common clock at which the panorama ends.
+
+    It ends with the longest source, or with the shortest one if they differ by less than a tenth of the common length
+    or by no more than the offsets.
     """
     ends = [offset + duration(source) for source, offset in zip(sources, offsets)]
-    start = float(offsets.max())
     interval = 1 / min(source.rate for source in sources)
-    short = max(_SHORT_TAIL * (min(ends) - start), float(np.ptp(offsets)) + 1.5 * interval)
+    short = max(_SHORT_TAIL * (min(ends) - float(offsets.max())), float(np.ptp(offsets)) + 1.5 * interval)
     last = min(ends) if max(ends) - min(ends) <= short else max(ends)
-    return start - 1e-6, last - 0.25 / sources[0].rate
+    return last - 0.25 / sources[0].rate
 
 
 def _calibration(

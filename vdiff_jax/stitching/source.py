@@ -11,9 +11,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from vdiff_jax.errors import ClipError, StitchError
-from vdiff_jax.media import ColourTags, Frame, PixelFormat, VideoInfo, further_tracks, open_reader
+from vdiff_jax.media import ColourTags, Frame, PixelFormat, VideoInfo, open_reader
 from vdiff_jax.media.colour import from_rgb, to_rgb
-from vdiff_jax.media.fidelity import UNSUPPORTED_SIDE_DATA
 from vdiff_jax.media.video import turn
 from vdiff_jax.pixels import LUMA_WEIGHTS
 
@@ -32,6 +31,7 @@ class Source(Protocol):
       rate: frames per second.
       count: the number of frames; None if it is unknown before reading.
       aspect: width to height of a pixel as displayed.
+      lead: seconds from the start of the file to its first frame.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Source(Protocol):
     rate: float
     count: int | None
     aspect: Fraction
+    lead: float
 
     def frames(self) -> Iterator[tuple[float, RGB]]:
         """Yields each frame with its time in seconds."""
@@ -55,7 +56,7 @@ class ArraySource:
         if not (clip.dtype == np.uint8 or np.issubdtype(clip.dtype, np.floating)):
             raise ClipError(f"{name} has dtype {clip.dtype}: pass uint8, or float in [0, 1]")
         self.name, self.rate, self._clip = name, float(rate), clip
-        self.size, self.count, self.aspect = (clip.shape[2], clip.shape[1]), len(clip), Fraction(1)
+        self.size, self.count, self.aspect, self.lead = (clip.shape[2], clip.shape[1]), len(clip), Fraction(1), 0.0
 
     def frames(self) -> Iterator[tuple[float, RGB]]:
         """Yields each frame with its time in seconds."""
@@ -70,6 +71,7 @@ class FileSource:
         self.name, self.path = name, path
         with open_reader(path) as reader:
             self.info = reader.info
+            self.lead = float(next(iter(reader)).pts * reader.info.time_base)
         self.size, self.rate, self.count = self.info.displayed_size, float(self.info.rate), self.info.frames
         aspect = self.info.sample_aspect or Fraction(1)
         self.aspect = 1 / aspect if self.info.rotation in (90, 270) else aspect
@@ -184,39 +186,18 @@ def output_info(source: Source, size: tuple[int, int], rate: float) -> VideoInfo
     )  # fmt: skip
 
 
-def lost_in_stitching(sources: Sequence[Source], first_is_copied: bool = False) -> list[str]:
-    """What the sources lose on their way into one film, each with what would keep it.
-
-    Args:
-      sources: the inputs.
-      first_is_copied: all tracks of the first input go into the film, and no sound of the others does.
-    """
-    infos = [source.info for source in sources if isinstance(source, FileSource)]
-    lost = []
-    if any(info.interlaced for info in infos):
-        lost.append("the field order of interlaced video: run repair --deinterlace on the inputs first")
-    if any(info.pixels.alpha for info in infos):
-        lost.append("the transparency (alpha channel); repair keeps it")
-    if deepest := max((info.pixels.bits for info in infos if info.pixels.bits > 8), default=None):
-        lost.append(f"the precision of {deepest} bits, because stitch works in 8 bits; repair keeps it")
-    if any(info.mastering_display or info.content_light for info in infos[1:]):
-        lost.append("the HDR10 metadata of all inputs but the first")
-    lost += [UNSUPPORTED_SIDE_DATA[name] for name in dict.fromkeys(n for i in infos for n in i.unsupported_side_data)]
-    for source in sources[1:] if first_is_copied else sources:
-        if isinstance(source, FileSource) and os.path.isfile(source.path):
-            tracks = ["the sound"] if first_is_copied and source.info.has_audio else []
-            if tracks := tracks + further_tracks(os.fspath(source.path), stereo=not first_is_copied):
-                lost.append(f"{', '.join(tracks)} of {os.path.basename(source.path)}; repair keeps them")
-    return lost
-
-
-def output_frame(frame: RGB, info: VideoInfo, index: int) -> Frame:
-    """Converts RGB frame number `index` for the writer."""
-    return Frame(planes=rgb_to_planes(frame, info.pixels), pts=index, duration=1)
+def output_frame(frame: RGB, info: VideoInfo, index: int, seconds: float | None = None) -> Frame:
+    """Converts RGB frame number `index` for the writer; `seconds` is its time, where frames are not evenly spaced."""
+    step = max(1, round(1 / (info.rate * info.time_base)))
+    pts = index * step if seconds is None else round(seconds / float(info.time_base))
+    return Frame(planes=rgb_to_planes(frame, info.pixels), pts=pts, duration=step)
 
 
 class NearestFrames:
-    """Looks up the frame of a source that is nearest to a time; times must ascend. It keeps two frames in memory."""
+    """Looks up the frame of a source that is nearest to a time; times must ascend. It keeps two frames in memory.
+
+    Where the source has no frame for longer than usual, the frame before is shown until the next one.
+    """
 
     def __init__(self, source: Source, offset: float):
         """`offset` is the source's start in seconds on the common clock."""
@@ -229,13 +210,23 @@ class NearestFrames:
     def at(self, time: float) -> RGB | None:
         """Returns the frame nearest to `time`, seconds on the common clock; None before the first or after the last."""
         own = time - self._offset
-        while self._next is not None and (self._now is None or abs(self._next[0] - own) <= abs(self._now[0] - own)):
+        while self._next is not None and (self._now is None or self._nearer(self._now[0], self._next[0], own)):
             if self._now is None and self._next[0] > own + 0.75 * self._interval:
                 return None
             self._now, self._next = self._next, next(self._frames, None)
-        if self._now is None or abs(self._now[0] - own) > 0.75 * self._interval:
+        if self._now is None or (self._next is None and own > self._now[0] + 0.75 * self._interval):
             return None
         return self._now[1]
+
+    def _nearer(self, now: float, later: float, own: float) -> bool:
+        """Whether a frame is nearer than the one before, and not early by more than half of the usual interval."""
+        return abs(later - own) <= abs(now - own) and later - own <= 0.5 * self._interval + 1e-9
+
+    def after(self, time: float) -> float:
+        """The time of the frame after the one of the last `at(time)`; within a gap and at the end, a step later."""
+        following = None if self._next is None else self._next[0] + self._offset
+        step = time + self._interval
+        return following if following is not None and following < step + 0.5 * self._interval else step
 
 
 def is_bright(frame: RGB) -> bool:
@@ -244,7 +235,12 @@ def is_bright(frame: RGB) -> bool:
 
 
 def duration(source: Source) -> float:
-    """Returns how many seconds a source lasts; infinity if that is unknown before reading."""
+    """Returns the seconds from the start of a source's file to its end; infinity if unknown before reading."""
     if source.count is None:
         return float("inf")
-    return source.count / source.rate
+    return source.lead + source.count / source.rate
+
+
+def common_start(sources: Sequence[Source], offsets: Float[np.ndarray, " n"]) -> float:
+    """Returns the second on the common clock at which all sources have a frame; they start at `offsets`."""
+    return max(float(offset) + source.lead for source, offset in zip(sources, offsets))

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 
 from vdiff_jax.stitching.calibration import Calibration
 from vdiff_jax.stitching.moving_rig import local_linear_fit
-from vdiff_jax.stitching.source import NearestFrames, Source
+from vdiff_jax.stitching.source import NearestFrames, Source, common_start
 
 _WIDTH = 480  # pixels: frames are reduced to this width before motion is measured
 _SMOOTHING = 0.6  # seconds: the standard deviation of the path's smoothing
@@ -33,7 +33,7 @@ def stabilise(sources: Sequence[Source], calibration: Calibration) -> Calibratio
     """
     source = sources[calibration.reference]
     rate = sources[0].rate
-    start = float(calibration.offsets.max())
+    start = common_start(sources, calibration.offsets)
     frames = _grey_frames(NearestFrames(source, float(calibration.offsets[calibration.reference])), start, rate)
     middle = (np.array(source.size) - 1) / 2
     path = [np.eye(3)]

@@ -16,7 +16,6 @@ import numpy as np
 from jaxtyping import UInt8
 
 from vdiff_jax.media import VideoInfo, check_target, loudness, open_writer
-from vdiff_jax.media.fidelity import warn_of_losses
 from vdiff_jax.restoration.identity import run_identity
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints, frames_between, open_checkpoints
 from vdiff_jax.runtime.peak_memory import peak_memory_bytes
@@ -26,13 +25,13 @@ from vdiff_jax.stitching.blend import fill_by_diffusion
 from vdiff_jax.stitching.bridge import flow_bridge
 from vdiff_jax.stitching.colour_tags import check_colours
 from vdiff_jax.stitching.layout import choose_layout
+from vdiff_jax.stitching.losses import lost_in_stitching
 from vdiff_jax.stitching.panorama import Fill, FillClip, Panorama, PanoramaOptions, fill_in_chunks
 from vdiff_jax.stitching.sequence import ClipSequence, Interpolate
 from vdiff_jax.stitching.source import (
     RGB,
     FileSource,
     Source,
-    lost_in_stitching,
     open_sources,
     output_frame,
     output_info,
@@ -180,35 +179,58 @@ def _write_or_collect(
         return np.stack(list(_counted(product.frames(checkpoints), progress)))
     paths = [os.fspath(source.path) for source in sources if isinstance(source, FileSource)]
     check_target(os.fspath(output), paths)
-    info = output_info(sources[0], product.size, product.rate)
+    info, wide = output_info(sources[0], product.size, product.rate), isinstance(product, Panorama)
     with contextlib.ExitStack() as stack:
-        sound = _sound(product, sources, stack)
-        if isinstance(product, Panorama):
-            info = _starting_later(info, float(product.calibration.offsets.max()))
+        if wide:
+            copied = _heard(sources)
+            info, tracks = _with_times_of(info, sources, product, copied)
         else:  # the soundtrack starts at 0, whatever time the first clip's clock shows
+            copied, tracks = None, _soundtrack(product, stack)
             info = dataclasses.replace(info, start=Fraction(0))
-        name = "stdout" if os.fspath(output) == "-" else os.fspath(output)
-        warn_of_losses(lost_in_stitching(sources, isinstance(product, Panorama)), name)
-        writer = stack.enter_context(open_writer(output, info, copy_from=sound, checkpoints=checkpoints, **encoder))
+        more = {"checkpoints": checkpoints, "lost_before": lost_in_stitching(sources, copied)}
+        writer = stack.enter_context(open_writer(output, info, copy_from=tracks, **more, **encoder))
         done = checkpoints.begun.frames
         for index, frame in enumerate(_counted(product.frames(checkpoints), progress, done), start=done):
-            writer.write(output_frame(frame, info, index))
+            writer.write(output_frame(frame, info, index, product.seconds(index) if wide else None))
     return None
 
 
-def _sound(product: Panorama | ClipSequence, sources: Sequence[Source], stack: contextlib.ExitStack) -> str | None:
-    """The file whose sound the output gets: the first camera's, or a temporary file with all clips' sound in turn."""
-    if isinstance(product, Panorama):
-        return os.fspath(sources[0].path) if isinstance(sources[0], FileSource) else None
+def _heard(sources: Sequence[Source]) -> int:
+    """The number of the input whose sound and other tracks a panorama gets: the first one that has sound."""
+    files = [(index, source) for index, source in enumerate(sources) if isinstance(source, FileSource)]
+    first = files[0][0] if files else 0
+    return next((index for index, source in files if source.info.has_audio), first)
+
+
+def _with_times_of(
+    info: VideoInfo, sources: Sequence[Source], panorama: Panorama, copied: int
+) -> tuple[VideoInfo, str | None]:
+    """A panorama's description with the first input's unit of time, and the file whose tracks it gets, with its part.
+
+    Args:
+      info: the panorama's description.
+      sources: the inputs.
+      panorama: the panorama.
+      copied: the number of the input whose tracks it gets.
+    """
+    first, heard = sources[0], sources[copied]
+    if isinstance(first, FileSource):
+        info = dataclasses.replace(info, time_base=first.info.time_base)
+    if not isinstance(heard, FileSource):
+        return info, None
+    start, stop = (
+        None if each is None else heard.info.start + Fraction(each).limit_denominator(90_000)
+        for each in panorama.sound_span(copied)
+    )
+    return dataclasses.replace(info, start=start, stop=stop, audio_lead=heard.info.audio_lead), os.fspath(heard.path)
+
+
+def _soundtrack(sequence: ClipSequence, stack: contextlib.ExitStack) -> str | None:
+    """A temporary file with all clips' sound in turn; None where no clip has sound."""
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="vdiff_jax_"))
     path = os.path.join(folder, "sound.mka")
     spans = [
         (os.fspath(source.path) if isinstance(source, FileSource) else None, start, stop, gap)
-        for source, start, stop, gap in product.sound_spans()
+        for source, start, stop, gap in sequence.sound_spans()
     ]
     return path if loudness.write_soundtrack(path, spans) else None
-
-
-def _starting_later(info: VideoInfo, seconds: float) -> VideoInfo:
-    """The description of a video that begins some seconds into the first input, so that its sound stays in step."""
-    return dataclasses.replace(info, start=info.start + Fraction(seconds).limit_denominator(90_000))
