@@ -172,12 +172,8 @@ def open_writer(
     """
     name = os.fspath(target)
     check_target(name, (info.path, copy_from))
-    ending = Path(name).suffix.lower()
-    folder = is_folder_target(name)
-    if folder or ending in WRITABLE_PICTURES:
-        checkpoints = checkpoints if folder else None
-        pending = PendingFile(name, folder=folder, kept=checkpoints and checkpoints.kept_pictures())
-        sink = PictureSink(pending.path, info, folder=folder, count=checkpoints.begun.frames if checkpoints else 0)
+    if is_folder_target(name) or Path(name).suffix.lower() in WRITABLE_PICTURES:
+        sink, pending, checkpoints = _open_pictures(name, info, checkpoints)
         if not trial:
             warn_of_losses([*lost_before, *sink.losses()], name)
         return VideoWriter(sink, pending, info, name, checkpoints)
@@ -199,6 +195,17 @@ def open_writer(
         if pending is not None:
             pending.remove()
         raise
+
+
+def _open_pictures(
+    name: str, info: VideoInfo, checkpoints: Checkpoints | None
+) -> tuple["PictureSink", PendingFile, Checkpoints | None]:
+    """A sink for a folder of pictures or one picture, its temporary file, and the checkpoints, which one has not."""
+    folder = is_folder_target(name)
+    checkpoints = checkpoints if folder else None
+    pending = PendingFile(name, folder=folder, kept=checkpoints and checkpoints.kept_pictures())
+    count = checkpoints.begun.frames if checkpoints else 0
+    return PictureSink(pending.path, info, folder=folder, count=count), pending, checkpoints
 
 
 def encode_segment(
