@@ -162,3 +162,21 @@ def test_a_mask_with_pictures_left_out_is_matched_by_time(make_clip, caplog):
     with open_reader(video.path) as reader, read_mask(mask, reader.info) as masks:
         assert sum(1 for _ in zip(masks.following(reader), masks)) == 6
     assert "matched by time" in caplog.text
+
+
+@pytest.mark.parametrize(("pts", "expected"), [((0, 1, 4, 5), [0, 1, 1, 1, 4, 5]), ((3, 4, 5), [3, 3, 3, 3, 4, 5])])
+@pytest.mark.parametrize("start", [None, 0.1, 0.3])
+def test_a_mask_that_lacks_pictures_shows_the_latest_one_in_a_part_too(tmp_path, make_clip, pts, expected, start):
+    """Both have 10 pictures a second; the mask's picture n is white in n + 1 columns. Its sound starts at 0."""
+    video = make_clip("video.mkv", rate=10, size=(32, 16), count=6, codec="libx264", audio="aac").path
+    pixels = PixelFormat(kind="gray", full_range=True)
+    info = VideoInfo(width=32, height=16, pixels=pixels, rate=Fraction(10), time_base=Fraction(1, 10))
+    with open_writer(tmp_path / "mask.mkv", info, codec="ffv1", copy_from=video) as writer:
+        for n in pts:
+            writer.write(Frame((np.pad(np.full((16, n + 1), 255, np.uint8), ((0, 0), (0, 31 - n))),), n))
+    with (
+        open_reader(video, start=start) as reader,
+        read_mask(tmp_path / "mask.mkv", reader.info, start=start) as masks,
+    ):
+        shown = [int(mask[0].sum()) - 1 for _, mask in zip(masks.following(reader), masks)]
+    assert shown == expected[round(10 * (start or 0)) :]

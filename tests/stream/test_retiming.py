@@ -51,10 +51,19 @@ def test_uneven_time_stamps_are_honoured():
     assert [t for t, _, _ in shown(retime(video(0, 10, 40), Fraction(10)))] == [0, 1, 1.333, 1.667, 2]
 
 
+def test_a_frame_after_a_long_gap_is_not_moved():
+    """A twentieth of the gap would be 21 ms."""
+    *before, last, after, end = retime(video(0, 430, 450), Fraction(20))
+    assert (last.shown, last.frame.pts, last.flow_frame.time) == (False, 22, 1)
+    assert before[-1].flow_frame.time == pytest.approx(420 / 430)
+    assert (after.shown, after.has_content, after.frame.pts) == (True, False, 22)
+    assert not end.shown
+
+
 def test_nothing_is_made_over_a_cut():
     items = list(retime(video(0, 4, 8, cuts=(1,)), Fraction(1)))
-    assert [picture for _, _, picture in shown(items)] == [0, 0, 1, 1, 1, 1, 1, 1, 2]
-    assert [item.starts_shot for item in items] == [True, False, True, False, False] + [False] * 4
+    assert [picture for _, _, picture in shown(items)] == [0, 0, 0, 1, 1, 1, 1, 1, 2]
+    assert [item.starts_shot for item in items] == [True, False, False, True, False] + [False] * 4
     assert all(item.has_content for item in items[:5])
 
 

@@ -100,6 +100,18 @@ def clock_of(name: str) -> Clock:
     return _scanned(os.path.abspath(name), status.st_size, status.st_mtime_ns)
 
 
+def start_of(name: str) -> Fraction:
+    """Seconds, in the file's own time, at which it starts; 0 for what is no file.
+
+    Raises:
+        InputError: FFmpeg can't read it.
+    """
+    if not os.path.isfile(name):
+        return Fraction(0)
+    with open_container(name, name) as container:
+        return clock_of(name).start(container)
+
+
 @functools.lru_cache(maxsize=64)
 def _scanned(name: str, size: int, changed: int) -> Clock:
     with open_container(name, name) as container:

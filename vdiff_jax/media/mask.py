@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from vdiff_jax.errors import InputError, MaskError
+from vdiff_jax.media.clock import start_of
 from vdiff_jax.media.colour import to_rgb
-from vdiff_jax.media.pace import Rates, rates_in_time
+from vdiff_jax.media.pace import Rates, rates_in_time, shown_times
 from vdiff_jax.media.read import VideoReader, open_reader
 from vdiff_jax.media.sources import Source, is_picture
-from vdiff_jax.media.video import Seconds, VideoInfo, rates_differ, turn_back
+from vdiff_jax.media.video import Seconds, VideoInfo, turn_back
 from vdiff_jax.pixels import LUMA_WEIGHTS, Frame, PixelFormat
 
 logger = logging.getLogger(__name__)
@@ -41,14 +42,15 @@ def read_mask(path: Source, info: VideoInfo, *, start: Seconds | None = None) ->
     Raises:
         MaskError: the mask does not exist, can't be read, or has another size than the video.
     """
-    lead = Fraction(0)
+    lead, rates = Fraction(0), None
     try:
         reader = open_reader(path, start=None if is_picture(path) else start, picture_rate=info.rate)
-        if start and os.fspath(path) != "-" and rates_differ(reader.info.rate, info.rate):
-            reader.close()  # the picture that is shown at `start` may begin before it
-            rate = reader.info.rate
-            earlier = max(Fraction(0), Fraction(start) - 2 / rate)
-            reader, lead = open_reader(path, start=earlier), _first(start, info.rate) - _first(earlier, rate)
+        if not is_picture(path):
+            named, declared = (reader.info.path, info.path), (reader.info.rate, info.rate)
+            rates = rates_in_time(named, declared, starts=True)
+        if start and rates is not None and os.fspath(path) != "-":
+            reader.close()
+            reader, lead = _reader_at(path, info, start)
     except InputError as error:
         raise MaskError(f"the mask can't be read: {error}") from error
     try:
@@ -56,8 +58,7 @@ def read_mask(path: Source, info: VideoInfo, *, start: Seconds | None = None) ->
     except MaskError:
         reader.close()
         raise
-    paths = (None, None) if start else (reader.info.path, info.path)  # of a part, only the rates are compared
-    moving = MovingMask(reader, info, str(path), lead, rates_in_time(paths, (reader.info.rate, info.rate)))
+    moving = MovingMask(reader, info, str(path), lead, rates)
     if not is_picture(path):
         return moving
     with moving:
@@ -80,9 +81,23 @@ def mask_union(path: Source, info: VideoInfo, *, start: Seconds | None = None) -
     return None
 
 
-def _first(start: Seconds, rate: Fraction) -> Fraction:
-    """The time of the first frame at or after `start`."""
-    return math.ceil(Fraction(start).limit_denominator(1_000_000) * rate) / rate
+def _reader_at(path: Source, info: VideoInfo, start: Seconds) -> tuple[VideoReader, Fraction]:
+    """A mask from the picture on that is shown at the first frame of a part, and the seconds between the two.
+
+    Args:
+        path: the mask.
+        info: properties of the part of the video.
+        start: where the part was asked to begin.
+    """
+    name = os.fspath(path)
+    first = info.start - (Fraction(0) if info.path is None else start_of(info.path))
+    if first < Fraction(start):  # pictures have no times
+        first = math.ceil(Fraction(start).limit_denominator(1_000_000) * info.rate) / info.rate
+    tolerance = 1 / (4 * info.rate)
+    earlier = [time for time in shown_times(name) if time <= first + tolerance]
+    reader = open_reader(path, start=max(Fraction(0), earlier[-1] - tolerance) if earlier else None)
+    begins = reader.info.start - start_of(name) if earlier else Fraction(0)
+    return reader, first - begins
 
 
 class MovingMask:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from vdiff_jax.pixels import Frame
 from vdiff_jax.stream.analysis import AnalysedFrame
 
-_SAME = 0.05
+_SAME = Fraction(1, 20)
 """An output time this near to a frame's time, in frame intervals, counts as equal to it: time stamps are rounded."""
 
 
@@ -15,7 +15,7 @@ def retime(frames: Iterable[AnalysedFrame], interval: Fraction) -> Iterator[Anal
     """The frames of a video with empty ones inserted, so that one frame is shown every `interval`.
 
     A frame at one of the output's times is shown as it is. The others are kept to interpolate from, but not shown.
-    Nothing is interpolated across a cut: the nearer of the two frames is shown again.
+    Nothing is interpolated across a cut: the nearer of the two frames is shown again, at most one interval early.
 
     Args:
       frames: a video's frames in order.
@@ -30,16 +30,29 @@ def retime(frames: Iterable[AnalysedFrame], interval: Fraction) -> Iterator[Anal
         starts_shot = item.starts_shot
         if last is not None:
             span = item.frame.pts - last.frame.pts
-            while (share := (origin + count * interval - last.frame.pts) / max(span, 1)) < 1 - _SAME:
+            while (time := origin + count * interval) < item.frame.pts - _tolerance(span, interval):
+                share = (time - last.frame.pts) / max(span, 1)
+                if item.starts_shot and item.frame.pts - time > interval:
+                    share = Fraction(0)
                 inserted = _inserted(last, item, float(share), count, starts_shot)
                 starts_shot = starts_shot and not inserted.starts_shot
                 yield inserted
                 count += 1
         ahead = count * interval - (item.frame.pts - origin)
-        shown = last is None or abs(ahead) <= _SAME * span
+        shown = last is None or abs(ahead) <= _tolerance(span, interval)
         yield dataclasses.replace(item, shown=shown, starts_shot=starts_shot, frame=_numbered(item.frame, count))
         count += shown
         last = item
+
+
+def _tolerance(span: int, interval: Fraction) -> Fraction:
+    """How far a frame may be shown from its own time, in units of `pts`: little after a long gap, too.
+
+    Args:
+      span: from the frame before it.
+      interval: between two shown frames.
+    """
+    return min(_SAME * span, max(2 * _SAME * interval, Fraction(1)))
 
 
 def _inserted(
