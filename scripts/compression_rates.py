@@ -1,16 +1,16 @@
 """Bjøntegaard delta rates of `compress` at the source's size, measured in one process, so that a busy machine will do.
 
-    python scripts/compression_rates.py CLIPS OUT.jsonl [--scenes A,B] [--codecs h264] [--frames 24] [--picture OUT.png]
+    python scripts/compression_rates.py CLIPS OUT.jsonl [--scenes A,B] [--codecs h264] [--frames 60] [--picture OUT.png]
 
-Each scene is encoded by the plain codec at its defaults, and as `compress` encodes it, with the Wiener step and the
-network fitted to all frames. The frames are those that `decompress` gives. Smaller pictures and half rate are not
-tried, and no time is measured: for both there is `benchmark.py compress`. PSNR of Y', VMAF and VMAF NEG are means over
-frames; FFmpeg of PyPI's imageio-ffmpeg measures VMAF. Each point is a line of OUT.jsonl; points that it holds already
-are not measured again. A delta rate needs two points; the curves are interpolated by monotone cubics.
+Each scene is encoded by the plain codec at its defaults, and as `compress` encodes it. The Wiener step and the network
+are fitted to as many samples as `compress` has time for in a short video. `decompress` then gives the frames, once by
+default and once as with `--quality best`. Smaller pictures and half rate are not tried, and no time is measured: for
+both there is `benchmark.py compress`. PSNR of Y', VMAF and VMAF NEG are means over frames; FFmpeg of PyPI's
+imageio-ffmpeg measures VMAF. Each point is a line of OUT.jsonl; points that it holds already are not measured again. A
+delta rate needs two points; the curves are interpolated by monotone cubics.
 """
 
 import argparse
-import dataclasses
 import json
 import tempfile
 from pathlib import Path
@@ -22,9 +22,10 @@ from benchmarking.scenes import find_scenes, read_scene
 from benchmarking.streams import compare, read_yuv
 
 from vdiff_jax import media
-from vdiff_jax.compression.attachment_choice import choose_for_samples
+from vdiff_jax.compression.attachment_choice import AttachmentChoice, choose_attachment
+from vdiff_jax.compression.budget import Budget
 from vdiff_jax.compression.codec import check_source
-from vdiff_jax.compression.samples import Sample
+from vdiff_jax.compression.decoder import decompress
 from vdiff_jax.compression.settings import make_settings
 from vdiff_jax.compression.source import open_source
 from vdiff_jax.compression.track_encoder import TrackEncoder
@@ -58,44 +59,50 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--scenes", type=words, help="names of scenes (default: all)")
     parser.add_argument("--codecs", type=words, default=list(CRFS), help=f"which codecs (default: {','.join(CRFS)})")
     parser.add_argument("--crfs", type=numbers, help=f"at least two crfs (default: {CRFS})")
-    parser.add_argument("--frames", type=int, default=24, help="frames of each scene (default: 24)")
+    parser.add_argument("--frames", type=int, default=60, help="frames of each scene, at most (default: 60)")
     parser.add_argument("--picture", type=Path, metavar="OUT.png", help="draw the curves to this file")
     return parser.parse_args()
 
 
 def measured(scene: str, source: Path, codec: str, crf: float, folder: Path, points: Path) -> list[dict]:
-    """The point of the plain codec and that of `compress`; both are appended to a file too."""
-    shared, plain = {"scene": scene, "codec": codec, "crf": crf}, folder / "plain.mkv"
+    """The points of the plain codec and of `compress` with both ways to decode; they are appended to a file too."""
+    shared, plain, small = {"scene": scene, "codec": codec, "crf": crf}, folder / "plain.mkv", folder / "small.mkv"
     encode_plainly(source, plain, codec, crf, ENCODERS[codec][1])
     rows = [{**shared, "method": "plain", "bytes": plain.stat().st_size, **quality(plain, source)}]
-    rows.append({**shared, "method": "ours", **_ours(source, codec, crf, folder)})
+    choice = _compress(source, small, codec, crf)
+    size = {"bytes": small.stat().st_size, "attachment": len(choice.packed or b"")}
+    made = {"tasks": choice.attachment.tasks, "gain": float(choice.fit.gain[0])}
+    for method, both in (("ours", False), ("best", True)):
+        shown = folder / f"{method}.mkv"
+        decompress(small, shown, both_directions=both, codec="ffv1")
+        rows.append({**shared, "method": method, **size, **made, **quality(shown, source)})
     with points.open("a") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)
     return rows
 
 
-def _ours(source: Path, codec: str, crf: float, folder: Path) -> dict:
-    """The bytes of what `compress` writes and the quality of what `decompress` makes of it."""
+class _ShortVideo(Budget):
+    """The time that trials have in a video that the plain encoder encodes within a second or two."""
+
+    @property
+    def seconds_left(self) -> float:
+        """Always the same, however busy the machine is."""
+        return 9.0
+
+
+def _compress(source: Path, small: Path, codec: str, crf: float) -> AttachmentChoice:
+    """Writes the file that `compress` writes without smaller pictures and half rate; returns its attachment."""
     settings = make_settings(
-        codec=codec, preset=None, crf=crf, bitrate=None, target_vmaf=None, adapt="best", weights=None
+        codec=codec, preset=None, crf=crf, bitrate=None, target_vmaf=None, adapt="fast", weights=None
     )
     opened = open_source(str(source), 25)
     coded = check_source(opened.info, settings.codec, None, "matroska")
-    with tempfile.TemporaryDirectory(dir=folder) as tracks:
-        encoder = TrackEncoder(opened, coded, settings, Path(tracks), Stopwatch())
+    with tempfile.TemporaryDirectory(dir=small.parent) as folder:
+        encoder = TrackEncoder(opened, coded, settings, Path(folder), Stopwatch())
         track = encoder.track()
-        with media.open_reader(source) as truth, media.open_reader(track.path) as decoded:
-            sample = Sample(list(truth), list(decoded), slice(None))
-        choice = choose_for_samples(encoder, [sample], track.size, encoder.whole, network=settings.network)
-        attachment = dataclasses.replace(
-            choice.attachment, timestamps=encoder.timestamps(track), key_frames=tuple(media.key_frame_marks(track.path))
-        )
-        media.remux(track.path, folder / "small.mkv", attachment.pack(), opened.info, copy_from=source)
-    with media.open_writer(folder / "large.mkv", coded, codec="ffv1") as writer:
-        for frame, original in zip(choice.loop.shown(choice.attachment)[0], sample.source, strict=True):
-            writer.write(dataclasses.replace(frame, pts=original.pts, duration=original.duration))
-    small = {"bytes": (folder / "small.mkv").stat().st_size, "tasks": choice.attachment.tasks}
-    return {**small, "gain": float(choice.fit.gain[0]), **quality(folder / "large.mkv", source)}
+        choice = choose_attachment(encoder, track, _ShortVideo(settings.adapt, Stopwatch()))
+        media.remux(track.path, small, choice.packed, opened.info, copy_from=source)
+    return choice
 
 
 def quality(path: Path, source: Path) -> dict[str, float]:
@@ -108,20 +115,22 @@ def as_text(points: list[dict]) -> str:
     """A Markdown table: a line for each codec and scene, and the means."""
     lines = [f"| codec | scene | {' | '.join(SCORES)} |", "|---" * (2 + len(SCORES)) + "|"]
     for codec in dict.fromkeys(point["codec"] for point in points):
-        rows = {}
-        for scene in dict.fromkeys(point["scene"] for point in points if point["codec"] == codec):
-            mine = [point for point in points if (point["scene"], point["codec"]) == (scene, codec)]
-            rows[scene] = [delta_rate(mine, score) for score in SCORES]
-        rows[f"mean of {len(rows)}"] = np.mean(list(rows.values()), axis=0)
-        lines += [f"| {codec} | {name} | {' | '.join(f'{x:+.1f} %' for x in row)} |" for name, row in rows.items()]
+        for method in ("ours", "best"):
+            rows = {}
+            for scene in dict.fromkeys(point["scene"] for point in points if point["codec"] == codec):
+                mine = [point for point in points if (point["scene"], point["codec"]) == (scene, codec)]
+                rows[scene] = [delta_rate(mine, score, method) for score in SCORES]
+            rows[f"mean of {len(rows)}"] = np.mean(list(rows.values()), axis=0)
+            label = f"{codec}, --quality best" if method == "best" else codec
+            lines += [f"| {label} | {name} | {' | '.join(f'{x:+.1f} %' for x in row)} |" for name, row in rows.items()]
     return "\n".join(lines)
 
 
-def delta_rate(points: list[dict], score: str) -> float:
-    """The Bjøntegaard delta rate of `compress` against the plain codec in per cent."""
+def delta_rate(points: list[dict], score: str, method: str) -> float:
+    """The Bjøntegaard delta rate of a way to decode `compress`'s files against the plain codec in per cent."""
     from bjontegaard import bd_rate
 
-    curves = {name: sorted((p for p in points if p["method"] == name), key=_bytes) for name in ("plain", "ours")}
+    curves = {name: sorted((p for p in points if p["method"] == name), key=_bytes) for name in ("plain", method)}
     columns = [[point[key] for point in curves[name]] for name in curves for key in ("bytes", score)]
     return float(bd_rate(*columns, method="pchip", min_overlap=0))
 
