@@ -32,6 +32,8 @@ from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.runtime.stopwatch import Stopwatch
 
 SCORES = ("psnr_y", "vmaf", "vmaf_neg")
+METHODS = ("ours", "best")
+"""`decompress` by default, and with `--quality best`."""
 
 
 def main() -> None:
@@ -46,7 +48,7 @@ def main() -> None:
             for codec in options.codecs:
                 for crf in options.crfs or CRFS[codec]:
                     if (name, codec, crf) not in done:
-                        points += measured(name, source, codec, crf, Path(folder), options.points)
+                        points += measured(name, source, codec, crf, options)
     print(as_text(points))
     if options.picture:
         draw(points, options.picture)
@@ -60,23 +62,27 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--codecs", type=words, default=list(CRFS), help=f"which codecs (default: {','.join(CRFS)})")
     parser.add_argument("--crfs", type=numbers, help=f"at least two crfs (default: {CRFS})")
     parser.add_argument("--frames", type=int, default=60, help="frames of each scene, at most (default: 60)")
+    parser.add_argument(
+        "--only-default", action="store_true", help="leave out decompress --quality best (default: off)"
+    )
     parser.add_argument("--picture", type=Path, metavar="OUT.png", help="draw the curves to this file")
     return parser.parse_args()
 
 
-def measured(scene: str, source: Path, codec: str, crf: float, folder: Path, points: Path) -> list[dict]:
+def measured(scene: str, source: Path, codec: str, crf: float, options: argparse.Namespace) -> list[dict]:
     """The points of the plain codec and of `compress` with both ways to decode; they are appended to a file too."""
-    shared, plain, small = {"scene": scene, "codec": codec, "crf": crf}, folder / "plain.mkv", folder / "small.mkv"
+    shared, folder = {"scene": scene, "codec": codec, "crf": crf}, source.parent
+    plain, small = folder / "plain.mkv", folder / "small.mkv"
     encode_plainly(source, plain, codec, crf, ENCODERS[codec][1])
     rows = [{**shared, "method": "plain", "bytes": plain.stat().st_size, **quality(plain, source)}]
     choice = _compress(source, small, codec, crf)
     size = {"bytes": small.stat().st_size, "attachment": len(choice.packed or b"")}
     made = {"tasks": choice.attachment.tasks, "gain": float(choice.fit.gain[0])}
-    for method, both in (("ours", False), ("best", True)):
+    for method in ("ours",) if options.only_default else METHODS:
         shown = folder / f"{method}.mkv"
-        decompress(small, shown, both_directions=both, codec="ffv1")
+        decompress(small, shown, both_directions=method == "best", codec="ffv1")
         rows.append({**shared, "method": method, **size, **made, **quality(shown, source)})
-    with points.open("a") as file:
+    with options.points.open("a") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)
     return rows
 
@@ -115,11 +121,13 @@ def as_text(points: list[dict]) -> str:
     """A Markdown table: a line for each codec and scene, and the means."""
     lines = [f"| codec | scene | {' | '.join(SCORES)} |", "|---" * (2 + len(SCORES)) + "|"]
     for codec in dict.fromkeys(point["codec"] for point in points):
-        for method in ("ours", "best"):
-            rows = {}
-            for scene in dict.fromkeys(point["scene"] for point in points if point["codec"] == codec):
+        for method in METHODS:
+            rows, chosen = {}, [point for point in points if (point["codec"], point["method"]) == (codec, method)]
+            for scene in dict.fromkeys(point["scene"] for point in chosen):
                 mine = [point for point in points if (point["scene"], point["codec"]) == (scene, codec)]
                 rows[scene] = [delta_rate(mine, score, method) for score in SCORES]
+            if not rows:
+                continue
             rows[f"mean of {len(rows)}"] = np.mean(list(rows.values()), axis=0)
             label = f"{codec}, --quality best" if method == "best" else codec
             lines += [f"| {label} | {name} | {' | '.join(f'{x:+.1f} %' for x in row)} |" for name, row in rows.items()]

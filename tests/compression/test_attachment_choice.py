@@ -26,18 +26,18 @@ def test_a_network_that_gains_less_than_its_bytes_is_left_out(encoder):
 
 
 @pytest.mark.parametrize(
-    ("plain_seconds", "passed", "samples", "skipped"),
-    [(0.0, 2.0, 0, ["the network tiny"]), (2.0, 3.0, 2, []), (10.0, 0.0, 6, []), (60.0, 70.0, 8, [])],
+    ("plain_seconds", "passed", "samples", "others", "skipped"),
+    [(0, 2, 0, 8, ["the network tiny"]), (2, 3, 2, 3, []), (10, 0, 5, 3, []), (60, 70, 8, 0, [])],
 )
 def test_the_network_is_run_on_as_many_samples_as_there_is_time_for(
-    monkeypatch, plain_seconds, passed, samples, skipped
+    monkeypatch, plain_seconds, passed, samples, others, skipped
 ):
     clock = Stopwatch()
-    clock.seconds["encode"] = plain_seconds
+    clock.seconds["encode"] = float(plain_seconds)
     budget = Budget("fast", clock)
     budget.begin_trials()
     monkeypatch.setattr("time.monotonic", lambda: budget._begun + passed)
     frames = [Frame((np.zeros((250, 500), np.uint8),), n) for n in range(12)]
     all_samples = [Sample(frames, frames, slice(None))] * 8
-    chosen = attachment_choice._for_network(all_samples, budget, "tiny.safetensors")
-    assert (len(chosen), budget.skipped) == (samples, skipped)
+    run, more = attachment_choice._for_network(all_samples, budget, "tiny.safetensors")
+    assert (len(run), len(more), budget.skipped) == (samples, others, skipped)

@@ -9,7 +9,7 @@ from vdiff_jax.compression.attachment import Network
 from vdiff_jax.compression.closed_loop import ClosedLoop
 from vdiff_jax.compression.fit import NOTHING, Fit, fits, measure_error
 from vdiff_jax.compression.samples import Sample
-from vdiff_jax.compression.wiener_fit import ACTIVITIES, class_thresholds, moments
+from vdiff_jax.compression.wiener_fit import ACTIVITIES, Moments, class_thresholds, moments, with_predicted_change
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.wiener import DIRECTIONS
 from vdiff_jax.postprocess.wiener_operators import OPERATORS
@@ -110,3 +110,20 @@ def test_merged_classes_are_those_that_were_never_split(sample):
         np.testing.assert_allclose(merged[tuple(shared)], other, rtol=1e-3, atol=1e-3)
     by_activity = split.merged(2, 1)
     np.testing.assert_allclose(by_activity.error[:, :2].sum(axis=1), whole.error[:, 0], rtol=1e-5)
+
+
+def test_the_change_of_a_network_that_ran_on_some_frames_is_predicted_in_the_others(sample):
+    """The network halves the error and adds noise of its own."""
+    rng = np.random.default_rng(2)
+    restored = [
+        Frame(tuple(np.uint8((a.astype(int) + b) / 2 + rng.normal(0, 1, a.shape)) for a, b in zip(*planes)), n)
+        for n, planes in enumerate((s.planes, d.planes) for s, d in zip(sample.source, sample.decoded))
+    ]
+    whole = moments(sample, restored, PIXELS, SIGMA)
+    plain = moments(sample, sample.decoded, PIXELS, SIGMA)
+    run = Moments(*(part[:3] for part in whole))
+    predicted = with_predicted_change(run, Moments(*(part[3:] for part in plain)))
+    assert predicted.error.shape == whole.error.shape
+    np.testing.assert_allclose(predicted.cross[3:, :, -1], whole.cross[3:, :, -1], rtol=0.1)
+    np.testing.assert_allclose(predicted.gram[3:, :, -1, -1], whole.gram[3:, :, -1, -1], rtol=0.1)
+    np.testing.assert_allclose(predicted.best(), whole.best(), atol=0.05)

@@ -10,7 +10,13 @@ from jaxtyping import Float
 from vdiff_jax.compression.attachment import STEPS_PER_OCTAVE, Attachment
 from vdiff_jax.compression.decoder import Decoding, wiener_filter
 from vdiff_jax.compression.samples import Sample
-from vdiff_jax.compression.wiener_fit import Moments, class_thresholds, concatenate, moments
+from vdiff_jax.compression.wiener_fit import (
+    Moments,
+    class_thresholds,
+    concatenate,
+    moments,
+    with_predicted_change,
+)
 from vdiff_jax.pixels import Frame
 from vdiff_jax.postprocess.wiener import wiener_step
 from vdiff_jax.restoration.restorer import Restorer
@@ -27,24 +33,38 @@ class ClosedLoop:
       plan: the decoder's plan.
       samples: the samples.
       sigma: the expected error of Y', Cb and Cr, in sample values.
+      more: further samples for the fit, on which the network is not run.
 
     Attributes:
       thresholds: between luma's classes, as in an attachment.
     """
 
     def __init__(
-        self, network: Weights | None, plan: Decoding, samples: Sequence[Sample], sigma: Float[np.ndarray, "3"]
+        self,
+        network: Weights | None,
+        plan: Decoding,
+        samples: Sequence[Sample],
+        sigma: Float[np.ndarray, "3"],
+        more: Sequence[Sample] = (),
     ):
         self.network, self.plan, self.samples = network, plan, samples
         self.pixels = plan.conversion.written()[0]
-        self._sigma = sigma
-        self.thresholds = class_thresholds(samples, self.pixels, STEPS_PER_OCTAVE)
+        self._sigma, self._more = sigma, more
+        self.thresholds = class_thresholds([*samples, *more], self.pixels, STEPS_PER_OCTAVE)
 
     def moments(self) -> Moments:
         """The moments for a Wiener step; the network's change is 0 if it is not run."""
-        limits = tuple(2.0 ** (n / STEPS_PER_OCTAVE) for n in self.thresholds)
         restored = [sample.decoded for sample in self.samples] if self.network is None else self._restored
-        return concatenate([moments(*row, self.pixels, self._sigma, limits) for row in zip(self.samples, restored)])
+        run = self._moments(self.samples, restored)
+        if not self._more:
+            return run
+        rest = self._moments(self._more, [sample.decoded for sample in self._more])
+        return concatenate([run, rest]) if self.network is None else with_predicted_change(run, rest)
+
+    def _moments(self, samples: Sequence[Sample], restored: Sequence[list[Frame]]) -> Moments:
+        """The moments of some samples, and of their frames as the network restored them."""
+        limits = tuple(2.0 ** (n / STEPS_PER_OCTAVE) for n in self.thresholds)
+        return concatenate([moments(*row, self.pixels, self._sigma, limits) for row in zip(samples, restored)])
 
     def shown(self, attachment: Attachment) -> list[list[Frame]]:
         """The samples' frames as the decoder will show them with this attachment."""

@@ -167,7 +167,8 @@ def _best_candidate(encoder: TrackEncoder, clock: Stopwatch, budget: Budget) -> 
 def _most_seconds(encoder: TrackEncoder, prober: Prober, track: Track, budget: Budget) -> float:
     """How long all trials take at most, roughly: the network is run on samples of up to two tracks."""
     megapixels, _ = encoder.sampler.extent(len(track.times))
-    return 2 * network_seconds(round(1e6 * megapixels)) + most_seconds(encoder, prober, track, budget)
+    pixels = round(1e6 * megapixels)
+    return 2 * network_seconds(pixels, pixels) + most_seconds(encoder, prober, track, budget)
 
 
 def _write(candidate: Candidate, encoder: TrackEncoder, target: str | Path) -> None:

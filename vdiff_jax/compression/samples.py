@@ -63,18 +63,21 @@ def choose_windows(count: int, pixels: int) -> list[tuple[range, slice]]:
     return [(range(start, start + length), slice(_MARGIN, length - _MARGIN)) for start in starts]
 
 
-def fewer(samples: Sequence[Sample], pixels: int) -> list[Sample]:
-    """Some of the samples, at equal distances in the video, with about this many pixels in all; at least part of one.
+def split(samples: Sequence[Sample], pixels: int) -> tuple[list[Sample], list[Sample]]:
+    """Some of the samples, at equal distances in the video, with about this many pixels in all; and the other samples.
 
     Args:
       samples: the samples, of the same size.
-      pixels: the wanted pixels; a sample that has more is cut to its middle.
+      pixels: the wanted pixels; at least part of a sample is taken: one that has more is cut to its middle.
     """
+    if not samples:
+        return [], []
     most = max(_FRAMES_IF_LARGE, pixels // samples[0].decoded[0].planes[0].size)
     length = min(_FRAMES, most, len(samples[0].decoded))
     count = min(len(samples), max(1, most // length))
-    chosen = [samples[int((n + 0.5) * len(samples) / count)] for n in range(count)]
-    return [sample if len(sample.decoded) <= most else _middle(sample, most) for sample in chosen]
+    numbers = [int((n + 0.5) * len(samples) / count) for n in range(count)]
+    chosen = [samples[n] if len(samples[n].decoded) <= most else _middle(samples[n], most) for n in numbers]
+    return chosen, [sample for n, sample in enumerate(samples) if n not in numbers]
 
 
 def _middle(sample: Sample, length: int) -> Sample:

@@ -58,16 +58,19 @@ class Moments(NamedTuple):
 
     def best(self, used: slice = slice(None)) -> Float[np.ndarray, "p k"]:
         """The coefficients that minimise the error relative to each frame's error before; 0 for unused operators."""
-        classes = self.error.shape[1] - 2
-        whole = _by_plane(self.error)
-        weight = 1 / np.maximum(np.repeat(whole, [classes, 1, 1], axis=1), 1e-3)
-        gram = np.einsum("nc,nckl->ckl", weight, self.gram)[:, used, used]
-        cross = np.einsum("nc,nck->ck", weight, self.cross)[:, used]
-        size = gram.shape[-1]
-        ridge = 1e-4 * np.trace(gram, axis1=1, axis2=2)[:, None, None] / size + 1e-9
-        coefficients = np.zeros(self.cross.shape[1:])
-        coefficients[:, used] = -np.linalg.solve(gram + ridge * np.eye(size), cross[..., None])[..., 0]
+        cross, gram = self.by_class()
+        coefficients = np.zeros(cross.shape)
+        coefficients[:, used] = -_solved(gram[:, used, used], cross[:, used])
         return coefficients
+
+    def by_class(self) -> tuple[Float[np.ndarray, "p k"], Float[np.ndarray, "p k k"]]:
+        """`cross` and `gram`, as sums over the frames, each divided by its plane's error before."""
+        weight = 1 / np.maximum(self.plane_errors(), 1e-3)
+        return np.einsum("nc,nck->ck", weight, self.cross), np.einsum("nc,nckl->ckl", weight, self.gram)
+
+    def plane_errors(self) -> Float[np.ndarray, "n p"]:
+        """The squared error of the plane that each class is part of."""
+        return np.repeat(_by_plane(self.error), [self.error.shape[1] - 2, 1, 1], axis=1)
 
     def error_after(self, coefficients: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "n 3"]:
         """The mean squared error of Y', Cb and Cr that the Wiener step leaves."""
@@ -79,6 +82,37 @@ class Moments(NamedTuple):
         """How many dB the Wiener step adds to the PSNR of Y', Cb and Cr, as a mean over the frames."""
         after = np.maximum(self.error_after(coefficients), 0)
         return 10 * np.log10((_by_plane(self.error) + 1e-3) / (after + 1e-3)).mean(axis=0)
+
+
+def with_predicted_change(run: Moments, rest: Moments) -> Moments:
+    """The moments of all frames, of which the network was run only on some.
+
+    The network's change, the last response, is predicted in the rest: it is the combination of the other responses that
+    is nearest to it where the network was run, plus a remainder. The remainder's products are in proportion to the
+    frame's error.
+
+    Args:
+      run: moments of the frames that the network was run on.
+      rest: moments of the other frames; those with the last response count for nothing.
+    """
+    cross, gram = run.by_class()
+    near = _solved(gram[:, :-1, :-1], gram[:, :-1, -1])
+    left = gram[:, -1, -1] - np.einsum("ck,ck->c", near, gram[:, :-1, -1])
+    left_with_error = cross[:, -1] - np.einsum("ck,ck->c", near, cross[:, :-1])
+    share = rest.plane_errors() / len(run.error)
+    with_others = np.einsum("nckl,cl->nck", rest.gram[..., :-1, :-1], near)
+    whole_cross, whole_gram = rest.cross.copy(), rest.gram.copy()
+    whole_cross[..., -1] = np.einsum("nck,ck->nc", rest.cross[..., :-1], near) + share * left_with_error
+    whole_gram[..., :-1, -1] = whole_gram[..., -1, :-1] = with_others
+    whole_gram[..., -1, -1] = np.einsum("nck,ck->nc", with_others, near) + share * np.maximum(left, 0)
+    return concatenate([run, Moments(rest.error, whole_cross, whole_gram)])
+
+
+def _solved(gram: Float[np.ndarray, "p k k"], cross: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "p k"]:
+    """For each class, the coefficients of the combination of responses nearest to what `cross` is the products with."""
+    size = gram.shape[-1]
+    ridge = 1e-4 * np.trace(gram, axis1=1, axis2=2)[:, None, None] / size + 1e-9
+    return np.linalg.solve(gram + ridge * np.eye(size), cross[..., None])[..., 0]
 
 
 def class_thresholds(samples: Sequence[Sample], pixels: PixelFormat, octave: int) -> tuple[int, ...]:
