@@ -34,6 +34,20 @@ def test_the_total_is_the_number_of_frames_that_come_out(monkeypatch):
     assert "119/119" in sys.stderr.getvalue()
 
 
+def test_a_stage_that_counts_no_frames_shows_its_name_alone(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with progress.progress_bar(str(sample.TRUTH), quiet=False) as count:
+        for stage in ("encoding 1 of at most 5", "fitting", "encoding 2 of at most 5"):
+            count.begin(stage)
+            if stage != "fitting":
+                count(20)
+                count(60)
+    lines = [line.strip() for line in sys.stderr.getvalue().split("\r")]
+    assert f"{sample.TRUTH.name}, fitting" in lines
+    assert not any("/-" in line or "-0:" in line or " -" in line for line in lines)  # no negative speed or time
+    assert "60/60" in next(line for line in lines[::-1] if "encoding 2 of at most 5" in line)
+
+
 @pytest.mark.parametrize("stream", [Terminal, io.StringIO])
 def test_quiet_shows_nothing(monkeypatch, stream):
     monkeypatch.setattr(sys, "stderr", stream())

@@ -67,6 +67,14 @@ def test_the_closing_line_of_compress_says_that_nothing_more_would_pay():
     )
 
 
+def test_the_closing_line_of_compress_says_that_the_file_grew():
+    size = {"source": 1000, "track": 1900, "attachment": 0, "file": 2000}
+    assert "larger than the source, which is compressed well already: pass a higher --crf" in compression_text(
+        COMPRESSED | {"bytes": size}, "o.mkv"
+    )
+    assert "larger" not in compression_text(COMPRESSED, "o.mkv")
+
+
 def test_the_closing_line_says_what_was_done(tmp_path):
     done = {"frames": 60, "width": 480, "height": 270, "seconds": {"total": 12.34}, "frames_per_second": 7.126}
     (tmp_path / "out.mp4").write_bytes(bytes(1_230_000))

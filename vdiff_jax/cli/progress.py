@@ -86,14 +86,15 @@ class _Bar(_Silent):
         self._bar.refresh()
 
     def begin(self, stage: str) -> None:
-        self._bar.set_description(f"{self._label}, {stage}")
+        self._bar.set_description_str(f"{self._label}, {stage}", refresh=False)
+        self._bar.initial, self._bar.bar_format = 0, "{desc}"  # until its first frame: some stages count none
         self._bar.reset()
 
     def __call__(self, frames: int) -> None:
         super().__call__(frames)
         if self._bar.n == 0:  # the first frame waited for the compiler: the estimate begins with it
             self._bar.start_t = self._bar.last_print_t = time.time()
-            self._bar.initial = frames
+            self._bar.initial, self._bar.bar_format = frames, None
         self._bar.update(frames - self._bar.n)
 
     def close(self) -> None:

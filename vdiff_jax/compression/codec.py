@@ -113,10 +113,13 @@ def check_source(info: VideoInfo, codec: Codec, preset: str | None, container: s
             "pass another codec"
         )
     if wanted.pixels != info.pixels:
+        options = codec.options(codec.crf, preset)
+        kept = choose_encoding("matroska", info, codec.encoder, options).pixels == info.pixels
         log.warning(
-            "%s becomes %s, which browsers, phones and televisions play: .mkv keeps it",
+            "%s becomes %s, which browsers, phones and televisions play: %s keeps it",
             info.pixels.name,
             encoding.pixels.name,
+            ".mkv" if kept else ".mkv with --codec hevc",
         )
-    warn_of_losses(losses(info, container, codec.encoder, encoding.pixels), "the compressed file")
+    warn_of_losses(losses(wanted, container, codec.encoder, encoding.pixels), "the compressed file")
     return encoding.info

@@ -67,7 +67,8 @@ def compress(
       rate: frames per second of a clip.
       resume: continues an earlier run that was stopped.
       progress: is called with the number of frames encoded.
-      begin: is called with the name of each stage as it begins: "encoding track 1", "probing", "comparing", "fitting".
+      begin: is called with the name of each stage as it begins: "encoding 1 of at most 5", "probing", "comparing",
+        "fitting".
 
     Raises:
       VdiffError: one of its subclasses, for anything wrong with the input, the options or the output.

@@ -15,6 +15,8 @@ CONTAINERS = {".mkv": "matroska", ".mp4": "mp4"}
 """FFmpeg's names of the formats that `compress` writes, by the ending of the file's name."""
 DEFAULT_WEIGHTS = "base"
 """The weights used where none are given."""
+RATE_TRIES, VMAF_TRIES, SIZE_TRIES = 6, 3, 2
+"""The most tracks that are encoded to reach a bit rate or a VMAF, and those of another variant within some bytes."""
 _INTERPOLATING = "fast"
 """The weights that interpolate frames if the given ones cannot; they are compiled sooner than `base`."""
 
@@ -42,6 +44,14 @@ class Settings:
     adapt: str
     network: str
     interpolation_weights: str | None = None
+
+    @property
+    def most_tracks(self) -> int:
+        """How many tracks are encoded at most."""
+        if self.target_vmaf is not None:
+            return VMAF_TRIES
+        first = 1 if self.bitrate is None else RATE_TRIES
+        return first if self.adapt == "none" else first + 2 * SIZE_TRIES  # a smaller picture, and half of the frames
 
     def encoder_options(self, crf: float) -> dict[str, str]:
         """The encoder's options at a crf."""

@@ -14,6 +14,7 @@ from vdiff_jax.compression.attachment_choice import AttachmentChoice, choose_att
 from vdiff_jax.compression.budget import Budget
 from vdiff_jax.compression.codec import Codec
 from vdiff_jax.compression.probes import Probe, Prober, Quality, keep_if_vmaf_rises
+from vdiff_jax.compression.settings import VMAF_TRIES
 from vdiff_jax.compression.track import Track, Variant
 from vdiff_jax.compression.track_choice import TrackChoice
 from vdiff_jax.compression.track_encoder import TrackEncoder
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 _TOLERANCE = 0.5
 """A VMAF up to this much above the target is good enough."""
 _MOST_PROBES = 12
-_MOST_TRACKS = 3
 
 
 class Candidate(NamedTuple):
@@ -57,7 +57,7 @@ def reach_target_vmaf(encoder: TrackEncoder, budget: Budget, clock: Stopwatch, v
     variant = first.variant
     tried: list[Candidate] = []
     surplus = 0.0  # The track's VMAF less that of its probe.
-    for _ in range(_MOST_TRACKS):
+    for _ in range(VMAF_TRIES):
         encoder.begin("probing")
         with clock.stage("choose"):
             crf = search_crf(codec, target, lambda crf, more=surplus: prober.probe(crf, variant).vmaf + more, first.crf)

@@ -10,7 +10,7 @@ from vdiff_jax import media
 from vdiff_jax.compression.attachment import Timestamps
 from vdiff_jax.compression.codec import Codec
 from vdiff_jax.compression.samples import Sampler
-from vdiff_jax.compression.settings import Settings
+from vdiff_jax.compression.settings import RATE_TRIES, SIZE_TRIES, Settings
 from vdiff_jax.compression.source import Source, timestamps_of
 from vdiff_jax.compression.track import Track, Variant, every_second, resize_frames
 from vdiff_jax.errors import OptionError
@@ -22,10 +22,8 @@ from vdiff_jax.stream.context import passed
 
 _RATE_TOLERANCE = (0.94, 1.01)
 """The search for a bit rate ends at a rate between these shares of it."""
-_RATE_TRIES = 6
 _SEGMENT = 1000
 """Frames from one checkpoint of a track to the next. The encoder starts afresh there, which costs a few bytes."""
-_SIZE_TRIES = 2
 
 
 class TrackEncoder:
@@ -90,7 +88,8 @@ class TrackEncoder:
     def _write(self, path: Path, crf: float, variant: Variant, times: list[tuple[int, int | None]]) -> None:
         """Encodes a track to a file, and appends the time stamps of the source's frames to `times`."""
         self._tracks += 1
-        self.begin(f"encoding track {self._tracks}")
+        most = self.settings.most_tracks
+        self.begin("encoding" if most == 1 else f"encoding {self._tracks} of at most {most}")
         info, codec = variant.info(self.source.info), self.settings.codec
         encoder = {"codec": codec.encoder, "options": self.settings.encoder_options(crf)}
         checkpoints = self._checkpoints(path)
@@ -118,7 +117,7 @@ class TrackEncoder:
 
     def encode_within(self, size: int, crf: float, variant: Variant) -> Track:
         """A track of at most `size` bytes, or a little more if a few tries find none; `crf` is a first guess."""
-        for _ in range(_SIZE_TRIES):
+        for _ in range(SIZE_TRIES):
             track = self.encode(crf, variant)
             if track.size <= size:
                 break
@@ -140,7 +139,7 @@ class TrackEncoder:
         self.begin("probing")
         crf = self._sampled_crf(crf, rate)
         tracks: list[Track] = []
-        for _ in range(_RATE_TRIES):
+        for _ in range(RATE_TRIES):
             track = self.encode(crf)
             tracks.append(track)
             share = track.rate / rate

@@ -143,7 +143,7 @@ def losses(info: VideoInfo, container: str, encoder: str, pixels: PixelFormat) -
         lost.append(f"the precision of {info.pixels.bits} bits, of which {pixels.bits} are stored; {DEEP_OUTPUTS}")
     if info.pixels.kind == pixels.kind == "yuv" and any(map(gt, pixels.subsampling, info.pixels.subsampling)):
         stored, given = (_RATIOS.get(each.subsampling, str(each.subsampling)) for each in (pixels, info.pixels))
-        lost.append(f"the colour resolution {given}, stored as {stored}; .mkv with --codec libx264 or ffv1 keeps it")
+        lost.append(f"the colour resolution {given}, stored as {stored}; .mkv with --codec h264, hevc or ffv1 keeps it")
     if encoder not in HDR_OPTION:
         names = [("the mastering display", info.mastering_display), ("the content light level", info.content_light)]
         if present := [name for name, value in names if value is not None]:
