@@ -23,7 +23,7 @@ PACKAGES = [f"vdiff_jax.{name}" for name in ("compression", "config", "media", "
 with atheris.instrument_imports(include=PACKAGES, exclude=["vdiff_jax.compression.range_coder"]):
     from vdiff_jax import config, weights
     from vdiff_jax.compression import attachment
-    from vdiff_jax.media import animation, attachment_text, decode, joined, references
+    from vdiff_jax.media import animation, attachment_text, damage, decode, joined, references
     from vdiff_jax.media.segments import Segment, packets_of
     from vdiff_jax.runtime import checkpoint_files
     from vdiff_jax.stitching import calibration
@@ -209,8 +209,10 @@ def parse_containers(data: bytes) -> None:
     joined.has_second_segment(str(path))
     joined.has_second_partition(str(path))
     with path.open("rb") as file:
-        joined._second_movie(joined._boxes(file))
+        joined._second_movie(joined.boxes(file))
         list(joined._objects(file))
+    for formats in ({"mp4"}, {"matroska"}):
+        damage.is_cut(str(path), formats)
 
 
 PARSERS: dict[str, Callable[[bytes], None]] = {

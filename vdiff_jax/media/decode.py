@@ -14,6 +14,7 @@ import numpy as np
 
 from vdiff_jax.errors import InputError
 from vdiff_jax.media.clock import clock_of
+from vdiff_jax.media.damage import Damage
 from vdiff_jax.media.deinterlace import deinterlaced
 from vdiff_jax.media.display_order import DisplayOrder
 from vdiff_jax.media.fidelity import BOTTOM_FIRST, UNSUPPORTED_SIDE_DATA, unsupported_side_data
@@ -72,7 +73,7 @@ class VideoSource:
         self._file = sys.stdin.buffer if name == "-" else name
         self._begin = Fraction(start or 0).limit_denominator(av.time_base)
         self._end = None if stop is None else Fraction(stop).limit_denominator(av.time_base)
-        self._damaged = self._resized = False
+        self._resized = False
         self._deinterlace, self._double_rate = deinterlace or double_rate, double_rate
         self._clock, self._order = clock_of(name), None
         self._open()
@@ -113,6 +114,7 @@ class VideoSource:
         self._stream.thread_type = "SLICE" if exports else "AUTO"
         self._origin = self._clock.start(self._container)
         self._decoder = alpha_decoder(self._stream) or self._stream
+        self._damage = Damage(self._container, self._stream, self._name)
         frames, time_base = self._decode(), Fraction(self._stream.time_base)
         self._time_base = time_base / 2 if self._double_rate else time_base
         if self._deinterlace:
@@ -160,7 +162,7 @@ class VideoSource:
         if self._begin > 0:
             wanted = (frame for frame in itertools.chain([first], self._decoded) if self._time(frame) >= self._begin)
             found = next(wanted, None)
-            self._damaged = False
+            self._damage.forget()
         else:
             found = first
         if found is None or (self._end is not None and self._time(found) >= self._end):
@@ -196,8 +198,8 @@ class VideoSource:
         )
 
     def _decode(self) -> Iterator[av.VideoFrame]:
-        """All frames that can be decoded. Damaged packets are skipped and noted in `_damaged`."""
-        packets = self._clock.packets(self._container, [self._stream])
+        """All frames that can be decoded. Damaged packets are skipped and noted in `_damage`."""
+        packets = map(self._damage.give, self._clock.packets(self._container, [self._stream]))
         ended, in_order, form = False, None, self._container.format.name
         if form in ("avi", "mxf"):
             in_order = self._order = DisplayOrder(numbered=form == "avi")
@@ -205,16 +207,16 @@ class VideoSource:
             try:
                 packet = next(packets, None)
             except av.FFmpegError:
-                self._damaged, packet = True, None
+                self._damage.errors, packet = True, None
             ended = packet is None
             if packet is not None and packet.size == 0:  # a repeated frame in AVI, or PyAV's end marker
                 continue
             if in_order and packet is not None:
                 in_order.note(packet)
             try:
-                frames = self._decoder.decode(packet)
+                frames = map(self._damage.take, self._decoder.decode(packet))
             except (av.FFmpegError, EOFError):
-                self._damaged = self._damaged or not ended
+                self._damage.errors = self._damage.errors or not ended
                 continue
             yield from map(in_order, frames) if in_order else frames
 
@@ -291,9 +293,7 @@ class VideoSource:
             others = max(2 * frame, self._declared / 100)  # an edit list of MP4 may begin within a frame; ASF rounds
             exact = 3 * frame / 4 if "matroska" in self._container.format.name else others
             short = end < self._declared - (exact if self._certain else max(2, 10 * others))
-        if count and (self._damaged or short):
-            about = f" of about {self.info.frames}" if self.info.frames else ""
-            logger.warning("%s is truncated or damaged: %d%s frames were read", self._name, count, about)
+        self._damage.warn(count, self.info.frames, short=short)
 
     def close(self) -> None:
         """Closes the file. No thread may be decoding it."""

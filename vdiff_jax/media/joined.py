@@ -25,17 +25,17 @@ def second_recording(name: str, container: av.container.InputContainer) -> int |
     formats = set(container.format.name.split(","))
     with open(name, "rb") as file:
         if "mp4" in formats:
-            return _second_movie(_boxes(file))
+            return _second_movie(boxes(file))
         if "asf" in formats:
             headers = (at for kind, at in _objects(file) if kind == _ASF_HEADER and at)
             return next(headers, None)
         return _second_flv(file) if "flv" in formats else None
 
 
-def _second_movie(boxes: Iterator[tuple[bytes, int]]) -> int | None:
+def _second_movie(boxes: Iterator[tuple[bytes, int, int]]) -> int | None:
     """Where the second movie of an MP4 begins, which has a `moov` of its own."""
     begun, movies = 0, 0
-    for kind, at in boxes:
+    for kind, at, _ in boxes:
         begun = at if kind == b"ftyp" else begun
         movies += kind == b"moov"
         if movies == 2:
@@ -43,15 +43,15 @@ def _second_movie(boxes: Iterator[tuple[bytes, int]]) -> int | None:
     return None
 
 
-def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """The kind and place of each outermost box of an MP4."""
+def boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """The kind, start and end of each outermost box of an MP4. The end may be beyond the end of a file that was cut."""
     end, at = os.fstat(file.fileno()).st_size, 0
     while at + 8 <= end:
         file.seek(at)
         head = file.read(16)
         size = int.from_bytes(head[:4], "big")
         size = int.from_bytes(head[8:], "big") if size == 1 else size
-        yield head[4:8], at
+        yield head[4:8], at, at + size
         if size < 8:  # up to the end of the file, or damage
             return
         at += size
@@ -73,18 +73,30 @@ def _objects(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
 def has_second_segment(name: str) -> bool:
     """Whether a Matroska file holds more than one segment. FFmpeg reads all of them, but each has times of its own."""
     with open(name, "rb") as file:
-        end, at, count = os.fstat(file.fileno()).st_size, 0, 0
-        while at + 2 <= end and count < 2:
-            file.seek(at)
-            head = file.read(12)
-            first = 9 - head[0].bit_length()
-            body = first + 9 - (head[first : first + 1] or b"\0")[0].bit_length()
-            size = int.from_bytes(head[first:body], "big") & ((1 << 7 * (body - first)) - 1)
-            count += head[:first] == SEGMENT
-            if first > 4 or body > first + 8 or size == (1 << 7 * (body - first)) - 1:  # damage, or an unknown size
-                break
-            at += body + size
-    return count > 1
+        found = (number for number, _, _ in segments(file) if number == SEGMENT)
+        return next(found, None) is not None and next(found, None) is not None
+
+
+def segments(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """The number, start and end of each outermost element of a Matroska file. One of unknown size ends at its start."""
+    length, at = os.fstat(file.fileno()).st_size, 0
+    while at + 2 <= length:
+        number, _, end = element_at(file, at)
+        yield number, at, at if end is None else end
+        if end is None:
+            return
+        at = end
+
+
+def element_at(file: BinaryIO, at: int) -> tuple[bytes, int, int | None]:
+    """The number, begin of the payload and end of an element of Matroska; no end if it is unknown, or damaged."""
+    file.seek(at)
+    head = file.read(12).ljust(2, b"\0")
+    first = 9 - head[0].bit_length()
+    body = first + 9 - (head[first : first + 1] or b"\0")[0].bit_length()
+    size = int.from_bytes(head[first:body], "big") & ((1 << 7 * (body - first)) - 1)
+    known = first <= 4 and body <= first + 8 and size < (1 << 7 * (body - first)) - 1
+    return head[:first], at + body, at + body + size if known else None
 
 
 def has_second_partition(name: str) -> bool:
