@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarking.arguments import new_parser
 from endurance.commands import cost_of_checkpoints, fill_disks, kill, prepare
 from endurance.damage import repair_damaged_files
-from endurance.soak import soak
+from endurance.soak import large_frames, peak_memory, soak
 from fuzz import NAMES
 
 TESTS = Path(__file__).parents[1] / "tests" / "restoration" / "test_faults.py"
@@ -61,8 +61,12 @@ def main() -> None:
     parser.add_argument("--fuzz-seconds", type=int, default=120, help="for each parser (default: 120)")
     parser.add_argument("--soak", type=int, default=10_000, help="frames of the long run (default: 10000)")
     parser.add_argument("--size", default="640x360", help="of the frames of the long run (default: 640x360)")
+    parser.add_argument("--peak", type=int, default=2000, help="frames whose peak memory is compared (default: 2000)")
+    parser.add_argument("--peak-size", default="320x180", help="of these frames (default: 320x180)")
+    parser.add_argument("--large", default="7680x4320", help="frames repaired in 4 GB; 0 for none (default: 7680x4320)")
+    parser.add_argument("--keep", type=Path, help="a folder for all clips and results, which stay (default: none)")
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="vdiff_reliability_"))
+    folder = options.keep or Path(tempfile.mkdtemp(prefix="vdiff_reliability_"))
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     sections = [
         (inject_faults, options.faults),
@@ -72,7 +76,10 @@ def main() -> None:
         (repair_damaged_files, options.damaged),
         (fuzz, options.fuzz_seconds),
         (lambda folder, count: soak(folder, count, size_of(options.size)), options.soak),
+        (lambda folder, count: peak_memory(folder, count, size_of(options.peak_size)), options.peak),
+        (lambda folder, _: large_frames(folder, size_of(options.large), "4GB"), options.large != "0"),
     ]
+    folder.mkdir(exist_ok=True, parents=True)
     print("| what | how many | result |\n| --- | --- | --- |")
     try:
         if options.kills or options.disk:
@@ -82,7 +89,8 @@ def main() -> None:
                 for row in section(folder, amount):
                     print(row, flush=True)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

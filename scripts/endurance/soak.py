@@ -1,5 +1,6 @@
-"""A long run of `repair`: its memory, file handles, threads and speed must not change from start to end."""
+"""Long runs of `repair`, whose memory, file handles, threads and speed must not change, and runs with large frames."""
 
+import json
 import os
 import sys
 import time
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from endurance.clips import write_clip
+from endurance.commands import run
 
 PARTS = 10
 """The run is measured after each of so many parts."""
@@ -74,3 +76,28 @@ def soak(folder: Path, count: int, size: tuple[int, int]) -> list[str]:
         f"| soak: frames/s | {frames} | {speeds[0][0]:.2f} then {speeds[1][0]:.2f} |",
         f"| soak: frames per second of processor time | {frames} | {speeds[0][1]:.3f} then {speeds[1][1]:.3f} |",
     ]
+
+
+def peak_memory(folder: Path, count: int, size: tuple[int, int]) -> list[str]:
+    """The row of the table: the peak memory of `repair` for 100 frames and for more, each in a process of its own."""
+    peaks = [_peak(folder, frames, size) for frames in (100, count)]
+    more = 100 * (peaks[1] / peaks[0] - 1)
+    return [
+        f"| peak memory, MB | 100 and {count} frames of {size[1]}x{size[0]} | "
+        f"{peaks[0] >> 20} and {peaks[1] >> 20} ({more:+.1f} %) |"
+    ]
+
+
+def large_frames(folder: Path, size: tuple[int, int], memory: str) -> list[str]:
+    """The row of the table: the peak memory of `repair` for two large frames with `--memory`."""
+    peak = _peak(folder, 2, size, "--memory", memory)
+    return [f"| peak memory with --memory {memory} | 2 frames of {size[1]}x{size[0]} | {peak / 2**30:.2f} GB |"]
+
+
+def _peak(folder: Path, count: int, size: tuple[int, int], *options: str) -> int:
+    """The peak memory of `repair` in bytes. The clip and the result stay in the folder."""
+    clip, out, report = folder / f"{count}.mkv", folder / f"{count}_repaired.mkv", folder / "report.json"
+    write_clip(clip, count, size=size)
+    command = ["repair", str(clip), "--task", "denoise", "--sigma", "8", "--weights", "fast", "-o", str(out), "-y"]
+    run([*command, "--report", str(report), *options], every=256)
+    return json.loads(report.read_text())["peak_memory_bytes"]
