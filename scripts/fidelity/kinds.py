@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import imageio_ffmpeg
 
-from fidelity import bit_streams
+from fidelity import bit_streams, field_pictures
 
 FLASHES = (0.4, 1.2)
 """Seconds at which a white frame and a beep begin. A frame's time may be up to half a frame later."""
@@ -56,6 +56,10 @@ class Kind(NamedTuple):
 
 def _twice(data: bytes) -> bytes:
     return 2 * data
+
+
+def _field_coded(data: bytes) -> bytes:
+    return field_pictures.field_coded()
 
 
 def _truncated(data: bytes) -> bytes:
@@ -134,9 +138,13 @@ CODECS: dict[str, Kind] = {
     "prores": Kind("mov", "-c:v prores_ks -c:a pcm_s16le"),
 }
 _INTERLACED = "-flags +ilme+ildct"
+_FIELDS = "-c:v copy -bsf:v setts=pts=N/50/TB:dts=N/50/TB:duration=1/50/TB -c:a aac"
 PICTURES: dict[str, Kind] = {
     "tff": Kind("mkv", f"{_X264} {_INTERLACED} -x264-params tff=1", "setfield=tff", size="64x64"),
     "bff_mpg": Kind("mpg", f"-c:v mpeg2video -b:v 2M {_INTERLACED} -c:a mp2", "setfield=bff"),
+    "field_coded": Kind("ts", _FIELDS, size="64x64", raw=("h264", _H264), change=_field_coded),
+    "field_coded_mp4": Kind("mp4", _FIELDS, size="64x64", raw=("h264", _H264), change=_field_coded),
+    "field_coded_mkv": Kind("mkv", _FIELDS, size="64x64", raw=("h264", _H264), change=_field_coded),
     "rotated": Kind("mp4", copy=("-display_rotation 90", "")),
     "rotated_mkv": Kind("mkv", copy=("-display_rotation 180", "")),
     "mirrored": Kind("mov", copy=("-display_rotation 0 -display_hflip", "")),

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import vdiff_jax
+from vdiff_jax.media import open_reader
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +19,10 @@ def scripts():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend("scripts")
         import passthrough
-        from fidelity import contents, differences, random_files
+        from fidelity import contents, differences, kinds, random_files
 
-        yield {"passthrough": passthrough, "contents": contents, "differences": differences, "random": random_files}
+        modules = {"passthrough": passthrough, "contents": contents, "differences": differences}
+        yield modules | {"random": random_files, "kinds": kinds}
     for name in ("passthrough", "fidelity", "benchmarking"):
         for module in [each for each in sys.modules if each == name or each.startswith(f"{name}.")]:
             del sys.modules[module]
@@ -111,3 +113,13 @@ def test_library_reports_name_what_is_lost(make_clip, tmp_path):
     clip = make_clip("clip.mkv", fmt="yuva420p", count=2)
     report = vdiff_jax.repair(clip.path, tmp_path / "out.mp4", task="denoise", sigma=0)
     assert [("transparency" in warning) for warning in report["warnings"]] == [True]
+
+
+@pytest.mark.parametrize("kind", ["field_coded_mp4", "field_coded_mkv"])
+def test_fields_with_packets_of_their_own_are_read_as_frames(scripts, tmp_path, caplog, kind):
+    path = scripts["kinds"].make_kind(kind, tmp_path)
+    with open_reader(path) as reader:
+        info, times = reader.info, [float(frame.pts * reader.info.time_base) for frame in reader]
+    assert (info.interlaced, info.rate, info.frames) == (True, 25, 40)
+    assert times == pytest.approx(np.arange(40) / 25)
+    assert caplog.text == ""

@@ -1,6 +1,7 @@
 """Copying one sound or subtitle track into an output: packet by packet, or encoded again."""
 
 import logging
+import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
@@ -11,6 +12,7 @@ from av.subtitles.stream import SubtitleStream
 from vdiff_jax.media.attachment_text import without_attachment
 from vdiff_jax.media.codec_delay import delayed_template
 from vdiff_jax.media.labels import track_tags
+from vdiff_jax.media.uniform_sound import UniformSound
 
 logger = logging.getLogger(__name__)
 # Keys that the muxer writes itself, or that hold only for the source's encoding.
@@ -60,6 +62,9 @@ class Copy:
     """A track whose packets are copied; only their times change."""
 
     _last: int | None = None  # the latest packet's pts
+    _written: int | None = None  # its dts in the output's unit of time
+    _setup: tuple[int, int] | None = None  # rate and channels of AAC
+    _changed = False
 
     def __init__(self, output: av.container.OutputContainer, source: av.stream.Stream):
         self.stream = output.add_stream_from_template(source)
@@ -87,7 +92,34 @@ class Copy:
         if not packet.duration and self._last is not None and packet.stream.type == "audio":
             packet.duration = max(packet.pts - self._last, 0)  # MP4 drops a last packet that lasts no time
         self._last = packet.pts
+        if packet.stream.type == "audio":
+            self._let_rise(packet)
+            self._warn_if_other(bytes(packet)[:4], packet.pts * packet.time_base)
         yield packet
+
+    def _warn_if_other(self, head: bytes, time: Fraction) -> None:
+        """Warns once where AAC changes its rate or channels, which containers store for the whole track."""
+        if self.stream.codec_context.name != "aac" or head[:1] != b"\xff":
+            return
+        setup = (head[2] & ~2, head[3] & 0xC0)  # of the ADTS header
+        if self._setup is not None and setup != self._setup and not self._changed:
+            self._changed = True
+            logger.warning(
+                "the sound changes its rate or its channels at %.1f s, and players may not play it from there: "
+                "pass --audio-codec to encode it again",
+                time,
+            )
+        self._setup = self._setup or setup
+
+    def _let_rise(self, packet: av.Packet) -> None:
+        """Moves a packet behind the one before, as muxers require, where two recordings overlap by a few packets."""
+        unit = (self.stream.time_base or packet.time_base) / packet.time_base
+        written = round(packet.dts / unit)
+        if self._written is not None and written <= self._written:
+            written = self._written + 1
+            packet.dts = math.ceil(written * unit)
+            packet.pts = max(packet.pts, packet.dts)
+        self._written = written
 
     def flush(self) -> Iterator[av.Packet]:
         """The packets that remain after the last packet of the source."""
@@ -106,6 +138,7 @@ class Transcode(Copy):
         self.stream.codec_context.bit_rate = AUDIO_BITS_PER_CHANNEL * channels
         self._label(source)
         self._end: int | None = None  # in samples, of the sound decoded so far
+        self._uniform = UniformSound()
 
     def packets(self, packet: av.Packet, start: Fraction) -> Iterator[av.Packet]:
         """The packets that decoding and encoding a packet of the source gives; `start` becomes time 0."""
@@ -118,9 +151,10 @@ class Transcode(Copy):
 
     def encoded(self, frames: Iterable[av.AudioFrame], start: Fraction) -> Iterator[av.Packet]:
         """The packets that encoding decoded sound gives; `start` becomes time 0."""
-        for frame in frames:
-            self._stamp(frame, start)
-            yield from self.stream.encode(frame)
+        for each in frames:
+            for frame in self._uniform(each):
+                self._stamp(frame, start)
+                yield from self.stream.encode(frame)
 
     def _stamp(self, frame: av.AudioFrame, start: Fraction) -> None:
         """Counts a frame's time in samples. It follows the frame before unless there is a gap between them."""

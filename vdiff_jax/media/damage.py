@@ -5,7 +5,7 @@ import logging
 import av
 
 from vdiff_jax.media.checksums import damaged_elements
-from vdiff_jax.media.joined import boxes, segments
+from vdiff_jax.media.completeness import is_cut_off
 
 logger = logging.getLogger(__name__)
 
@@ -19,21 +19,27 @@ class Damage:
     Args:
         container, stream: that are read.
         name: of the file, or "stdin".
+        jumps: the file's clock jumps, where recordings were joined.
 
     Attributes:
         errors: whether the file or a packet could not be read.
     """
 
-    def __init__(self, container: av.container.InputContainer, stream: av.VideoStream, name: str):
+    def __init__(self, container: av.container.InputContainer, stream: av.VideoStream, name: str, *, jumps: bool):
         self._name, self._formats = name, set(container.format.name.split(","))
         self.errors, self._patched = False, 0
         self._counts, self._first = stream.codec_context.codec.canonical_name in _ONE_FRAME, None
         self._waiting: set[int] = set()
+        self._jumps, self._lacking = jumps, 0
 
     def give(self, packet: av.Packet) -> av.Packet:
         """Notes a packet that the decoder is given, and returns it. An edit list may let its frame be discarded."""
         if self._counts and packet.size and packet.pts is not None and not packet.is_discard:
             self._waiting.add(packet.pts)
+        if packet.size and not self._jumps:
+            # Where another recording is joined, a packet seems to lack something, too; a key frame follows soon.
+            self._lacking = 0 if packet.is_keyframe else max(self._lacking - 1, 3 * packet.is_corrupt)
+            self.errors = self.errors or self._lacking == 1
         return packet
 
     def take(self, frame: av.VideoFrame) -> av.VideoFrame:
@@ -57,7 +63,8 @@ class Damage:
             expected: about how many the header declares.
             short: whether the file ends earlier than its header says.
         """
-        short = short or self.errors or self._lost > 0 or is_cut(self._name, self._formats)
+        short = short or self.errors or self._lost > 0
+        short = short or (self._name != "stdin" and is_cut_off(self._name, self._formats))
         matroska = self._name != "stdin" and "matroska" in self._formats
         parts = damaged_elements(self._name) if matroska else 0
         if count and (short or self._patched or parts):
@@ -73,18 +80,3 @@ class Damage:
         if self._first is None or not self._counts:
             return 0
         return sum(pts > self._first for pts in self._waiting)
-
-
-def is_cut(name: str, formats: set[str]) -> bool:
-    """Whether an MP4 or Matroska file ends within one of its outermost parts.
-
-    Args:
-        name: the file, or "stdin".
-        formats: FFmpeg's names of its format.
-    """
-    if name == "stdin" or not formats & {"mp4", "matroska"}:
-        return False
-    with open(name, "rb") as file:
-        parts = boxes(file) if "mp4" in formats else segments(file)
-        ends = [end for _, _, end in parts]
-        return bool(ends) and ends[-1] > file.seek(0, 2)

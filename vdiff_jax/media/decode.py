@@ -4,8 +4,6 @@ import dataclasses
 import itertools
 import logging
 import math
-import os
-import sys
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -13,12 +11,15 @@ import av
 import numpy as np
 
 from vdiff_jax.errors import InputError
+from vdiff_jax.media.changes import Changes
 from vdiff_jax.media.clock import clock_of
+from vdiff_jax.media.completeness import declared_packets, tolerance
 from vdiff_jax.media.damage import Damage
 from vdiff_jax.media.deinterlace import deinterlaced
 from vdiff_jax.media.display_order import DisplayOrder
 from vdiff_jax.media.fidelity import BOTTOM_FIRST, UNSUPPORTED_SIDE_DATA, unsupported_side_data
-from vdiff_jax.media.joined import second_recording
+from vdiff_jax.media.joined import warn_if_unread
+from vdiff_jax.media.opacity import without_opaque_alpha
 from vdiff_jax.media.planes import planes_of
 from vdiff_jax.media.probe import (
     alpha_decoder,
@@ -28,8 +29,10 @@ from vdiff_jax.media.probe import (
     describe,
     field_order,
     open_container,
+    packets_of_a_frame,
 )
 from vdiff_jax.media.quantisers import EXPORT_QUANTISERS, QuantiserByType, frame_quantiser, mean_by_type, scale_of
+from vdiff_jax.media.standard_input import release, standard_input, warn_of_tracks
 from vdiff_jax.media.video import Seconds, VideoInfo, each_once
 from vdiff_jax.pixels import Frame
 
@@ -70,13 +73,14 @@ class VideoSource:
     ):
         self._written = written
         self._name = "stdin" if name == "-" else name
-        self._file = sys.stdin.buffer if name == "-" else name
+        self._file = standard_input() if name == "-" else name
         self._begin = Fraction(start or 0).limit_denominator(av.time_base)
         self._end = None if stop is None else Fraction(stop).limit_denominator(av.time_base)
-        self._resized = False
         self._deinterlace, self._double_rate = deinterlace or double_rate, double_rate
         self._clock, self._order = clock_of(name), None
         self._open()
+        if written and name == "-":
+            warn_of_tracks(self._container)
         try:
             first = self._seek() if self._begin > 0 and name != "-" and not self._clock.jumps else None
             first = first or self._rewind()
@@ -85,8 +89,9 @@ class VideoSource:
                 self._declared, self._certain = self._clock.ends[self._stream.index] - self._origin, True
             self._first = self._forward(first)
             self._ahead = self._look_ahead()
-            path = None if name == "-" else name
-            whole = describe(self._container, self._stream, [self._first, *self._ahead], path=path)
+            frames, path = [self._first, *self._ahead], None if name == "-" else name
+            self._packets = packets_of_a_frame(self._stream, frames)
+            whole = without_opaque_alpha(describe(self._container, self._stream, frames, path=path))
             if self._clock.jumps:
                 frames = self._clock.counts[self._stream.index]
                 whole = dataclasses.replace(whole, duration=float(self._declared), frames=frames)
@@ -114,7 +119,7 @@ class VideoSource:
         self._stream.thread_type = "SLICE" if exports else "AUTO"
         self._origin = self._clock.start(self._container)
         self._decoder = alpha_decoder(self._stream) or self._stream
-        self._damage = Damage(self._container, self._stream, self._name)
+        self._damage = Damage(self._container, self._stream, self._name, jumps=self._clock.jumps)
         frames, time_base = self._decode(), Fraction(self._stream.time_base)
         self._time_base = time_base / 2 if self._double_rate else time_base
         if self._deinterlace:
@@ -228,7 +233,7 @@ class VideoSource:
         step = max(1, round(1 / (info.rate * info.time_base)))
         count, last, end, quantiser = 0, None, 0, None
         ahead, self._first, self._ahead = each_once([self._first, *self._ahead]), None, []
-        seen = set(info.unsupported_side_data)
+        seen, changes = set(info.unsupported_side_data), Changes(self._name)
         for decoded in itertools.chain(ahead, self._decoded):
             stamp = decoded.pts if decoded.pts is not None else decoded.dts
             pts = stamp - shift if stamp is not None else (0 if last is None else last + step)
@@ -238,12 +243,14 @@ class VideoSource:
             count, last, end = count + 1, pts, pts + (decoded.duration or step)
             exported = self._quantiser_by_type.get(decoded.pict_type, frame_quantiser(decoded))
             quantiser = quantiser if exported is None else exported  # MPEG-2's decoder exports none for the last frame
+            changes.note(decoded, self._stream.codec_context.sample_aspect_ratio)
             if self._written:
                 self._warn_if_new(decoded, seen, pts * info.time_base)
             yield Frame(self._planes(decoded), pts, decoded.duration or None, quantiser)
         else:
             self._warn_if_short(count, info.start - self._origin + end * info.time_base)
-            self._warn_if_unread()
+            if self._name != "stdin":
+                warn_if_unread(self._name, self._container, self._clock.unread_from)
 
     def _mean_quantisers(self) -> QuantiserByType:
         """The mean quantiser of each picture type where reading begins, for a decoder that does not export it."""
@@ -257,9 +264,6 @@ class VideoSource:
         """A frame's planes, scaled to the first frame's size where the size changes, as FFmpeg's own tools do."""
         size = (self.info.width, self.info.height)
         if (decoded.width, decoded.height) != size:
-            if not self._resized:
-                logger.warning("%s changes its size: every frame is scaled to %dx%d", self._name, *size)
-                self._resized = True
             decoded = decoded.reformat(*size, format=self.info.pixels.name)
         return planes_of(decoded, self.info.pixels)
 
@@ -272,29 +276,18 @@ class VideoSource:
             logger.warning("from %.1f s on, %s is interlaced, but is treated as progressive", time, self._name)
             seen.add("fields")
 
-    def _warn_if_unread(self) -> None:
-        """Warns of a second recording in the file that is not read."""
-        if self._name == "stdin":
-            return
-        begins = self._clock.unread_from
-        begins = second_recording(self._name, self._container) if begins is None else begins
-        if begins is not None:
-            logger.warning(
-                "%s is not read after byte %d of %d: it seems to be joined of several recordings; pass each as a file "
-                "of its own",
-                *(self._name, begins, os.path.getsize(self._name)),
-            )
-
     def _warn_if_short(self, count: int, end: Fraction) -> None:
         """Warns of damage, and of a file that ends earlier than its header says."""
         short, end = False, end + ((self._order and self._order.delay) or 0) * self._stream.time_base
         if self._declared is not None:
             frame = (2 if self._double_rate else 1) / self.info.rate
-            others = max(2 * frame, self._declared / 100)  # an edit list of MP4 may begin within a frame; ASF rounds
-            exact = 3 * frame / 4 if "matroska" in self._container.format.name else others
-            short = end < self._declared - (exact if self._certain else max(2, 10 * others))
+            exact = tolerance(self._container, frame, self._declared)
+            short = end < self._declared - (exact if self._certain else max(2, 10 * exact))
+        if self._begin == 0 and not self._deinterlace:
+            short = short or count < declared_packets(self._container, self._stream) // self._packets
         self._damage.warn(count, self.info.frames, short=short)
 
     def close(self) -> None:
         """Closes the file. No thread may be decoding it."""
         self._container.close()
+        release(self._file)

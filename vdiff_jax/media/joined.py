@@ -1,5 +1,6 @@
 """Recordings joined byte by byte into one file: in some formats FFmpeg reads only the first of them."""
 
+import logging
 import mmap
 import os
 from collections.abc import Iterator
@@ -9,12 +10,30 @@ import av
 
 from vdiff_jax.media.matroska_header import SEGMENT
 
+logger = logging.getLogger(__name__)
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _MXF_KEY = bytes.fromhex("060e2b34")
 _MXF_PARTITION, _MXF_HEADER = _MXF_KEY + bytes.fromhex("020501010d01020101"), 2
 """How the key of a partition of an MXF begins, and the byte that says that it is the header."""
 _FLV_MARK, _FLV_REST, _FLV_HEADER = b"FLV\x01", b"\x00\x00\x00\x09\x00\x00\x00\x00", 13
 """How FLV's header of 13 bytes begins and ends; a byte of flags is between."""
+
+
+def warn_if_unread(name: str, container: av.container.InputContainer, unread_from: int | None) -> None:
+    """Warns of a second recording in a file that is not read.
+
+    Args:
+        name: the file.
+        container: the same, open.
+        unread_from: the byte after which nothing was read, if that is known.
+    """
+    begins = second_recording(name, container) if unread_from is None else unread_from
+    if begins is not None:
+        logger.warning(
+            "%s is not read after byte %d of %d: it seems to be joined of several recordings; pass each as a file "
+            "of its own",
+            *(name, begins, os.path.getsize(name)),
+        )
 
 
 def second_recording(name: str, container: av.container.InputContainer) -> int | None:
@@ -27,7 +46,7 @@ def second_recording(name: str, container: av.container.InputContainer) -> int |
         if "mp4" in formats:
             return _second_movie(boxes(file))
         if "asf" in formats:
-            headers = (at for kind, at in _objects(file) if kind == _ASF_HEADER and at)
+            headers = (at for kind, at, _ in objects(file) if kind == _ASF_HEADER and at)
             return next(headers, None)
         return _second_flv(file) if "flv" in formats else None
 
@@ -57,14 +76,14 @@ def boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         at += size
 
 
-def _objects(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """The kind and place of each outermost object of an ASF file (WMV)."""
+def objects(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """The kind, start and end of each outermost object of an ASF file (WMV). The end may be beyond that of the file."""
     end, at = os.fstat(file.fileno()).st_size, 0
     while at + 24 <= end:
         file.seek(at)
         head = file.read(24)
-        yield head[:16], at
         size = int.from_bytes(head[16:], "little")
+        yield head[:16], at, at + size
         if size < 24:
             return
         at += size

@@ -13,6 +13,7 @@ from av.container import OutputContainer
 from vdiff_jax.errors import InputError
 from vdiff_jax.media.clock import clock_of
 from vdiff_jax.media.probe import open_container
+from vdiff_jax.media.uniform_sound import UniformSound
 
 RATE = 48_000
 _TARGET = "I=-16:TP=-1.5:LRA=11"
@@ -62,10 +63,12 @@ def normalised(path: str | Path, start: float, stop: float) -> Iterator[np.ndarr
 
 def _decoded(packets: Iterator[av.Packet]) -> Iterator[av.AudioFrame]:
     """The sound of all packets that can be decoded."""
+    uniform = UniformSound()
     with contextlib.suppress(av.FFmpegError):
         for packet in packets:
             with contextlib.suppress(av.FFmpegError):
-                yield from packet.decode()
+                for frame in packet.decode():
+                    yield from uniform(frame)
 
 
 def _finished(graph: av.filter.Graph) -> Iterator[np.ndarray]:

@@ -178,8 +178,20 @@ def _format_of(paths: Sequence[Path], first: np.ndarray) -> PixelFormat:
         bits=16 if deep else 8,
         full_range=True,
         matrix="bt601" if first.shape[0] < 720 else "bt709",
-        alpha=first.ndim == 3 and first.shape[2] == 4,
+        alpha=any(map(_is_transparent, paths)),
     )
+
+
+def _is_transparent(path: Path) -> bool:
+    """Whether a pixel of a picture is transparent. Only a picture whose header declares transparency is read."""
+    try:
+        with Image.open(path) as image:
+            if not image.has_transparency_data:
+                return False
+        picture = read_picture(path)
+    except Exception:  # it is named when it is read as a frame
+        return False
+    return picture.ndim == 3 and picture.shape[2] == 4 and bool(picture[..., 3].min() < np.iinfo(picture.dtype).max)
 
 
 def _warn_of_gaps(paths: Sequence[Path], name: str) -> None:

@@ -1,12 +1,12 @@
 """Opening a file with FFmpeg and describing its video."""
 
 import contextlib
+import itertools
 import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from typing import BinaryIO
 
 import av
 import numpy as np
@@ -17,6 +17,7 @@ from vdiff_jax.media.deinterlace import shows_bottom_first
 from vdiff_jax.media.fidelity import hdr_metadata, unsupported_side_data
 from vdiff_jax.media.planes import RANGE_FULL, pixel_format
 from vdiff_jax.media.safety import playlist_kind, safe_options
+from vdiff_jax.media.sources import Readable
 from vdiff_jax.media.video import ColourTags, VideoInfo, rotation_of
 
 # FFmpeg renders text files as pictures; nobody who passes one wants that.
@@ -26,7 +27,7 @@ FALLBACK_RATE = Fraction(25)
 JOINED_OPTIONS = {"merge_pmt_versions": "1"}
 
 
-def open_container(file: str | BinaryIO, name: str) -> av.container.InputContainer:
+def open_container(file: str | Readable, name: str) -> av.container.InputContainer:
     """Opens a file, or what a pipe gives, for reading; messages call it `name`.
 
     Raises:
@@ -97,9 +98,10 @@ def describe(
     first = frames[0]
     tags = _tags(stream, first)
     matrix = _display_matrix(first)
-    rate = _rate(stream)
-    duration, _ = declared_duration(container, stream)
     interlaced = any(frame.interlaced_frame for frame in frames)
+    fields = packets_of_a_frame(stream, frames)
+    rate = _rate(stream) / fields
+    duration, _ = declared_duration(container, stream)
     mastering_display, content_light = hdr_metadata(frames)
     pixels = pixel_format(first.format, matrix_tag=tags.matrix, range_tag=tags.range, height=first.height)
     return VideoInfo(
@@ -109,7 +111,7 @@ def describe(
         pixels=pixels,
         rate=rate,
         time_base=Fraction(stream.time_base),
-        frames=stream.frames or (round(duration * rate) if duration else None),
+        frames=stream.frames // fields or (round(duration * rate) if duration else None),
         duration=float(duration) if duration else None,
         rotation=rotation_of(matrix),
         display_matrix=matrix,
@@ -132,6 +134,14 @@ def _rate(stream: av.VideoStream) -> Fraction:
     if average and guessed and average > 4 * guessed:
         return Fraction(guessed)
     return Fraction(average or guessed or FALLBACK_RATE)
+
+
+def packets_of_a_frame(stream: av.VideoStream, frames: Sequence[av.VideoFrame]) -> int:
+    """2 where each field of interlaced video has a packet of its own, of which FFmpeg counts the rate; else 1."""
+    times = [frame.pts * frame.time_base for frame in frames if frame.pts is not None and frame.interlaced_frame]
+    steps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    whole = 2 / _rate(stream)
+    return 2 if len(steps) > 1 and all(abs(step - whole) < whole / 10 for step in steps) else 1
 
 
 def field_order(stream: av.VideoStream, frames: Iterable[av.VideoFrame]) -> int:

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from vdiff_jax.errors import InputError
 
@@ -22,6 +23,25 @@ VIDEO_ENDINGS = _endings(
     "h264 264 h265 265 hevc ivf obu nut dv rm rmvb apng"
 )
 Source = str | os.PathLike
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A pipe or an open file."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes; none at the end."""
+        ...
+
+    def seekable(self) -> bool:
+        """Whether it can be read from any place on."""
+        ...
+
+    def close(self) -> None:
+        """Closes it."""
+        ...
+
+
 _HEADER_BYTES = 1 << 16
 """An APNG is marked before its pixels, so within its first bytes."""
 

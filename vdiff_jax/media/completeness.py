@@ -1,0 +1,119 @@
+"""Whether a file ends before the end that its container declares: even one lost frame is to be named."""
+
+import os
+from collections.abc import Callable, Collection, Iterable
+from fractions import Fraction
+from typing import BinaryIO
+
+import av
+
+from vdiff_jax.media.joined import boxes, objects, segments
+
+_GIF_TRAILER, _PNG_END = b"\x3b", b"IEND"
+_OGG_PAGE, _OGG_HEAD, _OGG_LAST = b"OggS", 27, 4
+_LONGEST_PAGE = 65_307  # bytes of the longest page of Ogg, and more than the padding behind an end mark
+_FLV_HEAD, _FLV_TAG, _FLV_SIZE = 9, 11, 4
+
+
+def is_cut_off(name: str, formats: Collection[str]) -> bool:
+    """Whether the outermost structure of a file goes on behind its last byte, or lacks its end mark.
+
+    Program streams and raw streams have neither.
+
+    Args:
+        name: the file.
+        formats: FFmpeg's names of its format.
+    """
+    with open(name, "rb") as file:
+        return any(check(file) for form, check in _CHECKS.items() if form in formats)
+
+
+def declared_packets(container: av.container.InputContainer, stream: av.VideoStream) -> int:
+    """How many packets the index of an MP4 or MOV has; those that an edit list hides do not count. 0 for others."""
+    if "mp4" not in container.format.name:
+        return 0
+    return sum(bool(entry.size) and not entry.is_discard for entry in stream.index_entries)
+
+
+def tolerance(container: av.container.InputContainer, frame: Fraction, declared: Fraction) -> Fraction:
+    """Seconds by which the last frame may end before the end that a container declares for it.
+
+    Args:
+        container: the file.
+        frame: seconds that a frame lasts.
+        declared: seconds that the video lasts.
+    """
+    exact = "matroska" in container.format.name or container.format.name == "avi"
+    return 3 * frame / 4 if exact else max(2 * frame, declared / 100)  # ASF rounds
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _cut_within(parts: Callable[[BinaryIO], Iterable[tuple[bytes, int, int]]]) -> Callable[[BinaryIO], bool]:
+    """A check of the last of the parts, each with its kind, start and end, that a file consists of."""
+
+    def check(file: BinaryIO) -> bool:
+        return max((end for _, _, end in parts(file)), default=0) > _size(file)
+
+    return check
+
+
+def _cut_riff(file: BinaryIO) -> bool:
+    """Whether a part of an AVI is cut off. A size of 0 is that of a recording that was not closed."""
+    at, end = 0, _size(file)
+    while at + 12 <= end:
+        file.seek(at)
+        head = file.read(8)
+        size = int.from_bytes(head[4:], "little")
+        if head[:4] != b"RIFF" or not size:
+            return False
+        at += 8 + size + size % 2
+    return at > end + 1
+
+
+def _cut_flv(file: BinaryIO) -> bool:
+    """Whether the last tag of an FLV is cut off: each is followed by its size."""
+    end, at = _size(file), _FLV_HEAD + _FLV_SIZE
+    while at + _FLV_TAG <= end:
+        file.seek(at)
+        head = file.read(_FLV_TAG)
+        if head[0] & 0x1F not in (8, 9, 18):
+            return False
+        at += _FLV_TAG + int.from_bytes(head[1:4], "big") + _FLV_SIZE
+    return at > end or end - at >= _FLV_SIZE
+
+
+def _tail(file: BinaryIO) -> bytes:
+    file.seek(max(0, _size(file) - _LONGEST_PAGE))
+    return file.read()
+
+
+def _cut_ogg(file: BinaryIO) -> bool:
+    """Whether the last page of an Ogg is cut off, or not marked as the last one of its stream."""
+    tail = _tail(file)
+    at = tail.rfind(_OGG_PAGE)
+    if at < 0 or len(tail) < at + _OGG_HEAD:
+        return at >= 0
+    count = tail[at + _OGG_HEAD - 1]
+    return not tail[at + 5] & _OGG_LAST or len(tail) < at + _OGG_HEAD + count + sum(tail[at + _OGG_HEAD :][:count])
+
+
+def _cut_transport(file: BinaryIO) -> bool:
+    """Whether the last packet of a transport stream is cut off. Packets may carry times or checksums."""
+    return all(_size(file) % length for length in (188, 192, 204))
+
+
+_CHECKS: dict[str, Callable[[BinaryIO], bool]] = {
+    "mp4": _cut_within(boxes),
+    "asf": _cut_within(objects),
+    "avi": _cut_riff,
+    "flv": _cut_flv,
+    "ogg": _cut_ogg,
+    "matroska": _cut_within(segments),
+    "mpegts": _cut_transport,
+    "gif": lambda file: _GIF_TRAILER not in _tail(file)[-16:],
+    "apng": lambda file: _PNG_END not in _tail(file),
+}
+"""What tells that a file is cut off, by FFmpeg's name of its format."""
