@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from vdiff_jax.compression.samples import Sample, choose_windows, cut, split
+from vdiff_jax.compression import samples as samples_module
+from vdiff_jax.compression.samples import Sample, choose_windows, cut, measured_part, probed_windows, split
+from vdiff_jax.compression.track import Variant
 from vdiff_jax.pixels import Frame
 
 
 def test_samples_of_a_long_video_lie_all_over_it():
-    windows = [window for window, _ in choose_windows(10_000, 640 * 360)]
+    windows = choose_windows(10_000, 640 * 360)
     assert [len(window) for window in windows] == [12] * 8
     assert windows[0].start > 400
     assert windows[-1].stop < 9_600
@@ -18,11 +20,31 @@ def test_samples_of_a_long_video_lie_all_over_it():
 
 
 def test_a_short_video_is_sampled_as_a_whole():
-    assert choose_windows(20, 640 * 360) == [(range(20), slice(None))]
+    assert choose_windows(20, 640 * 360) == [range(20)]
+    assert measured_part(range(20), 20) == slice(None)
 
 
 def test_the_ends_of_a_sample_are_not_measured():
-    assert all(measured == slice(2, 10) for _, measured in choose_windows(10_000, 640 * 360))
+    assert all(measured_part(window, 10_000) == slice(2, 10) for window in choose_windows(10_000, 640 * 360))
+
+
+def test_large_frames_have_several_samples_of_which_probes_encode_some():
+    windows = choose_windows(120, 1280 * 720)
+    assert [len(window) for window in windows] == [8] * 5
+    assert probed_windows(windows, 120, 1280 * 720) == [windows[2]]
+    assert probed_windows(choose_windows(10_000, 640 * 360), 10_000, 640 * 360) == choose_windows(10_000, 640 * 360)
+
+
+def test_some_samples_of_a_track_are_completed_by_their_own_source(source, tmp_path, open_encoder, monkeypatch):
+    monkeypatch.setattr(samples_module, "_FRAMES", 4)
+    monkeypatch.setattr(samples_module, "_LEAST_PIXELS", 80_000)
+    encoder = open_encoder(source, tmp_path, crf=30.0)
+    track = encoder.encode(30.0)
+    samples = encoder.sampler.of_track(track)
+    assert len(samples) == 3
+    [last] = encoder.sampler.with_all_frames(samples[-1:], [samples[-1].decoded], Variant(encoder.shape))
+    for whole, own in zip(last.source, samples[-1].source, strict=True):
+        np.testing.assert_array_equal(whole.planes[0], own.planes[0])
 
 
 def sample_of(start, length, side=100):

@@ -30,7 +30,7 @@ def half_rate(source, tmp_path_factory, open_encoder):
     path, variant = folder / "small.mkv", choice.track.variant
     media.remux(choice.track.path, path, attachment.packed, variant.info(info), copy_from=source)
     shown = attachment.loop.shown(attachment.attachment)
-    return choice, luma_psnr(encoder.sampler.with_all_frames(shown, variant), PIXELS), path
+    return choice, luma_psnr(encoder.sampler.with_all_frames(attachment.loop.samples, shown, variant), PIXELS), path
 
 
 def test_half_rate_is_chosen_where_it_is_better(half_rate, read_frames):

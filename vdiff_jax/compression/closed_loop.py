@@ -49,16 +49,16 @@ class ClosedLoop:
     ):
         self.network, self.plan, self.samples = network, plan, samples
         self.pixels = plan.conversion.written()[0]
-        self._sigma, self._more = sigma, more
+        self._sigma, self.more = sigma, more
         self.thresholds = class_thresholds([*samples, *more], self.pixels, STEPS_PER_OCTAVE)
 
     def moments(self) -> Moments:
         """The moments for a Wiener step; the network's change is 0 if it is not run."""
         restored = [sample.decoded for sample in self.samples] if self.network is None else self._restored
         run = self._moments(self.samples, restored)
-        if not self._more:
+        if not self.more:
             return run
-        rest = self._moments(self._more, [sample.decoded for sample in self._more])
+        rest = self._moments(self.more, [sample.decoded for sample in self.more])
         return concatenate([run, rest]) if self.network is None else with_predicted_change(run, rest)
 
     def _moments(self, samples: Sequence[Sample], restored: Sequence[list[Frame]]) -> Moments:

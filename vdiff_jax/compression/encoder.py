@@ -167,8 +167,7 @@ def _best_candidate(encoder: TrackEncoder, clock: Stopwatch, budget: Budget) -> 
 
 def _most_seconds(encoder: TrackEncoder, prober: Prober, track: Track, budget: Budget) -> float:
     """How long all trials take at most, roughly: the network is run on samples of up to two tracks."""
-    megapixels, _ = encoder.sampler.extent(len(track.times))
-    pixels = round(1e6 * megapixels)
+    pixels = round(1e6 * encoder.sampler.extent(len(track.times)).megapixels)
     return 2 * network_seconds(pixels, pixels) + most_seconds(encoder, prober, track, budget)
 
 

@@ -111,7 +111,7 @@ class Prober:
         samples, size = self._encoder.sampler.encoded(crf, variant)
         if self._needs_vmaf:
             return self._restored(choose_for_samples(self._encoder, samples, size, variant), crf)
-        return Probe(variant, crf, size, self._psnr([sample.decoded for sample in samples], variant), None)
+        return Probe(variant, crf, size, self._psnr(samples, _decoded(samples), variant), None)
 
     def probe_track(self, track: Track) -> Probe:
         """A probe from samples of an encoded track, restored, with their VMAF."""
@@ -128,8 +128,8 @@ class Prober:
 
         Its PSNR without coding error, at most `_MOST_GAIN` above the probe's, must exceed the probe's.
         """
-        uncoded = [sample.decoded for sample in self._encoder.sampler.not_encoded(variant)]
-        return self._psnr(uncoded, variant, most=other.psnr + _MOST_GAIN) > other.psnr
+        uncoded = self._encoder.sampler.not_encoded(variant)
+        return self._psnr(uncoded, _decoded(uncoded), variant, most=other.psnr + _MOST_GAIN) > other.psnr
 
     def probe_same_size(self, other: Probe, variant: Variant) -> Probe:
         """A probe of a variant with as many bytes as another probe or slightly fewer; more if no such crf is found."""
@@ -148,7 +148,8 @@ class Prober:
 
     def quality_if_time(self, choice: AttachmentChoice, budget: Budget) -> Quality | None:
         """The samples' VMAF; None if there is no time to measure it, or no libvmaf that takes these frames."""
-        megapixels = sum(len(sample.decoded) for sample in choice.loop.samples) * np.prod(self._encoder.shape) / 1e6
+        samples = [*choice.loop.samples, *choice.loop.more]
+        megapixels = sum(len(sample.decoded) for sample in samples) * np.prod(self._encoder.shape) / 1e6
         if self._vmaf is None or not budget.allows(_MEASURING * float(megapixels), "measuring VMAF"):
             return None
         try:
@@ -168,12 +169,18 @@ class Prober:
         except FormatError:
             if self._needs_vmaf:
                 raise
-        psnr = self._psnr(choice.loop.shown(choice.attachment), choice.variant)
+        psnr = self._psnr(choice.loop.samples, choice.loop.shown(choice.attachment), choice.variant)
         return Probe(choice.variant, crf, choice.track_size, psnr, vmaf)
 
-    def _psnr(self, shown: list[list[Frame]], variant: Variant, most: float = np.inf) -> float:
-        samples = self._encoder.sampler.with_all_frames(shown, variant)
-        return luma_psnr(samples, self._encoder.coded.pixels, most)
+    def _psnr(
+        self, samples: Sequence[Sample], shown: list[list[Frame]], variant: Variant, most: float = np.inf
+    ) -> float:
+        whole = self._encoder.sampler.with_all_frames(samples, shown, variant)
+        return luma_psnr(whole, self._encoder.coded.pixels, most)
+
+
+def _decoded(samples: Sequence[Sample]) -> list[list[Frame]]:
+    return [sample.decoded for sample in samples]
 
 
 def keep_if_vmaf_rises(encoder: TrackEncoder, choice: AttachmentChoice, vmaf: Vmaf) -> tuple[AttachmentChoice, Quality]:
@@ -190,14 +197,21 @@ def measure_quality(encoder: TrackEncoder, choice: AttachmentChoice, vmaf: Vmaf)
     Raises:
       FormatError: libvmaf refuses the frames.
     """
-    loop, variant = choice.loop, choice.variant
-    plain = encoder.sampler.with_all_frames([sample.decoded for sample in loop.samples], variant)
+    loop = choice.loop
+
+    def whole(samples: Sequence[Sample], shown: list[list[Frame]]) -> list[Sample]:
+        return encoder.sampler.with_all_frames(samples, shown, choice.variant)
+
+    every = [*loop.samples, *loop.more]
+    plain = whole(every, _decoded(every))
     track = mean_vmaf(plain, loop.pixels, vmaf)
     count = sum(len(sample.decoded[sample.measured]) for sample in plain)
     if choice.attachment.wiener is None:
         return Quality(track, track, count)
-    restored = encoder.sampler.with_all_frames(loop.shown(choice.attachment), variant)
-    return Quality(mean_vmaf(restored, loop.pixels, vmaf), track, count)
+    # Only of the samples that the network was run on is it known what restoration gains.
+    before = mean_vmaf(whole(loop.samples, _decoded(loop.samples)), loop.pixels, vmaf) if loop.more else track
+    after = mean_vmaf(whole(loop.samples, loop.shown(choice.attachment)), loop.pixels, vmaf)
+    return Quality(track + after - before, track, count)
 
 
 def luma_psnr(samples: Sequence[Sample], pixels: PixelFormat, most: float = np.inf) -> float:

@@ -58,10 +58,10 @@ class _Cost:
 
     def __init__(self, encoder: TrackEncoder, track: Track, budget: Budget):
         self._budget, plain = budget, budget.plain_seconds
-        megapixels, share = encoder.sampler.extent(len(track.times))
-        self.probe = _PROBE_ENCODINGS * share * plain + _RESIZING * megapixels
-        self.track = plain + _RESTORING * megapixels
-        self.interpolation = _COMPILING + _INTERPOLATING * megapixels + plain
+        extent = encoder.sampler.extent(len(track.times))
+        self.probe = _PROBE_ENCODINGS * extent.share * plain + _RESIZING * extent.probed
+        self.track = plain + _RESTORING * extent.megapixels
+        self.interpolation = _COMPILING + _INTERPOLATING * extent.probed + plain
 
     @property
     def allows_interpolation(self) -> bool:

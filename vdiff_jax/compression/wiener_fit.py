@@ -145,13 +145,12 @@ def moments(
       thresholds: between luma's classes.
     """
     rows = []
-    measured = set(range(len(sample.decoded))[sample.measured])
     count, operators = (len(thresholds) + 1) * DIRECTIONS, LUMA_OPERATORS if thresholds else OPERATORS
-    responses_of = operator_responses(sample.decoded, restored, pixels, sigma, around_plain=True, operators=operators)
-    for index, (frame, responses) in enumerate(responses_of):
-        if index not in measured:
-            continue
-        planes = [*zip(frame.planes, sample.source[index].planes, responses)]
+    measured = operator_responses(
+        sample.decoded, restored, pixels, sigma, around_plain=True, operators=operators, wanted=sample.measured
+    )
+    for source, (frame, responses) in zip(sample.source[sample.measured], measured, strict=True):
+        planes = [*zip(frame.planes, source.planes, responses)]
         classes = classes_of(frame.planes[0], pixels, thresholds, DIRECTIONS) if thresholds else None
         row = _products(*planes[0], classes, count if thresholds else 1)
         row += [_padded(products, operators) for plane in planes[1:] for products in _products(*plane)]

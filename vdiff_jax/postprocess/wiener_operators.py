@@ -1,6 +1,7 @@
 """The operators of the Wiener step: differences in space, and along the motion, computed in strips of rows."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
@@ -212,6 +213,7 @@ def operator_responses(
     *,
     around_plain: bool = False,
     operators: int = OPERATORS,
+    wanted: slice = slice(None),
 ) -> Iterator[tuple[Frame, list[Planes]]]:
     """Each decoded frame and, for each of its planes but alpha, the operators' responses, for fitting coefficients.
 
@@ -224,8 +226,10 @@ def operator_responses(
       sigma: the expected error of each plane, in samples.
       around_plain: whether the operators act on the decoded frames instead of the network's results.
       operators: the first plane's; the others have `OPERATORS`.
+      wanted: which frames are yielded.
     """
-    for window in windows(plain, restored, pixels, around_plain=around_plain):
+    seen = windows(plain, restored, pixels, around_plain=around_plain)
+    for window in itertools.islice(seen, wanted.start, wanted.stop):
         wholes = [slice(0, len(plane)) for plane in window.plain.planes[: window.count]]
         counts = [operators, *[OPERATORS] * (len(wholes) - 1)]
         planes = enumerate(zip(wholes, counts))
