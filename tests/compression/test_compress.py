@@ -202,7 +202,7 @@ BAD = [
     (["--crf", "52"], "1 to 51"),
     (["--preset", "8"], "ultrafast"),
     (["--codec", "av1", "--preset", "medium"], "libsvtav1 has no preset medium"),
-    (["--bitrate", "100"], "bitrate 100 is too low: libx264 at its coarsest, crf 51, needs"),
+    (["--bitrate", "100"], "100 bits per second are too few: libx264 at its coarsest, crf 51, needs"),
     (["--bitrate", "900G"], "uncompressed"),
     (["--bitrate", "-5"], "above 0"),
     (["--target-vmaf", "100"], "below 100"),

@@ -86,6 +86,14 @@ def test_a_copy_in_another_format_and_back_keeps_the_attachment(small, tmp_path,
     assert not caplog.text
 
 
+def test_a_copy_of_a_matroska_file_keeps_the_attachment(source, tmp_path, caplog):
+    compress(source, tmp_path / "small.mkv", crf=36, adapt="none")
+    packed = media.read_attachment(tmp_path / "small.mkv")
+    for name in ("cut.mkv", "copy.mp4"):
+        assert media.read_attachment(copied([tmp_path / "small.mkv"], tmp_path / name, most=9)) == packed is not None
+    assert not caplog.text
+
+
 def test_a_cut_file_is_still_improved(small, tmp_path, caplog):
     begun = copied([small[0]], tmp_path / "cut.mp4", most=9)
     assert decompress(begun, tmp_path / "large.mkv", codec="ffv1")["plan"]["tasks"] == ["wiener"]

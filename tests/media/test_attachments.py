@@ -28,7 +28,7 @@ def test_the_track_stays_and_sound_and_attachment_are_added(make_clip, source, s
     assert read_attachment(target) == b"settings"
     assert video_bytes(target) == video_bytes(track) < video_bytes(source)
     with av.open(str(target)) as container:
-        assert {stream.type for stream in container.streams} == {"video", "audio", "attachment"}
+        assert {stream.type for stream in container.streams} == {"video", "audio"}
     assert len(times(target, "audio")) >= len(times(source, "audio")) - 1
 
 
@@ -39,6 +39,17 @@ def test_every_track_starts_when_the_source_s_does(source, tmp_path):
         expected = times(source, kind)
         assert [float(time) for time in times(tmp_path / "out.mkv", kind)] == pytest.approx(expected, abs=0.001)
     assert min(times(source, "audio")) == Fraction(-1024, 48000)
+
+
+def test_an_attached_file_of_an_earlier_version_is_read(source, tmp_path):
+    with av.open(str(source)) as inside, av.open(str(tmp_path / "earlier.mkv"), "w") as output:
+        stream = output.add_stream_from_template(inside.streams.video[0])
+        output.add_attachment("vdiff", "application/x-vdiff", b"settings")
+        for packet in inside.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    assert read_attachment(tmp_path / "earlier.mkv") == b"settings"
 
 
 def test_files_without_an_attachment_have_none(source, tmp_path):

@@ -110,7 +110,7 @@ def check_source(info: VideoInfo, codec: Codec, preset: str | None, container: s
     if hdr is not None and encoding.pixels.bits < info.pixels.bits:
         raise FormatError(
             f"the video is HDR ({hdr}) of {info.pixels.bits} bits and {codec.encoder} keeps {encoding.pixels.bits}: "
-            "pass another codec"
+            "pass hevc or av1"
         )
     if wanted.pixels != info.pixels:
         options = codec.options(codec.crf, preset)

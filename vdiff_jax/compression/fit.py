@@ -15,8 +15,8 @@ from vdiff_jax.postprocess.wiener import DIRECTIONS, STEP, spans
 from vdiff_jax.postprocess.wiener_operators import OPERATORS
 from vdiff_jax.stream.compression_error import expected_error, typical
 
-_CONTAINER = 100
-"""Bytes, roughly, that Matroska adds to an attachment."""
+_CONTAINER = 25
+"""Bytes, roughly, that Matroska and MP4 add to an attachment, whose three bytes become four characters of text."""
 _DB_PER_OCTAVE = 3.0
 """How many dB luma's PSNR is assumed to rise if the track's bytes double."""
 _LARGEST_COEFFICIENT = 4
@@ -38,14 +38,15 @@ class Fit(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes that both parts take in an attachment."""
-        return len(Attachment(size=(0, 0), wiener=self.wiener, network=self.network).pack())
+        """Bytes that both parts take in a file."""
+        packed = Attachment(size=(0, 0), wiener=self.wiener, network=self.network).pack()
+        return 4 * len(packed) // 3 + _CONTAINER
 
     def net_gain(self, track_size: int) -> float:
         """Luma's gain in dB, minus the gain that the attachment's bytes would bring in the track."""
         if self.wiener is None:
             return 0.0
-        return float(self.gain[0] - _DB_PER_OCTAVE * np.log2(1 + (self.size + _CONTAINER) / track_size))
+        return float(self.gain[0] - _DB_PER_OCTAVE * np.log2(1 + self.size / track_size))
 
 
 NOTHING = Fit(None, None, np.zeros(3))

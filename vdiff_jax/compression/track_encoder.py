@@ -134,7 +134,8 @@ class TrackEncoder:
         uncompressed = 8 * self.coded.frame_bytes * self.coded.rate
         if rate > uncompressed:
             raise OptionError(
-                f"bitrate {rate:g} is more than the uncompressed video takes, {float(uncompressed):g}: pass a lower one"
+                f"{rate:,.0f} bits per second are more than the uncompressed video's {float(uncompressed):,.0f}: pass a "
+                "lower bitrate"
             )
         self.begin("probing")
         crf = self._sampled_crf(crf, rate)
@@ -147,8 +148,8 @@ class TrackEncoder:
                 break
             if share > 1 and crf >= codec.highest_crf:
                 raise OptionError(
-                    f"bitrate {rate:g} is too low: {codec.encoder} at its coarsest, crf {crf:g}, needs "
-                    f"{track.rate:.0f} bits per second for this video: pass at least that"
+                    f"{rate:,.0f} bits per second are too few: {codec.encoder} at its coarsest, crf {crf:g}, needs "
+                    f"{track.rate:,.0f} for this video: pass at least that bitrate"
                 )
             crf = _next_crf(codec, tracks, rate)
             if any(crf == tried.crf for tried in tracks):

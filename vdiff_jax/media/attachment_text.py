@@ -1,4 +1,4 @@
-"""The attachment of a compressed MP4: text in its `comment`, which a stream copy by FFmpeg keeps in most formats.
+"""The attachment of a compressed file: text in its `comment`, which a stream copy by FFmpeg keeps in most formats.
 
 The text is `vdiff:` and the attachment in base64. A comment of the video's own precedes it.
 """

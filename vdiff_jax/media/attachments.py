@@ -1,6 +1,6 @@
 """The attachment of a compressed file: reading it, and remuxing a video track with it.
 
-Matroska holds it as an attachment, MP4 as text in its metadata.
+It is text in the file's metadata, which FFmpeg's stream copy keeps. Earlier versions attached a file in Matroska.
 """
 
 import contextlib
@@ -20,7 +20,6 @@ from vdiff_jax.media.sources import Source
 from vdiff_jax.media.tracks import ATTACHMENT_NAME, Tracks
 from vdiff_jax.media.video import VideoInfo
 
-ATTACHMENT_TYPE = "application/x-vdiff"
 _MARKED = 16
 """Bytes of a key frame that its mark is computed from."""
 
@@ -120,10 +119,8 @@ def _remux(video: str, target: str, attachment: bytes | None, info: VideoInfo, c
             warn_of_losses(tracks.lost, "the compressed file")
             stream.disposition = av.stream.Disposition.default
             stream.metadata.update(tracks.video_metadata)
-        if attachment is not None and container == "mp4":
+        if attachment is not None:
             output.metadata[KEY] = with_attachment(output.metadata.get(KEY, ""), attachment)
-        elif attachment is not None:
-            output.add_attachment(ATTACHMENT_NAME, ATTACHMENT_TYPE, attachment)
         output.start_encoding()
         for packet in source.demux(kept):
             if packet.dts is None:
