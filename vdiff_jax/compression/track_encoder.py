@@ -134,8 +134,8 @@ class TrackEncoder:
         uncompressed = 8 * self.coded.frame_bytes * self.coded.rate
         if rate > uncompressed:
             raise OptionError(
-                f"{rate:,.0f} bits per second are more than the uncompressed video's {float(uncompressed):,.0f}: pass a "
-                "lower bitrate"
+                f"{rate:,.0f} bits per second are more than the uncompressed video's {float(uncompressed):,.0f}: pass "
+                "a lower bitrate"
             )
         self.begin("probing")
         crf = self._sampled_crf(crf, rate)
