@@ -212,7 +212,8 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _print_closing_line(options: argparse.Namespace, report: dict, target: str | Path) -> None:
     if not options.quiet:
-        print(closing_line(report, target, warnings=len(options.warnings)), file=sys.stderr)
+        warnings = report.get("warnings", options.warnings)  # those of a batch's other videos do not count
+        print(closing_line(report, target, warnings=len(warnings)), file=sys.stderr)
 
 
 def _print_report(options: argparse.Namespace, report: dict, text: Callable[[dict], Iterator[str]]) -> None:

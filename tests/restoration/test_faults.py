@@ -257,3 +257,53 @@ def test_an_output_that_cannot_be_renamed_over_is_kept_beside_it(clip, tmp_path,
         repair(clip, tmp_path / "out.mkv")
     assert [path.name for path in tmp_path.iterdir()] == ["out.whole1.mkv"]
     assert len(planes(tmp_path / "out.whole1.mkv")) == COUNT
+
+
+def test_a_run_that_makes_a_frame_of_each_field_goes_on(clip, tmp_path, monkeypatch):
+    whole, stopped = tmp_path / "whole.mkv", tmp_path / "stopped.mkv"
+    repair(clip, whole, double_rate=True)
+    with monkeypatch.context() as patch:
+        in_time(patch, 100, raising(OSError(errno.EIO, "Input/output error")))
+        with pytest.raises(InputError, match="any further than frame 100"):
+            repair(clip, stopped, double_rate=True)
+    done = []
+    repair(clip, stopped, double_rate=True, resume=True, progress=done.append)
+    assert done[0] > EVERY
+    with open_reader(whole) as first, open_reader(stopped) as second:
+        for one, other in zip(first, second, strict=True):
+            assert one.pts == other.pts
+            np.testing.assert_array_equal(one.planes[0], other.planes[0])
+        assert first.info.frames == 2 * COUNT
+
+
+def test_a_batch_that_was_stopped_skips_what_is_done_and_resumes_the_rest(clip, tmp_path, monkeypatch):
+    given, results = tmp_path / "given", tmp_path / "results"
+    results.mkdir()
+    given.mkdir()
+    for name in ("done.mkv", "half.mkv"):
+        (given / name).symlink_to(clip)
+    (results / "done.mkv").write_bytes(b"an earlier result")
+    options = ["--sigma", "0", "--codec", "ffv1", "--quiet"]
+    with monkeypatch.context() as patch:
+        in_time(patch, 40, raising(KeyboardInterrupt()))
+        assert infer.main(["repair", str(given / "half.mkv"), "-o", str(results / "half.mkv"), *options]) == 130
+    begun = []
+    find = checkpoints.find_checkpoint
+    monkeypatch.setattr(checkpoints, "find_checkpoint", lambda *given: begun.append(find(*given)) or begun[-1])
+    assert infer.main(["repair", str(given), "-o", str(results), *options, "--keep-going"]) == 0
+    assert [checkpoint.frames >= EVERY for checkpoint in begun] == [True]
+    assert sorted(path.name for path in results.iterdir()) == ["done.mkv", "half.mkv"]
+    assert (results / "done.mkv").read_bytes() == b"an earlier result"
+    assert len(planes(results / "half.mkv")) == COUNT
+
+
+def test_the_closing_line_of_a_video_counts_no_warnings_of_others(clip, tmp_path, capsys):
+    given, left = tmp_path / "given", tmp_path / "results" / "a.mkv.resume"
+    given.mkdir()
+    left.mkdir(parents=True)
+    (left / checkpoint_files.ABOUT).write_text("{}")
+    for name in ("a.mkv", "b.mkv"):
+        (given / name).symlink_to(clip)
+    assert infer.main(["repair", str(given), "-o", str(left.parent), "--sigma", "0", "--codec", "ffv1"]) == 0
+    ends = [line.endswith("; 1 warning") for line in capsys.readouterr().err.splitlines() if ".mkv: written, " in line]
+    assert ends == [True, False]
