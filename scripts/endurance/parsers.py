@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ PACKAGES = [f"vdiff_jax.{name}" for name in ("compression", "config", "media", "
 with atheris.instrument_imports(include=PACKAGES, exclude=["vdiff_jax.compression.range_coder"]):
     from vdiff_jax import config, weights
     from vdiff_jax.compression import attachment
-    from vdiff_jax.media import animation, attachment_text, damage, decode, joined, references
+    from vdiff_jax.media import animation, attachment_text, checksums, damage, decode, joined, references
     from vdiff_jax.media.segments import Segment, packets_of
     from vdiff_jax.runtime import checkpoint_files
     from vdiff_jax.stitching import calibration
@@ -213,6 +214,7 @@ def parse_containers(data: bytes) -> None:
         list(joined._objects(file))
     for formats in ({"mp4"}, {"matroska"}):
         damage.is_cut(str(path), formats)
+    checksums.damaged_elements(str(path))
 
 
 PARSERS: dict[str, Callable[[bytes], None]] = {
@@ -247,8 +249,15 @@ def seeds(name: str) -> list[bytes]:
     if name == "containers":
         box = (16).to_bytes(4, "big") + b"ftypisom" + bytes(4)
         webp = b"RIFF\x30\0\0\0WEBPANMF\x18\0\0\0" + bytes(24)
+        checked = b"\x1f\x43\xb6\x75\x89\xbf\x84" + zlib.crc32(b"abc").to_bytes(4, "little") + b"abc"
         mxf = joined._MXF_PARTITION + bytes(2) + b"\x83\0\0\x04" + bytes(4)
-        return [box * 2, webp, mxf * 2, joined.SEGMENT + b"\x81\0" + joined.SEGMENT + b"\x80", b"7:mask.png"]
+        return [
+            box * 2,
+            webp,
+            mxf * 2,
+            joined.SEGMENT + b"\x81\0" + joined.SEGMENT + b"\x80",
+            joined.SEGMENT + b"\x8e" + checked,
+        ]
     return [b"\0" * 32, b"\2" * 32, b"12:reference.png", b"a title\nvdiff:AAEC"]
 
 
