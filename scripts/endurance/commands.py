@@ -52,6 +52,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "repair --scale": repair("short", "--scale", "2"),
         "repair --fps": repair("short", "--fps", "50"),
         "repair --slow": repair("short", "--slow", "3"),
+        "repair --double-rate": repair("short", "--task", "denoise", "--sigma", "8", "--double-rate"),
         "repair --from --to": repair("short", "--task", "denoise", "--sigma", "8", "--from", "0.4", "--to", "2.2"),
         "repair --quality best": ["repair", short, "--task", "denoise", "--sigma", "8", "--quality", "best"],
     }
