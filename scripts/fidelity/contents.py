@@ -15,6 +15,8 @@ from vdiff_jax.media.deinterlace import shows_bottom_first
 
 _THUMBNAIL = (32, 24)
 _ALPHA = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16")
+_ALWAYS_ALPHA = ("gif", "apng", "png")
+"""Codecs whose decoders give an alpha channel that may be opaque everywhere."""
 _EMPTY_TEXT = 2
 """The bytes of a packet of MP4's subtitles that clears the screen."""
 _AAC_BYTES = 16
@@ -186,7 +188,7 @@ def _decode(path: Path, index: int, video: Stream, start: float) -> None:
     """Adds the frames of the main video to its description."""
     with av.open(str(path), metadata_errors="replace") as container:
         stream = container.streams[index]
-        first, order = None, _AviOrder() if container.format.name == "avi" else None
+        first, transparent, order = None, False, _AviOrder() if container.format.name == "avi" else None
         for packet in _packets(container):
             if packet.stream.index != index:
                 continue
@@ -204,8 +206,10 @@ def _decode(path: Path, index: int, video: Stream, start: float) -> None:
                 after = video.times[-1] + start + step if video.times else start
                 video.times.append((float(stamp * stream.time_base) if stamp is not None else after) - start)
                 video.prints.append(_thumbnail(frame))
+                transparent = transparent or _is_transparent(frame)
         if first is not None:
             video.tags |= _video_tags(stream, first)
+            video.tags["alpha"] = video.tags["alpha"] and (transparent or video.codec not in _ALWAYS_ALPHA)
 
 
 class _AviOrder:
@@ -219,6 +223,10 @@ class _AviOrder:
         if self._delay is None and frame.dts is not None:
             self._delay = max(0, frame.dts - self.keys[0]) if self.keys else 0
         return None if frame.dts is None or self._delay is None else frame.dts - self._delay
+
+
+def _is_transparent(frame: av.VideoFrame) -> bool:
+    return frame.format.name.startswith(_ALPHA) and bool(frame.reformat(format="rgba").to_ndarray()[..., 3].min() < 255)
 
 
 def _fields(number: int, first: av.VideoFrame) -> str:

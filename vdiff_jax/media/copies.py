@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import av
 from av.audio.stream import AudioStream
+from av.format import Flags
 from av.subtitles.stream import SubtitleStream
 
 from vdiff_jax.media.attachment_text import without_attachment
@@ -114,9 +115,10 @@ class Copy:
     def _let_rise(self, packet: av.Packet) -> None:
         """Moves a packet behind the one before, as muxers require, where two recordings overlap by a few packets."""
         unit = (self.stream.time_base or packet.time_base) / packet.time_base
-        written = round(packet.dts / unit)
-        if self._written is not None and written <= self._written:
-            written = self._written + 1
+        written, container = round(packet.dts / unit), self.stream.container
+        least = 0 if self._written is None else self._written + (not container.format.flags & Flags.ts_nonstrict.value)
+        if self._written is not None and written < least:
+            written = least
             packet.dts = math.ceil(written * unit)
             packet.pts = max(packet.pts, packet.dts)
         self._written = written
