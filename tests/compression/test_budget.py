@@ -38,3 +38,16 @@ def test_trials_after_the_first_track_do_not_count_as_the_plain_encoder_s_time()
 def test_best_allows_everything_and_none_nothing():
     assert budget_of("best", 0.0).allows(10_000.0, "one")
     assert not budget_of("none", 100.0).allows(0.1, "one")
+
+
+@pytest.mark.parametrize(("worked", "allowed"), [(60.0, 37.0), (30.0, 37.0), (7.5, 37.0 / 4)])
+def test_trials_take_longer_on_a_busy_machine(monkeypatch, worked, allowed):
+    clock = Stopwatch()
+    clock.seconds["encode"] = 30.0
+    budget = Budget("fast", clock)
+    monkeypatch.setattr("time.monotonic", lambda passed=budget._begun + 30: passed)
+    monkeypatch.setattr("time.process_time", lambda passed=budget._begun_working + worked: passed)
+    budget.begin_trials()
+    assert budget.seconds_left == pytest.approx(allowed + 1 / max(1, 30 / worked))
+    assert budget.allows(allowed, "one")
+    assert not budget.allows(allowed + 2, "another")

@@ -13,6 +13,8 @@ _ALLOWANCE = 8.0
 
 Starting Python takes two seconds more.
 """
+_LONG_ENOUGH = 0.5
+"""Seconds: a shorter time does not show how busy the machine is."""
 
 
 class Budget:
@@ -29,6 +31,7 @@ class Budget:
 
     def __init__(self, adapt: str, clock: Stopwatch):
         self._adapt, self._clock, self._begun = adapt, clock, time.monotonic()
+        self._begun_working, self._slowdown = time.process_time(), 1.0
         self.plain_seconds = 0.0
         self.skipped: list[str] = []
 
@@ -39,14 +42,22 @@ class Budget:
 
     @property
     def seconds_left(self) -> float:
-        """The time that is left for trials."""
+        """The time that is left for trials, in seconds of an idle machine."""
         if self._adapt != "fast":
             return math.inf if self.unlimited else 0.0
-        return _SHARE * self.plain_seconds + _ALLOWANCE - (time.monotonic() - self._begun)
+        return (_SHARE * self.plain_seconds + _ALLOWANCE - (time.monotonic() - self._begun)) / self._slowdown
 
     def begin_trials(self) -> None:
-        """Marks the end of the plain encoder's work; what follows are trials."""
-        self.plain_seconds = self.plain_seconds or self._clock.seconds.get("encode", 0.0)
+        """Marks the end of the plain encoder's work; what follows are trials.
+
+        If this process got less than one processor until now, the machine is busy, and trials take as much longer.
+        """
+        if self.plain_seconds:
+            return
+        self.plain_seconds = self._clock.seconds.get("encode", 0.0)
+        passed, worked = time.monotonic() - self._begun, time.process_time() - self._begun_working
+        if passed >= _LONG_ENOUGH:
+            self._slowdown = max(1.0, passed / max(worked, 1e-3))
 
     def allows(self, seconds: float, trial: str) -> bool:
         """Whether there is time for a trial. If not, the trial is listed in `skipped`.
