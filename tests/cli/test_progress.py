@@ -1,6 +1,7 @@
 """The progress bar, and how Ctrl-C and SIGTERM end a run."""
 
 import io
+import os
 import signal
 import sys
 
@@ -46,6 +47,17 @@ def test_a_stage_that_counts_no_frames_shows_its_name_alone(monkeypatch):
     assert f"{sample.TRUTH.name}, fitting" in lines
     assert not any("/-" in line or "-0:" in line or " -" in line for line in lines)  # no negative speed or time
     assert "60/60" in next(line for line in lines[::-1] if "encoding 2 of at most 5" in line)
+
+
+def test_a_terminal_of_unknown_width_has_a_bar_too(monkeypatch):
+    ours, theirs = os.openpty()  # a new terminal has 0 columns
+    with os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with progress.progress_bar(str(sample.TRUTH), quiet=False) as count:
+            count(1)
+            count(60)
+        assert b"/60 [" in os.read(ours, 1 << 16)
+    os.close(ours)
 
 
 @pytest.mark.parametrize("stream", [Terminal, io.StringIO])

@@ -1,6 +1,7 @@
 """The progress of a run on the terminal or in a log, and how Ctrl-C and SIGTERM end a run."""
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ stop_requested = threading.Event()
 """Set by Ctrl-C and SIGTERM. The progress checks it at every frame."""
 _PERIOD = 10.0
 """Seconds between two lines of progress without a terminal."""
+_USUAL_SIZE = {"ncols": 80, "nrows": 24}
 
 
 def request_stop(*signal_arguments: object) -> None:
@@ -78,7 +80,8 @@ class _Bar(_Silent):
 
         total = None if name == "-" else media.probe(name).frames
         self._label = label
-        self._bar = tqdm(total=total, unit="frame", desc=label, dynamic_ncols=True)
+        size = {"dynamic_ncols": True} if _columns() else _USUAL_SIZE
+        self._bar = tqdm(total=total, unit="frame", desc=label, **size)
 
     def expect(self, frames: int | None, plan: str) -> None:
         self._bar.write(f"{self._label}: {plan}", file=sys.stderr)
@@ -100,6 +103,13 @@ class _Bar(_Silent):
     def close(self) -> None:
         """Ends the bar."""
         self._bar.close()
+
+
+def _columns() -> int:
+    """The width of the terminal; 0 where it is unknown, as in some containers. The bar would then be empty."""
+    with contextlib.suppress(OSError):
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    return 0
 
 
 class _Lines(_Silent):
