@@ -137,6 +137,18 @@ def context(name, layout):
     return context
 
 
+def test_an_unknown_layout_is_encoded_as_the_one_that_players_assume():
+    output = io.BytesIO()
+    with av.open(output, "w", format="matroska") as file:
+        sound = file.add_stream("pcm_s16le", rate=48000, layout="quad")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4 * 960), np.int16), format="s16", layout="quad")
+        frame.sample_rate, frame.pts = 48000, 0
+        file.mux([*sound.encode(frame), *sound.encode(None)])
+    with av.open(io.BytesIO(output.getvalue())) as source, av.open(io.BytesIO(), "w", format="mp4") as file:
+        assert source.streams.audio[0].layout.name == "4 channels"
+        assert Transcode(file, source.streams.audio[0], "aac").stream.layout.name == "4.0"
+
+
 def test_layouts_that_change_are_named():
     assert "from 7.1(wide) to 7.1 in aac" in layout_loss(context("pcm_s16le", "7.1(wide)"), "aac", "mp4")
     assert layout_loss(context("pcm_s16le", "quad"), "aac", "mp4") is None

@@ -240,6 +240,7 @@ def layout_loss(context: av.AudioCodecContext, encoder: str | None, container: s
 def _layout(codec: str, layout: str, channels: int) -> str:
     """The layout to encode: the source's, or the nearest that players read back unchanged."""
     held = LAYOUTS_OF[codec]
+    layout = DEFAULT_LAYOUTS.get(channels, layout) if layout == f"{channels} channels" else layout
     plain = {4: "quad", 6: "5.1", 7: "6.1", 8: "7.1"}.get(channels, LAYOUTS.get(channels, "stereo"))
     nearest = (layout, layout.removesuffix("(side)"), plain, "7.1" if channels > 6 else "5.1")
     return next(name for name in nearest if name in held)
