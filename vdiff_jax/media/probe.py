@@ -138,7 +138,8 @@ def _rate(stream: av.VideoStream) -> Fraction:
 
 def packets_of_a_frame(stream: av.VideoStream, frames: Sequence[av.VideoFrame]) -> int:
     """2 where each field of interlaced video has a packet of its own, of which FFmpeg counts the rate; else 1."""
-    times = [frame.pts * frame.time_base for frame in frames if frame.pts is not None and frame.interlaced_frame]
+    base = Fraction(stream.time_base)
+    times = [frame.pts * base for frame in frames if frame.pts is not None and frame.interlaced_frame]
     steps = [later - earlier for earlier, later in itertools.pairwise(times)]
     whole = 2 / _rate(stream)
     return 2 if len(steps) > 1 and all(abs(step - whole) < whole / 10 for step in steps) else 1
