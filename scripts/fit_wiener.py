@@ -1,13 +1,13 @@
 """Fits the Wiener step (`vdiff_jax/postprocess/residual_filter.py`) of a network, and writes it to its file of weights.
 
-    python scripts/fit_wiener.py deblock|denoise FOOTAGE WEIGHTS [--exclude A,B] [--photos 28] [--videos 14]
+    python scripts/fit_wiener.py deblock|denoise FOOTAGE WEIGHTS [--exclude A,B] [--photos 28] [--videos 14] [--add 3,5]
 
 Makes clips from FOOTAGE, a folder of videos and photographs, as training does: FOOTAGE should be what the weights were
 trained on. Damages them, by x264 and x265 at several rates or by white noise in R'G'B', and restores them with the
 network of WEIGHTS. For noise in 4:2:0, the results are converted. Finds by least squares the coefficients that bring
 the results nearest to the truth, at a few expected errors of luma; each frame counts by its relative error.
 Prints by how many dB the step raises the PSNR of Y', Cb and Cr: of the clips that it was fitted to, and of others that
-training does not see either.
+training does not see either. --add fits denoise at some sigmas only; other coefficients of the file stay.
 """
 
 import argparse
@@ -42,10 +42,10 @@ CODINGS = [("h264", crf) for crf in ("23", "26", "29", "32", "35", "38")] + [
     ("hevc", crf) for crf in ("28", "32", "36")
 ]
 PRESETS = {"h264": {"preset": "medium"}, "hevc": {"preset": "fast", "x265-params": "log-level=none:pools=none"}}
-SIGMAS = (10, 25, 50)
+SIGMAS = (3, 5, 10, 25, 50)
 RGB = PixelFormat(kind="rgb", full_range=True)
-ERRORS = {"denoise": tuple(float(round(0.6686 * sigma, 2)) for sigma in SIGMAS), "deblock": (2.5, 4.0, 6.0, 9.0)}
-"""The expected errors of luma, in 8-bit units, that coefficients are fitted at."""
+CODING_ERRORS = (2.5, 4.0, 6.0, 9.0)
+"""The expected errors of luma, in 8-bit units, that coefficients of deblock are fitted at."""
 
 
 class Restored(NamedTuple):
@@ -75,14 +75,18 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=14, help="clips cut from videos (default: 14)")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="decoded footage (default: cache)")
     parser.add_argument("--kept", type=Path, default=Path("restored"), help="restored clips (default: restored)")
+    parser.add_argument("--add", type=words, default=[], metavar="A,B", help="sigmas that the file's filter lacks")
     options = parser.parse_args()
     use_compilation_cache()
+    options.sigmas = [int(sigma) for sigma in options.add] or list(SIGMAS)
     files = restored_clips(options)
-    model = fitted(options.task, [path for path in files if not path.name.startswith("held")])
+    model = fitted(options, [path for path in files if not path.name.startswith("held")])
     for group in ("fit", "held"):
         gains = [gain(read(path), model) for path in files if path.name.startswith(group)]
         print(group, len(gains), "clips: + dB", np.mean(gains, axis=0).round(3).tolist())
     network = weights.load(options.weights)
+    if options.add and network.wiener_model is not None:
+        model = joined(model, network.wiener_model)
     about = {key: value for key, value in network.about.items() if key not in ("network", "format")}
     earlier = {*json.loads(about.get(weights.EARLIER, "[]")), weights.identity(options.weights).hex()}
     about[weights.EARLIER] = json.dumps(sorted(earlier))
@@ -98,7 +102,7 @@ def restored_clips(options: argparse.Namespace) -> list[Path]:
     made = []
     for group, footage, photos, videos in groups:
         for number, clip in enumerate(clips(footage, photos, videos, group)):
-            for name, damaged in damages(options.task, clip, number):
+            for name, damaged in damages(options, clip, number):
                 path = options.kept / f"{group}{number}_{name}.npz"
                 if not path.exists():
                     write(path, restored(options.task, str(options.weights), *damaged))
@@ -119,15 +123,15 @@ def clips(footage: Split, photos: int, videos: int, group: str) -> Iterator[np.n
         yield flipped(rng, clip_of_video(rng, long[number * 7 % len(long)], frames=FRAMES, patch=PATCH))
 
 
-def damages(task: str, clip: np.ndarray, number: int) -> Iterator[tuple[str, tuple]]:
+def damages(options: argparse.Namespace, clip: np.ndarray, number: int) -> Iterator[tuple[str, tuple]]:
     """For each kind of damage its name, and the arguments of `restored`; for a codec, three of its rates."""
-    if task == "deblock":
+    if options.task == "deblock":
         source = stored_frames(clip)
         for codec, crf in CODINGS[number % 3 :: 3]:
             given = recode(source, STORED, codec, {**PRESETS[codec], "crf": crf}).frames
             yield f"yuv_{codec}{crf}", (STORED, source, given, {"codec": codec})
         return
-    for sigma in SIGMAS:
+    for sigma in options.sigmas:
         noise = np.random.default_rng([sigma]).normal(0, sigma, clip.shape)
         noisy = np.clip(np.rint(clip + noise), 0, 255).astype(np.uint8)
         both = [[Frame(tuple(np.moveaxis(f, -1, 0)), n) for n, f in enumerate(frames)] for frames in (clip, noisy)]
@@ -170,9 +174,10 @@ def read(path: Path) -> Restored:
     return Restored(pixels, [Frame(planes, n) for n, planes in enumerate(source)], frames, float(arrays["error"]))
 
 
-def fitted(task: str, files: list[Path]) -> WienerModel:
+def fitted(options: argparse.Namespace, files: list[Path]) -> WienerModel:
     """The model that fits all clips best; for R'G'B' that of luma, if there are no clips in R'G'B'."""
-    errors = np.array(ERRORS[task])
+    noise = options.task == "denoise"
+    errors = np.array([round(0.6686 * sigma, 2) for sigma in options.sigmas] if noise else CODING_ERRORS)
     left = error_left(files, errors)
 
     def coefficients(change: Callable[[Restored], Restored]) -> Coefficients:
@@ -183,9 +188,18 @@ def fitted(task: str, files: list[Path]) -> WienerModel:
         return solve(found, errors, left)
 
     stored = coefficients(in_stored_format)
-    return WienerModel(
-        errors, stored, coefficients(lambda clip: clip) if task == "denoise" else without_colours(stored)
-    )
+    return WienerModel(errors, stored, coefficients(lambda clip: clip) if noise else without_colours(stored))
+
+
+def joined(new: WienerModel, old: WienerModel) -> WienerModel:
+    """The coefficients of both, in the order of their errors."""
+    errors = np.concatenate([new.errors, old.errors])
+    order = np.argsort(errors)
+
+    def both(first: Coefficients, second: Coefficients) -> Coefficients:
+        return Coefficients(*(np.concatenate(pair)[order] for pair in zip(first, second)))
+
+    return WienerModel(errors[order], both(new.stored, old.stored), both(new.rgb, old.rgb))
 
 
 def in_stored_format(clip: Restored) -> Restored:

@@ -45,6 +45,15 @@ def test_weights_for_denoise_and_deblock_hold_a_wiener_model() -> None:
                 assert np.abs(part.chroma).max() < 1
 
 
+def test_a_wiener_model_is_written_as_it_is_whatever_the_order_of_its_memory(tmp_path) -> None:
+    network = load("fast-denoise")
+    model = network.wiener_model
+    luma = np.asarray(model.rgb.luma)
+    turned = model._replace(rgb=model.rgb._replace(luma=np.asfortranarray(luma)))
+    save(tmp_path / "again.safetensors", network.config, network.params, {}, turned)
+    np.testing.assert_array_equal(load(tmp_path / "again.safetensors").wiener_model.rgb.luma, luma)
+
+
 def test_weights_fitted_anew_know_the_files_before_them() -> None:
     """So that a video compressed with earlier weights is still restored, by the same network."""
     known = identities("base-deblock")

@@ -6,7 +6,7 @@ import pytest
 
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.tasks.denoise import FINISH
-from vdiff_jax.tasks.finish import deflicker
+from vdiff_jax.tasks.finish import wiener
 from vdiff_jax.tasks.request import Request
 from vdiff_jax.tasks.same_size import CLEAN, STRONGEST, observe, plan_of
 
@@ -46,11 +46,11 @@ def test_sigma_is_limited_to_what_is_trained_for():
     assert plan(2 * STRONGEST).sigma[0] == pytest.approx(STRONGEST)
 
 
-def test_a_mask_adds_inpainting_and_leaves_out_what_is_for_whole_frames():
+def test_a_mask_adds_inpainting_and_leaves_out_the_wiener_step():
     assert plan(0.1, finish=FINISH).finish == FINISH
     masked = plan(0.1, finish=FINISH, masked=True)
     assert masked.tasks == ("inpaint", "denoise")
-    assert masked.finish == (deflicker,)
+    assert masked.finish == tuple(step for step in FINISH if step is not wiener)
     assert not masked.holes_only
 
 

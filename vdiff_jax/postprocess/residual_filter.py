@@ -90,7 +90,7 @@ def residual_wiener_step(
         own = coefficients if unshared is None or window.noise_is_shared() else unshared
         changes = _changes(window, own)
         planes = (_changed_rgb if pixels.kind == "rgb" else _changed)(frame.planes, changes, pixels)
-        yield dataclasses.replace(frame, planes=(*planes, *frame.planes[len(planes) :]))
+        yield dataclasses.replace(frame, planes=(*planes, *frame.planes[len(planes) :]), given=())
 
 
 def _changes(window: RestoredWindow, coefficients: Coefficients) -> Planes:

@@ -10,7 +10,7 @@ from vdiff_jax.corruption.noise import camera_sigma, correlated, grain_sigma, qu
 from vdiff_jax.observation import Observation
 from vdiff_jax.preprocess.colour import from_rgb, noise_in_ycbcr, rgb_to_ycbcr
 from vdiff_jax.preprocess.grids import average, repeat
-from vdiff_jax.tasks.finish import deflicker, detail, wiener
+from vdiff_jax.tasks.finish import deflicker, wiener
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.request import Request
 from vdiff_jax.tasks.same_size import STRONGEST, given_or_measured_sigma, observe, plan_of
@@ -20,7 +20,7 @@ KINDS = (0.7, 0.1, 0.1, 0.1)
 """The shares of training clips with white noise, camera noise, correlated noise and film grain."""
 CODED = 0.1
 """The share of training clips that are coded by a video codec after noise is added."""
-FINISH = (deflicker, wiener, detail)
+FINISH = (deflicker, wiener)
 
 
 def plan(request: Request) -> Plan:

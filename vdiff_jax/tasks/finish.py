@@ -1,4 +1,4 @@
-"""The steps that may follow the network. Each task lists those that it uses."""
+"""The steps that may follow the network: deflicker and the Wiener step. Each task lists those that it uses."""
 
 import contextlib
 import itertools
@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from vdiff_jax.media.threads import prefetched, queue_depth
 from vdiff_jax.pixels import Frame
 from vdiff_jax.postprocess.deflicker import deflicker as deflicker_frames
-from vdiff_jax.postprocess.detail import with_detail
 from vdiff_jax.postprocess.residual_filter import residual_wiener_step
 from vdiff_jax.postprocess.wiener_operators import REACH
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
@@ -44,13 +43,3 @@ def wiener(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CH
     with contextlib.closing(prefetched(frames, depth)) as ahead:
         stepped = residual_wiener_step(ahead, pixels, *coefficients)
         yield from itertools.islice(stepped, context_frames(REACH, checkpoints), None)
-
-
-def detail(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
-    """Gives back the detail that was removed with weak noise."""
-    pixels = plan.conversion.pixels
-    return with_detail(frames, pixels, plan.sigma_of_planes(pixels), plan.sigma_rgb / 255)
-
-
-WITHOUT_HOLES = (wiener, detail)
-"""The steps for frames without holes: one is fitted to them, the other would bring back what a hole hides."""

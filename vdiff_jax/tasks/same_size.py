@@ -12,7 +12,7 @@ from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.postprocess.planes import changed_planes
 from vdiff_jax.preprocess.planes import Planes, clip_of_planes, known_of_mask, sigma_of_error
 from vdiff_jax.stream.sigma import measure_sigma, sigma_in_rgb, sigma_of_rgb
-from vdiff_jax.tasks.finish import WITHOUT_HOLES
+from vdiff_jax.tasks.finish import wiener
 from vdiff_jax.tasks.plan import NO_ERROR, Plan, Step
 from vdiff_jax.tasks.request import Request
 from vdiff_jax.tasks.video import ChunkInputs, everywhere, like
@@ -113,7 +113,8 @@ def plan_of(
     tasks = holes + (() if clean else (cleaning,))
     if request.masked:
         why = "; ".join(part for part in ("the mask's holes are filled", why) if part)
-        finish = tuple(step for step in finish if step not in WITHOUT_HOLES)
+        # The Wiener step's coefficients are fitted to frames without holes.
+        finish = tuple(step for step in finish if step is not wiener)
     return Plan(
         tasks=tasks,
         weights=for_task(request.weights, tasks[0]) if len(tasks) == 1 else request.weights,

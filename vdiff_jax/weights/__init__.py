@@ -185,7 +185,8 @@ def _tensors_of(model: WienerModel | None) -> dict[str, np.ndarray]:
     parts = {"errors": model.errors}
     for kind, found in (("stored", model.stored), ("rgb", model.rgb)):
         parts |= {f"{kind}.{name}": part for name, part in found._asdict().items()}
-    return {_WIENER + name: np.asarray(part, np.float32) for name, part in parts.items()}
+    # Safetensors writes an array's memory, whatever its order: a transposed array would come back mixed up.
+    return {_WIENER + name: np.ascontiguousarray(part, np.float32) for name, part in parts.items()}
 
 
 def _model_of(tensors: dict[str, np.ndarray]) -> WienerModel | None:
