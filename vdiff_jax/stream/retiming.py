@@ -45,7 +45,7 @@ def retime(frames: Iterable[AnalysedFrame], interval: Fraction) -> Iterator[Anal
         last = item
 
 
-def _tolerance(span: int, interval: Fraction) -> Fraction:
+def _tolerance(span: int | Fraction, interval: Fraction) -> Fraction:
     """How far a frame may be shown from its own time, in units of `pts`: little after a long gap, too.
 
     Args:
