@@ -192,12 +192,13 @@ def fitted(options: argparse.Namespace, files: list[Path]) -> WienerModel:
 
 
 def joined(new: WienerModel, old: WienerModel) -> WienerModel:
-    """The coefficients of both, in the order of their errors."""
-    errors = np.concatenate([new.errors, old.errors])
+    """The coefficients of both, in the order of their errors; the new ones where both have an error."""
+    others = [n for n, error in enumerate(old.errors) if not np.isclose(error, new.errors, rtol=0.01).any()]
+    errors = np.concatenate([new.errors, old.errors[others]])
     order = np.argsort(errors)
 
     def both(first: Coefficients, second: Coefficients) -> Coefficients:
-        return Coefficients(*(np.concatenate(pair)[order] for pair in zip(first, second)))
+        return Coefficients(*(np.concatenate([mine, yours[others]])[order] for mine, yours in zip(first, second)))
 
     return WienerModel(errors[order], both(new.stored, old.stored), both(new.rgb, old.rgb))
 
