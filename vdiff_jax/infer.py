@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vdiff_jax.cli.arguments import build_parser
+from vdiff_jax.cli.closed_pipe import ends_with_its_reader, is_closed_pipe
 from vdiff_jax.cli.console import log_to_console
-from vdiff_jax.cli.error_text import one_line, unforeseen
+from vdiff_jax.cli.error_text import one_line
 from vdiff_jax.cli.output_options import encoder_options
 from vdiff_jax.cli.overwriting import check_overwriting
 from vdiff_jax.cli.progress import progress_bar, stopping_on_signals
@@ -30,6 +31,7 @@ from vdiff_jax.runtime.warning_log import collected_warnings
 log = logging.getLogger(__name__)
 
 
+@ends_with_its_reader
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command of the command line.
 
@@ -37,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
       arguments: the command and its options; those of the process by default.
 
     Returns:
-      The exit code: 0 done, 1 after a named error, 130 after Ctrl-C or SIGTERM. Wrong usage exits with 2.
+      The exit code: 0 done, 1 after a named error, 130 after Ctrl-C or SIGTERM, 141 at a closed pipe.
+      Wrong usage exits with 2.
     """
     options = build_parser().parse_args(arguments)
     log_to_console(quiet=options.quiet, debug=options.debug)
@@ -48,17 +51,12 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             _check_report(options)
             return _COMMANDS[options.command](options)
-        except VdiffError as error:
-            if options.debug:
-                raise
-            print(f"error: {one_line(error)}", file=sys.stderr)
-            return 1
         except KeyboardInterrupt:
             return 130
         except Exception as error:
-            if options.debug:
+            if options.debug or is_closed_pipe(error):
                 raise
-            print(f"error: {unforeseen(options.command, error)}", file=sys.stderr)
+            print(f"error: {one_line(error, options.command)}", file=sys.stderr)
             return 1
 
 
@@ -247,16 +245,16 @@ def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path,
         except VdiffError as error:
             return error
         except Exception as error:
-            if options.debug:
+            if options.debug or is_closed_pipe(error):
                 raise
-            return VdiffError(unforeseen("repair", error))
+            return VdiffError(one_line(error, "repair"))
 
     return _end_batch(options, dict(zip((video.name for video in videos), over_devices(attempt, videos))))
 
 
 def _end_batch(options: argparse.Namespace, results: dict[str, dict | VdiffError]) -> int:
     """Lists the failures of a batch, writes its report and returns the exit code."""
-    failures = {name: one_line(e) for name, e in results.items() if isinstance(e, VdiffError)}
+    failures = {name: one_line(e, "repair") for name, e in results.items() if isinstance(e, VdiffError)}
     reports = {name: report for name, report in results.items() if name not in failures}
     for name, reason in failures.items():
         print(f"error: {name}: {reason}", file=sys.stderr)

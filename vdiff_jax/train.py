@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from vdiff_jax.cli.closed_pipe import ends_with_its_reader
 from vdiff_jax.errors import VdiffError
 from vdiff_jax.runtime import allocator
 from vdiff_jax.runtime.caches import cache_folder, use_compilation_cache
@@ -20,6 +21,7 @@ PREEMPTED = 75
 """The exit code after SIGTERM, with the state saved: EX_TEMPFAIL of sysexits.h, "try again"."""
 
 
+@ends_with_its_reader
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command with these arguments (default: the command line's) and returns the exit code."""
     parser = _parser()

@@ -1,14 +1,14 @@
 """Errors in one line, for stderr."""
 
-
-def one_line(error: Exception) -> str:
-    """An error's message in one line."""
-    return " ".join(str(error).split())
+from vdiff_jax.errors import VdiffError
 
 
-def unforeseen(command: str, error: Exception) -> str:
-    """One line for an unexpected error: one that is not a `VdiffError`."""
+def one_line(error: Exception, command: str) -> str:
+    """An error's message in one line. If it is unexpected, not a `VdiffError`, the line says what to do about it."""
+    message = " ".join(str(error).split())
+    if isinstance(error, VdiffError):
+        return message
     if isinstance(error, MemoryError):
         return f"{command} has run out of memory: close other programs, or pass a smaller scale or size"
-    kind = f"{type(error).__name__}: {one_line(error)}".rstrip(": ")
+    kind = f"{type(error).__name__}: {message}".rstrip(": ")
     return f"{command} has failed unexpectedly ({kind}): repeat it with --debug and report what that prints"
