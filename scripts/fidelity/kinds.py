@@ -204,6 +204,7 @@ STREAMS: dict[str, Kind] = {
     "chapters_mkv": Kind("mkv", f"{_LABELS} {_X264}"),
     "font": Kind("mkv", f"{_X264} -attach {{f}}/font.ttf -metadata:s:t mimetype=font/ttf"),
     "quad": Kind("mkv", f"{_H264} -c:a flac", sound="pan=quad|c0=c0|c1=c0|c2=0.5*c0|c3=0.5*c0"),
+    "twelve_channels": Kind("mkv", f"{_H264} -c:a pcm_s16le", sound="pan=12c|c0=c0|c1=c0|c11=c0"),
     "surround": Kind("mp4", sound="pan=5.1|c0=c0|c1=c0|c2=c0|c3=0*c0|c4=0.5*c0|c5=0.5*c0"),
     "tags": Kind("mp4", f"{_X264} -metadata title=Film -metadata artist=Anna -metadata comment=mine"),
     "phone": Kind("mov", f"{_X264} -movflags use_metadata_tags -metadata com.apple.quicktime.make=Maker"),

@@ -160,3 +160,5 @@ def test_layouts_that_change_are_named():
     assert layout_loss(context("flac", "5.1(side)"), None, "mp4") is None
     assert layout_loss(context("flac", "5.1"), None, "matroska") is None
     assert layout_loss(context("pcm_s16le", "2 channels"), "flac", "matroska") is None
+    assert "from 7 channels to 7.1 in aac" in layout_loss(context("pcm_s16le", "7 channels"), "aac", "mp4")
+    assert "from 12 channels to 7.1 in libopus" in layout_loss(context("pcm_s16le", "12 channels"), "libopus", "webm")

@@ -43,9 +43,6 @@ LAYOUTS_OF = {
     "flac": {"mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"},
 }
 """Layouts that are read back as they were encoded, by encoder."""
-LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
-
-
 DEFAULT_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """The layout that players assume for a number of channels where a file names none, as it is for PCM in Matroska."""
 FLAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0(side)", 6: "5.1(side)", 7: "6.1", 8: "7.1"}
@@ -135,9 +132,9 @@ class Transcode(Copy):
         rates = av.Codec(codec, "w").audio_rates
         rate = source.codec_context.sample_rate
         self.stream = output.add_stream(codec, rate=rate if not rates or rate in rates else 48000)
-        channels = source.codec_context.layout.nb_channels
-        self.stream.codec_context.layout = _layout(codec, source.codec_context.layout.name, channels)
-        self.stream.codec_context.bit_rate = AUDIO_BITS_PER_CHANNEL * channels
+        given, encoder = source.codec_context.layout, self.stream.codec_context
+        encoder.layout = _layout(codec, given.name, given.nb_channels)
+        encoder.bit_rate = AUDIO_BITS_PER_CHANNEL * encoder.layout.nb_channels
         self._label(source)
         self._end: int | None = None  # in samples, of the sound decoded so far
         self._uniform = UniformSound()
@@ -221,12 +218,9 @@ def layout_loss(context: av.AudioCodecContext, encoder: str | None, container: s
     """
     layout, channels = context.layout.name, context.layout.nb_channels
     if encoder is not None:
-        name, known = _layout(encoder, layout, channels), layout != f"{channels} channels"
-        return (
-            None
-            if name == layout or not known
-            else f"its channels change from {layout} to {name} in {encoder}; .mkv keeps them"
-        )
+        name = _layout(encoder, layout, channels)
+        changed = name != _assumed(layout, channels)
+        return f"its channels change from {layout} to {name} in {encoder}; .mkv keeps them" if changed else None
     form, plain = None, layout
     if container == "matroska" and context.name.startswith("pcm_"):
         form, plain, keeps = "PCM in Matroska", DEFAULT_LAYOUTS.get(channels, layout), ".mov"
@@ -240,10 +234,14 @@ def layout_loss(context: av.AudioCodecContext, encoder: str | None, container: s
 def _layout(codec: str, layout: str, channels: int) -> str:
     """The layout to encode: the source's, or the nearest that players read back unchanged."""
     held = LAYOUTS_OF[codec]
-    layout = DEFAULT_LAYOUTS.get(channels, layout) if layout == f"{channels} channels" else layout
-    plain = {4: "quad", 6: "5.1", 7: "6.1", 8: "7.1"}.get(channels, LAYOUTS.get(channels, "stereo"))
-    nearest = (layout, layout.removesuffix("(side)"), plain, "7.1" if channels > 6 else "5.1")
+    plain = "quad" if channels == 4 else DEFAULT_LAYOUTS.get(channels, "7.1")
+    nearest = (_assumed(layout, channels), layout.removesuffix("(side)"), plain, "7.1" if channels > 6 else "5.1")
     return next(name for name in nearest if name in held)
+
+
+def _assumed(layout: str, channels: int) -> str:
+    """The layout, or the one that players assume if it is unknown."""
+    return DEFAULT_LAYOUTS.get(channels, layout) if layout == f"{channels} channels" else layout
 
 
 class SubtitleCopy(Copy):
