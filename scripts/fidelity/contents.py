@@ -15,8 +15,8 @@ from vdiff_jax.media.deinterlace import shows_bottom_first
 
 _THUMBNAIL = (32, 24)
 _ALPHA = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16")
-_ALWAYS_ALPHA = ("gif", "apng", "png")
-"""Codecs whose decoders give an alpha channel that may be opaque everywhere."""
+_LEAST_OPAQUE = 247
+"""The least alpha, of 255, that counts as opaque. VP9 does not store opaque samples exactly."""
 _EMPTY_TEXT = 2
 """The bytes of a packet of MP4's subtitles that clears the screen."""
 _AAC_BYTES = 16
@@ -209,7 +209,7 @@ def _decode(path: Path, index: int, video: Stream, start: float) -> None:
                 transparent = transparent or _is_transparent(frame)
         if first is not None:
             video.tags |= _video_tags(stream, first)
-            video.tags["alpha"] = video.tags["alpha"] and (transparent or video.codec not in _ALWAYS_ALPHA)
+            video.tags["alpha"] = transparent or (_tagged_alpha(stream) and _has_transparent_vp9(path, index))
 
 
 class _AviOrder:
@@ -226,7 +226,20 @@ class _AviOrder:
 
 
 def _is_transparent(frame: av.VideoFrame) -> bool:
-    return frame.format.name.startswith(_ALPHA) and bool(frame.reformat(format="rgba").to_ndarray()[..., 3].min() < 255)
+    opaque = not frame.format.name.startswith(_ALPHA)
+    return not opaque and bool(frame.reformat(format="rgba").to_ndarray()[..., 3].min() < _LEAST_OPAQUE)
+
+
+def _tagged_alpha(stream: av.VideoStream) -> bool:
+    return any(key.lower() == "alpha_mode" and value == "1" for key, value in stream.metadata.items())
+
+
+def _has_transparent_vp9(path: Path, index: int) -> bool:
+    """Whether a frame is transparent in libvpx's decoder. FFmpeg's own decoder gives no alpha channel."""
+    decoder = av.CodecContext.create("libvpx-vp9", "r")
+    with av.open(str(path)) as container:
+        packets = (packet if packet.size else None for packet in container.demux(container.streams[index]))
+        return any(_is_transparent(frame) for packet in packets for frame in decoder.decode(packet))
 
 
 def _fields(number: int, first: av.VideoFrame) -> str:
@@ -246,7 +259,6 @@ def _thumbnail(frame: av.VideoFrame) -> np.ndarray:
 
 def _video_tags(stream: av.VideoStream, first: av.VideoFrame) -> dict[str, Any]:
     context, name = stream.codec_context, first.format.name
-    tagged = any(key.lower() == "alpha_mode" and value == "1" for key, value in stream.metadata.items())
     matrix = first.side_data.get("DISPLAYMATRIX")
     tags = {
         "size": (first.width, first.height),
@@ -257,7 +269,6 @@ def _video_tags(stream: av.VideoStream, first: av.VideoFrame) -> dict[str, Any]:
         "range": first.color_range or (2 if "yuvj" in name else context.color_range),
         "matrix": first.colorspace,
         "rotation": None if matrix is None else tuple(np.frombuffer(bytes(matrix), "<i4").tolist()),
-        "alpha": tagged or name.startswith(_ALPHA),
         "fields": _fields(context.field_order, first) if first.interlaced_frame else "progressive",
         "colour model": _colour_model(first.format),
     }

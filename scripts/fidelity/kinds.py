@@ -23,6 +23,7 @@ _HDR10 = (
     "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
 )
 _HDR = "format=yuv420p10le,setparams=color_primaries=bt2020:color_trc={}:colorspace=bt2020nc:range=tv"
+_GLASS = "format=rgba,colorchannelmixer=aa=0.5"
 _TRACKS = "-map 0 -map 1 -map 1 -metadata:s:a:0 language=deu -metadata:s:a:1 language=fra -metadata:s:a:1 title=Two"
 _TEXT = "-i {f}/s.srt -map 0 -map 1 -map 2 -c:s"
 _BARS = "-i {f}/bars.sup -map 0 -map 1 -map 2 -c:s"
@@ -171,9 +172,11 @@ PICTURES: dict[str, Kind] = {
     "captions_mpg": Kind(
         "mpg", "-c:v copy -c:a mp2", raw=("m2v", "-c:v mpeg2video -b:v 1M"), change=bit_streams.captioned_mpeg2
     ),
-    "alpha_vp9": Kind("webm", f"{_VP9} -auto-alt-ref 0 -c:a libopus", "format=yuva420p"),
-    "alpha_prores": Kind("mov", "-c:v prores_ks -profile:v 4444 -c:a pcm_s16le", "format=yuva444p10le"),
-    "alpha_qtrle": Kind("mov", "-c:v qtrle -c:a aac", "format=argb"),
+    "alpha_vp9": Kind("webm", f"{_VP9} -auto-alt-ref 0 -c:a libopus", f"{_GLASS},format=yuva420p"),
+    "alpha_prores": Kind("mov", "-c:v prores_ks -profile:v 4444 -c:a pcm_s16le", f"{_GLASS},format=yuva444p10le"),
+    "alpha_qtrle": Kind("mov", "-c:v qtrle -c:a aac", f"{_GLASS},format=argb"),
+    "opaque_vp9": Kind("webm", f"{_VP9} -auto-alt-ref 0 -c:a libopus", "format=yuva420p"),
+    "opaque_prores": Kind("mov", "-c:v prores_ks -profile:v 4444 -c:a pcm_s16le", "format=yuva444p10le"),
     "gif": Kind("gif", "", "split[a][b];[a]palettegen[p];[b][p]paletteuse", rate="20", sound=None),
     "apng": Kind("apng", "-plays 0", sound=None),
     "odd": Kind("mkv", "-c:v ffv1 -c:a flac", size="63x47"),
