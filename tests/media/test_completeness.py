@@ -4,10 +4,10 @@ import av
 import pytest
 
 from vdiff_jax.media import open_reader
-from vdiff_jax.media.completeness import declared_packets
+from vdiff_jax.media.completeness import declared_packets, is_cut_off
 
-NAMES = ["a.mp4", "a.mov", "a.avi", "a.flv", "a.wmv", "a.ogv", "a.ts", "a.mkv", "a.gif", "a.apng"]
-CODECS = {".wmv": "wmv2", ".ogv": "libvpx", ".gif": "gif", ".apng": "apng"}
+NAMES = ["a.mp4", "a.mov", "a.avi", "a.flv", "a.wmv", "a.ogv", "a.ts", "a.mpg", "a.mkv", "a.gif", "a.apng"]
+CODECS = {".mpg": "mpeg2video", ".wmv": "wmv2", ".ogv": "libvpx", ".gif": "gif", ".apng": "apng"}
 FORMS = {".gif": "rgb8", ".apng": "rgb24"}
 
 
@@ -15,11 +15,12 @@ FORMS = {".gif": "rgb8", ".apng": "rgb24"}
 def whole(tmp_path):
     """Writes 12 frames without sound. The index of an MP4 comes first, so that the end can be cut off."""
 
-    def write(name):
+    def write(name, movflags="faststart"):
         path = tmp_path / name
-        options = {"movflags": "faststart"} if path.suffix in (".mp4", ".mov") else {}
+        options = {"movflags": movflags} if path.suffix in (".mp4", ".mov") else {}
         with av.open(str(path), "w", container_options=options) as output:
             stream = output.add_stream(CODECS.get(path.suffix, "libx264"), rate=25)
+            stream.codec_context.gop_size = 4
             stream.width, stream.height, stream.pix_fmt = 64, 48, FORMS.get(path.suffix, "yuv420p")
             for number in range(12):
                 frame = av.VideoFrame(64, 48, "gray")
@@ -46,6 +47,32 @@ def test_a_file_that_is_cut_off_is_named_and_a_whole_one_is_not(whole, name, cap
     assert count_of(path) <= 12
     [record] = caplog.records
     assert "is truncated or damaged" in record.getMessage()
+
+
+def test_fragments_that_an_mp4_lacks_are_missed(whole, caplog):
+    """FFmpeg writes the index of the fragments at the end."""
+    path = whole("a.mp4", "frag_keyframe+empty_moov")
+    assert count_of(path) == 12
+    assert not caplog.records
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(b"moof") - 4])
+    assert count_of(path) == 8
+    [record] = caplog.records
+    assert record.getMessage().endswith("is truncated or damaged: 8 frames were read")
+
+
+@pytest.mark.parametrize(("seconds", "cut"), [(30.0, False), (29.5, False), (20.0, True), (None, False)])
+def test_an_mp4_may_declare_how_long_its_fragments_last(tmp_path, seconds, cut):
+    def box(kind, *parts):
+        content = b"".join(parts)
+        return (8 + len(content)).to_bytes(4, "big") + kind + content
+
+    def numbers(*values):
+        return b"".join(value.to_bytes(4, "big") for value in values)
+
+    header = box(b"moov", box(b"mvhd", numbers(0, 0, 0, 1000, 0)), box(b"mvex", box(b"mehd", numbers(0, 30_000))))
+    (tmp_path / "a.mp4").write_bytes(header + box(b"moof"))
+    assert is_cut_off(str(tmp_path / "a.mp4"), {"mp4"}, seconds) == cut
 
 
 def test_frames_that_an_edit_list_hides_are_not_missed(whole, tmp_path, caplog):

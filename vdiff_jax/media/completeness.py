@@ -12,20 +12,27 @@ from vdiff_jax.media.joined import boxes, objects, segments
 _GIF_TRAILER, _PNG_END = b"\x3b", b"IEND"
 _OGG_PAGE, _OGG_HEAD, _OGG_LAST = b"OggS", 27, 4
 _LONGEST_PAGE = 65_307  # bytes of the longest page of Ogg, and more than the padding behind an end mark
+_ROUNDING = 1.0
+"""Seconds by which the fragments of a whole MP4 may be shorter than its header says."""
+_PREFIX, _PACK, _PROGRAM_END = b"\0\0\1", b"\0\0\1\xba", b"\0\0\1\xb9"
+"""How each part of a program stream begins, and two parts that do not store their length."""
 _FLV_HEAD, _FLV_TAG, _FLV_SIZE = 9, 11, 4
 
 
-def is_cut_off(name: str, formats: Collection[str]) -> bool:
+def is_cut_off(name: str, formats: Collection[str], seconds: float | None) -> bool:
     """Whether the outermost structure of a file goes on behind its last byte, or lacks its end mark.
 
-    Program streams and raw streams have neither.
+    Raw streams have neither.
 
     Args:
         name: the file.
         formats: FFmpeg's names of its format.
+        seconds: how long all its fragments last, if it is an MP4; None if that is unknown.
     """
     with open(name, "rb") as file:
-        return any(check(file) for form, check in _CHECKS.items() if form in formats)
+        if any(check(file) for form, check in _CHECKS.items() if form in formats):
+            return True
+        return "mp4" in formats and _lacks_fragments(file, seconds)
 
 
 def declared_packets(container: av.container.InputContainer, stream: av.VideoStream) -> int:
@@ -58,6 +65,34 @@ def _cut_within(parts: Callable[[BinaryIO], Iterable[tuple[bytes, int, int]]]) -
         return max((end for _, _, end in parts(file)), default=0) > _size(file)
 
     return check
+
+
+def _lacks_fragments(file: BinaryIO, seconds: float | None) -> bool:
+    """Whether an MP4 ends between two fragments. Its header may declare how long all of them last (`mehd`).
+
+    FFmpeg writes an index of the fragments before them (`sidx`), or behind the last one (`mfra`).
+    """
+    parts = {kind: (start, end) for kind, start, end in boxes(file)}
+    if b"moof" not in parts or b"moov" not in parts:
+        return False
+    start, end = parts[b"moov"]
+    file.seek(start)
+    header = file.read(end - start)
+    declared = _declared_seconds(header)
+    if declared is not None and seconds is not None and seconds < declared - _ROUNDING:
+        return True
+    return b"Lavf" in header and not parts.keys() & {b"sidx", b"mfra"}
+
+
+def _declared_seconds(header: bytes) -> float | None:
+    """How long all fragments last, as the `moov` of an MP4 says; None where it does not, or says 0."""
+    movie, fragments = header.find(b"mvhd") + 4, header.find(b"mehd") + 4
+    if movie < 4 or fragments < 4:
+        return None
+    at = movie + (20 if header[movie] else 12)
+    scale = int.from_bytes(header[at : at + 4], "big")
+    ticks = int.from_bytes(header[fragments + 4 :][: 8 if header[fragments] else 4], "big")
+    return ticks / scale if ticks and scale else None
 
 
 def _cut_riff(file: BinaryIO) -> bool:
@@ -100,6 +135,18 @@ def _cut_ogg(file: BinaryIO) -> bool:
     return not tail[at + 5] & _OGG_LAST or len(tail) < at + _OGG_HEAD + count + sum(tail[at + _OGG_HEAD :][:count])
 
 
+def _cut_program(file: BinaryIO) -> bool:
+    """Whether the last packet of a program stream is cut off. Few programs write the end code."""
+    tail = _tail(file)
+    at = tail.rfind(_PACK)
+    while (head := tail[at : at + 14].ljust(14, b"\0")).startswith(_PREFIX):
+        if head.startswith(_PACK):
+            at += 14 + head[13] % 8 if head[4] >> 6 == 1 else 12  # MPEG-2, or MPEG-1
+        else:
+            at += 4 if head.startswith(_PROGRAM_END) else 6 + int.from_bytes(head[4:6], "big")
+    return at > len(tail)
+
+
 def _cut_transport(file: BinaryIO) -> bool:
     """Whether the last packet of a transport stream is cut off. Packets may carry times or checksums."""
     return all(_size(file) % length for length in (188, 192, 204))
@@ -112,6 +159,7 @@ _CHECKS: dict[str, Callable[[BinaryIO], bool]] = {
     "flv": _cut_flv,
     "ogg": _cut_ogg,
     "matroska": _cut_within(segments),
+    "mpeg": _cut_program,
     "mpegts": _cut_transport,
     "gif": lambda file: _GIF_TRAILER not in _tail(file)[-16:],
     "apng": lambda file: _PNG_END not in _tail(file),

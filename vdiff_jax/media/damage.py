@@ -27,6 +27,7 @@ class Damage:
 
     def __init__(self, container: av.container.InputContainer, stream: av.VideoStream, name: str, *, jumps: bool):
         self._name, self._formats = name, set(container.format.name.split(","))
+        self._seconds = container.duration and container.duration / av.time_base
         self.errors, self._patched = False, 0
         self._counts, self._first = stream.codec_context.codec.canonical_name in _ONE_FRAME, None
         self._waiting: set[int] = set()
@@ -64,11 +65,11 @@ class Damage:
             short: whether the file ends earlier than its header says.
         """
         short = short or self.errors or self._lost > 0
-        short = short or (self._name != "stdin" and is_cut_off(self._name, self._formats))
+        short = short or (self._name != "stdin" and is_cut_off(self._name, self._formats, self._seconds))
         matroska = self._name != "stdin" and "matroska" in self._formats
         parts = damaged_elements(self._name) if matroska else 0
         if count and (short or self._patched or parts):
-            about = f" of about {expected}" if expected else ""
+            about = f" of about {expected}" if expected and expected > count else ""
             patched = f"; the decoder has patched errors in {self._patched} of them" if self._patched else ""
             changed = f"; {parts} of its parts do not have their checksum" if parts and not self._patched else ""
             about += f" frames were read{patched}{changed}"
