@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -27,8 +26,6 @@ from vdiff_jax.cli.report_text import (
 from vdiff_jax.errors import OutputError, VdiffError
 from vdiff_jax.runtime.caches import use_compilation_cache
 from vdiff_jax.runtime.warning_log import collected_warnings
-
-log = logging.getLogger(__name__)
 
 
 @ends_with_its_reader

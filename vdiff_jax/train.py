@@ -13,7 +13,7 @@ from vdiff_jax.errors import VdiffError
 from vdiff_jax.runtime import allocator
 from vdiff_jax.runtime.caches import cache_folder, use_compilation_cache
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("vdiff_jax.train")  # as a program, this module is called __main__
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, with the state saved too."""
@@ -163,7 +163,10 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
         if signal.SIGINT in received:
             raise KeyboardInterrupt
         received.append(number)
-        log.info("stopping after this step: a checkpoint is saved; the same command with --resume continues from it")
+        log.info(
+            "stopping after this step: a checkpoint is saved; the same command with --resume continues from it; "
+            "a second Ctrl-C stops at once and saves none"
+        )
         stop()
 
     before = {number: signal.signal(number, receive) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import runpy
 import shutil
 import signal
 import socket
@@ -150,6 +151,11 @@ def test_sigterm_saves_a_checkpoint_and_the_profile_is_traced(footage, whole, tm
     saved = [int(folder.name) for folder in (workdir / "checkpoints").iterdir()]
     assert saved == [max(losses(workdir))] == [7]
     assert list((workdir / "tensorboard" / "plugins" / "profile").rglob("*.xplane.pb"))
+
+
+def test_what_it_says_at_ctrl_c_is_shown_where_it_runs_as_a_program():
+    names = runpy.run_path(train.__file__, run_name="program")
+    assert names["log"].name.startswith("vdiff_jax.")
 
 
 def test_a_run_may_start_from_weights_and_stops_at_a_loss_that_is_not_finite(footage, whole, tmp_path):

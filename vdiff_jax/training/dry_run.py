@@ -176,12 +176,13 @@ def _measured(config: Config, lowered: jax.stages.Lowered, frames: int) -> list[
     log.info("compiling a training step as training does, to time it: this may take minutes")
     seconds = step_seconds(config, lowered)
     each = float(np.median(seconds))
-    total = each * config.train.steps / 3600
+    minutes = each * config.train.steps / 60
+    total = f"{minutes:.3g} minutes" if minutes < 120 else f"{minutes / 60:.3g} hours"
     return [
         f"measured here: {each:.3g} s a step ({min(seconds):.3g} to {max(seconds):.3g} s in {_STEPS} steps), "
         f"without reading data",
         f"  {frames / each:.3g} frames of training clips a second on each device",
-        f"  {config.train.steps:,} steps take {total:.3g} hours",
+        f"  {config.train.steps:,} steps take {total}",
     ]
 
 
