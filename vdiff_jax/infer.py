@@ -232,9 +232,14 @@ def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path,
     try:
         if not options.plan:
             folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise OutputError(f"{folder} is a file: pass a folder for the results of several videos") from error
     except OSError as error:
         raise OutputError(f"the folder {folder} can't be made for the results: {error.strerror}") from error
-    videos = [video for video in videos if not (options.keep and targets[video].exists())]
+    kept = [video for video in videos if options.keep and targets[video].exists()]
+    if kept and not options.quiet:
+        print(f"{folder}: {len(kept)} of {len(videos)} results exist and are kept", file=sys.stderr)
+    videos = [video for video in videos if video not in kept]
 
     def attempt(video: Path) -> dict | VdiffError:
         try:

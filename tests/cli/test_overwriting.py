@@ -48,10 +48,16 @@ def test_n_keeps_the_file_before_anything_is_read(existing, capsys):
     assert existing.read_text() == "mine"
 
 
-def test_a_batch_skips_files_that_exist(tmp_path, sample_clips):
+def test_a_batch_skips_files_that_exist(tmp_path, sample_clips, capsys):
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "in" / "a.mkv").write_bytes((sample_clips / "truth.mkv").read_bytes())
     (tmp_path / "out" / "a.mkv").write_text("mine")
     assert infer.main(["repair", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "-n"]) == 0
     assert (tmp_path / "out" / "a.mkv").read_text() == "mine"
+    assert "out: 1 of 1 results exist and are kept" in capsys.readouterr().err
+
+
+def test_the_output_of_a_batch_is_no_file(existing, sample_clips, capsys):
+    assert infer.main(["repair", str(sample_clips), "-o", str(existing), "-y"]) == 1
+    assert "out.mp4 is a file: pass a folder" in capsys.readouterr().err
