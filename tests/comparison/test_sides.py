@@ -1,6 +1,7 @@
 """Videos are compared as they are shown: turned upright, with square pixels, matched by time where rates differ."""
 
 import contextlib
+import dataclasses
 import logging
 from fractions import Fraction
 
@@ -52,6 +53,13 @@ def test_anamorphic_pixels_are_scaled_to_the_shown_size(write, clip, caplog):
     assert (report["width"], report["height"]) == (64, 48)
     assert report["psnr"] > 20
     assert "pixels are not square: pictures are compared in 64x48" in caplog.text
+
+
+def test_transparency_that_is_not_compared_is_named(write, clip, caplog):
+    glass = np.concatenate([clip, np.full_like(clip[..., :1], 128)], -1)
+    report = vdiff_jax.compare(clip, write("glass.mkv", glass, dataclasses.replace(RGB, alpha=True)))
+    assert report["psnr"] == 100
+    assert "glass.mkv is transparent in places: only colours are compared" in caplog.text
 
 
 def test_other_shown_sizes_are_refused(write, clip):

@@ -18,6 +18,7 @@ from vdiff_jax.media import (
     read_mask,
     write_picture,
 )
+from vdiff_jax.media.video import turn
 
 
 def info_of(width=8, height=6, matrix=None, rotation=0):
@@ -99,6 +100,18 @@ def test_the_mask_of_a_rotated_video_is_given_as_shown(tmp_path):
     write_picture(tmp_path / "stored.png", stored)
     mask = read_mask(tmp_path / "stored.png", info_of(matrix=quarter, rotation=90))
     assert np.argwhere(mask).tolist() == [[0, 7]]
+
+
+@pytest.mark.parametrize("width", [8, 16])
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_the_mask_of_a_video_whose_pixels_are_not_square_is_given_as_stored_or_as_shown(tmp_path, width, rotation):
+    matrix = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30) if rotation else None
+    info = dataclasses.replace(info_of(matrix=matrix, rotation=rotation), sample_aspect=Fraction(2))
+    expected = np.zeros((6, 8), bool)
+    expected[2:4, 3:5] = True
+    picture = 255 * expected.astype(np.uint8).repeat(width // 8, 1)
+    write_picture(tmp_path / "mask.png", turn(picture, matrix) if rotation else picture)
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png", info), expected)
 
 
 def test_wrong_masks_are_errors(tmp_path):

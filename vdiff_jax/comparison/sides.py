@@ -89,6 +89,8 @@ def _upright(reader: media.VideoReader, name: str) -> Side:
         planes = convert(frame.planes, info.pixels, pixels)
         return dataclasses.replace(frame, planes=tuple(np.ascontiguousarray(turn(plane, matrix)) for plane in planes))
 
+    if pixels.alpha:
+        log.warning("%s is transparent in places: only colours are compared", name)
     frames = iter(reader) if matrix is None else map(turned, reader)
     aspect = 1 / aspect if aspect and sideways else aspect
     return Side(name, frames, pixels, info.displayed_size, aspect, info.rate, info.time_base, info.path)

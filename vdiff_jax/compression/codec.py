@@ -103,7 +103,9 @@ def check_source(info: VideoInfo, codec: Codec, preset: str | None, container: s
       FormatError: the video has alpha, is HDR with more bits than the encoder keeps, or is refused by the encoder.
     """
     if info.pixels.alpha:
-        raise FormatError(f"the video has an alpha channel, which {codec.name} can't store: {ALPHA_OUTPUTS}")
+        raise FormatError(
+            f"the video is transparent in places, which no output of compress can store; of repair, {ALPHA_OUTPUTS}"
+        )
     wanted = dataclasses.replace(info, pixels=playable_pixels(info, codec)) if container == "mp4" else info
     encoding = choose_encoding(container, wanted, codec.encoder, codec.options(codec.crf, preset))
     hdr = HDR_TRANSFERS.get(info.tags.transfer)

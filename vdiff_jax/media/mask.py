@@ -37,7 +37,8 @@ def read_mask(path: Source, info: VideoInfo, *, start: Seconds | None = None) ->
 
     Returns:
         The still mask, `h w` bool; or a `MovingMask` of one such mask a frame, to be closed at the end. The mask of a
-        rotated video is given as the video is shown; it is turned to match the stored planes.
+        rotated video is given as the video is shown; it is turned to match the stored planes. Where pixels are not
+        square, the mask may be as wide as the video is stored or as it is shown.
 
     Raises:
         MaskError: the mask does not exist, can't be read, or has another size than the video.
@@ -181,6 +182,8 @@ class MovingMask:
         mask = _white(picture.planes, self._reader.info.pixels)
         if matrix is not None and not _is_stored(self._reader.info, self._info):
             mask = turn_back(mask, matrix)
+        if (wide := mask.shape[1]) != self._info.width:
+            mask = mask[:, (2 * np.arange(self._info.width) + 1) * wide // (2 * self._info.width)]
         assert mask.shape == (self._info.height, self._info.width)
         return np.ascontiguousarray(mask)
 
@@ -205,15 +208,23 @@ def _white(planes: tuple[np.ndarray, ...], pixels: PixelFormat) -> np.ndarray:
     return (brightness * channels[..., 3] if pixels.alpha else brightness) >= 0.5 - 1e-3
 
 
+def _sizes(info: VideoInfo) -> set[tuple[int, int]]:
+    """Width and height of a video's stored pictures, and of those with square pixels that players make of them."""
+    return {(info.width, info.height), (round(info.width * (info.sample_aspect or 1)), info.height)}
+
+
+def _shown_sizes(info: VideoInfo) -> set[tuple[int, int]]:
+    """The sizes of the video after its rotation."""
+    return {size[::-1] for size in _sizes(info)} if info.rotation in (90, 270) else _sizes(info)
+
+
 def _is_stored(mask: VideoInfo, info: VideoInfo) -> bool:
     """Whether a rotated video's mask has the size of the stored pictures only, not of the shown ones."""
-    size = (mask.width, mask.height)
-    return size == (info.width, info.height) and size != info.displayed_size
+    return (mask.width, mask.height) in _sizes(info) - _shown_sizes(info)
 
 
 def _check_size(path: Source, mask: VideoInfo, info: VideoInfo) -> None:
-    size = (mask.width, mask.height)
-    if size not in ((info.width, info.height), info.displayed_size):
+    if (mask.width, mask.height) not in _sizes(info) | _shown_sizes(info):
         raise MaskError(
             f"the mask {Path(path)} is {mask.width}x{mask.height}, the video {info.displayed_size[0]}x"
             f"{info.displayed_size[1]}: pass a mask of the video's size"
