@@ -121,3 +121,12 @@ def test_parts_go_on_where_the_same_job_was_stopped(tmp_path):
     assert [count for _, count in parts.fetch(tmp_path)] == [9, 12]
     parts.discard()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_other_files_is_never_taken_for_parts(tmp_path):
+    (tmp_path / "film.mkv.resume").mkdir()
+    (tmp_path / "film.mkv.resume" / "notes.txt").write_text("mine")
+    for resume in (False, True):
+        with pytest.raises(OutputError, match="is not unfinished work of vdiff: rename it"):
+            Parts(str(tmp_path / "film.mkv")).begin({}, resume=resume)
+    assert [path.name for path in (tmp_path / "film.mkv.resume").iterdir()] == ["notes.txt"]

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from vdiff_jax import infer
-from vdiff_jax.errors import InputError, OutputError
+from vdiff_jax.errors import InputError, OutputError, ResumeError
 from vdiff_jax.media import decode, mux, open_reader, open_writer, target
 from vdiff_jax.media.video import VideoInfo
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration import extent, pipeline
 from vdiff_jax.runtime import checkpoint_files, checkpoints
-from vdiff_jax.runtime.checkpoints import Checkpoints
+from vdiff_jax.runtime.checkpoints import Checkpoints, open_checkpoints
 
 COUNT, EVERY = 80, 8
 
@@ -144,6 +144,20 @@ def test_a_kill_while_the_folder_is_made_or_deleted(clip, tmp_path, monkeypatch)
     (folder / checkpoint_files.ABOUT).unlink()
     checkpoint_files.remove_remains(folder)
     assert (folder / "notes.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["out.mkv.resume", "out.mkv.resume/notes.txt"])
+def test_files_of_the_user_are_never_taken_for_unfinished_work(tmp_path, caplog, name):
+    mine = tmp_path / name
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    kept = open_checkpoints(tmp_path / "out.mkv", {}, every=EVERY, resume=False)
+    assert "out.mkv.resume is not unfinished work of vdiff" in caplog.text
+    kept.start()
+    kept.discard()
+    with pytest.raises(ResumeError, match="is not unfinished work of vdiff"):
+        open_checkpoints(tmp_path / "out.mkv", {}, every=EVERY, resume=True)
+    assert mine.read_text() == "mine"
 
 
 def test_too_little_memory_is_one_line(clip, tmp_path, monkeypatch, capsys):

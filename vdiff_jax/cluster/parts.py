@@ -12,7 +12,7 @@ from etils import epath
 
 from vdiff_jax.cluster.storage import copy_file, named
 from vdiff_jax.errors import OutputError, ResumeError
-from vdiff_jax.runtime.checkpoint_files import ABOUT, write_arrays
+from vdiff_jax.runtime.checkpoint_files import ABOUT, is_foreign, write_arrays
 from vdiff_jax.runtime.checkpoints import checkpoint_folder
 from vdiff_jax.runtime.files import any_path, is_remote
 
@@ -40,6 +40,8 @@ class Parts:
         """
         file, text = self._folder / ABOUT, json.dumps(about, indent=1)
         with named(self._folder, OutputError, "written"):
+            if is_foreign(self._folder):
+                raise OutputError(f"{self._folder} is not unfinished work of vdiff: rename it, or pass another output")
             if not file.exists():
                 self._folder.mkdir(parents=True, exist_ok=True)
                 file.write_text(text)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from vdiff_jax.errors import ResumeError
+from vdiff_jax.runtime.files import AnyPath
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,13 @@ def remove_remains(folder: Path) -> None:
     """
     if folder.is_dir() and all(path.suffix == ".part" for path in folder.iterdir()):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_foreign(folder: AnyPath) -> bool:
+    """Whether the path of a folder of checkpoints is a file, or a folder of other files. It must then stay as it is."""
+    if not folder.is_dir():
+        return folder.exists()
+    return not (folder / ABOUT).exists() and next(iter(folder.iterdir()), None) is not None
 
 
 def _check_whole(folder: Path, checkpoint: Checkpoint) -> None:

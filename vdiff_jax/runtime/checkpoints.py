@@ -24,6 +24,7 @@ from vdiff_jax.runtime.checkpoint_files import (
     chain_of,
     delete_folder,
     find_checkpoint,
+    is_foreign,
     read_arrays,
     read_json,
     remove_remains,
@@ -235,6 +236,12 @@ def open_checkpoints(
         return Checkpoints()
     folder = checkpoint_folder(target)
     remove_remains(folder)
+    if is_foreign(folder):
+        message = f"{folder} is not unfinished work of vdiff, but has the name of its folder"
+        if resume:
+            raise ResumeError(f"{message}: nothing can be resumed; drop --resume")
+        log.warning("%s. It stays as it is, so this run can't be resumed; rename it, or pass another output", message)
+        return Checkpoints()
     if resume:
         return Checkpoints(folder, about, every=every, begun=find_checkpoint(folder, about))
     if folder.exists():
