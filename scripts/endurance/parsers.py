@@ -24,7 +24,7 @@ PACKAGES = [f"vdiff_jax.{name}" for name in ("compression", "config", "media", "
 with atheris.instrument_imports(include=PACKAGES, exclude=["vdiff_jax.compression.range_coder"]):
     from vdiff_jax import config, weights
     from vdiff_jax.compression import attachment
-    from vdiff_jax.media import animation, attachment_text, checksums, damage, decode, joined, references
+    from vdiff_jax.media import animation, attachment_text, completeness, damage, decode, joined, references
     from vdiff_jax.media.segments import Segment, packets_of
     from vdiff_jax.runtime import checkpoint_files
     from vdiff_jax.stitching import calibration
@@ -214,7 +214,7 @@ def parse_containers(data: bytes) -> None:
         list(joined._objects(file))
     for formats in ({"mp4"}, {"matroska"}):
         damage.is_cut(str(path), formats)
-    checksums.damaged_elements(str(path))
+    completeness.damaged_elements(str(path))
 
 
 PARSERS: dict[str, Callable[[bytes], None]] = {

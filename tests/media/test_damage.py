@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax.media import open_reader
-from vdiff_jax.media.checksums import damaged_elements
+from vdiff_jax.media.completeness import damaged_elements
 
 COUNT = 12
 

@@ -1,4 +1,4 @@
-"""MP4 from a pipe: with its index at the end it is copied to a temporary file, else read as it comes."""
+"""MP4 from a pipe is copied to a temporary file if its index is at the end. Otherwise it is read as it comes."""
 
 import io
 import subprocess

@@ -4,8 +4,7 @@ import logging
 
 import av
 
-from vdiff_jax.media.checksums import damaged_elements
-from vdiff_jax.media.completeness import is_cut_off
+from vdiff_jax.media.completeness import damaged_elements, is_cut_off
 
 logger = logging.getLogger(__name__)
 

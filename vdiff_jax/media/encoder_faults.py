@@ -10,7 +10,7 @@ _NARROW = 25
 """Pixels: pictures with a side below this, and one above `_BLOCK`, never end in several threads of SVT-AV1."""
 
 
-def safe_options(encoder: str, options: dict[str, str], width: int, height: int) -> dict[str, str]:
+def without_faults(encoder: str, options: dict[str, str], width: int, height: int) -> dict[str, str]:
     """The encoder's options for a picture of this size, and those that avoid the encoder's faults.
 
     On processors with AVX-512, x264's macroblock tree reads memory that nothing has written, where a row of blocks is

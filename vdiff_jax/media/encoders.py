@@ -12,7 +12,7 @@ from fractions import Fraction
 import av
 
 from vdiff_jax.errors import OptionError, OutputError
-from vdiff_jax.media.encoder_faults import safe_options
+from vdiff_jax.media.encoder_faults import without_faults
 from vdiff_jax.media.fidelity import fidelity_options
 from vdiff_jax.media.hardware import HARDWARE
 from vdiff_jax.media.planes import RANGE_LIMITED, TAG_OF_MATRIX, pixel_format
@@ -161,7 +161,7 @@ def choose_encoding(
         codec = "libsvtav1" if deep_webm else DEFAULT_CODECS.get(container, "libx264")
     encoder = _find(codec)
     options = (FRUGAL_OPTIONS.get(encoder.name, {}) if frugal else {}) | (options or {})
-    options = safe_options(encoder.name, options, info.width, info.height)
+    options = without_faults(encoder.name, options, info.width, info.height)
     pixels, packed = _choose_pixels(encoder, info)
     tags = info.tags
     if pixels.kind == "yuv" and info.pixels.kind != "yuv":

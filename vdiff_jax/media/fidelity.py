@@ -46,8 +46,8 @@ def hdr_metadata(frames: Sequence[av.VideoFrame]) -> tuple[tuple[Fraction, ...] 
     """HDR10's static metadata of the first of these frames that has it; None for what is absent.
 
     Returns:
-        The mastering display as x and y of red, green, blue and white, then the least and the greatest luminance in
-        cd/m²; and the content light level as MaxCLL and MaxFALL in cd/m².
+        The mastering display: x and y of red, green, blue and white, then the least and the greatest luminance.
+        The content light level: MaxCLL and MaxFALL. Luminances are in cd/m².
     """
     mastering, light = _first(frames, "MASTERING_DISPLAY_METADATA"), _first(frames, "CONTENT_LIGHT_LEVEL")
     display = None

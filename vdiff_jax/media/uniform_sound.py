@@ -1,4 +1,4 @@
-"""Sound whose rate, channels or format change, as where recordings were joined, in those of its first frame."""
+"""Sound whose rate, channels or format change becomes uniform. They change where recordings were joined."""
 
 import logging
 
@@ -8,7 +8,7 @@ logger = logging.getLogger(__name__)
 
 
 class UniformSound:
-    """Converts each frame to the rate, channels and format of the first one; warns where they change."""
+    """Converts each frame to the rate, channels and format of the first one. Warns where they change."""
 
     def __init__(self) -> None:
         self._first: tuple[str, str, int] | None = None

@@ -1,4 +1,4 @@
-"""What the inputs lose on their way into one film, each with what would keep it."""
+"""Names what a film does not keep of its inputs, and why."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -10,12 +10,12 @@ from vdiff_jax.stitching.source import FileSource, Source
 
 
 def lost_in_stitching(sources: Sequence[Source], copied: int | None = None) -> list[str]:
-    """What the sources lose, in words.
+    """What the film does not keep of its inputs, in words.
 
     Args:
       sources: the inputs.
-      copied: the number of the input whose tracks all go into the film, while no sound of the others does; None for a
-        sequence, which has the first sound of each.
+      copied: the number of the input whose tracks a panorama copies; None for a sequence, which copies the first sound
+        of each input.
     """
     files = [source for source in sources if isinstance(source, FileSource)]
     infos, lost = [source.info for source in files], []
@@ -33,7 +33,7 @@ def lost_in_stitching(sources: Sequence[Source], copied: int | None = None) -> l
 
 
 def _lost_tracks(sources: Sequence[Source], copied: int | None) -> Iterator[str]:
-    """What each input holds beside its picture that the film does not have."""
+    """The tracks, chapters and tags of each input that the film does not have."""
     why = "a sequence takes only the picture and the first sound of each input"
     if copied is not None:
         why = f"a panorama has the tracks of one input only, here {_name(sources[copied])}"
