@@ -1,6 +1,13 @@
 """Reports as text."""
 
-from vdiff_jax.cli.report_text import choice_text, closing_line, comparison_text, compression_text
+from vdiff_jax.cli.report_text import (
+    choice_text,
+    closing_line,
+    comparison_text,
+    compression_text,
+    forecast_text,
+    size_text,
+)
 
 REPORT = {
     "input": "a.mp4",
@@ -83,3 +90,23 @@ def test_the_closing_line_says_what_was_done(tmp_path):
         "out.mp4: inpaint and denoise, 60 frames of 480x270, 1.23 MB in 12.3 s (7.13 frames/s); 2 warnings"
     )
     assert "copied as it is" in closing_line({**done, "copied": True}, "-")
+
+
+def test_large_and_small_figures_are_written_out():
+    assert [size_text(count) for count in (3_210, 123_456, 45_600_000, 1_234_000_000)] == [
+        "3.21 kB",
+        "0.123 MB",
+        "45.6 MB",
+        "1.23 GB",
+    ]
+    plan = {
+        "text": "a.mp4",
+        "seconds": 0.3,
+        "compile_seconds": 0.2,
+        "frames": 1,
+        "frames_per_second": 1234,
+        "bytes": 9000,
+    }
+    assert forecast_text(plan).endswith(
+        "  less than a second for 1 frame at 1,234 frames/s, about 9 kB; nothing was written"
+    )

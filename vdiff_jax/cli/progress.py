@@ -136,7 +136,7 @@ class _Lines(_Silent):
         self._next = now + _PERIOD
         rate = (frames - self._first[1]) / max(now - self._first[0], 1e-9)
         of = f" of {self._total}" if self._total else ""
-        speed = f", {rate:.3g} frames/s" if rate > 0 else ""
+        speed = f", {figure(rate)} frames/s" if rate > 0 else ""
         left = f", {clock((self._total - frames) / rate)} left" if self._total and rate > 0 else ""
         self._print(f"{frames}{of} frames{speed}{left}")
 
@@ -149,3 +149,8 @@ def clock(seconds: float) -> str:
     minutes, seconds = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def figure(value: float) -> str:
+    """A measured number in at least three digits: 0.0712, 7.12, 71,234."""
+    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"

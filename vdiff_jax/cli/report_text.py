@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from vdiff_jax.cli.progress import clock
+from vdiff_jax.cli.progress import clock, figure
 
 METRICS = {
     "psnr": "PSNR",
@@ -16,8 +16,14 @@ METRICS = {
 
 
 def size_text(count: int) -> str:
-    """A number of bytes in MB, or in kB below 100 kB."""
-    return f"{count / 1e6:.3g} MB" if count >= 1e5 else f"{count / 1e3:.3g} kB"
+    """A number of bytes in MB; in kB below 100 kB, in GB from 1 GB on."""
+    unit, scale = ("GB", 1e9) if count >= 1e9 else ("MB", 1e6) if count >= 1e5 else ("kB", 1e3)
+    return f"{figure(count / scale)} {unit}"
+
+
+def frames_text(count: int) -> str:
+    """A number of frames."""
+    return f"{count} frame{'s' * (count != 1)}"
 
 
 def closing_line(report: dict, target: str | Path, *, warnings: int = 0) -> str:
@@ -29,10 +35,10 @@ def closing_line(report: dict, target: str | Path, *, warnings: int = 0) -> str:
     size = f", {size_text(path.stat().st_size)}" if path.is_file() else ""
     picture = f"{report['width']}x{report['height']}{size}"
     seconds = report["seconds"].get("total", sum(report["seconds"].values()))
-    time = f"{seconds:.1f} s ({report['frames_per_second']:.3g} frames/s)"
+    time = f"{seconds:.1f} s ({figure(report['frames_per_second'])} frames/s)"
     said = f"; {warnings} warning{'s' * (warnings > 1)}" if warnings else ""
     name = "stdout" if str(target) == "-" else str(target)
-    return f"{name}: {tasks}, {report['frames']} frames of {picture} in {time}{said}"
+    return f"{name}: {tasks}, {frames_text(report['frames'])} of {picture} in {time}{said}"
 
 
 def forecast_text(report: dict) -> str:
@@ -41,12 +47,13 @@ def forecast_text(report: dict) -> str:
         return f"{report['text']}\n  time and size are not known; nothing was written"
     if report.get("copied"):
         return f"{report['text']}\n  the file would be copied, {size_text(report['bytes'])}; nothing was written"
-    time = clock(report["seconds"])
-    if report["compile_seconds"]:
+    time = f"about {clock(report['seconds'])}" if report["seconds"] >= 1 else "less than a second"
+    if (report["compile_seconds"] or 0) >= 1:
         time += f" ({report['compile_seconds']:.0f} s of it to compile, which a second run saves)"
-    rate = f" at {report['frames_per_second']:.3g} frames/s" if report["frames_per_second"] else ""
+    rate = f" at {figure(report['frames_per_second'])} frames/s" if report["frames_per_second"] else ""
     size = size_text(report["bytes"])
-    return f"{report['text']}\n  about {time} for {report['frames']} frames{rate}, about {size}; nothing was written"
+    count = frames_text(report["frames"])
+    return f"{report['text']}\n  {time} for {count}{rate}, about {size}; nothing was written"
 
 
 def choice_text(report: dict) -> Iterator[str]:
@@ -98,6 +105,6 @@ def export_text(report: dict) -> str:
 
 def comparison_text(report: dict) -> Iterator[str]:
     """The lines that describe a report of `compare`."""
-    yield f"{report['test']} compared with {report['reference']}: {report['frames']} frames"
+    yield f"{report['test']} compared with {report['reference']}: {frames_text(report['frames'])}"
     for name, title in METRICS.items():
         yield f"  {title:15} {'not measured' if report[name] is None else f'{report[name]:.3f}'}"

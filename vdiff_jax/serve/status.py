@@ -5,7 +5,7 @@ import time
 import urllib.parse
 from pathlib import Path
 
-from vdiff_jax.cli.progress import clock
+from vdiff_jax.cli.progress import clock, figure
 from vdiff_jax.serve.jobs import Job
 
 
@@ -23,7 +23,7 @@ def status(job: Job) -> str:
     rate = (job.frames - before) / max(time.monotonic() - at, 1e-9)
     parts = [f"{job.frames} of {job.total} frames" if job.total else f"{job.frames} frames"]
     if rate > 0:
-        parts.append(f"{rate:.3g} frames/s")
+        parts.append(f"{figure(rate)} frames/s")
         if job.total:
             parts.append(f"{clock((job.total - job.frames) / rate)} left")
     stage = "" if job.stage == Job.FIRST_STAGE else f"{job.stage.capitalize()}: "
