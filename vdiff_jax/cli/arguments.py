@@ -27,7 +27,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="vdiff", description="Repairs, stitches and compresses video.")
     parser.add_argument("--version", action="version", version=f"vdiff_jax {__version__}", help="print the version")
     shtab.add_argument_to(
-        parser, "--print-completion", help="print a script that completes vdiff's options in this shell"
+        parser,
+        "--print-completion",
+        help="print a script that completes vdiff's options in this shell; load it by "
+        '`eval "$(vdiff --print-completion zsh)"` in bash and zsh, `vdiff --print-completion fish | source` in fish',
     )
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
     add_repair(commands)
