@@ -3,9 +3,19 @@
 import argparse
 import runpy
 import sys
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
+from flax import nnx
+
+from vdiff_jax.diffusion.step import input_channels
+from vdiff_jax.nn.network import NetworkConfig
+from vdiff_jax.training.step import build
 
 SCRIPTS = Path("scripts")
 NAMES = sorted(path.name for path in SCRIPTS.glob("*.py"))
@@ -40,6 +50,37 @@ def test_help_explains_every_argument(words, monkeypatch, capsys):
 @pytest.mark.parametrize("name", NAMES)
 def test_readme_lists_every_script(name):
     assert f"`{name}`" in (SCRIPTS / "README.md").read_text()
+
+
+def test_a_network_without_its_silent_channels_gives_the_same():
+    prune = SimpleNamespace(**runpy.run_path(str(SCRIPTS / "prune.py")))
+    size = NetworkConfig(widths=(4, 6, 8), encoder=((), (), (8,)), decoder=((20, 4, 4), (6,), (5,)), reach=(1, 1, 1))
+    rng = np.random.default_rng(0)
+    params = {name: rng.normal(0, 0.3, leaf.shape) for name, leaf in prune.parameters(build(size)[1]).items()}
+    silent = ("encoder.2.0", "decoder.2.0", "decoder.1.0", "decoder.0.1")
+    active = {block: np.arange(len(params[f"{block}.first.bias"])) % 4 > 0 for block in blocks(size)}
+    for block in silent:
+        active[block][:] = False
+    for block, channels in active.items():
+        params[f"{block}.first.bias"][~channels] = -1e4
+    x = jnp.asarray(rng.normal(size=(1, 16, 24, input_channels(size))), jnp.float32)
+    thin, smaller = prune.thinned(size, params, active)
+    assert (thin.encoder, thin.decoder) == (((), (), ()), ((16, 4), (), ()))
+    found, expected = corrected(prune, thin, smaller, x), corrected(prune, size, params, x)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-4), found, expected)
+
+
+def blocks(size):
+    parts = [(part, getattr(size, part)) for part in ("encoder", "decoder")]
+    return [f"{part}.{n}.{k}" for part, levels in parts for n, level in enumerate(levels) for k in range(len(level))]
+
+
+def corrected(prune, size, params, x):
+    """The hidden state and the correction of a frame."""
+    network = nnx.merge(build(size)[0], prune.state(size, params))
+    features = network.encode(x)
+    hidden = network.recur(features, [jnp.full(feature.shape, 0.3) for feature in features])
+    return hidden, network.correct(x[..., :12], hidden, features)
 
 
 @pytest.mark.parametrize(("difference", "code"), [(9e-4, False), (2e-3, True)])

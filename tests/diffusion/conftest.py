@@ -13,7 +13,7 @@ from vdiff_jax.diffusion.step import Carry, input_channels, start
 from vdiff_jax.nn.network import Network, NetworkConfig
 from vdiff_jax.observation import Observation
 
-CONFIG = NetworkConfig(widths=(4, 6), encoder=(0, 1), decoder=(1, 1), reach=(1, 3))
+CONFIG = NetworkConfig(widths=(4, 6), encoder=((), (6,)), decoder=((4,), (6,)), reach=(1, 3))
 
 
 def _make_network(config: NetworkConfig) -> Network:

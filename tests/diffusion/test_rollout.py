@@ -109,7 +109,7 @@ def gradient(make_network, observation) -> Callable:
 
     Of a network of one level and without motion, which compiles faster.
     """
-    network = make_network(NetworkConfig(widths=(4,), encoder=(0,), decoder=(0,), reach=(1,)))
+    network = make_network(NetworkConfig(widths=(4,), encoder=((),), decoder=((),), reach=(1,)))
     carry = start(network.config, observation.values.shape[-3:-1])
 
     def loss(values, weight, **options):

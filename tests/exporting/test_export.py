@@ -21,8 +21,8 @@ from vdiff_jax.exporting.onnx_model import make_blocked_model
 from vdiff_jax.exporting.stablehlo import frame_step
 from vdiff_jax.nn.network import Network, NetworkConfig
 
-CONFIG = NetworkConfig(widths=(4, 6, 8), encoder=(0, 1, 0), decoder=(1, 0, 1), reach=(1, 3, 1))
-CONFIGS = [CONFIG, NetworkConfig(widths=(4, 6), encoder=(0, 0), decoder=(1, 1), reach=(1, 3), cell=4)]
+CONFIG = NetworkConfig(widths=(4, 6, 8), encoder=((), (6,), ()), decoder=((3,), (), (8,)), reach=(1, 3, 1))
+CONFIGS = [CONFIG, NetworkConfig(widths=(4, 6), encoder=((), ()), decoder=((4,), (6,)), reach=(1, 3), cell=4, leak=0.2)]
 SIZES = [(24, 32), (16, 40)]
 
 
@@ -91,7 +91,7 @@ def test_onnx_runtime_gives_what_jax_gives(network, file, tmp_path, expected, si
 
 
 def test_onnx_runtime_keeps_one_layout_on_a_processor(tmp_path):
-    config = NetworkConfig(widths=(16, 32), encoder=(0, 0), decoder=(1, 1), reach=(1, 3))
+    config = NetworkConfig(widths=(16, 32), encoder=((), ()), decoder=((16,), (32,)), reach=(1, 3))
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.optimized_model_filepath = 4, str(tmp_path / "optimized.onnx")
     content = make_blocked_model(nnx.merge(*drawn(config)), (32, 48)).SerializeToString()
@@ -130,7 +130,7 @@ def test_what_can_not_be_exported_is_named(tmp_path, monkeypatch):
         vdiff_jax.export(output, weights="bsae")
     with pytest.raises(OutputError, match="no folder"):
         vdiff_jax.export(tmp_path / "none" / "out.onnx")
-    several = NetworkConfig(widths=(4, 6), encoder=(0, 0), decoder=(0, 0), reach=(1, 1), steps=2)
+    several = NetworkConfig(widths=(4, 6), encoder=((), ()), decoder=((), ()), reach=(1, 1), steps=2)
     weights.save(tmp_path / "several.safetensors", several, drawn(several)[1], {})
     with pytest.raises(WeightsError, match="has 2 V-cycles a frame"):
         vdiff_jax.export(output, weights=tmp_path / "several.safetensors")

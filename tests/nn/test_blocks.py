@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import nnx
 
 from vdiff_jax.diffusion.step import input_channels
@@ -11,10 +12,12 @@ from vdiff_jax.nn.network import SIZES, Network
 from vdiff_jax.preprocess.grids import shuffle, unshuffle
 
 
-def test_relu_and_its_gradient_equal_those_of_jax():
+@pytest.mark.parametrize("leak", [0.0, 0.1])
+def test_relu_and_its_gradient_equal_those_of_jax(leak):
     x = jnp.asarray(np.random.default_rng(1).normal(size=(4, 5, 6)), jnp.float32)
-    found, expected = (jax.value_and_grad(lambda x, f=f: jnp.sum(jnp.sin(f(x))))(x) for f in (relu, jax.nn.relu))
-    np.testing.assert_allclose(relu(x), np.maximum(x, 0))
+    own, theirs = (lambda x: relu(x, leak)), (lambda x: jax.nn.leaky_relu(x, leak))
+    found, expected = (jax.value_and_grad(lambda x, f=f: jnp.sum(jnp.sin(f(x))))(x) for f in (own, theirs))
+    np.testing.assert_allclose(own(x), theirs(x))
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
     np.testing.assert_allclose(found[1], expected[1], rtol=1e-4, atol=1e-5)
 

@@ -18,7 +18,7 @@ from vdiff_jax.nn.network import Network, NetworkConfig
 from vdiff_jax.preprocess.colour import rgb_to_ycbcr
 from vdiff_jax.tasks.projection import project
 
-CONFIG = NetworkConfig(widths=(8, 8), encoder=(0, 0), decoder=(0, 1), reach=(1, 1))
+CONFIG = NetworkConfig(widths=(8, 8), encoder=((), ()), decoder=((), (8,)), reach=(1, 1))
 STEPS = 150
 
 

@@ -22,10 +22,11 @@ import pytest
 import yaml
 
 from vdiff_jax import config, sharding, train, weights
-from vdiff_jax.errors import DivergedError
+from vdiff_jax.errors import ConfigError, DivergedError
 from vdiff_jax.nn.network import SIZES
 from vdiff_jax.training.loop import Run
 from vdiff_jax.training.metric_writer import MetricWriter
+from vdiff_jax.training.step import build
 
 CLOUD = Path("scripts/cloud")
 STEPS = 12
@@ -176,6 +177,17 @@ def test_a_run_may_start_from_weights_and_stops_at_a_loss_that_is_not_finite(foo
     run._save = save_then_spoil
     with pytest.raises(DivergedError, match=r"at step 3 the loss is nan.*last good checkpoint is .*checkpoints/2 \("):
         run.train()
+
+
+def test_a_run_from_weights_of_other_blocks_keeps_them_and_goes_on_with_them(footage, tmp_path):
+    deeper = dataclasses.replace(SIZES["tiny"], decoder=((8,), (12, 5)))
+    initial, workdir = tmp_path / "deeper.safetensors", tmp_path / "run"
+    weights.save(initial, deeper, build(deeper)[1], {})
+    assert train.main(options(footage, workdir, "--init-from", str(initial), train__steps=4)) == 0
+    assert train.main(options(footage, workdir, "--resume", train__steps=6)) == 0
+    assert weights.load(workdir / "weights.safetensors").config == deeper
+    with pytest.raises(ConfigError, match=r"fast: these weights are not of the size tiny: change train\.size"):
+        Run(config.load(None, SMALL), tmp_path / "other", footage, footage.parent / "decoded", init_from="fast")
 
 
 def of_jobset(process: int, values: dict[str, str]) -> tuple[list[str], dict[str, str]]:

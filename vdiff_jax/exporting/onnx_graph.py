@@ -68,13 +68,19 @@ class Graph:
 def encode(graph: Graph, network: Network, x: Tensor) -> list[Tensor]:
     """`Network.encode`."""
     features = []
-    e = graph.add("Relu", conv(graph, network.stem, x))
+    e = rectified(graph, network, conv(graph, network.stem, x))
     for level, blocks in enumerate(network.encoder):
-        e = e if level == 0 else graph.add("Relu", down(graph, network.down[level - 1], e))
+        e = e if level == 0 else rectified(graph, network, down(graph, network.down[level - 1], e))
         for block in blocks:
             e = residual(graph, block, e)
         features.append(e)
     return features
+
+
+def rectified(graph: Graph, network: Network, x: Tensor) -> Tensor:
+    """The encoder's rectifier."""
+    leak = network.config.leak
+    return graph.add("LeakyRelu", x, alpha=leak) if leak else graph.add("Relu", x)
 
 
 def recur(graph: Graph, network: Network, features: list[Tensor], moved: list[Tensor]) -> list[Tensor]:

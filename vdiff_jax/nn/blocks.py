@@ -1,5 +1,7 @@
 """The parts of the network: residual block, changes of pyramid level, image enlargement, gated tanh recurrence."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,26 +12,29 @@ from vdiff_jax.nn.conv import Conv
 from vdiff_jax.preprocess.grids import shuffle, unshuffle
 
 
-@jax.custom_vjp
-def relu(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """The rectifier max(x, 0). Its gradient needs the result only, which the next layer keeps in memory anyway."""
-    return jnp.maximum(x, 0)
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def relu(x: Float[Array, "*n"], leak: float = 0.0) -> Float[Array, "*n"]:
+    """The rectifier max(x, leak x), leak from 0 to 1.
+
+    Its gradient needs the result only, which the next layer keeps in memory anyway.
+    """
+    return jnp.maximum(x, leak * x if leak else 0)
 
 
-def _forward(x):
-    y = relu(x)
+def _forward(x, leak):
+    y = relu(x, leak)
     return y, y
 
 
-relu.defvjp(_forward, lambda y, g: (jnp.where(y > 0, g, 0),))
+relu.defvjp(_forward, lambda leak, y, g: (jnp.where(y > 0, g, leak * g if leak else 0),))
 
 
 class Residual(nnx.Module):
     """x + W₂ σ(W₁ x + b₁) + b₂, σ the rectifier; close to the identity before training."""
 
-    def __init__(self, width: int, *, rngs: nnx.Rngs):
-        self.first = Conv(width, width, rngs=rngs)
-        self.second = Conv(width, width, gain=0.1, rngs=rngs)
+    def __init__(self, width: int, inner: int, *, rngs: nnx.Rngs):
+        self.first = Conv(width, inner, rngs=rngs)
+        self.second = Conv(inner, width, gain=0.1, rngs=rngs)
 
     def __call__(self, x: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
         return x + self.second(relu(self.first(x)))

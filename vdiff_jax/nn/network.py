@@ -19,19 +19,21 @@ class NetworkConfig:
 
     Attributes:
       widths: channels of each level of the pyramid, finest first. A level has half the size of the one before.
-      encoder: residual blocks of each level before the recurrence.
-      decoder: residual blocks of each level in the V-cycle.
+      encoder: the residual blocks of each level before the recurrence: the channels inside each block.
+      decoder: the residual blocks of each level in the V-cycle, in the same way.
       reach: the kernel size of the recurrence's convolution U at each level, 1 or 3.
       steps: the number of V-cycles a frame.
       cell: the side, in pixels, of a block of the frame. The finest level has one point for each block.
+      leak: the slope of the encoder's rectifiers below zero. At 0, training can silence a channel for good.
     """
 
     widths: tuple[int, ...] = (32, 64, 96)
-    encoder: tuple[int, ...] = (0, 0, 1)
-    decoder: tuple[int, ...] = (1, 1, 1)
+    encoder: tuple[tuple[int, ...], ...] = ((), (), ())
+    decoder: tuple[tuple[int, ...], ...] = ((32, 32, 32), (), ())
     reach: tuple[int, ...] = (1, 3, 3)
     steps: int = 1
     cell: int = 2
+    leak: float = 0.0
 
     @property
     def multiple(self) -> int:
@@ -42,19 +44,26 @@ class NetworkConfig:
     def halo(self) -> int:
         """Rows of the finest level above and below a point that its result depends on, in whole coarsest points."""
         levels = zip(self.encoder, self.decoder, self.reach)
-        radius = 2 + sum((2 * e + 2 * d + r // 2 + 1) << level for level, (e, d, r) in enumerate(levels))
+        radius = 2 + sum((2 * len(e) + 2 * len(d) + r // 2 + 1) << level for level, (e, d, r) in enumerate(levels))
         coarsest = self.multiple // self.cell
         return -(-radius // coarsest) * coarsest
 
 
 SIZES = {
-    "base": NetworkConfig(encoder=(0, 0, 0), decoder=(3, 1, 1), reach=(1, 1, 3)),
-    "fast": NetworkConfig(widths=(16, 32, 64)),
+    "base": NetworkConfig(reach=(1, 1, 3)),
+    "fast": NetworkConfig(widths=(16, 32, 64), decoder=((16,), (), ())),
     # For superres ×4: its finest level is the small picture.
-    "superres4": NetworkConfig(widths=(64, 64), encoder=(0, 0), decoder=(5, 1), reach=(1, 3), cell=4),
+    "superres4": NetworkConfig(
+        widths=(64, 64), encoder=((), ()), decoder=((64,) * 5, (64,)), reach=(1, 3), cell=4, leak=0.1
+    ),
     # For tests: too small to restore well.
-    "tiny": NetworkConfig(widths=(8, 12), encoder=(0, 0), decoder=(0, 1), reach=(1, 1)),
+    "tiny": NetworkConfig(widths=(8, 12), encoder=((), ()), decoder=((), (12,)), reach=(1, 1)),
 }
+
+
+def same_but_blocks(a: NetworkConfig, b: NetworkConfig) -> bool:
+    """Whether two networks differ in their residual blocks at most."""
+    return dataclasses.replace(a, encoder=b.encoder, decoder=b.decoder) == b
 
 
 class Correction(NamedTuple):
@@ -101,10 +110,10 @@ class Network(nnx.Module):
 
     def encode(self, x: Float[Array, "*b h w i"]) -> list[Float[Array, "*b hl wl cl"]]:
         """Features of the encoder's input, one array for each level."""
-        features = []
-        e = relu(self.stem(x))
+        features, leak = [], self.config.leak
+        e = relu(self.stem(x), leak)
         for level, blocks in enumerate(self.encoder):
-            e = e if level == 0 else relu(self.down[level - 1](e))
+            e = e if level == 0 else relu(self.down[level - 1](e), leak)
             for block in blocks:
                 e = block(e)
             features.append(e)
@@ -150,8 +159,8 @@ def _block_means(image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w 3"]:
     return image @ block_mean(image.shape[-1])
 
 
-def _blocks(width: int, count: int, rngs: nnx.Rngs) -> nnx.List:
-    return nnx.List([Residual(width, rngs=rngs) for _ in range(count)])
+def _blocks(width: int, inner: tuple[int, ...], rngs: nnx.Rngs) -> nnx.List:
+    return nnx.List([Residual(width, channels, rngs=rngs) for channels in inner])
 
 
 def count_parameters(state: nnx.State) -> int:

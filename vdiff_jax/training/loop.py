@@ -15,7 +15,7 @@ from vdiff_jax import config as configuration
 from vdiff_jax import sharding, weights
 from vdiff_jax.config import Config
 from vdiff_jax.errors import CheckpointError, ConfigError, DivergedError
-from vdiff_jax.nn.network import SIZES, count_parameters
+from vdiff_jax.nn.network import SIZES, count_parameters, same_but_blocks
 from vdiff_jax.training import cache
 from vdiff_jax.training.checkpoint import SCORE, Checkpoints
 from vdiff_jax.training.data import Examples, batches
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 WARM_UP = 3
 """Steps before the first one that is profiled: they compile, or wait for the first batches."""
+WEIGHTS = "weights.safetensors"
+"""The newest weights of a workdir."""
 
 
 class Run:
@@ -69,13 +71,14 @@ class Run:
         check_workdir(workdir, self.checkpoints, config, resume=resume)
         items = cache.decode(data, cache_folder, reduction=config.data.reduction, exclude=exclude)
         training, validation = cache.split(items)
-        self.definition, state = initial(config.train)
-        if init_from is not None:
-            network, size = weights.load(init_from), config.train.size
-            if network.config != SIZES[size]:
-                raise ConfigError(
-                    f"--init-from {init_from}: these weights are not of the size {size}: change train.size"
-                )
+        newest = workdir / WEIGHTS
+        origin = newest if self.checkpoints.steps() and newest.exists() else init_from
+        network = None if origin is None else weights.load(origin)
+        self._network = SIZES[config.train.size] if network is None else network.config
+        if not same_but_blocks(self._network, SIZES[config.train.size]):
+            raise ConfigError(f"{origin}: these weights are not of the size {config.train.size}: change train.size")
+        self.definition, state = initial(config.train, self._network)
+        if network is not None:
             state = state._replace(params=network.params, average=network.params)
         kind = {"host": Examples, "device": DeviceExamples}[config.data.where]
         self.examples = kind(training, config.data, config.train.tasks, seed=config.train.seed)
@@ -194,7 +197,7 @@ class Run:
         log.info("step %d: checkpoint saved in %s", step, self.workdir)
         if sharding.is_first_process():
             metadata = {"step": str(step), "config": json.dumps(about)}
-            weights.save(self.workdir / "weights.safetensors", SIZES[self.config.train.size], state.average, metadata)
+            weights.save(self.workdir / WEIGHTS, self._network, state.average, metadata)
 
     def _progress(self, step: int) -> tqdm:
         """The progress bar: on a terminal, of process 0."""

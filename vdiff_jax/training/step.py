@@ -62,9 +62,9 @@ def _as_matrix(leaf: Array) -> optax.contrib.MuonDimensionNumbers | None:
     return optax.contrib.MuonDimensionNumbers((0, 1, 2), 3) if leaf.ndim == 4 else None
 
 
-def initial(train: Train) -> tuple[nnx.GraphDef, State]:
-    """The network's definition and the training state before the first step."""
-    definition, params = build(SIZES[train.size], kind=NETWORKS[train.compute], seed=train.seed)
+def initial(train: Train, config: NetworkConfig | None = None) -> tuple[nnx.GraphDef, State]:
+    """The network's definition and the training state before the first step; `config`: of another depth."""
+    definition, params = build(config or SIZES[train.size], kind=NETWORKS[train.compute], seed=train.seed)
     return definition, State(jnp.zeros((), int), params, params, jax.jit(optimiser(train).init)(params))
 
 

@@ -126,16 +126,34 @@ def trained_tasks(weights: str | Path) -> frozenset[str]:
 
 def _config_of(about: dict[str, str], weights: str | Path) -> NetworkConfig:
     fields = _json_of(about, "network", dict, weights)
+    if not isinstance(widths := fields.get("widths"), list):
+        raise _damaged("network", weights)
+    for part in ("encoder", "decoder"):
+        fields[part] = _blocks_of(fields.get(part), widths, weights)
     levels = [fields.get(name) for name in ("widths", "encoder", "decoder", "reach")]
     known = {field.name for field in dataclasses.fields(NetworkConfig)}
-    whole = all(isinstance(level, list) and len(level) == len(levels[0] or []) for level in levels)
-    steps, cell = fields.get("steps", 1), fields.get("cell", 2)
-    numbers = [*itertools.chain(*levels), steps, cell] if whole else []
+    whole = all(isinstance(level, list) and len(level) == len(widths) for level in levels)
+    steps, cell, leak = fields.get("steps", 1), fields.get("cell", 2), fields.get("leak", 0.0)
+    numbers = [*widths, *levels[3], *itertools.chain(*levels[1], *levels[2]), steps, cell] if whole else []
     if not numbers or set(fields) - known or not all(type(n) is int and 0 <= n <= _LARGEST for n in numbers):
         raise _damaged("network", weights)
-    if not steps or cell.bit_count() != 1:  # blocks of pixels divide the grid of the optical flow, or are divided by it
+    if not steps or type(leak) is not float or not 0 <= leak <= 1:
+        raise _damaged("network", weights)
+    if cell.bit_count() != 1:  # blocks of pixels divide the grid of the optical flow, or are divided by it
         raise _damaged("network", weights)
     return NetworkConfig(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+
+
+def _blocks_of(levels: Any, widths: list, weights: str | Path) -> list[tuple]:
+    """The channels inside the residual blocks of each level. Earlier files have the number of blocks instead."""
+    if not isinstance(levels, list) or len(levels) != len(widths):
+        raise _damaged("network", weights)
+    if any(type(n) is int and not 0 <= n <= _LARGEST for n in levels):
+        raise _damaged("network", weights)
+    found = [[width] * level if type(level) is int else level for level, width in zip(levels, widths)]
+    if not all(isinstance(level, list) for level in found):
+        raise _damaged("network", weights)
+    return [tuple(level) for level in found]
 
 
 def _json_of(about: dict[str, str], key: str, kind: type, weights: str | Path) -> Any:
