@@ -16,6 +16,8 @@ from vdiff_jax.weights import FOLDER, FORMAT, for_task, identities, identity, lo
 
 def test_a_task_gets_the_weights_tuned_for_it() -> None:
     assert for_task("base", "superres") == "base-superres"
+    assert for_task("base", "superres4", "superres") == "base-superres4"
+    assert for_task("fast", "superres4", "superres") == "fast-superres"
     assert for_task("fast", "deblock") == "fast-deblock"
     assert for_task("base", "denoise") == "base-denoise"
     assert for_task("base", "interpolate") == "base-interpolate"
