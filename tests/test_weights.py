@@ -61,7 +61,7 @@ def test_weights_fitted_anew_know_the_files_before_them() -> None:
     known = identities("base-deblock")
     assert identity("base-deblock") in known
     assert bytes.fromhex("1f43dbb882a2290b") in known
-    assert identities("base") == {identity("base")}
+    assert identities("base-superres4") == {identity("base-superres4")}
 
 
 def test_weights_written_today_have_the_names_of_today(tmp_path) -> None:
