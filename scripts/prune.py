@@ -62,13 +62,13 @@ def main() -> None:
     weights.save(options.output, size, state(size, smaller), about, found.wiener_model)
     print(f"{options.weights}: encoder {found.config.encoder}, decoder {found.config.decoder}, {before.mean():.3f} dB")
     print(f"{options.output}: encoder {size.encoder}, decoder {size.decoder}, {after.mean():.3f} dB")
-    print(f"largest change of a clip: {np.abs(after - before).max():.5f} dB")
+    print(f"largest change of two clips: {np.abs(after - before).max():.5f} dB")
 
 
 def measure(
     size: NetworkConfig, params: Parameters, batches: list[Example]
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The PSNR of each restored clip in dB; and for each block which of its channels were ever above zero."""
+    """The PSNR of each batch of restored clips in dB; and for each block which of its channels were ever above zero."""
     definition, _ = nnx.split(Network(size, inputs=input_channels(size), rngs=nnx.Rngs(0)))
 
     @jax.jit
@@ -126,7 +126,7 @@ def _remove(params: Parameters, size: NetworkConfig, block: str) -> None:
         _add(params, f"{part}.{level}.{int(number) - 1}.second", bias)
     elif part == "decoder" and level < coarsest:
         _add(params, f"up.{level}.mix", np.tile(bias, 4))
-    elif level == coarsest > 0 and (part == "decoder" or not size.decoder[level]):
+    elif level == coarsest > 0 and not _read_by_blocks(params, size, block):
         readers = [f"up.{level - 1}.mix", f"conduct.{level - 1}"]
         for layer in readers if part == "decoder" else [*readers, f"recurrence.{level}.input"]:
             _add(params, layer, bias @ params[f"{layer}.kernel"][0, 0])
@@ -134,6 +134,13 @@ def _remove(params: Parameters, size: NetworkConfig, block: str) -> None:
         raise SystemExit(f"{block} is silent, but it cannot be removed")
     for name in [name for name in params if name.startswith(f"{block}.")]:
         del params[name]
+
+
+def _read_by_blocks(params: Parameters, size: NetworkConfig, block: str) -> bool:
+    """Whether another block that is left reads this one's result, so that a bias cannot pass it."""
+    part, level, _ = block.split(".")
+    later = any(name.startswith(f"{part}.{level}.") and not name.startswith(f"{block}.") for name in params)
+    return later or (part == "encoder" and bool(size.decoder[int(level)]))
 
 
 def _add(params: Parameters, layer: str, bias: np.ndarray) -> None:

@@ -42,7 +42,7 @@ CONFIG = {
     "train": {"size": "base", "steps": 10, "learning_rate": 0.1, "tasks": {"denoise": 1.0}, "loss": "psnr"},
 }
 WEIGHTS = {
-    "format": weights.FORMAT, "network": {"widths": [16, 32], "encoder": [0, 0], "decoder": [1, 1], "reach": [1, 3]},
+    "format": weights.FORMAT, "network": {"widths": [16, 32], "encoder": [[], 0], "decoder": [1, [8]], "reach": [1, 3]},
     "config": {"train": {"tasks": {"denoise": 1.0}}}, weights.EARLIER: ["00" * 8],
 }  # fmt: skip
 _VALUES = (

@@ -55,7 +55,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     with safe_open(options.weights, framework="pt") as file:
-        network = Twin(**json.loads(file.metadata()["network"]))
+        size = json.loads(file.metadata()["network"])
+        network = Twin(**{name: size[name] for name in ("widths", "encoder", "decoder", "reach", "steps")})
         network.load(file)
     network = network.to(memory_format=torch.channels_last)
     frames, clip, rgb, rates = read(options.batch)

@@ -24,9 +24,9 @@ def conv(i: int, o: int, size: int = 3, **options: str) -> nn.Conv2d:
 class Residual(nn.Module):
     """Two convolutions whose result is added to the input."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, inner: int):
         super().__init__()
-        self.first, self.second = conv(width, width), conv(width, width)
+        self.first, self.second = conv(width, inner), conv(inner, width)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.second(F.relu(self.first(x)))
@@ -67,18 +67,24 @@ class Carry(NamedTuple):
 class Twin(nn.Module):
     """Restores one frame; its finest level works on the half-size grid."""
 
-    def __init__(self, widths: list[int], encoder: list[int], decoder: list[int], reach: list[int], steps: int):
+    def __init__(
+        self, widths: list[int], encoder: list[list[int]], decoder: list[list[int]], reach: list[int], steps: int
+    ):
         super().__init__()
         pairs = list(itertools.pairwise(widths))
         self.widths, self.steps = widths, steps
         self.stem = conv(52, widths[0])
         self.down = nn.ModuleList(conv(4 * i, o, 1) for i, o in pairs)
-        self.encoder = nn.ModuleList(nn.Sequential(*(Residual(w) for _ in range(n))) for w, n in zip(widths, encoder))
+        self.encoder = nn.ModuleList(
+            nn.Sequential(*(Residual(w, inner) for inner in blocks)) for w, blocks in zip(widths, encoder)
+        )
         self.recurrence = nn.ModuleList(Recurrence(w, r) for w, r in zip(widths, reach))
         self.inject = conv(12, widths[0], 1)
         self.restrict = nn.ModuleList(conv(4 * i, o, 1) for i, o in pairs)
         self.up = nn.ModuleList(conv(o, 4 * i, 1) for i, o in pairs)
-        self.decoder = nn.ModuleList(nn.Sequential(*(Residual(w) for _ in range(n))) for w, n in zip(widths, decoder))
+        self.decoder = nn.ModuleList(
+            nn.Sequential(*(Residual(w, inner) for inner in blocks)) for w, blocks in zip(widths, decoder)
+        )
         self.out, self.through = conv(widths[0], 36), conv(widths[0], 12, 1)
         self.conduct = nn.ModuleList(conv(w, 8, 1) for w in widths[1:])
         self.enlarge = nn.ModuleList(conv(3, 12, padding_mode="replicate") for _ in widths)

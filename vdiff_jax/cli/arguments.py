@@ -29,8 +29,9 @@ def build_parser() -> argparse.ArgumentParser:
     shtab.add_argument_to(
         parser,
         "--print-completion",
-        help="print a script that completes vdiff's options in this shell; load it by "
-        '`eval "$(vdiff --print-completion zsh)"` in bash and zsh, `vdiff --print-completion fish | source` in fish',
+        help="print a script that completes vdiff's options in this shell. "
+        'Bash and zsh load it by `eval "$(vdiff --print-completion zsh)"`. '
+        "Fish loads it by `vdiff --print-completion fish | source`",
     )
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
     add_repair(commands)

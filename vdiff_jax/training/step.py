@@ -63,7 +63,7 @@ def _as_matrix(leaf: Array) -> optax.contrib.MuonDimensionNumbers | None:
 
 
 def initial(train: Train, config: NetworkConfig | None = None) -> tuple[nnx.GraphDef, State]:
-    """The network's definition and the training state before the first step; `config`: of another depth."""
+    """The network's definition and the training state before the first step; `config`: of another network."""
     definition, params = build(config or SIZES[train.size], kind=NETWORKS[train.compute], seed=train.seed)
     return definition, State(jnp.zeros((), int), params, params, jax.jit(optimiser(train).init)(params))
 
