@@ -17,6 +17,7 @@ from pathlib import Path
 from benchmarking.arguments import new_parser
 from endurance.commands import cost_of_checkpoints, fill_disks, kill, prepare
 from endurance.damage import repair_damaged_files
+from endurance.seams import seams
 from endurance.soak import large_frames, peak_memory, soak
 from fuzz import NAMES
 
@@ -64,6 +65,12 @@ def main() -> None:
     parser.add_argument("--peak", type=int, default=2000, help="frames whose peak memory is compared (default: 2000)")
     parser.add_argument("--peak-size", default="320x180", help="of these frames (default: 320x180)")
     parser.add_argument("--large", default="7680x4320", help="frames repaired in 4 GB; 0 for none (default: 7680x4320)")
+    parser.add_argument(
+        "--seams",
+        default="960x544",
+        help="a video of 4:2:0, or the size of one to make, whose result in tiles is compared with that of whole "
+        "frames; 0 for none (default: 960x544)",
+    )
     parser.add_argument("--keep", type=Path, help="a folder for all clips and results, which stay (default: none)")
     options = parser.parse_args()
     folder = options.keep or Path(tempfile.mkdtemp(prefix="vdiff_reliability_"))
@@ -78,6 +85,7 @@ def main() -> None:
         (lambda folder, count: soak(folder, count, size_of(options.size)), options.soak),
         (lambda folder, count: peak_memory(folder, count, size_of(options.peak_size)), options.peak),
         (lambda folder, _: large_frames(folder, size_of(options.large), "4GB"), options.large != "0"),
+        (lambda folder, _: seams(folder, options.seams), options.seams != "0"),
     ]
     folder.mkdir(exist_ok=True, parents=True)
     print("| what | how many | result |\n| --- | --- | --- |")

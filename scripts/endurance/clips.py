@@ -7,7 +7,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 
-from vdiff_jax.media import Frame, PixelFormat, VideoInfo, open_reader, open_writer
+from vdiff_jax.media import Frame, PixelFormat, VideoInfo, open_reader, open_writer, read_attachment
 
 
 def write_clip(path: Path, count: int, *, size: tuple[int, int] = (96, 160), codec: str | None = None, left: int = 0):
@@ -44,8 +44,8 @@ def write_mask(path: Path, size: tuple[int, int] = (96, 160)):
 
 
 def digest(path: Path) -> str:
-    """A hash of all frames and their time stamps."""
-    made = hashlib.sha256()
+    """A hash of all frames and their time stamps, and of the attachment of a compressed video."""
+    made = hashlib.sha256(read_attachment(path) or b"")
     with open_reader(path) as reader:
         for frame in reader:
             made.update(str(frame.pts * reader.info.time_base).encode())

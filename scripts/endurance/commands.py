@@ -5,17 +5,28 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from endurance.clips import digest, write_clip, write_mask
+from vdiff_jax.runtime.checkpoints import checkpoint_folder
 
-PROGRAM = (
-    "import sys, vdiff_jax.runtime.checkpoints as c, vdiff_jax.compression.track_encoder as t; "
-    "c._LONGEST = c._SHORTEST = t._SEGMENT = {every}; "
-    "from vdiff_jax.infer import main; sys.exit(main(sys.argv[1:]))"
-)
+PROGRAM = """
+import sys, vdiff_jax.runtime.checkpoints as c, vdiff_jax.compression.encoder as e
+import vdiff_jax.compression.track_encoder as t, vdiff_jax.compression.track_choice as choice
+c._LONGEST = c._SHORTEST = t._SEGMENT = {every}
+if sys.argv[1] == "{half_rate}":
+    sys.argv[1] = "compress"
+    e.choose_track = lambda encoder, prober, track, budget: choice.TrackChoice(
+        encoder.encode(track.crf, encoder.whole._replace(half_rate=True))
+    )
+from vdiff_jax.infer import main
+sys.exit(main(sys.argv[1:]))
+"""
+HALF_RATE = "compress at half rate"
+"""Runs `compress` so that it always keeps only every second frame."""
 NEVER = 1 << 30
 
 
@@ -29,7 +40,9 @@ def prepare(folder: Path, frames: int = 200) -> None:
     write_clip(folder / "other.mkv", frames, left=40)
     write_clip(folder / "short.mkv", frames // 3)
     write_mask(folder / "mask.png")
-    run(["compress", str(folder / "clip.mkv"), "--adapt", "none", "-o", str(folder / "coded.mkv")])
+    options = [str(folder / "clip.mkv"), "--adapt", "none", "-o"]
+    run(["compress", *options, str(folder / "coded.mkv")])
+    run([HALF_RATE, *options, str(folder / "half.mkv")])
 
 
 def commands(folder: Path) -> dict[str, list[str]]:
@@ -45,6 +58,9 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "compress": ["compress", clip, "--adapt", "none"],
         "decompress": ["decompress", str(folder / "coded.mkv")],
         "stitch": ["stitch", clip, other, "--layout", "sequence"],
+        "compress --bitrate": ["compress", clip, "--adapt", "none", "--bitrate", "100k"],
+        HALF_RATE: [HALF_RATE, clip, "--adapt", "none"],
+        "decompress at half rate": ["decompress", str(folder / "half.mkv")],
         "repair --mask": repair("short", *mask),
         "repair --mask --grow": repair("short", *mask, "--grow", "3"),
         "repair --mask auto": repair("short", "--task", "denoise", "--sigma", "8", "--mask", "auto"),
@@ -69,7 +85,7 @@ def run(arguments: list[str], *, kill_after: float | None = None, every: int = 1
     Raises:
       CommandError: it ended with an error.
     """
-    program = [sys.executable, "-c", PROGRAM.format(every=every), *arguments]
+    program = [sys.executable, "-c", PROGRAM.format(every=every, half_rate=HALF_RATE), *arguments]
     with subprocess.Popen(program, stderr=subprocess.PIPE, text=True) as process:
         try:
             _, errors = process.communicate(timeout=kill_after)
@@ -85,7 +101,8 @@ def run(arguments: list[str], *, kill_after: float | None = None, every: int = 1
 def kill(folder: Path, kills: int, names: list[str] | None = None) -> Iterator[str]:
     """Kills and resumes commands; yields rows of the table: kills, results that differ, files left over.
 
-    After every second kill at least, a run goes on to its end.
+    A run is killed between the start of its work and the end of an unbroken run. Then the same command either resumes
+    it to its end, or is killed once more. Each result is compared with that of the unbroken run.
 
     Args:
       folder: where the clips of `prepare` are.
@@ -94,25 +111,58 @@ def kill(folder: Path, kills: int, names: list[str] | None = None) -> Iterator[s
     """
     chosen = {name: command for name, command in commands(folder).items() if not names or name in names}
     for number, (name, command) in enumerate(chosen.items()):
+        count = kills // len(chosen) + (number < kills % len(chosen))
         whole, killed = folder / "whole.mkv", folder / "killed.mkv"
         for path in (whole, killed):
             path.unlink(missing_ok=True)
-        begun = time.monotonic()
-        run([*command, "-o", str(whole)])
-        seconds, done, results, differ = time.monotonic() - begun, 0, 0, 0
-        while done < kills // len(chosen) + (number < kills % len(chosen)):
-            ended = run([*command, "-o", str(killed), "--resume"], kill_after=random.uniform(0.3, 1.0) * seconds)
-            done += not ended
-            if not ended and done % 2 == 0:
-                ended = run([*command, "-o", str(killed), "--resume"])
-            if ended:
-                seconds *= 0.8  # the machine has become faster
-                results, differ = results + 1, differ + (digest(killed) != digest(whole))
+        begun, ended = _work([*command, "-o", str(whole)], whole)
+        command = [*command, "-o", str(killed), "--resume"]
+        expected, done, kept, results, differ = digest(whole), 0, 0, 0, 0
+        while done < count:
+            if run(command, kill_after=random.uniform(begun, ended)):
+                begun, ended = 0.9 * begun, 0.9 * ended  # the machine has become faster
                 killed.unlink()
-        run([*command, "-o", str(killed), "--resume"])
-        results, differ = results + 1, differ + (digest(killed) != digest(whole))
+                continue
+            done, kept = done + 1, kept + _has_kept_work(killed)
+            if done < count and done % 3 == 0 and not run(command, kill_after=random.uniform(begun, ended)):
+                done, kept = done + 1, kept + _has_kept_work(killed)
+            if not killed.exists():
+                run(command)
+            results, differ = results + 1, differ + (digest(killed) != expected)
+            killed.unlink()
         left = [path.name for path in folder.iterdir() if path.name.startswith(".vdiff") or path.suffix == ".resume"]
-        yield f"| kills of `{name}` | {done} | {differ} of {results} results differ, {len(left)} files left |"
+        yield (
+            f"| kills of `{name}` | {done}, {kept} of them after work was kept | {differ} of {results} results differ, "
+            f"{len(left)} files left |"
+        )
+
+
+def _work(command: list[str], target: Path) -> tuple[float, float]:
+    """Runs a command; returns after how many seconds it made the folder of its checkpoints, and when it ended."""
+    start, found = time.monotonic(), threading.Event()
+    begun: list[float] = []
+
+    def watch() -> None:
+        while not found.wait(0.01):
+            if checkpoint_folder(target).exists():
+                begun.append(time.monotonic() - start)
+                return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        run(command)
+    finally:
+        found.set()
+        watcher.join()
+    ended = time.monotonic() - start
+    return (begun[0] if begun else 0.3 * ended), ended
+
+
+def _has_kept_work(target: Path) -> bool:
+    """Whether a killed run has left frames, from which the next one continues."""
+    files = checkpoint_folder(target).rglob("[0-9]*")
+    return any(path.suffix in (".json", ".mp4") for path in files)
 
 
 def cost_of_checkpoints(folder: Path, rounds: int) -> list[str]:

@@ -1,5 +1,8 @@
 """Which variant is chosen, and that it decodes as predicted (closed_loop.py, interpolation.py, probes.py)."""
 
+import logging
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -14,6 +17,8 @@ from vdiff_jax.compression.track import smaller_variants
 from vdiff_jax.compression.track_choice import choose_track
 from vdiff_jax.errors import WeightsError
 from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.restoration.restorer import Restorer
+from vdiff_jax.runtime import checkpoints
 from vdiff_jax.runtime.stopwatch import Stopwatch
 
 WITHOUT_LIMIT = Budget("best", Stopwatch())
@@ -53,6 +58,37 @@ def test_half_rate_decodes_to_all_frames_as_predicted(half_rate, source, tmp_pat
     assert media.probe(tmp_path / "large.mkv").rate == media.probe(source).rate
     scores = [cv2.PSNR(a.planes[0], b.planes[0]) for a, b in zip(large, truth, strict=True)]
     assert np.mean(scores) == pytest.approx(expected, abs=0.02)
+
+
+def test_interpolation_that_was_stopped_goes_on_where_it_was(half_rate, tmp_path, monkeypatch, read_frames, caplog):
+    monkeypatch.setattr(checkpoints, "_SHORTEST", 8)
+    monkeypatch.setattr(checkpoints, "_LONGEST", 8)
+    whole, stopped, advanced = tmp_path / "whole.mkv", tmp_path / "stopped.mkv", []
+    advance = Restorer.advance
+    monkeypatch.setattr(Restorer, "advance", lambda *given, **options: advanced.append(1) or advance(*given, **options))
+    decompress(half_rate[2], whole, codec="ffv1")
+    every = len(advanced)
+
+    def stop(frames):
+        until = time.monotonic() + 20
+        while frames == 11 and time.monotonic() < until:
+            if list(tmp_path.glob("stopped.mkv.resume/[0-9]*.json")):
+                raise KeyboardInterrupt
+            time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt):
+        decompress(half_rate[2], stopped, codec="ffv1", progress=stop)
+    done = []
+    advanced.clear()
+    with caplog.at_level(logging.INFO):
+        decompress(half_rate[2], stopped, codec="ffv1", resume=True, progress=done.append)
+    assert done == list(range(10, 15))
+    assert len(advanced) < every
+    assert "continues after frame 9; the others are restored again" in caplog.text
+    for one, other in zip(read_frames(whole), read_frames(stopped), strict=True):
+        assert one.pts == other.pts
+        for a, b in zip(one.planes, other.planes, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_other_interpolation_weights_are_reported(half_rate, tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ from vdiff_jax.compression.attachment import (
     WienerStep,
     unpack,
 )
-from vdiff_jax.compression.interpolation import Interpolator
+from vdiff_jax.compression.interpolation import Interpolator, before_interpolation
 from vdiff_jax.compression.timestamps import schedule_of
 from vdiff_jax.compression.track import resize_frames, resized_info
 from vdiff_jax.errors import AttachmentError, WeightsError
@@ -189,13 +189,12 @@ def decompress(
             writer = media.open_writer(target, info, copy_from=source, checkpoints=checkpoints, **given)
             writer = stack.enter_context(writer)
         frames = resize_frames(itertools.chain([first], frames), info.pixels, attachment.size)
-        # A track at half rate is restored from its start again; only its interpolated frames are kept.
-        first_steps = checkpoints if attachment.interpolation is None else NO_CHECKPOINTS
+        first_steps = checkpoints if attachment.interpolation is None else before_interpolation(checkpoints)
         frames, restorers = decoded(attachment, plan, info, frames, clock, stack, weights, first_steps)
         if attachment.interpolation is not None:
             interpolator = interpolator_of(attachment, info, weights)
-            frames = interpolator(frames, schedule.numbers, clock)
-            frames = passed(stack.enter_context(contextlib.closing(frames)), checkpoints)
+            frames = interpolator(frames, schedule.numbers, clock, checkpoints)
+            frames = stack.enter_context(contextlib.closing(frames))
             restorers.append(interpolator.restorer)
         done = checkpoints.begun.frames
         count = write(schedule.stamped(frames, done), writer, clock, progress, done=done)

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 Arrays = Sequence[np.ndarray]
 ABOUT, PICTURES = "run.json", "pictures"
-FORMAT = 2
+FORMAT = 3
 _HEADER = re.compile(
     r"\{'descr': '([<|][uifb]\d)', 'fortran_order': False, 'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\), \} *\n"
 )
