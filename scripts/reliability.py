@@ -67,9 +67,8 @@ def main() -> None:
     parser.add_argument("--large", default="7680x4320", help="frames repaired in 4 GB; 0 for none (default: 7680x4320)")
     parser.add_argument(
         "--seams",
-        default="960x544",
-        help="a video of 4:2:0, or the size of one to make, whose result in tiles is compared with that of whole "
-        "frames; 0 for none (default: 960x544)",
+        type=Path,
+        help="a video larger than 384x384, whose result in tiles is compared with that of whole frames",
     )
     parser.add_argument("--keep", type=Path, help="a folder for all clips and results, which stay (default: none)")
     options = parser.parse_args()
@@ -85,7 +84,7 @@ def main() -> None:
         (lambda folder, count: soak(folder, count, size_of(options.size)), options.soak),
         (lambda folder, count: peak_memory(folder, count, size_of(options.peak_size)), options.peak),
         (lambda folder, _: large_frames(folder, size_of(options.large), "4GB"), options.large != "0"),
-        (lambda folder, _: seams(folder, options.seams), options.seams != "0"),
+        (lambda folder, _: seams(folder, options.seams), options.seams is not None),
     ]
     folder.mkdir(exist_ok=True, parents=True)
     print("| what | how many | result |\n| --- | --- | --- |")

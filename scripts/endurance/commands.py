@@ -39,6 +39,7 @@ def prepare(folder: Path, frames: int = 200) -> None:
     write_clip(folder / "clip.mkv", frames)
     write_clip(folder / "other.mkv", frames, left=40)
     write_clip(folder / "short.mkv", frames // 3)
+    write_clip(folder / "large.mkv", frames // 8, size=(416, 640))
     write_mask(folder / "mask.png")
     options = [str(folder / "clip.mkv"), "--adapt", "none", "-o"]
     run(["compress", *options, str(folder / "coded.mkv")])
@@ -70,6 +71,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "repair --slow": repair("short", "--slow", "3"),
         "repair --double-rate": repair("short", "--task", "denoise", "--sigma", "8", "--double-rate"),
         "repair --from --to": repair("short", "--task", "denoise", "--sigma", "8", "--from", "0.4", "--to", "2.2"),
+        "repair --memory": repair("large", "--task", "denoise", "--sigma", "8", "--memory", "0.7GB"),
         "repair --quality best": ["repair", short, "--task", "denoise", "--sigma", "8", "--quality", "best"],
     }
 

@@ -23,7 +23,7 @@ def plan(width, height):
 
 
 def test_a_small_video_needs_no_tiles():
-    assert extent_for(plan(640, 360), 4 << 30) == (8, None)
+    assert extent_for(plan(640, 360), 4 << 30) == (8, None, False)
 
 
 def test_less_memory_makes_smaller_chunks_then_tiles():
@@ -33,6 +33,7 @@ def test_less_memory_makes_smaller_chunks_then_tiles():
     assert made[-1].frames == 1
     assert 384 <= made[-1].tile < made[-2].tile
     assert made[-1].tile % 16 == 0
+    assert [each.half for each in made] == [False, False, False, True]
 
 
 @pytest.mark.parametrize("weights", ["fast", "base"])
@@ -54,9 +55,9 @@ def test_less_than_the_smallest_tile_takes_is_refused_with_the_least_that_works(
 
 def test_the_default_is_what_is_free(monkeypatch):
     monkeypatch.setattr(extent, "free_memory", lambda: 1)
-    assert extent_for(plan(1920, 1080), None) == (1, 384)
+    assert extent_for(plan(1920, 1080), None) == (1, 384, True)
     references = dataclasses.replace(plan(1920, 1080), references={})
-    assert extent_for(references, None) == (1, None)
+    assert extent_for(references, None) == (1, None, False)
 
 
 def test_the_carry_has_these_bytes():
@@ -65,10 +66,17 @@ def test_the_carry_has_these_bytes():
 
 
 @pytest.mark.parametrize(
-    "value", [None, [8], [8, None, 1], [0, None], [9, None], [8, 0], [True, 4], [1.0, None], ["8", 4]]
+    "value",
+    [
+        None,
+        [8],
+        [8, None],
+        [8, None, 1],
+        *([*pair, False] for pair in [(0, None), (9, None), (8, 0), (True, 4), (1.0, None)]),
+    ],
 )
 def test_what_a_damaged_file_holds_is_no_extent(value):
     assert extent_from(value) is None
-    assert extent_from([8, None]) == (8, None)
-    assert extent_from([1, 400]) == (1, 400)
-    assert extent_from([1, 208]) is None
+    assert extent_from([8, None, False]) == (8, None, False)
+    assert extent_from([1, 400, True]) == (1, 400, True)
+    assert extent_from([1, 208, True]) is None

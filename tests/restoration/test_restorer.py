@@ -1,5 +1,6 @@
-"""The state before a shot's first frame, and frames for which the network gives NaN."""
+"""The state before a shot's first frame and after a resumed run, and frames for which the network gives NaN."""
 
+import dataclasses
 import itertools
 import logging
 
@@ -11,12 +12,17 @@ import vdiff_jax
 from vdiff_jax import sample
 from vdiff_jax.errors import NotFiniteError
 from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.restoration import restorer, tiles
 from vdiff_jax.restoration.restorer import Restorer, backward
+from vdiff_jax.runtime.checkpoint_files import find_checkpoint
+from vdiff_jax.runtime.checkpoints import Checkpoints
 from vdiff_jax.stream.analysis import analyse
 from vdiff_jax.stream.chunks import cut_into_chunks
 from vdiff_jax.tasks.same_size import SameSize
 from vdiff_jax.tasks.video import ChunkInputs
 from vdiff_jax.weights import for_task, load
+
+RGB = PixelFormat(kind="rgb", full_range=True)
 
 
 @pytest.fixture(scope="module")
@@ -58,18 +64,17 @@ def test_backward_is_the_clip_reversed():
 
 def restored(clip, failing):
     """The clip denoised by a network that gives NaN for the frames with these numbers; and the restorer's report."""
-    pixels = PixelFormat(kind="rgb", full_range=True)
 
     def sigma_of(quantisers):
         sigma = np.full((len(quantisers), 3), 10 / 255, np.float32)
         sigma[np.isin(quantisers, failing)] = np.nan
         return sigma
 
-    restorer = Restorer(load(for_task("base", "denoise")), SameSize(pixels, clip.shape[1:3]), sigma_of)
+    one = Restorer(load(for_task("base", "denoise")), SameSize(RGB, clip.shape[1:3]), sigma_of)
     frames = [Frame(tuple(np.moveaxis(frame, -1, 0)), n, None, float(n)) for n, frame in enumerate(clip)]
-    analysed = analyse(frames, itertools.repeat(None), pixels, restorer.multiple)
-    made = [np.stack(frame.planes, -1) for frame in restorer.restore(cut_into_chunks(analysed, restorer.frames))]
-    return np.stack(made), restorer.report()
+    analysed = analyse(frames, itertools.repeat(None), RGB, one.multiple)
+    made = [np.stack(frame.planes, -1) for frame in one.restore(cut_into_chunks(analysed, one.frames))]
+    return np.stack(made), one.report()
 
 
 def test_a_frame_for_which_the_network_gives_nan_is_left_as_it_was_read(clip, caplog):
@@ -88,3 +93,33 @@ def test_a_frame_for_which_the_network_gives_nan_is_left_as_it_was_read(clip, ca
 def test_nan_for_more_than_one_percent_of_the_frames_is_an_error(clip):
     with pytest.raises(NotFiniteError, match="2 of 6 frames, more than 1 %"):
         restored(clip, [1, 3])
+
+
+class Brighter:
+    """A network's function of a chunk of one frame that makes each frame brighter than the one before."""
+
+    compile_seconds = 0.0
+
+    def __call__(self, params, carry, inputs, active):
+        carry = dataclasses.replace(carry, result=carry.result + 1 / 64, time=inputs.time[0])
+        return carry, (tuple(np.full_like(plane[:-1], 255 * carry.result[0, 0, 0]) for plane in inputs.planes), active)
+
+
+def test_a_run_in_tiles_that_was_stopped_goes_on(clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(tiles, "MARGIN", 16)
+    monkeypatch.setattr(restorer, "_network_for", lambda *_: Brighter())
+
+    def sigma_of(quantisers):
+        return np.zeros((len(quantisers), 3))
+
+    def restore(checkpoints):
+        one = Restorer(load(for_task("fast", "denoise")), SameSize(RGB, (128, 160)), sigma_of, frames=1, tile=64)
+        frames = (Frame(tuple(np.moveaxis(picture, -1, 0)), n) for n, picture in enumerate(clip))
+        chunks = cut_into_chunks(analyse(frames, itertools.repeat(None), RGB, 8), 1, done=checkpoints.begun.chunks)
+        return [frame.planes[0][0, 0] for frame in one.restore(chunks, checkpoints)]
+
+    kept = Checkpoints(tmp_path, every=2)
+    whole = restore(kept)
+    kept.commit(2, [np.zeros(1)])
+    assert len(set(whole)) == len(clip)
+    assert restore(Checkpoints(tmp_path, every=2, begun=find_checkpoint(tmp_path, {}))) == whole[2:]

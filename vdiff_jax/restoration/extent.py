@@ -33,20 +33,27 @@ _NETWORK = 650
 
 
 class Extent(NamedTuple):
-    """The frames of a chunk, and the side of the tiles that the network sees at once; `None` for whole frames."""
+    """How much of a video is in memory at once.
+
+    Attributes:
+      frames: of a chunk.
+      tile: the side of the tiles that the network sees at once; `None` for whole frames.
+      half: whether the carry is kept in half precision. If not, tiles give the result of whole frames.
+    """
 
     frames: int
     tile: int | None
+    half: bool = False
 
 
 def extent_from(value: Any) -> Extent | None:
     """The extent in a value that was read from a JSON file; `None` if the value is not an extent."""
-    if not (isinstance(value, list) and len(value) == 2):
+    if not (isinstance(value, list) and len(value) == 3):
         return None
-    frames, tile = value
-    whole = type(frames) is int and 1 <= frames <= _CHUNK_FRAMES
+    frames, tile, half = value
+    whole = type(frames) is int and 1 <= frames <= _CHUNK_FRAMES and type(half) is bool
     whole = whole and (tile is None or (type(tile) is int and tile >= least_side(1)))
-    return Extent(frames, tile) if whole else None
+    return Extent(frames, tile, half) if whole else None
 
 
 def extent_for(plan: Plan, memory: int | None) -> Extent:
@@ -75,9 +82,10 @@ def extent_for(plan: Plan, memory: int | None) -> Extent:
         frames -= 1
     if needed is _needed or _needed(plan, pixels, frames=frames) <= budget:
         return Extent(frames, None)
-    left = budget - _needed_in_tiles(plan, pixels, 0)
+    half = _needed_in_tiles(plan, pixels, (2 * side) ** 2, half=False) > budget
+    left = budget - _needed_in_tiles(plan, pixels, 0, half=half)
     side = max(side, int(np.sqrt(max(left, 0) / _NETWORK)) // _MULTIPLE * _MULTIPLE)
-    return Extent(1, min(side, _LARGEST))
+    return Extent(1, min(side, _LARGEST), half)
 
 
 def _fits_tiles(plan: Plan) -> bool:
@@ -91,7 +99,7 @@ def _needed(plan: Plan, pixels: int, seen: int = 0, *, frames: int = 1) -> int:
     return _PROGRAM + (_FRAME + _CHUNK * frames + _NETWORK) * pixels
 
 
-def _needed_in_tiles(plan: Plan, pixels: int, seen: int) -> int:
-    """Bytes for frames of this many pixels, of which the network sees `seen` at once."""
-    carry = carry_bytes(load(plan.weights).config) / 2 if plan.weights else 0
+def _needed_in_tiles(plan: Plan, pixels: int, seen: int, *, half: bool = True) -> int:
+    """Bytes for frames of this many pixels, of which the network sees `seen` at once; `half` as in `Extent`."""
+    carry = carry_bytes(load(plan.weights).config) / (2 if half else 1) if plan.weights else 0
     return int(_PROGRAM + (_FRAME_IN_TILES + carry) * pixels + _NETWORK * seen)

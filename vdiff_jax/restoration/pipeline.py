@@ -102,7 +102,7 @@ def repair(
     return report(stopwatch, count, info, plan, restorer) | {"backend": backend}
 
 
-_EXTENT = "frames and tiles in memory (--memory)"
+_EXTENT = "frames and tiles in memory (--memory), and half precision"
 """The name of the extent in what identifies a run."""
 
 
@@ -175,7 +175,7 @@ def restorer_for(plan: Plan, extent: Extent | None = None, backend: str | None =
         return Colorizer(plan.conversion, plan.references, force=plan.force)
     extent = extent or extent_for(plan, None)
     conversion = plan.conversion if plan.crop is None else dataclasses.replace(plan.conversion, size=plan.crop.size)
-    options = {"frames": extent.frames, "tile": extent.tile, "backend": backend or "jax"}
+    options = {**extent._asdict(), "backend": backend or "jax"}
     restorer = Restorer(load(plan.weights), conversion, plan.sigma_of, **options)
     restorer = BothDirections(restorer) if plan.both_directions else restorer
     return restorer if plan.crop is None else Cropped(restorer, plan.crop)

@@ -19,7 +19,7 @@ from vdiff_jax.restoration.compiled import compiled
 from vdiff_jax.restoration.finite_check import FiniteCheck
 from vdiff_jax.restoration.frame_by_frame import FrameByFrame
 from vdiff_jax.restoration.in_windows import InWindows
-from vdiff_jax.restoration.tiles import InTiles, start_in_half_precision, tiles_of
+from vdiff_jax.restoration.tiles import InTiles, start_on_host, tiles_of
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.tasks.video import ChunkInputs, NetworkConversion
@@ -42,6 +42,7 @@ class Restorer:
       frames: of a chunk.
       backend: "jax", or "onnx" to run the network in ONNX Runtime.
       tile: the network runs in tiles of about this many rows and columns; `None` for whole frames.
+      half: in tiles, the carry is kept in half precision.
 
     Raises:
       MissingError: `backend` is "onnx", but ONNX Runtime is not installed or too old.
@@ -56,6 +57,7 @@ class Restorer:
         frames: int | None = None,
         backend: str = "jax",
         tile: int | None = None,
+        half: bool = False,
     ):
         self._params = network.params
         self._conversion, self._sigma_of = conversion, sigma_of
@@ -64,7 +66,7 @@ class Restorer:
         height, width = (side * conversion.scale for side in conversion.size)
         self.frames = frames or int(np.clip(_CHUNK_PIXELS // (height * width), 1, _CHUNK_FRAMES))
         self._padded = tuple(side + -side % self.multiple for side in (height, width))
-        self._in_tiles = tile is not None
+        self._in_tiles, self._half = tile is not None, half
         self.ahead = 0 if self._in_tiles else 2
         self._carry = self.start()
         make = partial(_network_for, network, conversion, backend)
@@ -110,7 +112,9 @@ class Restorer:
 
     def start(self) -> Carry:
         """The carry at the start of a shot."""
-        return (start_in_half_precision if self._in_tiles else _start)(self._config, self._padded)
+        if self._in_tiles:
+            return start_on_host(self._config, self._padded, half=self._half)
+        return _start(self._config, self._padded)
 
     def advance(
         self, carry: Carry, inputs: ChunkInputs, count: int, *, reverse: bool = False, shown: bool = True
@@ -197,7 +201,7 @@ Tree = TypeVar("Tree")
 
 
 def taken_up(kept: list[np.ndarray], like: Tree) -> Tree:
-    """The arrays that an earlier run stored, as a tree with the structure of `like`.
+    """Copies, which may be overwritten, of the arrays that an earlier run stored, as a tree with the structure of `like`.
 
     Raises:
       ResumeError: their shapes or dtypes differ from those of `like`.
@@ -205,7 +209,7 @@ def taken_up(kept: list[np.ndarray], like: Tree) -> Tree:
     leaves, tree = jax.tree.flatten(like)
     if [(np.shape(leaf), leaf.dtype) for leaf in leaves] != [(leaf.shape, leaf.dtype) for leaf in kept]:
         raise ResumeError("the state of the earlier run does not fit this video: delete its folder to start again")
-    return jax.tree.unflatten(tree, kept)
+    return jax.tree.unflatten(tree, [leaf.copy() for leaf in kept])
 
 
 def backward(inputs: ChunkInputs, count: int) -> ChunkInputs:

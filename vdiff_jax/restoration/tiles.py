@@ -82,7 +82,7 @@ def carry_bytes(config: NetworkConfig) -> float:
 
 
 class InTiles:
-    """A network's function of a chunk, computed in tiles. One carry in float16 holds the state of the whole frame.
+    """A network's function of a chunk, computed in tiles. One carry from `start_on_host` holds the whole frame's state.
 
     Args:
       tiles: from `tiles_of`.
@@ -110,7 +110,7 @@ class InTiles:
                 _paste(carry, *waiting.pop(0))
             network, before = self._networks[tile.seen.size], _part(carry, tile.seen, np.float32)
             after, (made, good) = network(params, before, tile.seen.cut(inputs), active)
-            waiting.append((tile.place, _part(after, tile.own, np.float16)))
+            waiting.append((tile.place, _part(after, tile.own, carry.result.dtype)))
             tile.place.fill(planes, tile.own.of(made))
             finite, time = finite & good, after.time
         for each in waiting:
@@ -118,11 +118,12 @@ class InTiles:
         return dataclasses.replace(carry, time=np.asarray(time)), (planes, finite)
 
 
-def start_in_half_precision(config: NetworkConfig, shape: tuple[int, int]) -> Carry:
-    """The carry at the start of a shot as NumPy arrays: `time` in its own dtype, all others in float16."""
+def start_on_host(config: NetworkConfig, shape: tuple[int, int], *, half: bool) -> Carry:
+    """The carry at the start of a shot as NumPy arrays; with `half`, all but `time` in float16."""
+    dtype = np.float16 if half else np.float32
     shapes = jax.eval_shape(lambda: start(config, shape))
     small = start(config, (config.multiple, config.multiple))
-    carry = jax.tree.map(lambda leaf, one: np.full(leaf.shape, np.ravel(one)[0], np.float16), shapes, small)
+    carry = jax.tree.map(lambda leaf, one: np.full(leaf.shape, np.ravel(one)[0], dtype), shapes, small)
     return dataclasses.replace(carry, time=np.asarray(small.time))
 
 
@@ -142,7 +143,7 @@ def _places(crop: Crop, carry: Carry) -> list[tuple[slice, slice]]:
     return [*(at(len(carry.result) // len(level)) for level in carry.hidden), at(1), at(1)]
 
 
-def _part(carry: Carry, crop: Crop, dtype: type) -> Carry:
+def _part(carry: Carry, crop: Crop, dtype: np.typing.DTypeLike) -> Carry:
     """A copy of a part of a carry in another dtype. `time` is not cut."""
     places = _places(crop, carry)
     *hidden, result, confidence = (
