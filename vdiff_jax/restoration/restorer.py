@@ -201,7 +201,7 @@ Tree = TypeVar("Tree")
 
 
 def taken_up(kept: list[np.ndarray], like: Tree) -> Tree:
-    """Copies, which may be overwritten, of the arrays that an earlier run stored, as a tree with the structure of `like`.
+    """Copies of the arrays that an earlier run stored, which may be overwritten, as a tree like `like`.
 
     Raises:
       ResumeError: their shapes or dtypes differ from those of `like`.
