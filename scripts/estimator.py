@@ -9,8 +9,9 @@ and give the range of the estimates.
 --kinds adds other noise to luma: a camera's, correlated noise and film grain, of sigma 10 each, and white noise that
 x264 has coded. Its columns have the estimate and luma's true error, in 8-bit units.
 
---harm measures whether a plan harms a nearly clean video: luma gets weak noise, or is coded by x264. Where the plan
-acts, the column has what the repair changes in PSNR of the middle part against the clean luma, in dB.
+--harm measures whether a plan harms a nearly clean video, at native and at half size: luma gets weak noise, or is coded
+by x264. Where the plan acts, the column has what the repair changes in PSNR of the middle part against the clean luma,
+in dB.
 """
 
 import itertools
@@ -28,11 +29,11 @@ from vdiff_jax import media
 from vdiff_jax.corruption import noise
 from vdiff_jax.errors import VdiffError
 from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.preprocess.planes import normalised_samples
 from vdiff_jax.restoration.arrays import repair_frames
 from vdiff_jax.restoration.footage import Footage
 from vdiff_jax.restoration.plan import make_plan
 from vdiff_jax.restoration.video import FIRST_FRAMES
-from vdiff_jax.stream.samples import luma_of
 from vdiff_jax.stream.sigma import measure_sigma, sigma_in_rgb, sigma_of_rgb
 from vdiff_jax.tasks.request import Request
 
@@ -42,6 +43,7 @@ LUMA = PixelFormat(kind="yuv", subsampling=(2, 2))
 KINDS = ("camera", "correlated", "grain", "coded")
 HARM = {"noise 3.5": (3.5, None), "noise 5": (5, None), "crf 28": (0, "28"), "crf 33": (0, "33"), "crf 38": (0, "38")}
 """The weak damage of --harm: sigma of white noise, and x264's crf."""
+HALVED = [f"{name}, half" for name in HARM]
 PART, SHORT = (192, 256), 8
 """Height and width of the part that --harm repairs, and the number of frames that it and --kinds use."""
 
@@ -58,7 +60,7 @@ def main() -> None:
     parser.add_argument("--harm", action="store_true", help="what repairs of nearly clean videos change")
     options = parser.parse_args()
     titles = ["as it is", *FILTERS, *(f"sigma {sigma:g}" for sigma in options.sigmas)]
-    titles += [*(KINDS if options.kinds else ()), *(HARM if options.harm else ())]
+    titles += [*(KINDS if options.kinds else ()), *((*HARM, *HALVED) if options.harm else ())]
     print(f"| scene | {' | '.join(titles)} |\n|{'---|' * (len(titles) + 1)}")
     left, errors, changes = [], [], []
     for scene in sorted(options.data.iterdir()):
@@ -76,11 +78,13 @@ def main() -> None:
             estimate = sigma_in_rgb(measure_sigma(with_noise(frames, pixels, sigma), pixels), pixels)
             errors.append((estimate / sigma - 1, f"{scene.name} at {sigma:g}"))
             cells.append(f"{estimate:.2f}")
-        luma = np.stack([luma_of(frame, pixels) for frame in frames[:SHORT]])
+        luma = luma_of(frames[:SHORT], pixels)
         cells += kinds(luma) if options.kinds else ()
         if options.harm:
-            measured = list(harm(luma))
-            changes += [(change, f"{scene.name}, {name}") for name, change in zip(HARM, measured) if change is not None]
+            half = np.stack([cv2.resize(frame, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for frame in luma])
+            measured = [*harm(luma), *harm(half)]
+            names = [f"{scene.name}, {name}" for name in (*HARM, *HALVED)]
+            changes += [(change, name) for name, change in zip(names, measured) if change is not None]
             cells += ["left" if change is None else f"{change:+.2f}" for change in measured]
         print(f"| {scene.name} | {' | '.join(cells)} |", flush=True)
     print(f"left as they are: {sum(left)} of {len(left)} clean clips ({np.mean(left):.0%})")
@@ -152,7 +156,8 @@ def kinds(luma: np.ndarray, *, sigma: float = 10 / 255) -> Iterator[str]:
 
 def harm(luma: np.ndarray) -> Iterator[float | None]:
     """For each damage of `HARM`: the change of PSNR by the automatic repair; `None` where it leaves the video alone."""
-    part = tuple(slice((side - size) // 2, (side + size) // 2) for side, size in zip(luma.shape[1:], PART))
+    lengths = (min(side // 2 * 2, size) for side, size in zip(luma.shape[1:], PART))
+    part = tuple(slice((side - size) // 2, (side + size) // 2) for side, size in zip(luma.shape[1:], lengths))
     clean = luma[:, *part]
     for sigma, crf in HARM.values():
         rng = np.random.default_rng(0)
@@ -161,7 +166,7 @@ def harm(luma: np.ndarray) -> Iterator[float | None]:
         if not plan.tasks:
             yield None
             continue
-        frames = whole if crf else stored(luma_of_frames(whole)[:, *part])
+        frames = whole if crf else stored(luma_of(whole, LUMA)[:, *part])
         request = Request(frames=frames, pixels=LUMA, codec="h264", sigma=plan.sigma_rgb if crf is None else None)
         restored = list(repair_frames(Footage(frames, itertools.repeat(None), LUMA), make_plan(plan.tasks[0], request)))
         yield 10 * np.log10(error(frames, clean) / error(restored, clean))
@@ -191,13 +196,14 @@ def coded(frames: list[Frame], crf: str) -> list[Frame]:
 
 def error(frames: list[Frame], luma: np.ndarray) -> float:
     """The mean square error of frames against luma."""
-    result = luma_of_frames(frames)
+    result = luma_of(frames, LUMA)
     return float(np.mean((result - luma[:, : result.shape[1], : result.shape[2]]) ** 2))
 
 
-def luma_of_frames(frames: list[Frame]) -> np.ndarray:
-    """Luma `t h w` in [0, 1]."""
-    return np.stack([luma_of(frame, LUMA) for frame in frames])
+def luma_of(frames: list[Frame], pixels: PixelFormat) -> np.ndarray:
+    """Luma, or green, `t h w` in [0, 1]."""
+    planes = np.stack([frame.planes[1 if pixels.kind == "rgb" else 0] for frame in frames])
+    return normalised_samples(planes, pixels, chroma=False)
 
 
 if __name__ == "__main__":

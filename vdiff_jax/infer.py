@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vdiff_jax.cli.arguments import build_parser
-from vdiff_jax.cli.closed_pipe import ends_with_its_reader, is_closed_pipe
+from vdiff_jax.cli.closed_pipe import ends_with_its_reader, is_closed_pipe, is_full
 from vdiff_jax.cli.console import log_to_console
 from vdiff_jax.cli.error_text import one_line
 from vdiff_jax.cli.output_options import encoder_options
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         except KeyboardInterrupt:
             return 130
         except Exception as error:
-            if options.debug or is_closed_pipe(error):
+            if options.debug or is_closed_pipe(error) or is_full(error):
                 raise
             print(f"error: {one_line(error, options.command)}", file=sys.stderr)
             return 1

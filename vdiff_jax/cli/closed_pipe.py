@@ -1,18 +1,23 @@
-"""How a command ends when the program that reads its output has ended, as in `vdiff --help | head -1`."""
+"""How a command ends when its output takes no more: `vdiff --help | head -1`, or a full disk behind `>`."""
 
+import errno
 import functools
 import os
 import sys
 from collections.abc import Callable
 
 CLOSED_PIPE = 141
-"""The exit code then: the one that a shell reports for SIGPIPE."""
+"""The exit code when the reader has ended: the one that a shell reports for SIGPIPE."""
 
 
 def ends_with_its_reader(
     main: Callable[[list[str] | None], int],
 ) -> Callable[[list[str] | None], int]:
-    """Makes a command's `main` end without a message, with `CLOSED_PIPE`, once stdout or stderr is closed."""
+    """Makes a command's `main` end once stdout or stderr cannot be written.
+
+    Where their reader has ended, there is no message, and the exit code is `CLOSED_PIPE`. Where the disk is full, there
+    is one line, and the exit code is 1.
+    """
 
     @functools.wraps(main)
     def run(arguments: list[str] | None = None) -> int:
@@ -23,10 +28,14 @@ def ends_with_its_reader(
                 if sys.stdout is not None:
                     sys.stdout.flush()
         except Exception as error:
-            if not is_closed_pipe(error):
+            if is_closed_pipe(error):
+                _discard_output()
+                return CLOSED_PIPE
+            if not is_full(error):
                 raise
+            print(f"error: the output can't be written: {os.strerror(errno.ENOSPC)}", file=sys.stderr)
             _discard_output()
-            return CLOSED_PIPE
+            return 1
 
     return run
 
@@ -34,6 +43,11 @@ def ends_with_its_reader(
 def is_closed_pipe(error: Exception) -> bool:
     """Whether an error says that the reader of an output has ended."""
     return isinstance(error, BrokenPipeError) or isinstance(error.__cause__, BrokenPipeError)
+
+
+def is_full(error: Exception) -> bool:
+    """Whether an error says that there is no space for the output."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _discard_output() -> None:
