@@ -11,7 +11,7 @@ from vdiff_jax.cli.arguments import build_parser
 from vdiff_jax.cli.closed_pipe import ends_with_its_reader, is_closed_pipe, is_full
 from vdiff_jax.cli.console import log_to_console
 from vdiff_jax.cli.error_text import one_line
-from vdiff_jax.cli.output_options import encoder_options
+from vdiff_jax.cli.output_options import encoder_options, stages_folder
 from vdiff_jax.cli.overwriting import check_overwriting
 from vdiff_jax.cli.progress import progress_bar, stopping_on_signals
 from vdiff_jax.cli.repair_options import QUALITIES
@@ -19,6 +19,7 @@ from vdiff_jax.cli.report_text import (
     choice_text,
     closing_line,
     comparison_text,
+    compression_forecast_text,
     compression_text,
     export_text,
     forecast_text,
@@ -130,7 +131,7 @@ def _stitch(options: argparse.Namespace) -> int:
             options.inputs,
             options.output,
             options=encoder_options(options),
-            debug=_stages_folder(options),
+            debug=stages_folder(options.output) if options.debug else None,
             progress=progress,
             **keywords,
         )
@@ -144,10 +145,17 @@ def _stitch(options: argparse.Namespace) -> int:
 
 def _compress(options: argparse.Namespace) -> int:
     from vdiff_jax.compression import compress
+    from vdiff_jax.compression.forecast import forecast
 
-    check_overwriting(options.output, overwrite=options.overwrite, keep=options.keep)
-    names = ("codec", "crf", "bitrate", "target_vmaf", "preset", "adapt", "weights", "resume")
+    names = ("codec", "crf", "bitrate", "target_vmaf", "preset", "adapt", "weights")
     keywords = {name: getattr(options, name) for name in names}
+    if options.plan:
+        report = forecast(options.input, options.output or "plan.mp4", **keywords)
+        print(f"{options.input}: {compression_forecast_text(report)}")
+        _write_report(options, report)
+        return 0
+    check_overwriting(options.output, overwrite=options.overwrite, keep=options.keep)
+    keywords["resume"] = options.resume
     with progress_bar(options.input, quiet=options.quiet) as progress:
         report = compress(options.input, options.output, progress=progress, begin=progress.begin, **keywords)
     if not options.quiet:
@@ -213,13 +221,6 @@ def _print_closing_line(options: argparse.Namespace, report: dict, target: str |
 
 def _print_report(options: argparse.Namespace, report: dict, text: Callable[[dict], Iterator[str]]) -> None:
     print(json.dumps(report, indent=2) if options.json else "\n".join(text(report)))
-
-
-def _stages_folder(options: argparse.Namespace) -> str | None:
-    """With --debug, the folder beside the output for pictures of each stage."""
-    if not options.debug:
-        return None
-    return "stitch.stages" if options.output == "-" else options.output.rstrip("/") + ".stages"
 
 
 def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path, Path, str], dict]) -> int:

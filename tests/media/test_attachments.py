@@ -6,7 +6,7 @@ import av
 import pytest
 
 from vdiff_jax.errors import InputError, OutputError
-from vdiff_jax.media import probe, read_attachment, remux, video_bytes
+from vdiff_jax.media import expected_bytes, probe, read_attachment, remux, video_bytes
 
 
 def times(path, kind):
@@ -63,3 +63,9 @@ def test_files_without_an_attachment_have_none(source, tmp_path):
 def test_a_target_that_can_t_be_written_is_an_error(source, tmp_path):
     with pytest.raises(OutputError, match="can't be written"):
         remux(source, tmp_path / "no" / "out.mkv", None, probe(source), copy_from=None)
+
+
+def test_a_sample_s_key_frame_counts_once_in_250_frames():
+    assert expected_bytes([[1000, 100, 100], [2000, 300, 300]], 300) == 2 * 1500 + 298 * 200
+    assert expected_bytes([[1000, 100, 100]], 3) == 1200
+    assert expected_bytes([[1000]], 10) == 10_000

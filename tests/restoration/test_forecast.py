@@ -27,9 +27,9 @@ def test_a_copy_takes_no_time_and_has_the_input_s_size(tmp_path, sample_clips):
 
 
 def test_key_frames_count_once_in_250(tmp_path, monkeypatch):
-    monkeypatch.setattr(media, "packet_sizes", lambda _: [(1000, True), (100, False), (100, False)])
+    monkeypatch.setattr(media, "packet_sizes", lambda _: [1000, 100, 100])
     (tmp_path / "a.mkv").write_bytes(bytes(1260))
-    assert module._bytes(str(tmp_path / "a.mkv"), 3, 300) == 2 * 1000 + 100 * 300 + 60 * 100
+    assert module._bytes(str(tmp_path / "a.mkv"), 3, 300) == 2 * 1000 + 100 * 298 + 60 * 100
 
 
 def test_the_command_prints_it_and_writes_nothing(tmp_path, sample_clips, capsys, monkeypatch):

@@ -8,7 +8,15 @@ import shtab
 
 from vdiff_jax import __version__
 from vdiff_jax.cli import values
-from vdiff_jax.cli.output_options import OUTPUT_HELP, add_encoder, add_json, add_overwriting, add_replacing, add_report
+from vdiff_jax.cli.output_options import (
+    OUTPUT_HELP,
+    add_encoder,
+    add_json,
+    add_overwriting,
+    add_plan,
+    add_replacing,
+    add_report,
+)
 from vdiff_jax.cli.repair_options import add_repair
 
 _FILES = ("input", "inputs", "output", "mask", "reference", "test", "report", "calibration", "html")
@@ -101,7 +109,10 @@ def _add_compress(commands: argparse._SubParsersAction) -> None:
         "compress", help="write a smaller file that players play as it is, and whose quality decompress raises"
     )
     compress.add_argument("input", help="a video, or a folder or glob of pictures")
-    compress.add_argument("-o", "--output", required=True, metavar="OUT", help="the file to write, a .mkv or .mp4")
+    output = compress.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="the file to write, a .mkv or .mp4"
+    )
+    add_plan(compress, output)
     compress.add_argument("--codec", default="h264", help="h264, hevc or av1 (default: h264)")
     quality = compress.add_mutually_exclusive_group()
     quality.add_argument(
@@ -118,8 +129,8 @@ def _add_compress(commands: argparse._SubParsersAction) -> None:
         "--adapt",
         default="fast",
         choices=("none", "fast", "best"),
-        help="how long to search for a better file: none fits only the Wiener step; fast also tries smaller pictures, "
-        "fewer frames and the network, within twice the plain encoder's time plus ten seconds; best tries them all, "
+        help="how long to search for a better file: none fits only the Wiener step; fast also tries the network and "
+        "smaller pictures, within twice the plain encoder's time plus ten seconds; best tries them and fewer frames, "
         "whatever the time (default: fast)",
     )
     compress.add_argument("--weights", help="base, fast, or a file of weights (default: base)")

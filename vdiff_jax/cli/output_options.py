@@ -3,6 +3,7 @@
 import argparse
 import logging
 from pathlib import Path
+from typing import Any
 
 from vdiff_jax.cli import values
 from vdiff_jax.errors import OptionError
@@ -33,6 +34,30 @@ def add_encoder(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--preset",
         help="the encoder's speed preset (default: veryfast for libx264, medium for libx265, 8 for libsvtav1)",
+    )
+
+
+class _Plan(argparse.Action):
+    """A flag with which -o may be left out."""
+
+    def __init__(self, *names: Any, output: argparse.Action, **settings: Any):
+        super().__init__(*names, nargs=0, **settings)
+        self._output = output
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: object) -> None:
+        self._output.required = False
+        setattr(namespace, self.dest, True)
+
+
+def add_plan(command: argparse.ArgumentParser, output: argparse.Action) -> None:
+    """Adds --plan, with which the option `output` may be left out."""
+    command.add_argument(
+        "--plan",
+        action=_Plan,
+        output=output,
+        default=False,
+        help="print what would be done and why, and estimates of the time and of OUT's size; write nothing, "
+        "so -o may be left out (default: off)",
     )
 
 
@@ -105,3 +130,8 @@ def encoder_options(options: argparse.Namespace, *targets: Path) -> dict[str, st
     for target in targets or (options.output,):
         media.check_encoder(target, options.codec, given)
     return given
+
+
+def stages_folder(output: str) -> str:
+    """The folder beside the output for pictures of each stage, with --debug."""
+    return "stitch.stages" if output == "-" else output.rstrip("/") + ".stages"

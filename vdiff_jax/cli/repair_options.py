@@ -1,11 +1,10 @@
 """The arguments of `vdiff repair`."""
 
 import argparse
-from typing import Any
 
 from vdiff_jax import tasks
 from vdiff_jax.cli import values
-from vdiff_jax.cli.output_options import OUTPUT_HELP, add_encoder, add_overwriting, add_report
+from vdiff_jax.cli.output_options import OUTPUT_HELP, add_encoder, add_overwriting, add_plan, add_report
 
 AUDIO_CODECS = ("aac", "opus", "flac")
 QUALITIES = {"fast": "fast", "base": "base", "best": "base"}
@@ -109,29 +108,10 @@ def _add_cluster(repair: argparse.ArgumentParser) -> None:
     )
 
 
-class _Plan(argparse.Action):
-    """A flag with which -o may be left out."""
-
-    def __init__(self, *names: Any, output: argparse.Action, **settings: Any):
-        super().__init__(*names, nargs=0, **settings)
-        self._output = output
-
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: object) -> None:
-        self._output.required = False
-        setattr(namespace, self.dest, True)
-
-
 def _add_output(repair: argparse.ArgumentParser) -> None:
     """The options of `repair` that say what is written."""
     output = repair.add_argument("-o", "--output", required=True, help=OUTPUT_HELP)
-    repair.add_argument(
-        "--plan",
-        action=_Plan,
-        output=output,
-        default=False,
-        help="print what would be done and why, and estimates of the time and of OUT's size; write nothing, "
-        "so -o may be left out (default: off)",
-    )
+    add_plan(repair, output)
     repair.add_argument(
         "--preview",
         type=values.seconds,

@@ -96,6 +96,16 @@ def compression_text(report: dict, target: str) -> str:
     return f"{line}; {report['seconds']['total']:.1f} s"
 
 
+def compression_forecast_text(report: dict) -> str:
+    """What `compress --plan` prints: the plan, and estimates of the time and of the file's size."""
+    least, most = (clock(max(report[name], 1.0)) for name in ("seconds", "seconds_at_most"))
+    size = size_text(report["bytes"])
+    return (
+        f"{report['text']}\n  about {least} to encode {frames_text(report['frames'])}, at most about {most} in all, "
+        f"about {size}; nothing was written"
+    )
+
+
 def export_text(report: dict) -> str:
     """The closing line of `export`."""
     size = "of any size" if report["size"] is None else "of {}x{}".format(*report["size"])

@@ -21,7 +21,7 @@ from vdiff_jax.weights import identity, load
 
 _COMPILING, _RESTORING, _FITTING = 4.5, 7e-7, 3e-7
 """Seconds, roughly, for compiling a network, for restoring a pixel, and for fitting the Wiener step to it."""
-_LEAST_PIXELS = 3_000_000
+LEAST_PIXELS = 3_000_000
 """The network is run on at least about this many pixels, or not at all."""
 
 
@@ -78,19 +78,24 @@ def choose_attachment(encoder: TrackEncoder, track: Track, budget: Budget | None
 
 def _for_network(samples: Sequence[Sample], budget: Budget, network: str) -> tuple[list[Sample], list[Sample]]:
     """As many of the samples as there is time to run the network on, or none; and others that the fit has time for."""
-    pixels, least = _pixels(samples), _pixels(split(samples, _LEAST_PIXELS)[0])
+    pixels, least = _pixels(samples), _pixels(split(samples, LEAST_PIXELS)[0])
     if not budget.allows(network_seconds(least, least), f"the network {Path(network).stem}"):
         return [], list(samples)
     # The other half of the time is for other trials.
     affordable = (budget.seconds_left / 2 - network_seconds(0, pixels)) / _RESTORING
-    run, others = split(samples, int(np.clip(affordable, _LEAST_PIXELS, pixels)))
+    run, others = split(samples, int(np.clip(affordable, LEAST_PIXELS, pixels)))
     spare = (budget.seconds_left - network_seconds(_pixels(run), _pixels(run))) / _FITTING
     return run, split(others, int(min(spare, pixels)))[0] if spare >= _pixels(others[:1]) else []
 
 
 def network_seconds(pixels: int, fitted: int) -> float:
     """How long the network takes, roughly, on samples of so many pixels, with the fit to so many."""
-    return _COMPILING + _RESTORING * pixels + _FITTING * fitted
+    return _COMPILING + _RESTORING * pixels + fitting_seconds(fitted)
+
+
+def fitting_seconds(pixels: int) -> float:
+    """How long the Wiener step's fit takes, roughly, on so many pixels."""
+    return _FITTING * pixels
 
 
 def _pixels(samples: Sequence[Sample]) -> int:

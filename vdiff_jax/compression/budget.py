@@ -23,16 +23,17 @@ class Budget:
     Args:
       adapt: one of `ADAPT`.
       clock: measures the plain encoder's time as the stage "encode".
+      plain_seconds: that time, if it was estimated before anything is encoded; it counts as passed.
 
     Attributes:
       plain_seconds: how long the plain encoder took.
       skipped: the trials for which there was no time.
     """
 
-    def __init__(self, adapt: str, clock: Stopwatch):
-        self._adapt, self._clock, self._begun = adapt, clock, time.monotonic()
+    def __init__(self, adapt: str, clock: Stopwatch, *, plain_seconds: float = 0.0):
+        self._adapt, self._clock, self._begun = adapt, clock, time.monotonic() - plain_seconds
         self._begun_working, self._slowdown = time.process_time(), 1.0
-        self.plain_seconds = 0.0
+        self.plain_seconds = plain_seconds
         self.skipped: list[str] = []
 
     @property

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from vdiff_jax.compression.codec import check_source
 from vdiff_jax.compression.probes import Prober
 from vdiff_jax.compression.settings import make_settings
-from vdiff_jax.compression.source import open_source
+from vdiff_jax.compression.source import coded_source, open_source
 from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.media import Vmaf
 from vdiff_jax.runtime.stopwatch import Stopwatch
@@ -35,10 +34,8 @@ def quality_curve(
     settings = make_settings(
         codec=codec, preset=None, crf=None, bitrate=None, target_vmaf=_ANY_VMAF, adapt="none", weights=None
     )
-    vmaf, opened = Vmaf(), open_source(source, 25)
-    coded = check_source(opened.info, settings.codec, None, "mp4")
-    if opened.info.pixels.kind == "yuv":
-        opened = opened.in_format(coded.pixels)
+    vmaf = Vmaf()
+    opened, coded = coded_source(open_source(source, 25), settings, "mp4")
     points = []
     with tempfile.TemporaryDirectory(prefix="vdiff-curve-") as folder:
         encoder = TrackEncoder(opened, coded, settings, Path(folder), Stopwatch())

@@ -12,14 +12,12 @@ from typing import Any
 import numpy as np
 
 from vdiff_jax import media
-from vdiff_jax.compression.attachment_choice import choose_attachment, network_seconds
+from vdiff_jax.compression.attachment_choice import choose_attachment
 from vdiff_jax.compression.budget import Budget
-from vdiff_jax.compression.codec import check_source
 from vdiff_jax.compression.probes import Prober
 from vdiff_jax.compression.settings import CONTAINERS, Settings, check_files, make_settings
-from vdiff_jax.compression.source import Source, open_source
+from vdiff_jax.compression.source import Source, coded_source, open_source
 from vdiff_jax.compression.target_quality import Candidate, reach_target_vmaf
-from vdiff_jax.compression.track import Track
 from vdiff_jax.compression.track_choice import choose_track, most_seconds
 from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.errors import MissingError, OptionError, OutputError
@@ -98,10 +96,7 @@ def _open_encoder(
     resume: bool,
 ) -> Iterator[TrackEncoder]:
     """An encoder whose tracks lie in a folder beside the target."""
-    container = CONTAINERS[target.suffix.lower()]
-    coded = check_source(source.info, settings.codec, settings.preset, container)
-    if container == "mp4" and source.info.pixels.kind == "yuv":
-        source = source.in_format(coded.pixels)
+    source, coded = coded_source(source, settings, CONTAINERS[target.suffix.lower()])
     with _tracks_folder(source, settings, target, resume=resume) as (folder, keep):
         yield TrackEncoder(source, coded, settings, folder, clock, progress, begin, keep=keep)
 
@@ -151,7 +146,8 @@ def _best_candidate(encoder: TrackEncoder, clock: Stopwatch, budget: Budget) -> 
     track, prober = encoder.track(), Prober(encoder, vmaf)
     budget.begin_trials()
     if budget.unlimited:
-        log.info("all trials take at most about %.0f s", _most_seconds(encoder, prober, track, budget))
+        seconds = most_seconds(encoder, prober, len(track.times), budget)
+        log.info("all trials take at most about %.0f s", seconds)
     encoder.begin("fitting")
     with clock.stage("adapt"):
         attachment = choose_attachment(encoder, track, budget)
@@ -163,12 +159,6 @@ def _best_candidate(encoder: TrackEncoder, clock: Stopwatch, budget: Budget) -> 
         if choice.track is not track:
             attachment = choose_attachment(encoder, choice.track, budget)
         return Candidate(choice, attachment, prober.quality_if_time(attachment, budget))
-
-
-def _most_seconds(encoder: TrackEncoder, prober: Prober, track: Track, budget: Budget) -> float:
-    """How long all trials take at most, roughly: the network is run on samples of up to two tracks."""
-    pixels = round(1e6 * encoder.sampler.extent(len(track.times)).megapixels)
-    return 2 * network_seconds(pixels, pixels) + most_seconds(encoder, prober, track, budget)
 
 
 def _write(candidate: Candidate, encoder: TrackEncoder, target: str | Path) -> None:

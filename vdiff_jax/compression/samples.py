@@ -152,9 +152,9 @@ class Sampler:
 
     def of_track(self, track: Track) -> list[Sample]:
         """Samples of an encoded track: only the frames that it keeps, enlarged to the source's size."""
-        numbers = track.variant.kept_frames(range(self._count), self._count)
+        numbers = track.variant.kept_frames(range(self.count), self.count)
         position = {number: place for place, number in enumerate(numbers)}
-        kept = [track.variant.kept_frames(window, self._count) for window in self._windows]
+        kept = [track.variant.kept_frames(window, self.count) for window in self._windows]
         with media.open_reader(track.path) as reader:
             runs = cut(iter(reader), [range(position[each[0]], position[each[-1]] + 1) for each in kept])
         return self._beside_source(self._windows, runs, track.variant)
@@ -163,7 +163,7 @@ class Sampler:
         """Samples that are encoded separately, before any track, and an estimate of the whole track's bytes."""
         variant = variant or Variant(self._shape)
         info = dataclasses.replace(variant.info(self._coded), start=Fraction(0), stop=None, audio_lead=Fraction(0))
-        decoded, size = [], 0
+        decoded, sizes = [], []
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "sample.mp4"
             for window in self._probed:
@@ -174,11 +174,11 @@ class Sampler:
                 ) as writer:
                     for frame in resize_frames(frames, info.pixels, variant.shape):
                         writer.write(dataclasses.replace(frame, pts=frame.pts - frames[0].pts))
-                size += media.video_bytes(path)
+                sizes.append(media.packet_sizes(path))
                 with media.open_reader(path) as reader:
                     decoded.append(list(reader))
-        share = sum(map(len, self._probed)) / self._count
-        return self._beside_source(self._probed, decoded, variant), round(size / share)
+        kept = len(variant.kept_frames(range(self.count), self.count))
+        return self._beside_source(self._probed, decoded, variant), media.expected_bytes(sizes, kept)
 
     def not_encoded(self, variant: Variant) -> list[Sample]:
         """Samples reduced to a variant's size and frames but not encoded: the best that such a track could show."""
@@ -200,10 +200,10 @@ class Sampler:
         for sample, frames in zip(samples, shown, strict=True):
             window = sample.window
             if variant.half_rate:
-                numbers = [n - window.start for n in variant.kept_frames(window, self._count)]
+                numbers = [n - window.start for n in variant.kept_frames(window, self.count)]
                 frames = list(self._interpolator(frames, numbers, Stopwatch()))
             source = self._source_frames(window, Variant(self._shape))[: len(frames)]
-            whole.append(Sample(source, frames, measured_part(window, self._count), window))
+            whole.append(Sample(source, frames, measured_part(window, self.count), window))
         return whole
 
     @functools.cached_property
@@ -212,7 +212,7 @@ class Sampler:
 
     def _source_frames(self, window: range, variant: Variant) -> list[Frame]:
         """The source's frames of a window that a track of this variant keeps."""
-        return [self._frames[n] for n in variant.kept_frames(window, self._count)]
+        return [self._frames[n] for n in variant.kept_frames(window, self.count)]
 
     def _beside_source(
         self, windows: Sequence[range], decoded: Sequence[list[Frame]], variant: Variant
@@ -220,7 +220,7 @@ class Sampler:
         samples = []
         for window, frames in zip(windows, decoded, strict=True):
             enlarged = list(resize_frames(frames, self._coded.pixels, self._shape))
-            measured = variant.kept_part(measured_part(window, self._count))
+            measured = variant.kept_part(measured_part(window, self.count))
             samples.append(Sample(self._source_frames(window, variant), enlarged, measured, window))
         return samples
 
@@ -234,10 +234,10 @@ class Sampler:
     @property
     def seconds(self) -> float:
         """The length of the source, at its mean frame rate."""
-        return float(self._count / self._source.info.rate)
+        return float(self.count / self._source.info.rate)
 
     @property
-    def _count(self) -> int:
+    def count(self) -> int:
         """The number of the source's frames. They are counted here if no track was encoded yet."""
         if self.frame_count is None:
             with self._source.frames() as frames:
@@ -246,11 +246,11 @@ class Sampler:
 
     @functools.cached_property
     def _windows(self) -> list[range]:
-        return choose_windows(self._count, self._coded.width * self._coded.height)
+        return choose_windows(self.count, self._coded.width * self._coded.height)
 
     @functools.cached_property
     def _probed(self) -> list[range]:
-        return probed_windows(self._windows, self._count, self._coded.width * self._coded.height)
+        return probed_windows(self._windows, self.count, self._coded.width * self._coded.height)
 
     @functools.cached_property
     def _frames(self) -> dict[int, Frame]:

@@ -12,6 +12,8 @@ import numpy as np
 
 from vdiff_jax import media
 from vdiff_jax.compression.attachment import Timestamps
+from vdiff_jax.compression.codec import check_source
+from vdiff_jax.compression.settings import Settings
 from vdiff_jax.errors import InputError
 from vdiff_jax.media.colour import convert
 from vdiff_jax.pixels import Frame, PixelFormat
@@ -72,6 +74,17 @@ def open_source(source: np.ndarray | str | Path, rate: Fraction | float | int) -
     if name == "-":
         raise InputError("compress reads its input several times, which is impossible for stdin: pass a file")
     return Source(media.probe(name), name)
+
+
+def coded_source(source: Source, settings: Settings, container: str) -> tuple[Source, media.VideoInfo]:
+    """The source in the format that is encoded, and its properties as the encoder receives it.
+
+    Raises:
+      FormatError: the encoder, or the format of the file, can't hold the video.
+    """
+    coded = check_source(source.info, settings.codec, settings.preset, container)
+    converts = container == "mp4" and source.info.pixels.kind == "yuv"
+    return source.in_format(coded.pixels) if converts else source, coded
 
 
 def timestamps_of(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from vdiff_jax.compression.attachment_choice import network_seconds
 from vdiff_jax.compression.budget import Budget
 from vdiff_jax.compression.probes import Probe, Prober
 from vdiff_jax.compression.track import Track, Variant
@@ -40,15 +41,20 @@ class TrackChoice(NamedTuple):
 
 def choose_track(encoder: TrackEncoder, prober: Prober, track: Track, budget: Budget) -> TrackChoice:
     """A track of the whole source, or one of fewer pixels or frames that is better in no more bytes."""
-    cost = _Cost(encoder, track, budget)
+    cost = Cost(encoder, len(track.times), budget)
     choice = _improve(encoder, prober, TrackChoice(track), prober.smaller(), cost)
     if not cost.allows_interpolation:
         return choice
     return _improve(encoder, prober, choice, prober.half_rate(choice.track.crf, choice.track.variant), cost)
 
 
-class _Cost:
+class Cost:
     """The seconds that trials of other variants take, estimated from those of the first track.
+
+    Args:
+      encoder: the encoder.
+      count: the number of the source's frames.
+      budget: knows the plain encoder's time.
 
     Attributes:
       probe: to probe one more variant.
@@ -56,9 +62,9 @@ class _Cost:
       interpolation: to compile the network that interpolates, and to probe half rate.
     """
 
-    def __init__(self, encoder: TrackEncoder, track: Track, budget: Budget):
+    def __init__(self, encoder: TrackEncoder, count: int, budget: Budget):
         self._budget, plain = budget, budget.plain_seconds
-        extent = encoder.sampler.extent(len(track.times))
+        extent = encoder.sampler.extent(count)
         self.probe = _PROBE_ENCODINGS * extent.share * plain + _RESIZING * extent.probed
         self.track = plain + _RESTORING * extent.megapixels
         self.interpolation = _COMPILING + _INTERPOLATING * extent.probed + plain
@@ -79,14 +85,21 @@ class _Cost:
         return self._budget.allows(self.track, "a second track")
 
 
-def most_seconds(encoder: TrackEncoder, prober: Prober, track: Track, budget: Budget) -> float:
-    """How long `choose_track` takes at most, roughly, without a limit of time."""
-    cost = _Cost(encoder, track, budget)
-    return len(prober.smaller()) * cost.probe + 2 * cost.track + cost.interpolation
+def most_seconds(encoder: TrackEncoder, prober: Prober, count: int, budget: Budget) -> float:
+    """How long all trials take at most, roughly: the network is run on samples of up to two tracks.
+
+    Args:
+      encoder, prober, budget: as `choose_track` takes them.
+      count: the number of the source's frames.
+    """
+    pixels, cost = round(1e6 * encoder.sampler.extent(count).megapixels), Cost(encoder, count, budget)
+    return (
+        2 * network_seconds(pixels, pixels) + len(prober.smaller()) * cost.probe + 2 * cost.track + cost.interpolation
+    )
 
 
 def _improve(
-    encoder: TrackEncoder, prober: Prober, choice: TrackChoice, variants: Sequence[Variant], cost: _Cost
+    encoder: TrackEncoder, prober: Prober, choice: TrackChoice, variants: Sequence[Variant], cost: Cost
 ) -> TrackChoice:
     """The choice after probes of these variants; the most promising one is encoded and taken if it is better."""
     if not variants or not cost.allows_probe:
@@ -106,7 +119,7 @@ def _improve(
     return TrackChoice(track, choice.tried, [*choice.compared, *compared])
 
 
-def _probes(prober: Prober, now: Probe, variants: Sequence[Variant], cost: _Cost) -> list[Probe]:
+def _probes(prober: Prober, now: Probe, variants: Sequence[Variant], cost: Cost) -> list[Probe]:
     """Probes of variants, the largest first, until one is clearly worse: smaller ones are worse still."""
     probes: list[Probe] = []
     for variant in variants:

@@ -130,7 +130,7 @@ class TrackEncoder:
 
     def _search_rate(self) -> Track:
         """The track nearest to the bit rate of the settings, from below if there is one."""
-        codec, rate, crf = self.settings.codec, self.settings.bitrate, self.settings.crf
+        codec, rate = self.settings.codec, self.settings.bitrate
         uncompressed = 8 * self.coded.frame_bytes * self.coded.rate
         if rate > uncompressed:
             raise OptionError(
@@ -138,7 +138,7 @@ class TrackEncoder:
                 "a lower bitrate"
             )
         self.begin("probing")
-        crf = self._sampled_crf(crf, rate)
+        crf = self.sampled_crf()
         tracks: list[Track] = []
         for _ in range(RATE_TRIES):
             track = self.encode(crf)
@@ -157,9 +157,9 @@ class TrackEncoder:
         below = [track for track in tracks if track.rate <= rate * _RATE_TOLERANCE[1]]
         return max(below, key=lambda track: track.rate) if below else min(tracks, key=lambda track: track.rate)
 
-    def _sampled_crf(self, crf: float, rate: float) -> float:
-        """A crf that should give this bit rate, from encoding the samples twice. It saves encodings of whole tracks."""
-        codec = self.settings.codec
+    def sampled_crf(self) -> float:
+        """A crf that should give the settings' bit rate, from encoding the samples twice. It saves whole tracks."""
+        codec, crf, rate = self.settings.codec, self.settings.crf, self.settings.bitrate
         for _ in range(2):
             expected = 8 * self.sampler.encoded(crf)[1] / self.sampler.seconds
             octaves = np.log2(expected / (rate * np.mean(_RATE_TOLERANCE)))

@@ -1,7 +1,15 @@
 """Reads and writes video and pictures. Only this package imports PyAV and imageio."""
 
 from vdiff_jax.media import loudness
-from vdiff_jax.media.attachments import frame_times, key_frame_marks, packet_sizes, read_attachment, remux, video_bytes
+from vdiff_jax.media.attachments import (
+    expected_bytes,
+    frame_times,
+    key_frame_marks,
+    packet_sizes,
+    read_attachment,
+    remux,
+    video_bytes,
+)
 from vdiff_jax.media.encoders import check_encoder
 from vdiff_jax.media.fingerprint import fingerprint
 from vdiff_jax.media.further_tracks import further_tracks
@@ -42,6 +50,7 @@ __all__ = [
     "check_target",
     "copy_file",
     "encode_segment",
+    "expected_bytes",
     "fingerprint",
     "frame_times",
     "further_tracks",

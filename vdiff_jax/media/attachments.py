@@ -6,6 +6,7 @@ It is text in the file's metadata, which FFmpeg's stream copy keeps. Earlier ver
 import contextlib
 import os
 import zlib
+from collections.abc import Sequence
 from fractions import Fraction
 
 import av
@@ -22,6 +23,8 @@ from vdiff_jax.media.video import VideoInfo
 
 _MARKED = 16
 """Bytes of a key frame that its mark is computed from."""
+_KEY_FRAMES = 250
+"""Frames from one key frame to the next, by most encoders' defaults."""
 
 
 def read_attachment(source: Source) -> bytes | None:
@@ -47,12 +50,23 @@ def video_bytes(source: Source) -> int:
         return sum(packet.size for packet in container.demux(choose_stream(container, name)))
 
 
-def packet_sizes(source: Source) -> list[tuple[int, bool]]:
-    """The size of each packet of a file's video track, and whether it is a key frame."""
+def packet_sizes(source: Source) -> list[int]:
+    """The size of each packet of a file's video track."""
     name = os.fspath(source)
     with open_container(name, name) as container:
-        packets = container.demux(choose_stream(container, name))
-        return [(packet.size, packet.is_keyframe) for packet in packets if packet.size]
+        return [packet.size for packet in container.demux(choose_stream(container, name)) if packet.size]
+
+
+def expected_bytes(samples: Sequence[Sequence[int]], count: int) -> int:
+    """The bytes of a track of `count` frames, from the packets' sizes of samples, which were encoded separately.
+
+    A sample begins with a key frame, which is large. In the track, one frame in `_KEY_FRAMES` is sure to be one.
+    """
+    first, others = [sizes[0] for sizes in samples], [size for sizes in samples for size in sizes[1:]]
+    if not others or len(first) + len(others) >= count:
+        return round((sum(first) + sum(others)) * count / (len(first) + len(others)))
+    keys = -(-count // _KEY_FRAMES)
+    return round(sum(first) / len(first) * keys + sum(others) / len(others) * (count - keys))
 
 
 def key_frame_marks(source: Source) -> list[int]:

@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 
 _PIXELS, _FRAMES = 16_000_000, 8
 """The most pixels and frames of a chunk. Three chunks are repaired for the estimate."""
-_KEY_FRAMES = 250
-"""Frames from one key frame to the next, by most encoders' defaults."""
 
 
 def forecast(source: str | Path, target: str | Path, **options: Any) -> dict[str, Any]:
@@ -98,8 +96,5 @@ def _bytes(sample: str, tried: int, count: int) -> int:
         return sum(file.stat().st_size for file in path.iterdir()) * count // tried
     size = path.stat().st_size
     packets = media.packet_sizes(sample) if path.suffix not in (".y4m", ".png") else []
-    keys, others = ([size for size, key in packets if key is kind] for kind in (True, False))
-    if not others:
-        return size * count // tried
-    video = float(np.mean(keys)) * -(-count // _KEY_FRAMES) + float(np.mean(others)) * count
-    return round(video + (size - sum(keys) - sum(others)) * count / tried)
+    video = media.expected_bytes([packets], count) if packets else 0
+    return video + (size - sum(packets)) * count // tried
