@@ -1,5 +1,9 @@
 """The convolution layer, with gradients written by hand because XLA's own are slow on a CPU inside `lax.scan`."""
 
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -114,6 +118,21 @@ class Conv(nnx.Module):
         self.bias = nnx.Param(jnp.zeros((o,)))
 
     def __call__(self, x: Float[Array, "*b h w i"]) -> Float[Array, "*b h w o"]:
+        if (watch := _WATCH.get()) is not None:
+            watch(self, x)
         kernel, bias = self.kernel[...].astype(x.dtype), self.bias[...].astype(x.dtype)
         add = add_explicit if jax.default_backend() == "cpu" else _add
         return add(convolve(x, kernel), bias)
+
+
+_WATCH: ContextVar[Callable[[Conv, Array], None] | None] = ContextVar("watch", default=None)
+
+
+@contextlib.contextmanager
+def watching(function: Callable[[Conv, Array], None]) -> Iterator[None]:
+    """Within this context, each convolution calls the function with itself and its input before it runs."""
+    token = _WATCH.set(function)
+    try:
+        yield
+    finally:
+        _WATCH.reset(token)

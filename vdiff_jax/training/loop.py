@@ -17,6 +17,7 @@ from vdiff_jax.config import Config
 from vdiff_jax.errors import CheckpointError, ConfigError, DivergedError
 from vdiff_jax.nn.network import SIZES, count_parameters, same_but_blocks
 from vdiff_jax.training import cache
+from vdiff_jax.training.centring import input_means
 from vdiff_jax.training.checkpoint import SCORE, Checkpoints
 from vdiff_jax.training.data import Examples, batches
 from vdiff_jax.training.device_data import DeviceExamples
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 WARM_UP = 3
 """Steps before the first one that is profiled: they compile, or wait for the first batches."""
+MEASURED = 6
+"""Examples from which the mean inputs of the convolutions are measured."""
 WEIGHTS = "weights.safetensors"
 """The newest weights of a workdir."""
 
@@ -90,6 +93,9 @@ class Run:
             step, state, iterator = self.checkpoints.restore(state)
             self.iterator.set_state(iterator)
             log.info("resumed at step %d", step)
+        else:
+            means = input_means(self.definition, state.params, (self.examples(n) for n in range(MEASURED)))
+            state = state._replace(means=means)
         self.state = sharding.replicate(state)
         self._step = int(state.step)
         self._stopped = False

@@ -18,18 +18,28 @@ from vdiff_jax.diffusion.step import input_channels, start
 from vdiff_jax.nn.network import SIZES, Network, NetworkConfig
 from vdiff_jax.sharding import AXIS
 from vdiff_jax.tasks.projection import project
+from vdiff_jax.training.centring import Means, centred, no_means, uncentred
 from vdiff_jax.training.data import Example
 from vdiff_jax.training.losses import LOSSES
 from vdiff_jax.training.precision import NETWORKS
 
 
 class State(NamedTuple):
-    """The training state: everything that a step changes. `average` is the moving average of the parameters."""
+    """The training state.
+
+    Attributes:
+      step: the number of steps done.
+      params: the network's parameters.
+      average: their moving average.
+      optimiser: the optimiser's state.
+      means: the mean input of each convolution, which steps do not change; zero: gradients are not centred.
+    """
 
     step: Int[Array, ""]
     params: nnx.State
     average: nnx.State
     optimiser: optax.OptState
+    means: Means
 
 
 def build(config: NetworkConfig, *, kind: type[Network] = Network, seed: int = 0) -> tuple[nnx.GraphDef, nnx.State]:
@@ -65,7 +75,8 @@ def _as_matrix(leaf: Array) -> optax.contrib.MuonDimensionNumbers | None:
 def initial(train: Train, config: NetworkConfig | None = None) -> tuple[nnx.GraphDef, State]:
     """The network's definition and the training state before the first step; `config`: of another network."""
     definition, params = build(config or SIZES[train.size], kind=NETWORKS[train.compute], seed=train.seed)
-    return definition, State(jnp.zeros((), int), params, params, jax.jit(optimiser(train).init)(params))
+    optimiser_state = jax.jit(optimiser(train).init)(params)
+    return definition, State(jnp.zeros((), int), params, params, optimiser_state, no_means(params))
 
 
 def make_step(definition: nnx.GraphDef, train: Train) -> Callable[[State, Example], tuple[State, dict[str, Array]]]:
@@ -81,12 +92,13 @@ def make_step(definition: nnx.GraphDef, train: Train) -> Callable[[State, Exampl
     def step(state: State, batch: Example) -> tuple[State, dict[str, Array]]:
         value, gradient = in_parts(jax.value_and_grad(loss), train.accumulate)(state.params, batch)
         value, gradient = mean_over_devices((value, gradient))
+        gradient = centred(gradient, state.means)
         updates, opt = tx.update(gradient, state.optimiser, state.params)
-        params = optax.apply_updates(state.params, updates)
+        params = optax.apply_updates(state.params, uncentred(updates, state.means))
         decay = jnp.minimum(train.ema, (1 + state.step) / (10 + state.step))
         average = jax.tree.map(lambda a, p: a + (1 - decay) * (p - a), state.average, params)
         metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
-        return State(state.step + 1, params, average, opt), metrics
+        return State(state.step + 1, params, average, opt, state.means), metrics
 
     return step
 
