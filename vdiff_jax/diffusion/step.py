@@ -96,7 +96,7 @@ def step(
       The new carry; its `result` is the restored frame.
     """
     cell = network.config.cell
-    given, distance = prepare(carry, frame, ahead, cell)
+    given, distance = prepare(carry, frame, ahead, network.config)
     in_windows = partial(windowed, rows=rows, halo=network.config.halo)
 
     def encode_and_recur(given: Given) -> tuple[list[Array], list[Array]]:
@@ -138,19 +138,22 @@ class Given(NamedTuple):
     hidden: list[Leaf]
 
 
-def prepare(carry: Carry, frame: Observation, ahead: Observation, cell: int) -> tuple[Given, Float[Array, "*b 2"]]:
+def prepare(
+    carry: Carry, frame: Observation, ahead: Observation, config: NetworkConfig
+) -> tuple[Given, Float[Array, "*b 2"]]:
     """What comes before the network in a frame's step; the first arguments are those of `step`.
 
     Args:
       carry, frame, ahead: as in `step`.
-      cell: the side of a block of pixels.
+      config: the network's.
 
     Returns:
       What the network is given; and the time since the previous frame and until the next.
     """
+    cell = config.cell
     values, known, sigma = (unshuffle(leaf, cell) for leaf in (frame.values, frame.known, frame.sigma))
     hidden, previous = _move_carry(carry, frame.velocity, cell)
-    following = _move_ahead(ahead, frame.velocity, holds(frame.known), cell)
+    following = _move_ahead(ahead, frame.velocity, holds(frame.known), config)
     guess, confidence = _first_guess(values, known, previous, cell)
     following = following._replace(values=_blend(guess, following.values, following.confidence))
     return Given(guess, known, sigma, previous, following, confidence, hidden), _distance(carry, frame, ahead, previous)
@@ -215,20 +218,29 @@ def _move_carry(carry: Carry, velocity: Array | None, cell: int) -> tuple[list[A
     return hidden, Neighbour(moved, advect_unshuffled(confidence, places, nearest=True)[0] * inside)
 
 
-def _move_ahead(ahead: Observation, velocity: Array | None, held: Float[Array, "*b"], cell: int) -> Neighbour:
+def _move_ahead(
+    ahead: Observation, velocity: Array | None, held: Float[Array, "*b"], config: NetworkConfig
+) -> Neighbour:
     """The next frame moved to this one; it has content where `held` is 1."""
+    cell = config.cell
     if velocity is None:
         return Neighbour(unshuffle(ahead.values, cell), _pairs(unshuffle(ahead.known, cell)))
     places = to_grid(velocity[..., 2:], cell) * cell
-    nearest, inside = advect_unshuffled(ahead.values, places, nearest=True)
+    known, _ = advect_unshuffled(ahead.known, places, nearest=True)
+
+    def moved(nearest: bool) -> tuple[Array, Array]:
+        return advect_unshuffled(ahead.values, places, nearest=nearest)
+
+    if config.bilinear:
+        values, inside = moved(False)
+        return Neighbour(values, _pairs(known) * inside)
+    nearest, inside = moved(True)
 
     def interpolated() -> Array:
-        # Nearest samples keep noise white. A frame to interpolate has clean neighbours: fractions of a pixel count.
-        return jnp.where(held[..., None, None, None] > 0, nearest, advect_unshuffled(ahead.values, places)[0])
+        # A frame to interpolate has clean neighbours: fractions of a pixel count.
+        return jnp.where(held[..., None, None, None] > 0, nearest, moved(False)[0])
 
-    moved = lax.cond(jnp.all(held > 0), lambda: nearest, interpolated)
-    known, _ = advect_unshuffled(ahead.known, places, nearest=True)
-    return Neighbour(moved, _pairs(known) * inside)
+    return Neighbour(lax.cond(jnp.all(held > 0), lambda: nearest, interpolated), _pairs(known) * inside)
 
 
 def _blend(a: Array, b: Array, weight: Float[Array, "*b hb wb p"]) -> Array:

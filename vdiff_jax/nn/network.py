@@ -25,6 +25,8 @@ class NetworkConfig:
       steps: the number of V-cycles a frame.
       cell: the side, in pixels, of a block of the frame. The finest level has one point for each block.
       leak: the slope of the encoder's rectifiers below zero. At 0, training can silence a channel for good.
+      bilinear: moves the next frame by bilinear interpolation, which fits better, instead of taking nearest samples,
+        which keep noise white.
     """
 
     widths: tuple[int, ...] = (32, 64, 96)
@@ -34,6 +36,7 @@ class NetworkConfig:
     steps: int = 1
     cell: int = 2
     leak: float = 0.0
+    bilinear: bool = False
 
     @property
     def multiple(self) -> int:
@@ -62,8 +65,8 @@ SIZES = {
 
 
 def same_but_blocks(a: NetworkConfig, b: NetworkConfig) -> bool:
-    """Whether two networks differ in their residual blocks at most."""
-    return dataclasses.replace(a, encoder=b.encoder, decoder=b.decoder) == b
+    """Whether two networks differ at most in their residual blocks and in how frames are moved."""
+    return dataclasses.replace(a, encoder=b.encoder, decoder=b.decoder, bilinear=b.bilinear) == b
 
 
 class Correction(NamedTuple):

@@ -148,7 +148,7 @@ def before_network(
     carry = dataclasses.replace(carry, hidden=[h[0] for h in carry.hidden])
     seen = partial(observe, conversion, config.multiple, inputs)
     frame, ahead = frame_and_ahead(seen, numbers, inputs.velocity[numbers[0]])
-    given, distance = prepare(carry, frame, ahead, config.cell)
+    given, distance = prepare(carry, frame, ahead, config)
     tensors = {"input": encoder_input(given, distance)}
     tensors |= {f"hidden_{level}": hidden for level, hidden in enumerate(given.hidden)}
     return Before(

@@ -137,7 +137,8 @@ def _config_of(about: dict[str, str], weights: str | Path) -> NetworkConfig:
     numbers = [*widths, *levels[3], *itertools.chain(*levels[1], *levels[2]), steps, cell] if whole else []
     if not numbers or set(fields) - known or not all(type(n) is int and 0 <= n <= _LARGEST for n in numbers):
         raise _damaged("network", weights)
-    if not steps or type(leak) is not float or not 0 <= leak <= 1:
+    valid = type(leak) is float and 0 <= leak <= 1 and type(fields.get("bilinear", False)) is bool
+    if not steps or not valid:
         raise _damaged("network", weights)
     if cell.bit_count() != 1:  # blocks of pixels divide the grid of the optical flow, or are divided by it
         raise _damaged("network", weights)
