@@ -43,6 +43,16 @@ def test_a_damaged_checkpoint_is_skipped_and_replaced(checkpoints, tmp_path, cap
     assert checkpoints.restore(STATE)[2] == {"next": 50}
 
 
+def test_a_checkpoint_of_an_earlier_version_has_no_means(tmp_path):
+    kept = Checkpoints(tmp_path)
+    kept.save(1, {"params": STATE["a"]}, {"next": 2}, {})
+    kept.wait()
+    _, state, _ = kept.restore({"params": jnp.zeros(4), "means": {"stem": jnp.ones(2)}})
+    np.testing.assert_array_equal(state["params"], STATE["a"])
+    np.testing.assert_array_equal(state["means"]["stem"], jnp.ones(2))
+    kept.close()
+
+
 def test_layers_may_have_the_name_of_an_earlier_version(tmp_path):
     kept = Checkpoints(tmp_path)
     kept.save(1, {"params": [{"spread": STATE["a"]}]}, {"next": 2}, {})

@@ -46,7 +46,7 @@ def input_means(definition: nnx.GraphDef, params: nnx.State, examples: Iterable[
 
 def centred(gradient: nnx.State, means: Means) -> nnx.State:
     """The gradient with respect to W and b', from the one with respect to W and b."""
-    return _changed(gradient, means, lambda kernel, bias, mean: (kernel - mean[:, None] * bias, bias))
+    return _changed(gradient, means, lambda kernel, bias, mean: (kernel - jnp.outer(mean, bias)[None, None], bias))
 
 
 def uncentred(update: nnx.State, means: Means) -> nnx.State:

@@ -55,13 +55,12 @@ class Checkpoints:
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
         tree = ocp.tree.serialize_tree(abstract, keep_empty_nodes=True)
         # Earlier versions saved no means, and before that gave layers another name.
-        without = {name: part for name, part in tree.items() if name != "means"}
-        trees = (tree, without, _renamed(without, "enlarge", "spread"))
+        earlier = {name: part for name, part in tree.items() if name != "means"}
+        trees = (tree, earlier, _renamed(earlier, "enlarge", "spread"))
         items = [{"state": ocp.args.StandardRestore(each), "iterator": ocp.args.JsonRestore()} for each in trees]
         for step, found in self._readable(*items):
-            means = ocp.tree.serialize_tree(like, keep_empty_nodes=True)["means"]
-            saved = {"means": means} | _renamed(found["state"], "spread", "enlarge")
-            state = ocp.tree.deserialize_tree(saved, target=like)
+            saved = _renamed(found["state"], "spread", "enlarge")
+            state = ocp.tree.deserialize_tree(ocp.tree.serialize_tree(like, keep_empty_nodes=True) | saved, target=like)
             return step, state, found["iterator"]
         raise CheckpointError("no readable checkpoint in this workdir: pass another --workdir")
 
