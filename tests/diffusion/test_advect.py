@@ -97,3 +97,13 @@ def test_blocks_of_any_side_move_alike(nearest):
     small = advected_blocks(image, velocity, nearest=nearest)[0]
     large = shuffle(jax.jit(partial(advect_unshuffled, nearest=nearest))(image, velocity[::4, ::4])[0], 4)
     np.testing.assert_allclose(large[4:, :-4], small[4:, :-4], atol=1e-6)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_part_of_a_frame_moves_as_the_whole(way):
+    rng = np.random.default_rng(0)
+    image = rng.random((40, 48, 3), np.float32)
+    velocity = (rng.integers(-128, 129, (20, 24, 2)) / 64).astype(np.float32).repeat(2, 0).repeat(2, 1)
+    top = 3 if way is advected_pixels else 2
+    whole, part = way(image, velocity)[0], way(image[top:], velocity[top:])[0]
+    np.testing.assert_array_equal(part[4:-4], whole[top + 4 : -4])

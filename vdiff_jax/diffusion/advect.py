@@ -67,8 +67,8 @@ def _places(velocity: Float[Array, "*b h w 2"], spacing: int) -> tuple[Array, Ar
 
 
 def _pixel(place: Array, size: int, side: int) -> Array:
-    """The nearest pixel from which a block of `side` pixels fits into `size`."""
-    return jnp.clip(jnp.round(place), 0, size - side).astype(int)
+    """The nearest pixel from which a block of `side` pixels fits into `size`; of two as near, the later one."""
+    return jnp.clip(jnp.floor(place + 0.5), 0, size - side).astype(int)
 
 
 def _blocks(

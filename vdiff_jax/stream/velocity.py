@@ -15,6 +15,7 @@ def velocity(
 ) -> Float[np.ndarray, "t hv wv 4"]:
     """The displacements (x, y) of each frame to the frame before it and to the frame after it, in full-size pixels.
 
+    They are multiples of 1/64 pixel, so that a place in a part of a frame is exactly that in the whole frame.
     Displacements lead to the nearest frames that have content. Those of an empty frame are interpolated between its two
     neighbours. Where there is no neighbour the displacement is zero.
 
@@ -40,7 +41,7 @@ def velocity(
             whole = best_explained(last, following, candidates, share)
             pair = [-share * whole, (1 - share) * whole]
         fields.append(np.concatenate(pair, axis=-1))
-    return np.stack(fields)
+    return np.round(64 * np.stack(fields)) / 64
 
 
 class _Displacements:
