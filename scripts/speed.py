@@ -4,20 +4,29 @@
 
 CLIP is reduced to fit 640×360 and damaged for each task. Prints `frames_per_second` of each command's `--report`, which
 counts everything but start-up and compilation. For superres and interpolate these are frames of the result.
-Backends take turns; each figure is the best of the rounds.
+Backends take turns; each figure is the best of the rounds. The last rows are filters of FFmpeg (PyPI imageio-ffmpeg) in
+two threads, on the same files and with the same encoder. They include FFmpeg's start-up, about a tenth of a second.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 from benchmarking.arguments import new_parser, words
 from benchmarking.problems import add_noise, cover, holes, reduce
 from benchmarking.scenes import read_scene, write_frames
-from benchmarking.streams import encode
+from benchmarking.streams import encode, ffmpeg
+from peers.ffmpeg import MINTERPOLATE, PEERS, Deblocker, Filter, delogo_graph
+
+from vdiff_jax import media
+
+SIGMA, CRF = 20, 33
+"""The noise and the quality of coding that are removed."""
 
 
 def main() -> None:
@@ -52,6 +61,36 @@ def main() -> None:
             for backend, speeds in best.items():
                 row = " | ".join(f"{speed:.2f}" for speed in speeds.values())
                 print(f"{weights}, {backend} | {row}", flush=True)
+        for name, (task, graph) in filters(Path(folder)).items():
+            if task in commands:
+                cells = [measure_filter(graph, commands[task][0], folder) if each == task else "-" for each in commands]
+                print(f"ffmpeg {name} | {' | '.join(cells)}", flush=True)
+
+
+def filters(folder: Path) -> dict[str, tuple[str, str]]:
+    """For each filter of FFmpeg: its task, and its filter graph."""
+    graphs = {"delogo": ("inpaint", delogo_graph(read_mask(folder))), "minterpolate": ("interpolate", MINTERPOLATE)}
+    for peer in PEERS:
+        if isinstance(peer, Filter | Deblocker):
+            graphs[peer.name] = peer.task, peer.settings(SIGMA if peer.task == "denoise" else CRF)
+    return graphs
+
+
+def read_mask(folder: Path) -> np.ndarray:
+    """The mask of the logo, `h w`."""
+    return cv2.imread(f"{folder}/mask/00000.png", cv2.IMREAD_GRAYSCALE) > 0
+
+
+def measure_filter(graph: str, source: str, folder: str) -> str:
+    """The frames a second of a filter, from video file to video file."""
+    target = Path(folder, "filtered.mp4")
+    encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "10", "-pix_fmt", "yuv420p"]
+    quantisers = ["-export_side_data", "venc_params"]
+    begun = time.perf_counter()
+    ffmpeg([*quantisers, "-i", source, "-vf", graph, *encoder, str(target)])
+    seconds = time.perf_counter() - begun
+    with media.open_reader(target) as reader:
+        return f"{sum(1 for _ in reader) / seconds:.2f}"
 
 
 def damaged(clean: np.ndarray, folder: Path) -> dict[str, list[str]]:
@@ -59,8 +98,8 @@ def damaged(clean: np.ndarray, folder: Path) -> dict[str, list[str]]:
     mask = holes("logo", "speed", clean.shape[:3])
     write_frames(folder / "mask", mask[:1])
     videos = {
-        "noisy": (add_noise(clean, 20, "speed"), "10"),
-        "coded": (clean, "33"),
+        "noisy": (add_noise(clean, SIGMA, "speed"), "10"),
+        "coded": (clean, f"{CRF}"),
         "half": (reduce(clean, 2), "10"),
         "quarter": (reduce(clean, 4), "10"),
         "logo": (cover(clean, mask, "logo"), "10"),
@@ -69,7 +108,7 @@ def damaged(clean: np.ndarray, folder: Path) -> dict[str, list[str]]:
     for name, (frames, crf) in videos.items():
         encode(frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2], crf, folder / f"{name}.mp4")
     options = {
-        "denoise": ["noisy", "--sigma", "20"],
+        "denoise": ["noisy", "--sigma", f"{SIGMA}"],
         "deblock": ["coded"],
         "superres x2": ["half", "--scale", "2"],
         "superres x4": ["quarter", "--scale", "4"],

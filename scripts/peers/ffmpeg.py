@@ -79,8 +79,7 @@ class Delogo(FFmpegPeer):
     def restore(self, problem: Problem, *, budget: float) -> Restored:
         """Fills the rectangle around the first mask. Pixels outside it, which rounding changes, are restored."""
         mask, frames = problem.masks()[0], problem.frames()
-        (top, bottom), (left, right) = (np.flatnonzero(mask.any(axis=axis))[[0, -1]] for axis in (1, 0))
-        graph = f"format=gbrp,delogo=x={left}:y={top}:w={right - left + 1}:h={bottom - top + 1}"
+        graph = delogo_graph(mask)
         start_up = _start_up(graph, frames[:1])
         results, seconds = run_filter(graph, frames)
         return self._restored(np.where(mask[..., None], results, frames), seconds - start_up, len(frames) - 1)
@@ -100,11 +99,17 @@ class Minterpolate(FFmpegPeer):
         restored.
         """
         frames, count = problem.frames(), len(problem.clean())
-        start_up = _start_up(_MINTERPOLATE, frames[:2])
-        results, seconds = run_filter(_MINTERPOLATE, frames)
+        start_up = _start_up(MINTERPOLATE, frames[:2])
+        results, seconds = run_filter(MINTERPOLATE, frames)
         results = results[:count].copy()
         results[::2] = frames
         return self._restored(results, seconds - start_up, count - 2)
+
+
+def delogo_graph(mask: np.ndarray) -> str:
+    """The filter graph that fills the rectangle around a mask `h w`."""
+    (top, bottom), (left, right) = (np.flatnonzero(mask.any(axis=axis))[[0, -1]] for axis in (1, 0))
+    return f"format=gbrp,delogo=x={left}:y={top}:w={right - left + 1}:h={bottom - top + 1}"
 
 
 def _timed(problem: Problem, shape: tuple[int, ...], graph: str) -> tuple[np.ndarray, float]:
@@ -135,8 +140,8 @@ def _dctdnoiz(sigma: float) -> str:
     return f"format=rgb24,dctdnoiz=sigma={0.9 * sigma if sigma < 20 else sigma:g}:n=4"
 
 
-_MINTERPOLATE = "format=yuv444p,tpad=stop=3:stop_mode=clone,minterpolate=fps=50:scd=none:mi_mode=mci:me_mode=bidir"
-_MINTERPOLATE += ":me=epzs:mc_mode=aobmc:vsbmc=1:mb_size=16:search_param=64"
+MINTERPOLATE = "format=yuv444p,tpad=stop=3:stop_mode=clone,minterpolate=fps=50:scd=none:mi_mode=mci:me_mode=bidir"
+MINTERPOLATE += ":me=epzs:mc_mode=aobmc:vsbmc=1:mb_size=16:search_param=64"
 _GENTLE = "alpha=0.0245:beta=0.0125:gamma=0.0125:delta=0.0125"
 
 PEERS = [
