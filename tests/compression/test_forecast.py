@@ -40,6 +40,12 @@ def test_fast_names_what_there_is_no_time_for_and_best_tries_all(tmp_path, sourc
     assert best["seconds_at_most"] > made["seconds_at_most"]
 
 
+def test_a_target_probes_the_tracks_variants_whatever_the_time(tmp_path, source, tiny):
+    made = forecast(source, tmp_path / "small.mp4", **options(tiny, crf=None, target_vmaf=80.0))
+    assert made["plan"]["tried"] == ["every second frame"]
+    assert "for VMAF 80" in made["text"]
+
+
 def test_the_command_needs_no_output_and_checks_one_that_is_given(tmp_path, source, tiny, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ["compress", str(source), "--plan", "--weights", str(tiny), "--adapt", "none", "--crf", "36"]

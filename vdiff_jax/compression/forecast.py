@@ -83,20 +83,19 @@ def _trials(
     encoder: TrackEncoder, settings: Settings, count: int, plain: float, begun: float
 ) -> tuple[list[str], list[str], float]:
     """The trials that there is time for, the others, and the seconds that all takes at most."""
-    probing = 0.0 if settings.target_vmaf is None else time.monotonic() - begun
+    always = settings.target_vmaf is not None  # then the variants of the track are probed first, whatever time it takes
+    probing = time.monotonic() - begun if always else 0.0
     fitting = fitting_seconds(round(1e6 * encoder.sampler.extent(count).megapixels))
-    if settings.adapt == "none":
-        return [], [], probing + plain + fitting
     budget = Budget(settings.adapt, Stopwatch(), plain_seconds=plain)
     cost, prober = Cost(encoder, count, budget), Prober(encoder, None)
     network = f"the network {Path(settings.network).stem}"
-    possible = {network: budget.allows(network_seconds(LEAST_PIXELS, LEAST_PIXELS), network)}
+    allowed = {network: budget.allows(network_seconds(LEAST_PIXELS, LEAST_PIXELS), network)}
     if prober.smaller():
-        possible["a smaller picture"] = cost.allows_probe and cost.allows_track
+        allowed["a smaller picture"] = always or (cost.allows_probe and cost.allows_track)
     if settings.interpolation_weights is not None and not encoder.source.info.interlaced:
-        possible["every second frame"] = cost.allows_interpolation
-    tried = [name for name, possible in possible.items() if possible]
-    not_tried = [name for name, possible in possible.items() if not possible]
+        allowed["every second frame"] = always or cost.allows_interpolation
+    tried = [name for name, here in allowed.items() if here]
+    not_tried = [name for name in budget.skipped if name not in tried]
     trials = most_seconds(encoder, prober, count, budget) if budget.unlimited else budget.seconds_left
     return tried, not_tried, probing + plain + max(trials, fitting)
 
