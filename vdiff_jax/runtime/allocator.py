@@ -25,6 +25,12 @@ def return_freed_memory() -> None:
     _set({_MMAP_THRESHOLD: 2**20, _TRIM_THRESHOLD: 2**20})
 
 
+def trim_heap() -> None:
+    """Returns to the system what glibc keeps of freed memory now. It takes milliseconds."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def _set(options: dict[int, int]) -> None:
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)

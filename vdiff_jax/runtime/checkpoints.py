@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from vdiff_jax.errors import ResumeError
+from vdiff_jax.runtime.allocator import trim_heap
 from vdiff_jax.runtime.checkpoint_files import (
     ABOUT,
     FORMAT,
@@ -130,6 +131,7 @@ class Checkpoints:
             for old in self._committed[:-2]:
                 for step in old.states:
                     (self._folder / state_name(old.frames, step)).unlink(missing_ok=True)
+        trim_heap()  # otherwise freed memory grows until about the fourth checkpoint
 
     def state(self, step: str) -> list[np.ndarray] | None:
         """A step's state at the frame where a resumed run continues; `None` at the start of a video.
