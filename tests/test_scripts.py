@@ -1,6 +1,7 @@
 """The programs in scripts/: each one's `--help`, scripts/README.md, and scripts/house.py."""
 
 import argparse
+import dataclasses
 import runpy
 import sys
 from functools import partial
@@ -68,6 +69,25 @@ def test_a_network_without_its_silent_channels_gives_the_same():
     assert (thin.encoder, thin.decoder) == (((), (), ()), ((16, 4), (), ()))
     found, expected = corrected(prune, thin, smaller, x), corrected(prune, size, params, x)
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-4), found, expected)
+
+
+def test_a_network_with_new_channels_gives_the_same_until_it_is_trained():
+    regrow = SimpleNamespace(**runpy.run_path(str(SCRIPTS / "regrow.py")))
+    size = NetworkConfig(widths=(4, 6, 8), decoder=((4,), (), (5,)), reach=(1, 1, 1))
+    rng = np.random.default_rng(0)
+    params = {name: rng.normal(0, 0.2, leaf.shape) for name, leaf in regrow.parameters(build(size)[1]).items()}
+    layers = [name for name in params if name.endswith(("first.bias", "stem.bias")) or name.startswith("down.")]
+    active = {name.removesuffix(".bias"): np.arange(params[name].size) % 3 for name in layers if name.endswith("bias")}
+    for layer, channels in active.items():
+        params[f"{layer}.bias"][channels == 0] = -1e4
+    means = {name.removesuffix(".kernel"): np.zeros(leaf.shape[2]) for name, leaf in params.items() if leaf.ndim == 4}
+    larger = dataclasses.replace(size, decoder=((8, 4), (6,), (5,)))
+    grown = regrow.with_new_blocks(regrow.encoder_anew(params, active), size, larger, means, active)
+    x = jnp.asarray(rng.normal(size=(1, 16, 24, input_channels(size))), jnp.float32)
+    found, expected = corrected(regrow, larger, grown, x), corrected(regrow, size, params, x)
+    jax.tree.map(partial(np.testing.assert_allclose, atol=0.01), found, expected)
+    assert (grown["stem.bias"] > -1).all()
+    assert grown["decoder.0.1.first.kernel"].any()
 
 
 def blocks(size):
