@@ -58,9 +58,9 @@ def test_a_wiener_model_is_written_as_it_is_whatever_the_order_of_its_memory(tmp
 
 def test_weights_fitted_anew_know_the_files_before_them() -> None:
     """So that a video compressed with earlier weights is still restored, by the same network."""
-    known = identities("base-deblock")
-    assert identity("base-deblock") in known
-    assert bytes.fromhex("1f43dbb882a2290b") in known
+    known = identities("base-denoise")
+    assert identity("base-denoise") in known
+    assert bytes.fromhex("cd39a46691816a01") in known
     assert identities("base-superres4") == {identity("base-superres4")}
 
 

@@ -33,12 +33,13 @@ def input_means(definition: nnx.GraphDef, params: nnx.State, examples: Iterable[
     network = nnx.merge(definition, params)
     names = {id(module): _name(path) for path, module in nnx.iter_modules(network) if isinstance(module, Conv)}
     found: dict[str, list[Array]] = {}
+    clips = list(examples)  # made here, by compiled functions
 
     def add(conv: Conv, x: Float[Array, "*b h w i"]) -> None:
         found.setdefault(names[id(conv)], []).append(jnp.mean(x, axis=range(x.ndim - 1), dtype=jnp.float32))
 
     with jax.disable_jit(), watching(add):
-        for example in examples:
+        for example in clips:
             carry = start(network.config, (*example.clip.shape[:-4], *example.clip.shape[-3:-1]))
             rollout(network, example.observation, carry, project=project)
     return no_means(params) | {name: jnp.mean(jnp.stack(means), axis=0) for name, means in found.items()}

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 WARM_UP = 3
 """Steps before the first one that is profiled: they compile, or wait for the first batches."""
-MEASURED = 6
+MEASURED = 3
 """Examples from which the mean inputs of the convolutions are measured."""
 WEIGHTS = "weights.safetensors"
 """The newest weights of a workdir."""
