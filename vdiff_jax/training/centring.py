@@ -1,4 +1,4 @@
-"""Gradients as if every convolution's input had the mean zero, so that no channel falls silent while it is trained.
+"""Gradients as if every convolution's input had the mean zero, so that fewer channels fall silent in training.
 
 An input with a large mean, such as a plane of ones, lets each update of a kernel shift all outputs of the layer at
 once. A rectifier that is shifted below zero everywhere has no gradient: its channel is lost. With μ the mean input,
