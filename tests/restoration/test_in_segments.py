@@ -48,6 +48,15 @@ def test_joined_segments_are_the_frames_of_one_run(tmp_path, film, tiny, options
     assert different == []
 
 
+def test_segments_are_encoded_as_finely_as_the_whole_film(tmp_path, film, tiny):
+    pipeline.repair(film / "film.mkv", tmp_path / "whole.mkv", weights=tiny, sigma=5)
+    made = in_segments.film_for(film / "film.mkv", tmp_path / "out.mkv", Options(sigma=5, weights=tiny), frames=8)
+    _, arrays = in_segments.restored_segment(film / "film.mkv", tmp_path / "out.mkv", made, 0, lambda frames: None)
+    settings = b"crf=1.0 "  # x264 writes its settings into the stream
+    assert settings in (tmp_path / "whole.mkv").read_bytes()
+    assert settings in b"".join(array.tobytes() for array in arrays)
+
+
 @pytest.mark.parametrize(
     "options", [{"fps": 50}, {"start": 0.2}, {"mask": "auto"}, {"deinterlace": True}, {"sigma": 0, "task": "denoise"}]
 )

@@ -29,7 +29,8 @@ def add_encoder(command: argparse.ArgumentParser) -> None:
         "--crf",
         type=values.within(0, 63),
         help="the encoder's quality, lower is better "
-        "(default: 10 for libx264, 14 for libx265, 8 for libsvtav1 and libvpx-vp9)",
+        "(default: 10 for libx264, 14 for libx265, 8 for libsvtav1 and libvpx-vp9; finer, down to 1, where repair "
+        "removes noise below sigma 20)",
     )
     command.add_argument(
         "--preset",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
+import numpy as np
 
 from vdiff_jax.errors import OptionError, OutputError
 from vdiff_jax.media.encoder_faults import without_faults
@@ -33,7 +34,6 @@ DEFAULT_CODECS = {"webm": "libvpx-vp9", "gif": "gif", "yuv4mpegpipe": "wrapped_a
 WELL_KNOWN = (
     "libx264 libx264rgb libx265 libsvtav1 libvpx-vp9 libvpx ffv1 prores_ks utvideo huffyuv mpeg4 mpeg2video mjpeg"
 )
-# So fine that encoding costs less than 0.2 dB after noise of sigma 20 was removed (scripts/measure_encoders.py).
 DEFAULT_OPTIONS = {
     "libx264": {"crf": "10", "preset": "veryfast"},
     "libx264rgb": {"crf": "10", "preset": "veryfast"},
@@ -49,6 +49,22 @@ DEFAULT_OPTIONS = {
     # VideoToolbox's quality 65 of 100, in FFmpeg's units of 118.
     **{f"{codec}_videotoolbox": {"flags": "+qscale", "global_quality": "7670"} for codec in ("h264", "hevc")},
 }
+WEAK_NOISE = (5.0, 10.0, 20.0)
+"""Sigmas, in 8-bit units, for which `CRF_AFTER_NOISE` has a crf."""
+CRF_AFTER_NOISE = {
+    "libx264": (1.0, 7.5, 10.0),
+    "libx264rgb": (1.0, 7.5, 10.0),
+    "libx265": (1.0, 7.5, 14.0),
+    "libsvtav1": (1.0, 3.0, 8.0),
+    "libvpx-vp9": (1.0, 4.0, 8.0),
+}
+"""The default crf after noise was removed. The weaker the noise, the less may be lost, because the restored frames are
+closer to the truth: encoding costs about 0.2 dB at most (scripts/measure_encoders.py)."""
+UNIFORM_OPTIONS = {
+    **{codec: {"aq-mode": "0", "qcomp": "0.7"} for codec in ("libx264", "libx264rgb")},
+    "libsvtav1": {"svtav1-params": "aq-mode=0:hierarchical-levels=2:enable-tf=0"},
+}
+"""Options with which the error is more uniform: with them, the crf after weak noise costs less at the same size."""
 FRUGAL_OPTIONS = {
     "libx264": {"x264-params": "rc-lookahead=0:sync-lookahead=0:bframes=0:threads=1"},
     "libx265": {"x265-params": "rc-lookahead=0:bframes=0:frame-threads=1:pools=none"},
@@ -64,6 +80,8 @@ HIGHEST_CRF = {
     **dict.fromkeys(("libx264", "libx264rgb", "libx265"), 51),
     **dict.fromkeys(("libsvtav1", "libvpx-vp9", "libvpx", "libaom-av1"), 63),
 }
+LOWEST_CRF = {"libsvtav1": 1}
+"""SVT-AV1 takes crf 0 for no crf, and encodes at its default of 35."""
 # x264 prints its complaint about an unknown preset on stderr, bypassing FFmpeg's log.
 X26X_PRESETS = "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split()  # noqa: SIM905
 PRESETS = {
@@ -141,7 +159,13 @@ def check_encoder(target: str | os.PathLike, codec: str | None, options: dict[st
 
 
 def choose_encoding(
-    container: str, info: VideoInfo, codec: str | None, options: dict[str, str] | None, *, frugal: bool = False
+    container: str,
+    info: VideoInfo,
+    codec: str | None,
+    options: dict[str, str] | None,
+    *,
+    noise: float | None = None,
+    frugal: bool = False,
 ) -> Encoding:
     """The encoder, with the pixel format that loses least of the video.
 
@@ -150,6 +174,7 @@ def choose_encoding(
         info: the video's properties.
         codec: the encoder's name; None for the container's default.
         options: the encoder's options; they replace the defaults.
+        noise: the sigma of the noise that was removed, in 8-bit units; the default quality is finer after weak noise.
         frugal: the encoder takes little memory.
 
     Raises:
@@ -161,6 +186,7 @@ def choose_encoding(
         codec = "libsvtav1" if deep_webm else DEFAULT_CODECS.get(container, "libx264")
     encoder = _find(codec)
     options = (FRUGAL_OPTIONS.get(encoder.name, {}) if frugal else {}) | (options or {})
+    options = options_after_noise(encoder.name, noise, options) | options
     options = without_faults(encoder.name, options, info.width, info.height)
     pixels, packed = _choose_pixels(encoder, info)
     tags = info.tags
@@ -174,6 +200,21 @@ def choose_encoding(
         info=replace(info, pixels=pixels, tags=tags, time_base=Fraction(time_base)),
         options=fidelity_options(encoder.name, replace(info, pixels=pixels), _options(encoder.name, pixels, options)),
     )
+
+
+def options_after_noise(codec: str, noise: float | None, given: dict[str, str]) -> dict[str, str]:
+    """The default options of an encoder that depend on the noise that was removed; none where the quality is given.
+
+    Args:
+        codec: FFmpeg's name of the encoder.
+        noise: the sigma of the noise, in 8-bit units; None where none was removed.
+        given: the options that replace the defaults.
+    """
+    if noise is None or noise >= WEAK_NOISE[-1] or codec not in CRF_AFTER_NOISE or RATE_CONTROLS & given.keys():
+        return {}
+    crf = float(np.interp(math.log2(max(noise, 1e-3)), np.log2(WEAK_NOISE), CRF_AFTER_NOISE[codec]))
+    whole = codec in ("libsvtav1", "libvpx-vp9")
+    return {"crf": f"{crf:.0f}" if whole else f"{crf:.1f}", **UNIFORM_OPTIONS.get(codec, {})}
 
 
 def _find(codec: str) -> av.Codec:
@@ -264,9 +305,9 @@ def _options(codec: str, pixels: PixelFormat, given: dict[str, str]) -> dict[str
     if RATE_CONTROLS & given.keys():
         options = {name: value for name, value in options.items() if name not in RATE_CONTROLS}
     options.update({name: str(value) for name, value in given.items()})
-    highest = HIGHEST_CRF.get(codec, math.inf)
-    if "crf" in options and not -1 <= float(options["crf"]) <= highest:
-        raise OptionError(f"crf {options['crf']} is out of range for {codec}: pass one from 0 to {highest}")
+    lowest, highest = LOWEST_CRF.get(codec, 0), HIGHEST_CRF.get(codec, math.inf)
+    if "crf" in options and not lowest <= float(options["crf"]) <= highest:
+        raise OptionError(f"crf {options['crf']} is out of range for {codec}: pass one from {lowest} to {highest}")
     if codec in PRESETS and options["preset"] not in PRESETS[codec]:
         raise OptionError(f"{codec} has no preset {options['preset']}: use one of {' '.join(PRESETS[codec])}")
     silence_encoder(codec, options)

@@ -49,12 +49,13 @@ class FileSink:
         options: dict[str, str] | None,
         copy_from: str | None,
         audio_codec: str = COPY,
+        noise: float | None = None,
         frugal: bool = False,
     ):
         self._source = info
         self._rotates = info.display_matrix is not None and not _holds_rotation(container)
         self._encoding = choose_encoding(
-            container, rotated(info) if self._rotates else info, codec, options, frugal=frugal
+            container, rotated(info) if self._rotates else info, codec, options, noise=noise, frugal=frugal
         )
         self._container = container
         self._tracks: Tracks | None = None

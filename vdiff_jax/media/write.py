@@ -147,6 +147,7 @@ def open_writer(
     audio_codec: str = COPY,
     trial: bool = False,
     checkpoints: Checkpoints | None = None,
+    noise: float | None = None,
     frugal: bool = False,
     lost_before: Sequence[str] = (),
 ) -> VideoWriter:
@@ -162,6 +163,8 @@ def open_writer(
         audio_codec: "copy", "none" (no sound), or a codec to encode the sound in: aac, opus or flac.
         trial: the output is not for the user, so that nothing is said about what it loses.
         checkpoints: those of an earlier run, after which writing continues; they receive those of this run.
+        noise: the sigma of the noise that was removed, in 8-bit units: the weaker it was, the finer is the default
+            quality. None where none was removed.
         frugal: the encoder takes little memory.
         lost_before: what the frames have lost already, for the warning that names what the output loses.
 
@@ -183,7 +186,7 @@ def open_writer(
     shown = "stdout" if name == "-" else name
     try:
         tracks = os.fspath(copy_from) if copy_from is not None and os.path.isfile(copy_from) else None
-        encoder = {"codec": codec, "options": options, "audio_codec": audio_codec, "frugal": frugal}
+        encoder = {"codec": codec, "options": options, "audio_codec": audio_codec, "noise": noise, "frugal": frugal}
         with _named(shown):
             sink = FileSink(pending and os.fspath(pending.path), container, info, copy_from=tracks, **encoder)
             if checkpoints is not None:
@@ -215,6 +218,7 @@ def encode_segment(
     *,
     codec: str | None = None,
     options: dict[str, str] | None = None,
+    noise: float | None = None,
 ) -> list[np.ndarray]:
     """The packets of a part of a video as arrays, encoded as for `target`: a later run muxes them (`Checkpoints`).
 
@@ -224,6 +228,7 @@ def encode_segment(
         info: properties of the whole video.
         codec: the name of an FFmpeg encoder; None for the container's default.
         options: the encoder's options.
+        noise: the sigma of the noise that was removed, in 8-bit units, as for `open_writer`.
 
     Raises:
         OutputError: the encoder rejects the video, or the disk is full.
@@ -232,7 +237,7 @@ def encode_segment(
     name, container = os.fspath(target), container_of(os.fspath(target))
     with tempfile.TemporaryDirectory(prefix="vdiff_jax-") as folder, _named(name):
         path = os.path.join(folder, "segment" + Path(name).suffix)
-        sink = FileSink(path, container, info, copy_from=None, codec=codec, options=options)
+        sink = FileSink(path, container, info, copy_from=None, codec=codec, options=options, noise=noise)
         try:
             sink.keep((), 0)
             for frame in frames:

@@ -164,7 +164,7 @@ def restored_segment(
         footage = video.footage._replace(frames=segment.read(video.footage.frames))
         frames = restored_frames(footage, film.plan, restorer, segment=segment)
         info = output_info(video.info, film.plan, video.lead)
-        encoder = {"codec": film.options.codec, "options": film.options.options}
+        encoder = {"codec": film.options.codec, "options": film.options.options, "noise": film.plan.noise}
         with contextlib.closing(prefetched(frames, depth=2)) as ahead:
             packets = media.encode_segment(counted(ahead), target, info, **encoder)
     return count, packets
@@ -190,6 +190,7 @@ def join(
         info = output_info(reader.info, film.plan, Fraction(0))
     options = film.options
     encoder = {"codec": options.codec, "options": options.options, "audio_codec": options.audio_codec}
+    encoder["noise"] = film.plan.noise
     checkpoints = Checkpoints(folder, begun=begun, quiet=True)
     with (
         stopwatch.stage("write"),

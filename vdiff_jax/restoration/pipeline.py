@@ -87,7 +87,7 @@ def repair(
             beside = SideBySide(info, plan.interval)
             footage, info = footage._replace(frames=beside.keep(footage.frames)), beside.info
         encoder = {"codec": chosen.codec, "options": chosen.options, "audio_codec": chosen.audio_codec}
-        encoder["frugal"] = extent.tile is not None
+        encoder |= {"noise": plan.noise, "frugal": extent.tile is not None}
         sound = source if chosen.slow is None else None
         with media.open_writer(target, info, copy_from=sound, checkpoints=checkpoints, **encoder) as writer:
             with stopwatch.stage("load"):

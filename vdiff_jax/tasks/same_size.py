@@ -109,7 +109,7 @@ def plan_of(
         sigma = sigma * (STRONGEST * 255 / strength)
     if sigma_in_rgb(sigma, pixels) < least * 255:
         why, sigma = f"{why}: clean enough to be left as it is", NO_ERROR
-    clean = sigma.max() == 0
+    clean, strength = sigma.max() == 0, sigma_in_rgb(sigma, pixels)
     tasks = holes + (() if clean else (cleaning,))
     if request.masked:
         why = "; ".join(part for part in ("the mask's holes are filled", why) if part)
@@ -121,7 +121,8 @@ def plan_of(
         why=why,
         conversion=SameSize(pixels, request.shape),
         sigma=sigma,
-        sigma_rgb=sigma_in_rgb(sigma, pixels),
+        sigma_rgb=strength,
+        noise=None if clean or cleaning != "denoise" else strength,
         codec=None if clean else codec,
         finish=() if clean else finish,
         grow=request.grow,
