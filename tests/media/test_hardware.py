@@ -3,27 +3,53 @@
 import av
 import pytest
 
-from vdiff_jax.errors import OptionError
-from vdiff_jax.media import encoders, hardware
+from vdiff_jax.errors import OptionError, OutputError
+from vdiff_jax.media import VideoInfo, encoders, hardware
 from vdiff_jax.pixels import PixelFormat
 
 YUV = PixelFormat(kind="yuv", full_range=False, subsampling=(2, 2))
+NAMES = sorted({name for names in hardware.HARDWARE.values() for name in names})
+
+
+def encodes(name):
+    """Whether this FFmpeg has the encoder, on whatever machine."""
+    try:
+        return av.Codec(name, "w").is_encoder
+    except ValueError:
+        return False
 
 
 def test_the_first_encoder_that_opens_is_taken(monkeypatch):
-    monkeypatch.setattr(hardware, "_opens", lambda name: name in ("hevc_qsv", "hevc_amf"))
+    monkeypatch.setattr(hardware, "opens", lambda name: name in ("hevc_qsv", "hevc_amf"))
     assert hardware.hardware_encoder("hevc") == "hevc_qsv"
     assert hardware.hardware_encoder("h264") is None
 
 
 def test_an_encoder_without_its_chip_does_not_open():
     """Trying says so without a line on stderr; with a chip, the encoder opens."""
-    assert hardware._opens("libx264")
-    assert not hardware._opens("no_such_encoder")
-    assert hardware._opens("hevc_amf") in (True, False)
+    assert hardware.opens("libx264")
+    assert not hardware.opens("no_such_encoder")
+    assert hardware.opens("hevc_amf") in (True, False)
 
 
-@pytest.mark.parametrize("name", sorted({n for names in hardware.HARDWARE.values() for n in names}))
+@pytest.mark.parametrize("name", NAMES)
+def test_an_encoder_without_its_chip_is_refused_before_work_starts(monkeypatch, name):
+    monkeypatch.setattr(encoders, "opens", lambda name: False)
+    says = "does not run on this machine" if encodes(name) else "no video encoder"
+    with pytest.raises(OutputError, match=says):
+        encoders.check_encoder("out.mkv", name, None)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_encoder_gets_the_frames_that_it_takes(name):
+    """Not those in a chip's memory, which no plane can be written to."""
+    if encodes(name):
+        chosen = encoders.choose_encoding("matroska", VideoInfo(width=64, height=48, pixels=YUV), name, None)
+        assert chosen.pixels == YUV
+        assert chosen.packed in (None, "nv12")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_crf_is_passed_under_the_encoder_s_own_name(name):
     if name not in av.codecs_available or name not in encoders.DEFAULT_OPTIONS:
         return

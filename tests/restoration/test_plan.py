@@ -8,6 +8,7 @@ import pytest
 from vdiff_jax.errors import OptionError
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration.plan import make_plan
+from vdiff_jax.tasks import superres
 from vdiff_jax.tasks.request import Request
 
 PIXELS = PixelFormat(kind="yuv", subsampling=(2, 2))
@@ -86,3 +87,20 @@ def test_noise_that_is_given_is_that_of_each_plane():
     yuv = plan("denoise", sigma=25)
     np.testing.assert_array_equal(yuv.sigma_of_planes(PIXELS), yuv.sigma)
     assert yuv.sigma[0] < 20 / 255
+
+
+@pytest.mark.parametrize(
+    ("task", "given", "noise"),
+    [
+        ("denoise", {"sigma": 8}, 8),
+        ("denoise", {"sigma": 0}, None),
+        ("deblock", {"sigma": 5}, 10),
+        ("superres", {"scale": 2}, superres.LIKE_NOISE),
+        ("superres", {"scale": 4}, None),
+        ("superres", {"scale": 2, "sigma": 10}, None),
+        ("inpaint", {"masked": True, "sigma": 6}, 6),
+        ("inpaint", {"masked": True}, None),
+    ],
+)
+def test_the_quality_of_the_output_depends_on_the_error_that_is_left(task, given, noise):
+    assert plan(task, **given).noise == (None if noise is None else pytest.approx(noise, rel=1e-3))

@@ -30,7 +30,7 @@ def add_encoder(command: argparse.ArgumentParser) -> None:
         type=values.within(0, 63),
         help="the encoder's quality, lower is better "
         "(default: 10 for libx264, 14 for libx265, 8 for libsvtav1 and libvpx-vp9; finer, down to 1, where repair "
-        "removes noise below sigma 20)",
+        "leaves less error, as after weak noise)",
     )
     command.add_argument(
         "--preset",

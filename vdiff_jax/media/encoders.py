@@ -15,7 +15,7 @@ import numpy as np
 from vdiff_jax.errors import OptionError, OutputError
 from vdiff_jax.media.encoder_faults import without_faults
 from vdiff_jax.media.fidelity import fidelity_options
-from vdiff_jax.media.hardware import HARDWARE
+from vdiff_jax.media.hardware import HARDWARE, opens
 from vdiff_jax.media.planes import RANGE_LIMITED, TAG_OF_MATRIX, pixel_format
 from vdiff_jax.media.sources import PICTURE_ENDINGS
 from vdiff_jax.media.video import VideoInfo
@@ -146,7 +146,7 @@ def check_encoder(target: str | os.PathLike, codec: str | None, options: dict[st
     """Checks an encoder and its options before work begins, as far as they do not depend on the video.
 
     Raises:
-        OutputError: the target's ending is unknown, or this FFmpeg has no such encoder.
+        OutputError: the target's ending is unknown, or this FFmpeg or this machine has no such encoder.
         OptionError: the encoder has no such option or preset, or its crf is out of range.
     """
     name = os.fspath(target)
@@ -155,6 +155,11 @@ def check_encoder(target: str | os.PathLike, codec: str | None, options: dict[st
         return
     container = container_of(name)
     chosen = _find(codec or DEFAULT_CODECS.get(container, "libx264")).name
+    if any(chosen in names for names in HARDWARE.values()) and not opens(chosen):
+        raise OutputError(
+            f"the encoder {chosen} does not run on this machine: it has no such graphics chip, or lacks its driver; "
+            f"pass --codec {chosen.partition('_')[0]} to encode on the processor"
+        )
     _options(chosen, PixelFormat(kind="yuv", full_range=False, subsampling=(2, 2)), options or {})
 
 
@@ -175,6 +180,7 @@ def choose_encoding(
         codec: the encoder's name; None for the container's default.
         options: the encoder's options; they replace the defaults.
         noise: the sigma of the noise that was removed, in 8-bit units; the default quality is finer after weak noise.
+            None for the coarsest default.
         frugal: the encoder takes little memory.
 
     Raises:
@@ -207,7 +213,7 @@ def options_after_noise(codec: str, noise: float | None, given: dict[str, str]) 
 
     Args:
         codec: FFmpeg's name of the encoder.
-        noise: the sigma of the noise, in 8-bit units; None where none was removed.
+        noise: the sigma of the noise, in 8-bit units; None for the coarsest default.
         given: the options that replace the defaults.
     """
     if noise is None or noise >= WEAK_NOISE[-1] or codec not in CRF_AFTER_NOISE or RATE_CONTROLS & given.keys():
@@ -233,7 +239,8 @@ def _choose_pixels(encoder: av.Codec, info: VideoInfo) -> tuple[PixelFormat, str
 
     R'G'B' and gray become 4:2:0 for lossy encoders, because few players show anything else.
     """
-    names = Y4M_NAMES if encoder.name == "wrapped_avframe" else [f.name for f in encoder.video_formats or ()]
+    names = [fmt.name for fmt in encoder.video_formats or () if fmt.components]  # others are in a chip's memory
+    names = Y4M_NAMES if encoder.name == "wrapped_avframe" else names
     pixels = info.pixels
     lossy = encoder.lossy and encoder.name != "libx264rgb" and encoder.name != "gif"
     wanted = pixels

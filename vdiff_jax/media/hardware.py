@@ -13,10 +13,11 @@ _SIDE = 256
 
 def hardware_encoder(codec: str) -> str | None:
     """The first encoder of a codec (h264, hevc, av1 or vp9) on a graphics chip that opens; None if there is none."""
-    return next((name for name in HARDWARE[codec] if _opens(name)), None)
+    return next((name for name in HARDWARE[codec] if opens(name)), None)
 
 
-def _opens(name: str) -> bool:
+def opens(name: str) -> bool:
+    """Whether an encoder runs on this machine."""
     if name not in av.codecs_available:
         return False
     before = av.logging.get_level()

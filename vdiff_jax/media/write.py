@@ -163,8 +163,8 @@ def open_writer(
         audio_codec: "copy", "none" (no sound), or a codec to encode the sound in: aac, opus or flac.
         trial: the output is not for the user, so that nothing is said about what it loses.
         checkpoints: those of an earlier run, after which writing continues; they receive those of this run.
-        noise: the sigma of the noise that was removed, in 8-bit units: the weaker it was, the finer is the default
-            quality. None where none was removed.
+        noise: the sigma of the noise that was removed, in 8-bit units, or of noise whose removal would leave as much
+            error: the weaker it was, the finer is the default quality. None for the coarsest default.
         frugal: the encoder takes little memory.
         lost_before: what the frames have lost already, for the warning that names what the output loses.
 
@@ -228,7 +228,7 @@ def encode_segment(
         info: properties of the whole video.
         codec: the name of an FFmpeg encoder; None for the container's default.
         options: the encoder's options.
-        noise: the sigma of the noise that was removed, in 8-bit units, as for `open_writer`.
+        noise: as for `open_writer`.
 
     Raises:
         OutputError: the encoder rejects the video, or the disk is full.

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 STRONGEST = 55 / 255
 """The strongest noise that the network is trained for."""
+LIKE_NOISE = {"denoise": 1, "deblock": 2}
+"""By task: removing an error of sigma leaves about as much as removing noise of sigma times this does, or less
+(scripts/measure_encoders.py)."""
 CLEAN = 1.5 / 255
 """An error measured below this is not removed: it cannot be distinguished from fine texture."""
 
@@ -122,7 +125,7 @@ def plan_of(
         conversion=SameSize(pixels, request.shape),
         sigma=sigma,
         sigma_rgb=strength,
-        noise=None if clean or cleaning != "denoise" else strength,
+        noise=None if clean else LIKE_NOISE[cleaning] * strength,
         codec=None if clean else codec,
         finish=() if clean else finish,
         grow=request.grow,

@@ -39,6 +39,9 @@ CODED = 0.1
 """The share of training examples that are coded by a video codec at half their size."""
 _REAL = 0.2
 """The share of training examples with unknown blur, noise and codec blocks, like real footage."""
+LIKE_NOISE = 12.0
+"""A result of twice the size has about the error that is left of noise of this sigma, in 8-bit units
+(scripts/measure_encoders.py)."""
 NOISY = 3.0 / 255
 """Noise measured below this counts as fine texture: small pictures have much of it."""
 
@@ -152,6 +155,7 @@ def plan(request: Request) -> Plan:
         conversion=conversion,
         sigma=sigma,
         sigma_rgb=sigma_in_rgb(sigma, pixels),
+        noise=LIKE_NOISE if factor == 2 and sigma.max() == 0 else None,
     )
 
 

@@ -74,6 +74,7 @@ class Run:
         check_workdir(workdir, self.checkpoints, config, resume=resume)
         items = cache.decode(data, cache_folder, reduction=config.data.reduction, exclude=exclude)
         training, validation = cache.split(items)
+        log.info("training data: %d shots and %d photographs", len(training.videos), len(training.photos))
         newest = workdir / WEIGHTS
         origin = newest if self.checkpoints.steps() and newest.exists() else init_from
         network = None if origin is None else weights.load(origin)
@@ -83,6 +84,8 @@ class Run:
         self.definition, state = initial(config.train, self._network)
         if network is not None:
             state = state._replace(params=network.params, average=network.params)
+        parameters = count_parameters(state.params)
+        log.info("network %s: %d parameters, on %d devices", config.train.size, parameters, jax.device_count())
         kind = {"host": Examples, "device": DeviceExamples}[config.data.where]
         self.examples = kind(training, config.data, config.train.tasks, seed=config.train.seed)
         self.iterator = iter(
@@ -94,14 +97,12 @@ class Run:
             self.iterator.set_state(iterator)
             log.info("resumed at step %d", step)
         else:
+            log.info("measuring the mean input of each convolution")
             means = input_means(self.definition, state.params, (self.examples(n) for n in range(MEASURED)))
             state = state._replace(means=means)
         self.state = sharding.replicate(state)
         self._step = int(state.step)
         self._stopped = False
-        log.info("training data: %d shots and %d photographs", len(training.videos), len(training.photos))
-        parameters = count_parameters(state.params)
-        log.info("network %s: %d parameters, on %d devices", config.train.size, parameters, jax.device_count())
 
     def stop(self) -> None:
         """Makes `train` end after the current step, with a checkpoint."""
