@@ -11,7 +11,7 @@ import vdiff_jax
 from vdiff_jax.cli.arguments import build_parser
 from vdiff_jax.compression.codec import CODECS
 from vdiff_jax.compression.settings import DEFAULT_WEIGHTS
-from vdiff_jax.media.encoders import DEFAULT_OPTIONS
+from vdiff_jax.media.encoder_defaults import DEFAULT_OPTIONS
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:

@@ -163,8 +163,7 @@ def open_writer(
         audio_codec: "copy", "none" (no sound), or a codec to encode the sound in: aac, opus or flac.
         trial: the output is not for the user, so that nothing is said about what it loses.
         checkpoints: those of an earlier run, after which writing continues; they receive those of this run.
-        noise: the sigma of the noise that was removed, in 8-bit units, or of noise whose removal would leave as much
-            error: the weaker it was, the finer is the default quality. None for the coarsest default.
+        noise: the sigma of the noise that was removed, in 8-bit units: the default quality is finer after weak noise.
         frugal: the encoder takes little memory.
         lost_before: what the frames have lost already, for the warning that names what the output loses.
 
