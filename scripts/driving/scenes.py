@@ -111,7 +111,7 @@ def repair(stage: Stage) -> None:
             page.wait_for_function(
                 "before => document.querySelector('#repair-slider img').getAttribute('src') != before", arg=before
             )
-            assert _plays(page, "#repair-preview video")
+            _plays(page, "#repair-preview video")
             with page.expect_download() as download:
                 page.click("#repair-download")
             got = media.probe(download.value.path())
@@ -285,12 +285,11 @@ def _paint(page: Page, points: list[tuple[float, float]]) -> None:
     page.mouse.up()
 
 
-def _plays(page: Page, selector: str) -> bool:
-    """Whether a video has pictures and its time goes on."""
+def _plays(page: Page, selector: str) -> None:
+    """Waits until a video has pictures and its time goes on."""
     page.evaluate("s => { const v = document.querySelector(s); v.muted = true; return v.play(); }", selector)
-    page.wait_for_timeout(600)
-    return page.evaluate(
-        "s => { const v = document.querySelector(s); return v.videoWidth > 0 && v.currentTime > 0; }", selector
+    page.wait_for_function(
+        "s => { const v = document.querySelector(s); return v.videoWidth > 0 && v.currentTime > 0; }", arg=selector
     )
 
 

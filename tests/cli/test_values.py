@@ -32,6 +32,8 @@ def test_numbers_out_of_range_are_refused_and_whole_ones_are_integers():
     for text in ("-1", "64", "nan", "high"):
         with pytest.raises(argparse.ArgumentTypeError, match="from 0 to 63"):
             crf(text)
+    with pytest.raises(argparse.ArgumentTypeError, match="high is no number"):
+        crf("high")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def add_encoder(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--codec",
         help="h264, hevc, av1, vp9, or FFmpeg's name of an encoder, such as ffv1 "
-        "(default: libx264; .webm libvpx-vp9, libsvtav1 above 8 bits)",
+        "(default: libx264; for .webm libvpx-vp9, or libsvtav1 above 8 bits)",
     )
     command.add_argument(
         "--hardware",
@@ -29,8 +29,8 @@ def add_encoder(command: argparse.ArgumentParser) -> None:
         "--crf",
         type=values.within(0, 63),
         help="the encoder's quality, lower is better "
-        "(default: 10 for libx264, 14 for libx265, 8 for libsvtav1 and libvpx-vp9; finer, down to 1, where repair "
-        "leaves less error, as after weak noise)",
+        "(default: 10 for libx264, 14 for libx265, 8 for libsvtav1 and libvpx-vp9; repair goes "
+        "down to 1 where it leaves little error, as after weak noise)",
     )
     command.add_argument(
         "--preset",
@@ -79,13 +79,13 @@ def add_replacing(command: argparse.ArgumentParser) -> None:
         "-y",
         "--overwrite",
         action="store_true",
-        help="replace files that exist without asking (default: ask, if there is a terminal)",
+        help="replace files that exist without asking (default: ask on a terminal; without one, replace)",
     )
     group.add_argument(
         "-n",
         "--keep",
         action="store_true",
-        help="do not replace files that exist; a batch skips them (default: ask, if there is a terminal)",
+        help="do not replace files that exist; a batch skips them (default: ask on a terminal; without one, replace)",
     )
 
 

@@ -69,7 +69,8 @@ def within(low: float | int, high: float | int) -> Callable[[str], int | float]:
         except ValueError:
             value = math.nan
         if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text} is out of range: pass a number from {low:g} to {high:g}")
+            fault = "is no number" if math.isnan(value) else "is out of range"
+            raise argparse.ArgumentTypeError(f"{text} {fault}: pass a number from {low:g} to {high:g}")
         return int(value) if value.is_integer() else value
 
     return parse

@@ -105,7 +105,7 @@ def open_reader(
         OptionError: `start` and `stop` give an empty part.
     """
     if (start is not None and start < 0) or (stop is not None and stop <= (start or 0)):
-        raise OptionError(f"the part from {start} s to {stop} s is empty: pass 0 <= from < to")
+        raise OptionError(f"the part from {start} s to {stop} s is empty: pass a start before its end")
     name = os.fspath(source)
     pictures = [Path(name)] if is_picture(name) else list_pictures(name)
     if pictures is not None:

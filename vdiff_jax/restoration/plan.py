@@ -46,7 +46,9 @@ def make_plan(task: str, request: Request) -> Plan:
             if getattr(request, option) is None or name == task:
                 continue
             if task != "auto":
-                raise OptionError(f"{option} is an option of {name}, not of {task}: leave one of them out")
+                raise OptionError(
+                    f"{option} is an option of {name}, not of {task}: leave one out, or run one after the other"
+                )
             task = name
     if not 0 <= request.strength <= 1:
         raise OptionError(f"strength {float(request.strength):g} is out of range: pass 0 (the input) to 1 (the result)")
