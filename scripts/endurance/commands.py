@@ -128,8 +128,8 @@ def kill(folder: Path, kills: int, names: list[str] | None = None) -> Iterator[s
             done, kept = done + 1, kept + _has_kept_work(killed)
             if done < count and done % 3 == 0 and not run(command, kill_after=random.uniform(begun, ended)):
                 done, kept = done + 1, kept + _has_kept_work(killed)
-            if not killed.exists():
-                run(command)
+            if not killed.exists() or checkpoint_folder(killed).exists():
+                run([*command, "-y"])
             results, differ = results + 1, differ + (digest(killed) != expected)
             killed.unlink()
         left = [path.name for path in folder.iterdir() if path.name.startswith(".vdiff") or path.suffix == ".resume"]

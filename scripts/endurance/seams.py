@@ -14,7 +14,7 @@ from vdiff_jax.restoration.tiles import least_side
 
 SIDE = least_side(16)
 """The smallest tiles, which have most borders."""
-EXTENTS = {"": Extent(1, SIDE), " and half precision": Extent(1, SIDE, half=True)}
+EXTENTS = {"": Extent(1, SIDE), " with the state on disk": Extent(1, SIDE, on_disk=True)}
 SECONDS = 0.5
 
 
@@ -26,11 +26,11 @@ def seams(folder: Path, clip: Path) -> Iterator[str]:
       clip: a video whose frames are larger than tiles.
     """
     whole = _repaired(clip, folder / "whole_frames.mkv", Extent(1, None))
-    for precision, extent in EXTENTS.items():
+    for place, extent in EXTENTS.items():
         tiles = _repaired(clip, folder / "in_tiles.mkv", extent)
         apart = np.abs(np.concatenate(whole).astype(int) - np.concatenate(tiles))
         yield (
-            f"| result in tiles of {SIDE} pixels{precision}, beside whole frames | {clip.name} | "
+            f"| result in tiles of {SIDE} pixels{place}, beside whole frames | {clip.name} | "
             f"at most {apart.max()}/255 apart, more than 1/255 in {np.mean(apart > 1):.3%} of samples |"
         )
 

@@ -33,7 +33,7 @@ def test_less_memory_makes_smaller_chunks_then_tiles():
     assert made[-1].frames == 1
     assert 384 <= made[-1].tile < made[-2].tile
     assert made[-1].tile % 16 == 0
-    assert [each.half for each in made] == [False, False, False, True]
+    assert [each.on_disk for each in made] == [False, False, False, True]
 
 
 @pytest.mark.parametrize("weights", ["fast", "base"])

@@ -66,7 +66,7 @@ class BothDirections:
             shown, number = shown + len(restored), number + len(span)
             if restored and checkpoints.propose(shown, number):
                 state = jax.tree.leaves((carry, before))
-                checkpoints.keep(shown, "carry", [np.array(first), *map(np.asarray, state)])
+                checkpoints.keep(shown, "carry", [np.array(first), *state])
             yield from restored
         self._restorer.close()
 

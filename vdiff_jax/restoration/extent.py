@@ -38,22 +38,22 @@ class Extent(NamedTuple):
     Attributes:
       frames: of a chunk.
       tile: the side of the tiles that the network sees at once; `None` for whole frames.
-      half: whether the carry is kept in half precision. If not, tiles give the result of whole frames.
+      on_disk: whether the carry is kept in temporary files.
     """
 
     frames: int
     tile: int | None
-    half: bool = False
+    on_disk: bool = False
 
 
 def extent_from(value: Any) -> Extent | None:
     """The extent in a value that was read from a JSON file; `None` if the value is not an extent."""
     if not (isinstance(value, list) and len(value) == 3):
         return None
-    frames, tile, half = value
-    whole = type(frames) is int and 1 <= frames <= _CHUNK_FRAMES and type(half) is bool
+    frames, tile, on_disk = value
+    whole = type(frames) is int and 1 <= frames <= _CHUNK_FRAMES and type(on_disk) is bool
     whole = whole and (tile is None or (type(tile) is int and tile >= least_side(1)))
-    return Extent(frames, tile, half) if whole else None
+    return Extent(frames, tile, on_disk) if whole else None
 
 
 def extent_for(plan: Plan, memory: int | None) -> Extent:
@@ -82,10 +82,10 @@ def extent_for(plan: Plan, memory: int | None) -> Extent:
         frames -= 1
     if needed is _needed or _needed(plan, pixels, frames=frames) <= budget:
         return Extent(frames, None)
-    half = _needed_in_tiles(plan, pixels, (2 * side) ** 2, half=False) > budget
-    left = budget - _needed_in_tiles(plan, pixels, 0, half=half)
+    on_disk = _needed_in_tiles(plan, pixels, (2 * side) ** 2, on_disk=False) > budget
+    left = budget - _needed_in_tiles(plan, pixels, 0, on_disk=on_disk)
     side = max(side, int(np.sqrt(max(left, 0) / _NETWORK)) // _MULTIPLE * _MULTIPLE)
-    return Extent(1, min(side, _LARGEST), half)
+    return Extent(1, min(side, _LARGEST), on_disk)
 
 
 def _fits_tiles(plan: Plan) -> bool:
@@ -99,7 +99,7 @@ def _needed(plan: Plan, pixels: int, seen: int = 0, *, frames: int = 1) -> int:
     return _PROGRAM + (_FRAME + _CHUNK * frames + _NETWORK) * pixels
 
 
-def _needed_in_tiles(plan: Plan, pixels: int, seen: int, *, half: bool = True) -> int:
-    """Bytes for frames of this many pixels, of which the network sees `seen` at once; `half` as in `Extent`."""
-    carry = carry_bytes(load(plan.weights).config) / (2 if half else 1) if plan.weights else 0
+def _needed_in_tiles(plan: Plan, pixels: int, seen: int, *, on_disk: bool = True) -> int:
+    """Bytes for frames of this many pixels, of which the network sees `seen` at once; `on_disk` as in `Extent`."""
+    carry = 0 if on_disk or not plan.weights else carry_bytes(load(plan.weights).config)
     return int(_PROGRAM + (_FRAME_IN_TILES + carry) * pixels + _NETWORK * seen)

@@ -92,7 +92,7 @@ def repair(
         with media.open_writer(target, info, copy_from=sound, checkpoints=checkpoints, **encoder) as writer:
             with stopwatch.stage("load"):
                 backend = chosen_backend(chosen, plan, info)
-                restorer = restorer_for(plan, extent, backend)
+                restorer = restorer_for(plan, extent, backend, checkpoints.folder and checkpoints.folder.parent)
             announce(progress, info.frames, text)
             frames = restored_frames(footage, plan, restorer, stopwatch, checkpoints)
             with contextlib.closing(stamped(frames, info, plan, video.lead)) as frames:
@@ -102,7 +102,7 @@ def repair(
     return report(stopwatch, count, info, plan, restorer) | {"backend": backend}
 
 
-_EXTENT = "frames and tiles in memory (--memory), and half precision"
+_EXTENT = "frames and tiles in memory (--memory), and whether the state is on disk"
 """The name of the extent in what identifies a run."""
 
 
@@ -161,13 +161,16 @@ def copies(source: str | Path, target: str | Path, options: Options) -> bool:
     return plain and len(endings) == 1 and Path(source).is_file() and not media.is_folder_target(target)
 
 
-def restorer_for(plan: Plan, extent: Extent | None = None, backend: str | None = None) -> ChunkRestorer | None:
+def restorer_for(
+    plan: Plan, extent: Extent | None = None, backend: str | None = None, folder: Path | None = None
+) -> ChunkRestorer | None:
     """The restorer for a plan; `None` where nothing is to be done.
 
     Args:
       plan: what is to be done.
       extent: how much is in memory at once; by default what fits.
       backend: what runs the network, "jax" or "onnx"; by default JAX.
+      folder: for temporary files, where memory is short; by default the system's.
     """
     if not plan.tasks:
         return None
@@ -175,7 +178,7 @@ def restorer_for(plan: Plan, extent: Extent | None = None, backend: str | None =
         return Colorizer(plan.conversion, plan.references, force=plan.force)
     extent = extent or extent_for(plan, None)
     conversion = plan.conversion if plan.crop is None else dataclasses.replace(plan.conversion, size=plan.crop.size)
-    options = {**extent._asdict(), "backend": backend or "jax"}
+    options = {**extent._asdict(), "backend": backend or "jax", "folder": folder}
     restorer = Restorer(load(plan.weights), conversion, plan.sigma_of, **options)
     restorer = BothDirections(restorer) if plan.both_directions else restorer
     return restorer if plan.crop is None else Cropped(restorer, plan.crop)

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
@@ -19,7 +20,7 @@ from vdiff_jax.restoration.compiled import compiled
 from vdiff_jax.restoration.finite_check import FiniteCheck
 from vdiff_jax.restoration.frame_by_frame import FrameByFrame
 from vdiff_jax.restoration.in_windows import InWindows
-from vdiff_jax.restoration.tiles import InTiles, start_on_host, tiles_of
+from vdiff_jax.restoration.tiles import ArrayInFile, InTiles, start_on_host, tiles_of
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.tasks.video import ChunkInputs, NetworkConversion
@@ -42,7 +43,8 @@ class Restorer:
       frames: of a chunk.
       backend: "jax", or "onnx" to run the network in ONNX Runtime.
       tile: the network runs in tiles of about this many rows and columns; `None` for whole frames.
-      half: in tiles, the carry is kept in half precision.
+      on_disk: in tiles, the carry is in temporary files.
+      folder: for these files; `None`: the system's.
 
     Raises:
       MissingError: `backend` is "onnx", but ONNX Runtime is not installed or too old.
@@ -57,7 +59,8 @@ class Restorer:
         frames: int | None = None,
         backend: str = "jax",
         tile: int | None = None,
-        half: bool = False,
+        on_disk: bool = False,
+        folder: Path | None = None,
     ):
         self._params = network.params
         self._conversion, self._sigma_of = conversion, sigma_of
@@ -66,7 +69,7 @@ class Restorer:
         height, width = (side * conversion.scale for side in conversion.size)
         self.frames = frames or int(np.clip(_CHUNK_PIXELS // (height * width), 1, _CHUNK_FRAMES))
         self._padded = tuple(side + -side % self.multiple for side in (height, width))
-        self._in_tiles, self._half = tile is not None, half
+        self._in_tiles, self._place = tile is not None, {"on_disk": on_disk, "folder": folder}
         self.ahead = 0 if self._in_tiles else 2
         self._carry = self.start()
         make = partial(_network_for, network, conversion, backend)
@@ -95,7 +98,7 @@ class Restorer:
             restored = list(frames_of(chunk, planes))
             count += len(restored)
             if restored and checkpoints.propose(count, number):
-                checkpoints.keep(count, "carry", [np.asarray(leaf) for leaf in jax.tree.leaves(self._carry)])
+                checkpoints.keep(count, "carry", jax.tree.leaves(self._carry))
             yield from restored
         self.close()
 
@@ -113,7 +116,7 @@ class Restorer:
     def start(self) -> Carry:
         """The carry at the start of a shot."""
         if self._in_tiles:
-            return start_on_host(self._config, self._padded, half=self._half)
+            return start_on_host(self._config, self._padded, **self._place)
         return _start(self._config, self._padded)
 
     def advance(
@@ -203,13 +206,22 @@ Tree = TypeVar("Tree")
 def taken_up(kept: list[np.ndarray], like: Tree) -> Tree:
     """Copies of the arrays that an earlier run stored, which may be overwritten, as a tree like `like`.
 
+    Those for arrays in files are written to these files.
+
     Raises:
       ResumeError: their shapes or dtypes differ from those of `like`.
     """
     leaves, tree = jax.tree.flatten(like)
-    if [(np.shape(leaf), leaf.dtype) for leaf in leaves] != [(leaf.shape, leaf.dtype) for leaf in kept]:
+    if [(leaf.shape, leaf.dtype) for leaf in leaves] != [(leaf.shape, leaf.dtype) for leaf in kept]:
         raise ResumeError("the state of the earlier run does not fit this video: delete its folder to start again")
-    return jax.tree.unflatten(tree, [leaf.copy() for leaf in kept])
+
+    def copied(leaf: Any, stored: np.ndarray) -> Any:
+        if not isinstance(leaf, ArrayInFile):
+            return stored.copy()
+        leaf[...] = stored
+        return leaf
+
+    return jax.tree.unflatten(tree, list(map(copied, leaves, kept)))
 
 
 def backward(inputs: ChunkInputs, count: int) -> ChunkInputs:

@@ -1,11 +1,15 @@
 """Runs the network over large frames in tiles, one after the other, which takes less memory than whole frames."""
 
 import dataclasses
+import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float32
 
 from vdiff_jax.diffusion.step import Carry, start
 from vdiff_jax.nn.network import NetworkConfig
@@ -108,9 +112,9 @@ class InTiles:
         for tile in self._tiles:
             while waiting and waiting[0][0].rows.stop <= tile.seen.rows.start:
                 _paste(carry, *waiting.pop(0))
-            network, before = self._networks[tile.seen.size], _part(carry, tile.seen, np.float32)
+            network, before = self._networks[tile.seen.size], _part(carry, tile.seen)
             after, (made, good) = network(params, before, tile.seen.cut(inputs), active)
-            waiting.append((tile.place, _part(after, tile.own, carry.result.dtype)))
+            waiting.append((tile.place, _part(after, tile.own)))
             tile.place.fill(planes, tile.own.of(made))
             finite, time = finite & good, after.time
         for each in waiting:
@@ -118,12 +122,67 @@ class InTiles:
         return dataclasses.replace(carry, time=np.asarray(time)), (planes, finite)
 
 
-def start_on_host(config: NetworkConfig, shape: tuple[int, int], *, half: bool) -> Carry:
-    """The carry at the start of a shot as NumPy arrays; with `half`, all but `time` in float16."""
-    dtype = np.float16 if half else np.float32
+class ArrayInFile:
+    """A float32 array in a temporary file, which is mapped to memory only while a part is read or written.
+
+    Args:
+      shape: of the array.
+      value: of all elements at first.
+      folder: for the file, which has no name there on Linux; `None`: the system's folder for temporary files.
+
+    Raises:
+      OSError: the disk is full.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, shape: tuple[int, ...], value: float, folder: Path | None):
+        self.shape = shape
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
+        # All is written at once: a mapped file that finds no room later ends the program.
+        row = np.full(shape[1:], value, self.dtype).tobytes()
+        self._file.writelines(row for _ in range(shape[0]))
+        self._file.flush()
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, place: Any) -> Float32[np.ndarray, "..."]:
+        return np.array(self._mapped()[place])
+
+    def __setitem__(self, place: Any, values: Float32[np.ndarray, "..."]) -> None:
+        self._mapped()[place] = values
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        mapped = self._mapped()
+        return np.array(mapped, dtype) if copy else mapped.astype(dtype or self.dtype, copy=False)
+
+    def _mapped(self) -> np.memmap:
+        return np.memmap(self._file, self.dtype, "r+", shape=self.shape)
+
+
+def start_on_host(config: NetworkConfig, shape: tuple[int, int], *, on_disk: bool, folder: Path | None = None) -> Carry:
+    """The carry at the start of a shot as NumPy arrays.
+
+    Args:
+      config: the network's architecture.
+      shape: height and width of the frames, padded.
+      on_disk: all but `time` is in files.
+      folder: for these files.
+
+    Raises:
+      OSError: the disk is full.
+    """
     shapes = jax.eval_shape(lambda: start(config, shape))
     small = start(config, (config.multiple, config.multiple))
-    carry = jax.tree.map(lambda leaf, one: np.full(leaf.shape, np.ravel(one)[0], dtype), shapes, small)
+
+    def made(leaf: jax.ShapeDtypeStruct, one: jax.Array) -> Any:
+        value = float(np.ravel(one)[0])
+        in_file = on_disk and leaf.shape
+        return ArrayInFile(leaf.shape, value, folder) if in_file else np.full(leaf.shape, value, np.float32)
+
+    carry = jax.tree.map(made, shapes, small)
     return dataclasses.replace(carry, time=np.asarray(small.time))
 
 
@@ -143,12 +202,11 @@ def _places(crop: Crop, carry: Carry) -> list[tuple[slice, slice]]:
     return [*(at(len(carry.result) // len(level)) for level in carry.hidden), at(1), at(1)]
 
 
-def _part(carry: Carry, crop: Crop, dtype: np.typing.DTypeLike) -> Carry:
-    """A copy of a part of a carry in another dtype. `time` is not cut."""
+def _part(carry: Carry, crop: Crop) -> Carry:
+    """A copy of a part of a carry. `time` is not cut."""
     places = _places(crop, carry)
     *hidden, result, confidence = (
-        np.asarray(leaf)[place].astype(dtype)
-        for leaf, place in zip([*carry.hidden, carry.result, carry.confidence], places)
+        np.array(leaf[place]) for leaf, place in zip([*carry.hidden, carry.result, carry.confidence], places)
     )
     return Carry(hidden=hidden, result=result, confidence=confidence, time=carry.time)
 

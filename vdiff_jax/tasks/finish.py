@@ -29,7 +29,8 @@ def wiener(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CH
 
     Meanwhile a thread runs the network on the next frames.
     """
-    model, pixels = load(plan.weights).wiener_model, plan.conversion.pixels
+    found, pixels = load(plan.weights), plan.conversion.pixels
+    model = (found.wiener_model_both if plan.both_directions else None) or found.wiener_model
     if model is None:
         yield from frames
         return
