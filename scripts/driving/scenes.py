@@ -99,8 +99,9 @@ def repair(stage: Stage) -> None:
             expect(page.locator("#repair-plan")).to_contain_text("fast", ignore_case=True)
             stage.shoot(page, f"repair-{look}-2-plan")
             page.click("#repair-start")
-            expect(page.locator("#repair-status .bar")).to_be_visible()
-            stage.shoot(page, f"repair-{look}-3-running")
+            if look == "light":  # the first run compiles; later ones may end before the browser looks
+                expect(page.locator("#repair-status .bar")).to_be_visible()
+                stage.shoot(page, f"repair-{look}-3-running")
             expect(page.locator("#repair-done")).to_contain_text("denoise, 8 frames", ignore_case=True)
             expect(page.locator("#repair-slider img")).to_have_count(2)
             stage.shoot(page, f"repair-{look}-4-done")

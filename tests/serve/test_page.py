@@ -58,7 +58,7 @@ def test_compress(clip, tmp_path):
 def test_compare(clip, tmp_path):
     other = write_clip(tmp_path / "other.mkv", numbered() + 10)
     made = done(compare_tab.prepare(str(clip), str(other), tmp_path))
-    assert compare_tab.facts(made.report)["PSNR"] == "28.131"
+    assert compare_tab.facts(made.report)["PSNR"] == "28.131 dB"
     assert made.page.stat().st_size > 1000
     assert media.probe(made.preview).frames == 8
 
@@ -66,3 +66,8 @@ def test_compare(clip, tmp_path):
 def test_a_pair_knows_its_preview():
     assert Pair(Path("a"), Path("b"), rate=Fraction(24), frames=10).preview_frames == 10
     assert Pair(Path("a"), Path("b"), rate=Fraction(24), frames=10_000).preview_frames == 30 * 24
+
+
+def test_the_curve_s_sizes_have_a_readable_unit():
+    assert list(compress_tab.curve_points([(2000, 60.0), (12_000, 97.0)])["Size (kB)"]) == [2, 12]
+    assert list(compress_tab.curve_points([(200_000, 60.0), (2_500_000, 97.0)])["Size (MB)"]) == [0.2, 2.5]

@@ -71,7 +71,8 @@ def facts(report: dict[str, Any]) -> dict[str, str]:
     """The rows of a table with the number of frames and the metrics in a report of `compare`."""
     rows = {"Frames": f"{report['frames']} of {report['width']}x{report['height']}"}
     for name, title in METRICS.items():
-        rows[title[0].upper() + title[1:]] = "not measured" if report[name] is None else f"{report[name]:.3f}"
+        unit = " dB" if name.startswith("psnr") else ""
+        rows[title[0].upper() + title[1:]] = "not measured" if report[name] is None else f"{report[name]:.3f}{unit}"
     return rows
 
 

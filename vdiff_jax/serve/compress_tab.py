@@ -18,7 +18,6 @@ from vdiff_jax.serve.workspace import check_video
 CODECS = {"H.264 (plays everywhere)": "h264", "HEVC": "hevc", "AV1 (smallest)": "av1"}
 EFFORTS = {"Quick": "none", "Good": "fast", "Best": "best"}
 BY_CRF, BY_VMAF, BY_RATE = "Default quality", "VMAF score", "Bit rate"
-_COLUMNS = ("Size (MB)", "VMAF")
 
 
 class Compressed(NamedTuple):
@@ -38,7 +37,7 @@ def add_compress_tab(backend: Backend) -> None:
         download = gr.DownloadButton("Download the file", size="lg", elem_id="compress-download")
     draw = gr.Button("Draw the curve of size and quality", size="sm", elem_id="compress-curve")
     curve = gr.LinePlot(
-        x=_COLUMNS[0], y=_COLUMNS[1], visible=False, elem_id="compress-plot", title="Expected VMAF by size", height=260
+        x="Size (MB)", y="VMAF", visible=False, elem_id="compress-plot", title="Expected VMAF by size", height=260
     )
 
     def start(name: str | None, to: str, search: str, goal: str, least: float, bits: float, request: gr.Request):
@@ -64,9 +63,9 @@ def add_compress_tab(backend: Backend) -> None:
         backend.workspace.received(request.session_hash or "", [name])
         job = yield from follow(backend, request.session_hash, lambda: prepare_curve(name, to), controls)
         if job is not None:
-            points = pd.DataFrame([(size / 1e6, value) for size, value in job.result], columns=pd.Index(_COLUMNS))
+            points = curve_points(job.result)
             low = float(points["VMAF"].min())
-            yield {curve: gr.LinePlot(points, visible=True, y_lim=[max(0, int(low / 5) * 5), 100])}
+            yield {curve: gr.LinePlot(points, x=points.columns[0], visible=True, y_lim=[max(0, int(low / 5) * 5), 100])}
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     controls.start.click(
@@ -95,6 +94,12 @@ def _add_choices() -> tuple[gr.Radio, gr.Radio, gr.Radio, gr.Number, gr.Number]:
         api_visibility="private",
     )
     return codec, effort, aim, vmaf, rate
+
+
+def curve_points(sizes: list[tuple[int, float]]) -> pd.DataFrame:
+    """Sizes in bytes and their VMAF as a table; its first column is in kB or MB, whichever is easier to read."""
+    unit, scale = ("MB", 1e6) if max(size for size, _ in sizes) >= 1e6 else ("kB", 1e3)
+    return pd.DataFrame({f"Size ({unit})": [size / scale for size, _ in sizes], "VMAF": [value for _, value in sizes]})
 
 
 def facts(report: dict[str, Any]) -> dict[str, str]:
