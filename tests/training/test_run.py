@@ -257,5 +257,5 @@ def test_two_processes_of_the_cloud_jobs_give_the_losses_of_one_stop_together_an
     caplog.set_level("INFO", "vdiff_jax")
     assert train.main(["--config", str(path), *options(footage, workdir, "--resume", train__steps=last)]) == 0
     assert f"resumed at step {before}" in caplog.text
-    assert "on 1 devices" in caplog.text
+    assert "on 1 device\n" in caplog.text
     assert losses(workdir) == pytest.approx(together, rel=1e-5)

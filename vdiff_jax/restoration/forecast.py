@@ -81,7 +81,8 @@ def _tried(
         report = repair(source, sample, progress=times, **options | {"stop": stop, "resume": False, "plan": False})
         first = len(times.seconds) // 3
         seconds = max(times.seconds[-1] - times.seconds[first], 1e-6)
-        speed = (len(times.seconds) - 1 - first) / seconds or report["frames_per_second"]
+        speed = (len(times.seconds) - 1 - first) / seconds if report["plan"]["tasks"] else 0
+        speed = speed or report["frames_per_second"]  # where nothing is restored, frames only wait for the encoder
         found = {"compile_seconds": report["compile_seconds"], "frames_per_second": round(speed, 3)}
         if count is None:
             return found

@@ -85,7 +85,8 @@ class Run:
         if network is not None:
             state = state._replace(params=network.params, average=network.params)
         parameters = count_parameters(state.params)
-        log.info("network %s: %d parameters, on %d devices", config.train.size, parameters, jax.device_count())
+        devices = f"{jax.device_count()} device{'s' * (jax.device_count() > 1)}"
+        log.info("network %s: %d parameters, on %s", config.train.size, parameters, devices)
         kind = {"host": Examples, "device": DeviceExamples}[config.data.where]
         self.examples = kind(training, config.data, config.train.tasks, seed=config.train.seed)
         self.iterator = iter(
