@@ -8,8 +8,6 @@ network of WEIGHTS. For noise in 4:2:0, the results are converted. Finds by leas
 the results nearest to the truth, at a few expected errors of luma; each frame counts by its relative error.
 Prints by how many dB the step raises the PSNR of Y', Cb and Cr: of the clips that it was fitted to, and of others that
 training does not see either. --add fits denoise at some sigmas only; other coefficients of the file stay.
---both-directions fits to results of both directions in time (`--quality best`); these coefficients are kept beside
-those for one direction.
 """
 
 import argparse
@@ -40,8 +38,6 @@ from vdiff_jax.training.cache import Split, decode, split
 from vdiff_jax.training.synthetic import clip_of_photo, clip_of_video, flipped
 
 FRAMES, PATCH, SOFT = 8, 224, 0.12
-MORE_FRAMES = 10
-"""Frames of a clip for both directions: each of them needs some frames before its results are at their best."""
 CODINGS = [("h264", crf) for crf in ("23", "26", "29", "32", "35", "38")] + [
     ("hevc", crf) for crf in ("28", "32", "36")
 ]
@@ -79,7 +75,6 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=14, help="clips cut from videos (default: 14)")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="decoded footage (default: cache)")
     parser.add_argument("--kept", type=Path, default=Path("restored"), help="restored clips (default: restored)")
-    parser.add_argument("--both-directions", action="store_true", help="fit to results of both directions in time")
     parser.add_argument("--add", type=words, default=[], metavar="A,B", help="sigmas that the file's filter lacks")
     options = parser.parse_args()
     use_compilation_cache()
@@ -90,13 +85,12 @@ def main() -> None:
         gains = [gain(read(path), model) for path in files if path.name.startswith(group)]
         print(group, len(gains), "clips: + dB", np.mean(gains, axis=0).round(3).tolist())
     network = weights.load(options.weights)
-    models = {name: getattr(network, name) for name in ("wiener_model", "wiener_model_both")}
-    name = "wiener_model_both" if options.both_directions else "wiener_model"
-    models[name] = joined(model, models[name]) if options.add and models[name] is not None else model
+    if options.add and network.wiener_model is not None:
+        model = joined(model, network.wiener_model)
     about = {key: value for key, value in network.about.items() if key not in ("network", "format")}
     earlier = {*json.loads(about.get(weights.EARLIER, "[]")), weights.identity(options.weights).hex()}
     about[weights.EARLIER] = json.dumps(sorted(earlier))
-    weights.save(options.weights, network.config, network.params, about, *models.values())
+    weights.save(options.weights, network.config, network.params, about, model)
 
 
 def restored_clips(options: argparse.Namespace) -> list[Path]:
@@ -107,27 +101,26 @@ def restored_clips(options: argparse.Namespace) -> list[Path]:
     groups = [("fit", training, options.photos, options.videos), ("held", held, 5, 3)]
     made = []
     for group, footage, photos, videos in groups:
-        frames = MORE_FRAMES if options.both_directions else FRAMES
-        for number, clip in enumerate(clips(footage, photos, videos, group, frames)):
+        for number, clip in enumerate(clips(footage, photos, videos, group)):
             for name, damaged in damages(options, clip, number):
                 path = options.kept / f"{group}{number}_{name}.npz"
                 if not path.exists():
-                    write(path, restored(options, *damaged))
+                    write(path, restored(options.task, str(options.weights), *damaged))
                 made.append(path)
     return made
 
 
-def clips(footage: Split, photos: int, videos: int, group: str, frames: int) -> Iterator[np.ndarray]:
-    """Clean R'G'B' clips of so many frames: so many moving photographs, then so many crops of videos."""
+def clips(footage: Split, photos: int, videos: int, group: str) -> Iterator[np.ndarray]:
+    """Clean R'G'B' clips: so many moving photographs, then so many crops of videos."""
     seed = {"fit": 1, "held": 3}[group]
-    long = [video for video in footage.videos if len(video) >= frames and min(video.shape[1:3]) >= PATCH]
+    long = [video for video in footage.videos if len(video) >= FRAMES and min(video.shape[1:3]) >= PATCH]
     for number in range(photos):
         rng = np.random.default_rng([seed, number])
         first, second = (footage.photos[n] for n in rng.choice(len(footage.photos), 2))
-        yield flipped(rng, clip_of_photo(rng, first, second, frames=frames, patch=PATCH, soft=SOFT))
+        yield flipped(rng, clip_of_photo(rng, first, second, frames=FRAMES, patch=PATCH, soft=SOFT))
     for number in range(videos):
         rng = np.random.default_rng([seed + 1, number])
-        yield flipped(rng, clip_of_video(rng, long[number * 7 % len(long)], frames=frames, patch=PATCH))
+        yield flipped(rng, clip_of_video(rng, long[number * 7 % len(long)], frames=FRAMES, patch=PATCH))
 
 
 def damages(options: argparse.Namespace, clip: np.ndarray, number: int) -> Iterator[tuple[str, tuple]]:
@@ -151,11 +144,10 @@ def stored_frames(clip: np.ndarray) -> list[Frame]:
 
 
 def restored(
-    options: argparse.Namespace, pixels: PixelFormat, source: list[Frame], given: list[Frame], known: dict
+    task: str, name: str, pixels: PixelFormat, source: list[Frame], given: list[Frame], options: dict
 ) -> Restored:
-    """Restores a clip without the Wiener step; `known` is what is known of its damage."""
-    quality = {"weights": str(options.weights), "both_directions": options.both_directions}
-    plan = make_plan(options.task, Request(frames=given, pixels=pixels, **quality, **known))
+    """Restores a clip without the Wiener step."""
+    plan = make_plan(task, Request(frames=given, pixels=pixels, weights=name, **options))
     plan = dataclasses.replace(plan, finish=tuple(step for step in plan.finish if step is not wiener))
     frames = list(repair_frames(Footage(given, itertools.repeat(None), pixels), plan))
     return Restored(pixels, source, frames, 255 * float(plan.sigma[0]))

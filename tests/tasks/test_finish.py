@@ -1,6 +1,5 @@
 """The steps after the network: frames as they are without coefficients, and no thread that is left behind."""
 
-import dataclasses
 import threading
 
 import numpy as np
@@ -36,12 +35,12 @@ def frames():
 class FakeWeights:
     """Weights with coefficients that average along the flow, or without."""
 
-    def __init__(self, model, both=None):
-        self.wiener_model, self.wiener_model_both = model, both
+    def __init__(self, model):
+        self.wiener_model = model
 
 
-def with_model(monkeypatch, *models):
-    monkeypatch.setattr(finish, "load", lambda name: FakeWeights(*models))
+def with_model(monkeypatch, model):
+    monkeypatch.setattr(finish, "load", lambda name: FakeWeights(model))
 
 
 def test_deflicker_calms_what_stands_still(frames):
@@ -54,21 +53,6 @@ def test_deflicker_calms_what_stands_still(frames):
 def test_weights_without_coefficients_leave_the_frames_as_they_are(frames, monkeypatch):
     with_model(monkeypatch, None)
     assert list(wiener(frames, PLAN)) == frames
-
-
-def test_results_of_both_directions_have_coefficients_of_their_own(frames, monkeypatch):
-    def averaging(weight):
-        luma = np.zeros((2, CLASSES, LUMA))
-        luma[..., [17, 19]] = weight
-        part = Coefficients(np.array([2.0, 4.0]), luma, np.zeros((2, 2, CHROMA)))
-        return WienerModel(np.array([4.0, 8.0]), part, part)
-
-    with_model(monkeypatch, averaging(0.0), averaging(0.3))
-    both = dataclasses.replace(PLAN, both_directions=True)
-    spread = [next(wiener(frames, plan)).planes[0].std() for plan in (PLAN, both)]
-    assert spread[0] == frames[0].planes[0].std() > 1.2 * spread[1]
-    with_model(monkeypatch, averaging(0.3))
-    assert next(wiener(frames, both)).planes[0].std() == spread[1]
 
 
 def test_coefficients_lower_the_noise_and_the_thread_ends_with_the_iterator(frames, monkeypatch):

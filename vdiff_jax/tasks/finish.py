@@ -29,8 +29,7 @@ def wiener(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CH
 
     Meanwhile a thread runs the network on the next frames.
     """
-    found, pixels = load(plan.weights), plan.conversion.pixels
-    model = (found.wiener_model_both if plan.both_directions else None) or found.wiener_model
+    model, pixels = load(plan.weights).wiener_model, plan.conversion.pixels
     if model is None:
         yield from frames
         return

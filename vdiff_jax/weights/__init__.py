@@ -49,14 +49,12 @@ class Weights(NamedTuple):
       definition, params: of the network.
       about: the file's metadata.
       wiener_model: the Wiener step's coefficients for this network's results, if the file has them.
-      wiener_model_both: those for the merged results of both directions in time, if the file has them.
     """
 
     definition: nnx.GraphDef
     params: nnx.State
     about: dict[str, str]
     wiener_model: WienerModel | None = None
-    wiener_model_both: WienerModel | None = None
 
     @property
     def config(self) -> NetworkConfig:
@@ -85,8 +83,8 @@ def _read(weights: str, modified: int) -> Weights:
     definition, params = nnx.split(
         nnx.eval_shape(lambda: Network(config, inputs=input_channels(config), rngs=nnx.Rngs(0)))
     )
-    models = [_taken_out(tensors, prefix) for prefix in (_WIENER, _WIENER_BOTH)]
-    return Weights(definition, _filled(params, tensors, weights), about, *map(_model_of, models))
+    wiener = {name: tensors.pop(name) for name in sorted(tensors) if name.startswith(_WIENER)}
+    return Weights(definition, _filled(params, tensors, weights), about, _model_of(wiener))
 
 
 def identity(weights: str | Path) -> bytes:
@@ -177,12 +175,7 @@ def _damaged(key: str, weights: str | Path) -> WeightsError:
 
 
 def save(
-    path: Path,
-    config: NetworkConfig,
-    params: nnx.State,
-    about: dict[str, str],
-    wiener: WienerModel | None = None,
-    wiener_both: WienerModel | None = None,
+    path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, str], wiener: WienerModel | None = None
 ) -> None:
     """Writes parameters to a safetensors file, whole or not at all.
 
@@ -191,45 +184,39 @@ def save(
       config: the network's size.
       params: its parameters.
       about: metadata, in JSON: the `config` and `step` of the training run.
-      wiener, wiener_both: the Wiener step's coefficients, as in `Weights`.
+      wiener: the Wiener step's coefficients.
     """
     tensors = {_key(path): np.asarray(leaf[...], np.float32) for path, leaf in nnx.to_flat_state(params)}
     metadata = {**about, "format": FORMAT, "network": json.dumps(dataclasses.asdict(config))}
     partial = path.with_suffix(".part")
-    models = _tensors_of(_WIENER, wiener) | _tensors_of(_WIENER_BOTH, wiener_both)
-    save_file(tensors | models, partial, metadata)
+    save_file(tensors | _tensors_of(wiener), partial, metadata)
     partial.chmod(0o644)
     partial.replace(path)
 
 
-_WIENER, _WIENER_BOTH = "wiener.", "wiener_both."
-"""What the names of the Wiener steps' tensors begin with."""
+_WIENER = "wiener."
+"""What the names of the Wiener step's tensors begin with."""
 
 
-def _tensors_of(prefix: str, model: WienerModel | None) -> dict[str, np.ndarray]:
+def _tensors_of(model: WienerModel | None) -> dict[str, np.ndarray]:
     if model is None:
         return {}
     parts = {"errors": model.errors}
     for kind, found in (("stored", model.stored), ("rgb", model.rgb)):
         parts |= {f"{kind}.{name}": part for name, part in found._asdict().items()}
     # Safetensors writes an array's memory, whatever its order: a transposed array would come back mixed up.
-    return {prefix + name: np.ascontiguousarray(part, np.float32) for name, part in parts.items()}
-
-
-def _taken_out(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """The tensors whose names begin with the prefix, without it; they are removed from the others."""
-    names = [name for name in tensors if name.startswith(prefix)]
-    return {name.removeprefix(prefix): tensors.pop(name) for name in names}
+    return {_WIENER + name: np.ascontiguousarray(part, np.float32) for name, part in parts.items()}
 
 
 def _model_of(tensors: dict[str, np.ndarray]) -> WienerModel | None:
-    """The inverse of `_tensors_of`, but for the prefix."""
+    """The inverse of `_tensors_of`."""
     if not tensors:
         return None
     stored, rgb = (
-        Coefficients(*(tensors[f"{kind}.{name}"] for name in Coefficients._fields)) for kind in ("stored", "rgb")
+        Coefficients(*(tensors[f"{_WIENER}{kind}.{name}"] for name in Coefficients._fields))
+        for kind in ("stored", "rgb")
     )
-    return WienerModel(tensors["errors"], stored, rgb)
+    return WienerModel(tensors[f"{_WIENER}errors"], stored, rgb)
 
 
 @contextlib.contextmanager
