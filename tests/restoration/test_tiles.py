@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from vdiff_jax.diffusion.step import start
+from vdiff_jax.errors import ResumeError
 from vdiff_jax.nn.network import SIZES
 from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.restoration import tiles
+from vdiff_jax.restoration.restorer import taken_up
 from vdiff_jax.restoration.tiles import MARGIN, ArrayInFile, InTiles, least_side, start_on_host, tiles_of
+from vdiff_jax.runtime.checkpoint_files import read_arrays, write_arrays
 from vdiff_jax.tasks.video import ChunkInputs
 
 YUV = PixelFormat(kind="yuv", subsampling=(2, 2))
@@ -121,3 +124,17 @@ def test_an_array_in_a_file_takes_no_memory_until_it_is_read(tmp_path):
     assert not isinstance(part, np.memmap)
     assert np.array(array, copy=True).sum() == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_state_in_files_is_kept_and_taken_up(tmp_path):
+    state = [ArrayInFile((40, 30, 2), 0.5, tmp_path), np.ones(3, np.float32)]
+    state[0][3, 4] = np.array([1, 2], np.float32)
+    write_arrays(tmp_path / "state.npz", state)
+    kept = read_arrays(tmp_path / "state.npz")
+    anew = [ArrayInFile((40, 30, 2), 0.5, tmp_path), np.zeros(3, np.float32)]
+    again = taken_up(kept, anew)
+    assert again[0] is anew[0]
+    for before, after in zip(state, again):
+        np.testing.assert_array_equal(np.asarray(before), np.asarray(after))
+    with pytest.raises(ResumeError, match="does not fit"):
+        taken_up(kept, [ArrayInFile((40, 30, 3), 0.5, tmp_path), anew[1]])

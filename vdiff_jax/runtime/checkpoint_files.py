@@ -19,7 +19,8 @@ from vdiff_jax.runtime.files import AnyPath
 
 log = logging.getLogger(__name__)
 
-Arrays = Sequence[np.ndarray]
+Arrays = Sequence[Any]
+"""Arrays of NumPy or JAX, or what NumPy makes an array of."""
 ABOUT, PICTURES = "run.json", "pictures"
 FORMAT = 3
 _HEADER = re.compile(
