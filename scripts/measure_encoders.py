@@ -3,9 +3,10 @@
     python scripts/measure_encoders.py CLIPS
 
 Each scene's first frames are damaged, repaired in 4:2:0, and written by each encoder at the quality that `repair` would
-choose. The columns are the PSNR of the encoded frames against the restored ones, of both against the truth, the
-difference of those two (what encoding costs), the bits that each pixel takes, and how many times that is what a task
-other than denoise would take. Of interpolate only the new frames count, of inpaint only the pixels in the mask.
+choose. The first three figures are PSNR: of the encoded frames against the restored ones, and of both against the
+truth. Then come the difference of the last two (what encoding costs) and the bits that each pixel takes. "times" is
+how many times these bits are what the default after strong noise takes. Of interpolate only the new frames count, of
+inpaint only the pixels in the mask.
 """
 
 import argparse

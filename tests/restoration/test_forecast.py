@@ -26,6 +26,14 @@ def test_a_copy_takes_no_time_and_has_the_input_s_size(tmp_path, sample_clips):
     assert (made["seconds"], made["bytes"]) == (0.0, source.stat().st_size)
 
 
+def test_what_is_only_encoded_again_has_the_speed_of_the_encoder(tmp_path, sample_clips, monkeypatch):
+    """Not that of frames that wait for it."""
+    real, speed = module.repair, {"frames_per_second": 3.5}
+    monkeypatch.setattr(module, "repair", lambda *names, **options: real(*names, **options) | speed)
+    made = forecast(sample_clips / "truth.mkv", tmp_path / "out.mp4", task="denoise", sigma=0)
+    assert made["frames_per_second"] == 3.5
+
+
 def test_key_frames_count_once_in_250(tmp_path, monkeypatch):
     monkeypatch.setattr(media, "packet_sizes", lambda _: [1000, 100, 100])
     (tmp_path / "a.mkv").write_bytes(bytes(1260))
