@@ -1,5 +1,7 @@
 """Compressed MP4s: what players need, and the attachment after a file was copied, cut, joined or encoded again."""
 
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from vdiff_jax.compression import compress, decompress
 from vdiff_jax.compression.attachment import unpack
 from vdiff_jax.compression.codec import CODECS, check_source, playable_pixels
 from vdiff_jax.compression.decoder import find_attachment
-from vdiff_jax.pixels import PixelFormat
+from vdiff_jax.pixels import Frame, PixelFormat
 
 SIZE = (66, 98)
 
@@ -69,8 +71,9 @@ def test_the_round_trip_keeps_times_and_gains_what_was_expected(small, source, t
     assert media.read_attachment(tmp_path / "large.mp4") is None
 
 
-def test_a_comment_of_the_source_comes_back(source, tmp_path):
-    commented = copied([source], tmp_path / "commented.mp4", metadata={"comment": "at the lake"})
+@pytest.mark.parametrize("name", ["commented.mp4", "commented.mkv"])
+def test_a_comment_of_the_source_comes_back(source, tmp_path, name):
+    commented = copied([source], tmp_path / name, metadata={"comment": "at the lake"})
     compress(commented, tmp_path / "small.mp4", crf=36, adapt="none")
     assert media.read_attachment(tmp_path / "small.mp4") is not None
     decompress(tmp_path / "small.mp4", tmp_path / "large.mp4")
@@ -136,6 +139,32 @@ def test_mp4_gets_a_format_that_browsers_decode(codec, bits, expected, caplog):
     kept = ".mkv with --codec hevc keeps it" if codec == "av1" else ".mkv keeps it"
     [record] = caplog.records  # one warning, not a second one of the encoder's losses
     assert kept in record.getMessage()
+
+
+def test_a_deep_gray_video_gets_a_format_that_browsers_decode(tmp_path, caplog):
+    gray = media.VideoInfo(width=64, height=48, pixels=PixelFormat(kind="gray", full_range=True, bits=10))
+    with media.open_writer(tmp_path / "gray.mkv", gray, codec="ffv1") as writer:
+        writer.write(Frame((np.full((48, 64), 800, np.uint16),), 0, 1))
+    compress(tmp_path / "gray.mkv", tmp_path / "small.mp4", adapt="none")
+    with media.open_reader(tmp_path / "small.mp4") as reader:
+        assert (reader.info.pixels.name, reader.info.pixels.full_range) == ("yuv420p", False)
+        assert abs(next(iter(reader)).planes[0].mean() - (16 + 219 * 800 / 1023)) < 1
+    assert "10 bits becomes 8" in caplog.text
+
+
+@pytest.mark.parametrize(("codec", "says"), [("h264", "a side is odd"), ("av1", "")])
+def test_an_odd_side_is_named_if_few_players_show_it(codec, says, caplog):
+    info = media.VideoInfo(width=65, height=48, pixels=PixelFormat(kind="yuv", subsampling=(2, 2)))
+    check_source(info, CODECS[codec], None, "mp4")
+    assert says in caplog.text
+    assert bool(caplog.text) is bool(says)
+
+
+@pytest.mark.parametrize(("name", "aspect"), [("small.mp4", Fraction(4, 3)), ("small.mkv", 1)])
+def test_the_aspect_ratio_of_av1_is_kept_or_named(source, tmp_path, caplog, name, aspect):
+    compress(source, tmp_path / name, codec="av1", crf=60, adapt="none", preset="12")
+    assert media.probe(tmp_path / name).sample_aspect == aspect
+    assert ("sample aspect ratio 4/3" in caplog.text) is (aspect == 1)
 
 
 def test_hevc_has_the_tag_that_apple_s_players_need(source, tmp_path):

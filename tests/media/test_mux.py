@@ -71,10 +71,21 @@ def test_rotation_is_applied_where_it_can_t_be_kept(make_clip, copy_through, tmp
         assert np.array_equal(next(iter(reader)).planes[0], np.rot90(clip.frames[0][0], -1))
 
 
-def test_an_aspect_ratio_that_players_may_ignore_is_warned_of(make_clip, copy_through, tmp_path, caplog):
+@pytest.mark.parametrize(
+    ("name", "codec", "keeps"),
+    [
+        ("out.mkv", "libx264", ""),
+        ("out.webm", None, ".mp4"),
+        ("out.mkv", "ffv1", ".mp4"),
+        ("out.mkv", "prores", ".mov"),
+    ],
+)
+def test_an_aspect_ratio_is_kept_or_named(make_clip, copy_through, tmp_path, caplog, name, codec, keeps):
     clip = make_clip("clip.mp4", codec="libx264", smooth=True, count=2, aspect=Fraction(4, 3))
-    copy_through(clip.path, tmp_path / "out.webm")
-    assert "some players may ignore the sample aspect ratio 4/3" in caplog.text
+    copy_through(clip.path, tmp_path / name, codec=codec)
+    assert (probe(tmp_path / name).sample_aspect == Fraction(4, 3)) is not bool(keeps)
+    assert ("the sample aspect ratio 4/3" in caplog.text) is bool(keeps)
+    assert f"{keeps} keeps it" in caplog.text or not keeps
 
 
 @pytest.mark.parametrize("fmt", ["yuv420p", "yuv444p10le", "gray", "yuv411p"])

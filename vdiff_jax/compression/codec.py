@@ -86,12 +86,14 @@ def choose_codec(name: str, preset: str | None, crf: float | None) -> Codec:
 def playable_pixels(info: VideoInfo, codec: Codec) -> PixelFormat:
     """The nearest format that browsers, phones and televisions decode: 4:2:0 of 8 bits, or of up to 10 except in H.264.
 
-    A picture with an odd side stays as it is, because encoders take it only in other formats.
+    Y'CbCr with an odd side stays as it is, because encoders take it only in other formats. Gray and R'G'B' keep their
+    kind: the encoder makes them 4:2:0.
     """
     pixels = info.pixels
-    if pixels.kind != "yuv" or info.width % 2 or info.height % 2:
+    if pixels.kind == "yuv" and (info.width % 2 or info.height % 2):
         return pixels
-    return dataclasses.replace(pixels, subsampling=(2, 2), bits=8 if codec.name == "h264" else min(pixels.bits, 10))
+    bits = 8 if codec.name == "h264" else min(pixels.bits, 10)
+    return dataclasses.replace(pixels, subsampling=(2, 2) if pixels.kind == "yuv" else pixels.subsampling, bits=bits)
 
 
 def check_source(info: VideoInfo, codec: Codec, preset: str | None, container: str) -> VideoInfo:
@@ -115,13 +117,19 @@ def check_source(info: VideoInfo, codec: Codec, preset: str | None, container: s
             "pass hevc or av1"
         )
     if wanted.pixels != info.pixels:
-        options = codec.options(codec.crf, preset)
-        kept = choose_encoding("matroska", info, codec.encoder, options).pixels == info.pixels
+        stored = choose_encoding("matroska", info, codec.encoder, codec.options(codec.crf, preset)).pixels
+        kept = stored == info.pixels if info.pixels.kind == "yuv" else stored.bits == info.pixels.bits
         log.warning(
             "%s becomes %s, which browsers, phones and televisions play: %s keeps it",
-            info.pixels.name,
-            encoding.pixels.name,
+            info.pixels.name if info.pixels.kind == "yuv" else f"the precision of {info.pixels.bits} bits",
+            encoding.pixels.name if info.pixels.kind == "yuv" else encoding.pixels.bits,
             ".mkv" if kept else ".mkv with --codec hevc",
+        )
+    if container == "mp4" and encoding.pixels.subsampling != (2, 2):
+        log.warning(
+            "%dx%d is stored as %s, which few browsers, phones and televisions play, because a side is odd: "
+            "--codec av1 stores odd sides as 4:2:0",
+            *(info.width, info.height, encoding.pixels.name),
         )
     warn_of_losses(losses(wanted, container, codec.encoder, encoding.pixels), "the compressed file")
     return encoding.info

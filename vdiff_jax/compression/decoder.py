@@ -97,7 +97,7 @@ def find_attachment(source: str | Path, size: tuple[int, int]) -> Attachment:
     data = media.read_attachment(source)
     try:
         if data is None:
-            raise AttachmentError("a plain video with no attachment (pass the file that compress wrote, or use repair)")
+            raise AttachmentError("no attachment, as compress wrote none or another program made the file (try repair)")
         # With its place in the file, a frame of the track takes 4 bytes or more, and half of the frames may be missing.
         attachment = unpack(data, most_frames=os.path.getsize(source) // 2)
         if attachment.shape != size:

@@ -34,9 +34,10 @@ class Source(NamedTuple):
     clip: Sequence[Frame] | None = None
     stored: PixelFormat | None = None
 
-    def in_format(self, pixels: PixelFormat) -> "Source":
-        """The video converted to a pixel format."""
-        return self._replace(info=dataclasses.replace(self.info, pixels=pixels), stored=self.info.pixels)
+    def in_format(self, coded: media.VideoInfo) -> "Source":
+        """The video converted to the pixel format of these properties, with their tags."""
+        info = dataclasses.replace(self.info, pixels=coded.pixels, tags=coded.tags)
+        return self._replace(info=info, stored=self.info.pixels)
 
     @property
     def bytes(self) -> int | None:
@@ -83,8 +84,9 @@ def coded_source(source: Source, settings: Settings, container: str) -> tuple[So
       FormatError: the encoder, or the format of the file, can't hold the video.
     """
     coded = check_source(source.info, settings.codec, settings.preset, container)
-    converts = container == "mp4" and source.info.pixels.kind == "yuv"
-    return source.in_format(coded.pixels) if converts else source, coded
+    fewer_bits = coded.pixels.bits < source.info.pixels.bits
+    converts = container == "mp4" and (source.info.pixels.kind == "yuv" or fewer_bits)
+    return source.in_format(coded) if converts else source, coded
 
 
 def timestamps_of(

@@ -124,6 +124,8 @@ def _remux(video: str, target: str, attachment: bytes | None, info: VideoInfo, c
         kept = choose_stream(source, video)
         stream = output.add_stream_from_template(kept, opaque=True)  # an encoder of the decoder's name may not exist
         stream.codec_context.framerate = info.rate  # packets of this duration then store none
+        if info.sample_aspect:  # of AV1, only the container stores it
+            stream.codec_context.sample_aspect_ratio = info.sample_aspect
         if container == "mp4" and stream.codec_context.name == "hevc":
             stream.codec_context.codec_tag = HEVC_TAG
         tracks = None
@@ -134,7 +136,8 @@ def _remux(video: str, target: str, attachment: bytes | None, info: VideoInfo, c
             stream.disposition = av.stream.Disposition.default
             stream.metadata.update(tracks.video_metadata)
         if attachment is not None:
-            output.metadata[KEY] = with_attachment(output.metadata.get(KEY, ""), attachment)
+            key = next((key for key in output.metadata if key.lower() == KEY), KEY)  # Matroska's is COMMENT
+            output.metadata[key] = with_attachment(output.metadata.get(key, ""), attachment)
         output.start_encoding()
         for packet in source.demux(kept):
             if packet.dts is None:

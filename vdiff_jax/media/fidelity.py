@@ -9,12 +9,17 @@ from operator import gt
 import av
 from av.sidedata.sidedata import SideData
 
+from vdiff_jax.media.hardware import HARDWARE
 from vdiff_jax.media.video import VideoInfo
 from vdiff_jax.pixels import PixelFormat
 
 logger = logging.getLogger(__name__)
 FIELD_ENCODERS = frozenset({"libx264", "mpeg2video", "ffv1", "prores_ks", "wrapped_avframe"})
 """Encoders that store the order of fields."""
+ASPECT_ENCODERS = frozenset({"libx264", "libx264rgb", "libx265", "mpeg4", "mpeg2video"}).union(
+    HARDWARE["h264"], HARDWARE["hevc"]
+)
+"""Encoders that store the sample aspect ratio in the video itself. PyAV can't store it in Matroska's header."""
 HDR_OPTION = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "svtav1-params"}
 """Encoders that store HDR10's static metadata, and the option that takes it."""
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
@@ -135,6 +140,9 @@ def losses(info: VideoInfo, container: str, encoder: str, pixels: PixelFormat) -
     if info.interlaced and not holds_fields(encoder, info):
         keeps = ".mkv, .mp4 and .mov with --codec libx264 (heights divisible by 4) and .mkv with --codec ffv1 keep it"
         lost.append(f"the field order of interlaced video; {keeps}, or pass --deinterlace to repair")
+    if info.sample_aspect not in (None, 1) and container in ("matroska", "webm") and encoder not in ASPECT_ENCODERS:
+        keeps = ".mov keeps it" if encoder.startswith("prores") else ".mp4 keeps it"
+        lost.append(f"the sample aspect ratio {info.sample_aspect}; {keeps}")
     if info.pixels.alpha and not pixels.alpha:
         lost.append(f"the transparency (alpha channel); {ALPHA_OUTPUTS}")
     elif info.pixels.alpha and container == "gif" and info.codec != "gif":

@@ -29,9 +29,6 @@ logger = logging.getLogger(__name__)
 HEVC_TAG = "hvc1"
 """The tag of HEVC in MP4 that Apple's players need."""
 TRACK_CONTAINERS = frozenset({"mp4", "mov", "matroska", "webm"})
-# PyAV can't store the sample aspect ratio in Matroska, and these codecs don't store it where all players look.
-NO_ASPECT_CODECS = frozenset({"libvpx-vp9", "libvpx", "libsvtav1", "ffv1"})
-
 _TOLERANCE = 128_000
 """Bits per second by which an encoder may miss its rate."""
 
@@ -95,11 +92,6 @@ class FileSink:
             other = "pass another codec, such as ffv1" if self._container == "matroska" else "use .mkv"
             raise OutputError(f"{self._container} can't hold {encoding.codec} video: {other}") from error
         stream.time_base = info.time_base
-        matroska = self._container in ("matroska", "webm")
-        if matroska and encoding.codec in NO_ASPECT_CODECS and info.sample_aspect not in (None, 1):
-            logger.warning(
-                "some players may ignore the sample aspect ratio %s in this file: .mp4 keeps it", info.sample_aspect
-            )
         self._open(stream.codec_context)
         if info.display_matrix is not None:
             stream.set_display_matrix(info.display_matrix)
