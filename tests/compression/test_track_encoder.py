@@ -12,6 +12,14 @@ def test_a_bitrate_is_met(source, tmp_path, open_encoder):
     assert track.size == pytest.approx(track.rate * track.seconds / 8)
 
 
+def test_a_bitrate_above_what_the_finest_quality_takes_is_named(source, tmp_path, open_encoder, caplog):
+    track = open_encoder(source, tmp_path, bitrate=1_800_000.0, preset="ultrafast").track()
+    assert track.crf == 1
+    assert f"1,800,000 bits per second are more than libx264 takes at its finest, crf 1: {track.rate:,.0f}" in (
+        caplog.text
+    )
+
+
 def test_a_track_of_another_variant_takes_about_as_many_bytes_at_most(source, tmp_path, open_encoder):
     encoder = open_encoder(source, tmp_path)
     whole = encoder.encode(30.0)

@@ -125,6 +125,26 @@ def kept(tmp_path, about=None):
     return folder
 
 
+@pytest.mark.parametrize(
+    ("name", "was", "now", "says"),
+    [
+        (
+            "input",
+            [{"name": "a.mp4", "bytes": 1}],
+            [{"name": "a.mp4", "bytes": 2}],
+            r"input a\.mp4 has changed \(bytes\)",
+        ),
+        ("input", [{"name": "a.mp4"}], [{"name": "b.mp4"}], 'input was "a.mp4" and is now "b.mp4"'),
+        ("options", {"crf": "10"}, {"crf": "12"}, 'crf was "10" and is now "12"'),
+        ("options", None, {"crf": "12"}, "options was null and is now"),
+        ("input", [{"name": "a.mp4"}], [None], "input was .* and is now null"),
+    ],
+)
+def test_what_differs_of_an_earlier_run_is_named_briefly(tmp_path, name, was, now, says):
+    with pytest.raises(ResumeError, match=f"can't be resumed: {says}"):
+        find_checkpoint(kept(tmp_path, {name: was}), {name: now})
+
+
 def test_another_input_option_or_version_is_refused_and_named(tmp_path):
     folder = kept(tmp_path, {"version": "1", "sigma": 5.0})
     with pytest.raises(ResumeError, match=r"sigma was 5\.0 and is now 7\.0"):

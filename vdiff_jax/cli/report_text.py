@@ -90,7 +90,8 @@ def compression_text(report: dict, target: str) -> str:
     else:
         line += f"; plain {title}: no restoration gains more than its bytes cost"
     if size["source"] is not None and size["file"] > size["source"]:
-        line += "; that is larger than the source, which is compressed well already: pass a higher --crf"
+        line += "; that is larger than the source, which is compressed well already: "
+        line += "pass a higher --crf or a lower --bitrate"
     if plan["not_tried"]:
         line += f"; no time to try {', '.join(plan['not_tried'])}: pass --adapt best"
     return f"{line}; {report['seconds']['total']:.1f} s"

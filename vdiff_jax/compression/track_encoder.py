@@ -1,5 +1,6 @@
 """Encodes tracks of one source: at a crf, at a bit rate, or within the bytes of another track."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints, checkpoin
 from vdiff_jax.runtime.stopwatch import Stopwatch
 from vdiff_jax.stream.context import passed
 
+log = logging.getLogger(__name__)
 _RATE_TOLERANCE = (0.94, 1.01)
 """The search for a bit rate ends at a rate between these shares of it."""
 _SEGMENT = 1000
@@ -155,7 +157,13 @@ class TrackEncoder:
             if any(crf == tried.crf for tried in tracks):
                 break
         below = [track for track in tracks if track.rate <= rate * _RATE_TOLERANCE[1]]
-        return max(below, key=lambda track: track.rate) if below else min(tracks, key=lambda track: track.rate)
+        best = max(below, key=lambda track: track.rate) if below else min(tracks, key=lambda track: track.rate)
+        if best.crf <= 1 and best.rate < rate * _RATE_TOLERANCE[0]:
+            log.warning(
+                "%s bits per second are more than %s takes at its finest, crf 1: %s",
+                *(f"{rate:,.0f}", codec.encoder, f"{best.rate:,.0f}"),
+            )
+        return best
 
     def sampled_crf(self) -> float:
         """A crf that should give the settings' bit rate, from encoding the samples twice. It saves whole tracks."""

@@ -231,9 +231,21 @@ def _check_same(folder: Path, kept: dict[str, Any], now: dict[str, Any]) -> None
                 "resume it with the version of vdiff_jax that made it" if other else "repeat the command as it was"
             )
             raise ResumeError(
-                f"{folder} can't be resumed: {name} was {_shown(kept.get(name))} and is now {_shown(now.get(name))}: "
-                f"{instead}, or delete the folder to start again"
+                f"{folder} can't be resumed: {_difference(name, kept.get(name), now.get(name))}: {instead}, or delete "
+                "the folder to start again"
             )
+
+
+def _difference(name: str, kept: Any, now: Any) -> str:
+    """What differs between two values, in words. Of objects and lists, it is the first part that differs."""
+    if isinstance(kept, list) and isinstance(now, list) and len(kept) == len(now):
+        kept, now = next(pair for pair in zip(kept, now) if pair[0] != pair[1])
+    if not isinstance(kept, dict) or not isinstance(now, dict):
+        return f"{name} was {_shown(kept)} and is now {_shown(now)}"
+    part = next(key for key in ["name", *kept, *now] if kept.get(key) != now.get(key))
+    if part != "name" and "name" in kept:
+        return f"{name} {kept['name']} has changed ({part})"
+    return _difference(name if part == "name" else part, kept.get(part), now.get(part))
 
 
 def _shown(value: Any) -> str:
