@@ -9,7 +9,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import vdiff_jax
 from vdiff_jax import infer, media
-from vdiff_jax.errors import ClipError, FormatError
+from vdiff_jax.errors import ClipError, FormatError, OutputError
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,8 @@ def test_frames_beyond_the_shorter_video_are_ignored_with_a_warning(clips, caplo
 def test_the_page_shows_the_worst_frame_first(clips, tmp_path):
     target = tmp_path / "page.html"
     vdiff_jax.compare(*clips, html=target)
+    with pytest.raises(OutputError, match="is a folder: pass the name of a file"):
+        vdiff_jax.compare(*clips, html=tmp_path)
     page = target.read_text()
     assert re.findall(r"<figcaption>frame (\d+)", page)[0] == "7"
     assert page.count("data:image/png") == 9

@@ -277,3 +277,9 @@ def test_a_folder_of_pictures_is_compressed(tmp_path):
         media.write_picture(tmp_path / "frames" / f"{number}.png", picture)
     compress(tmp_path / "frames", tmp_path / "out.mkv", adapt="none", preset="ultrafast")
     assert len(frames_of(tmp_path / "out.mkv")) == 4
+
+
+def test_a_folder_is_refused_before_the_work(tmp_path):
+    (tmp_path / "small.mp4").mkdir()
+    with pytest.raises(OutputError, match=r"small\.mp4 is a folder: pass the name of a file"):
+        compress(np.zeros((2, 16, 16, 3), np.uint8), tmp_path / "small.mp4")

@@ -128,6 +128,10 @@ def test_what_can_not_be_exported_is_named(tmp_path, monkeypatch):
         vdiff_jax.export(output, format="mlmodel")
     with pytest.raises(WeightsError, match="no weights bsae"):
         vdiff_jax.export(output, weights="bsae")
+    with pytest.raises(OptionError, match=r"ends in \.stablehlo, but the format is onnx"):
+        vdiff_jax.export(tmp_path / "base.stablehlo")
+    with pytest.raises(OutputError, match=r"is a folder: pass the name of a file, such as base\.onnx"):
+        vdiff_jax.export(tmp_path)
     with pytest.raises(OutputError, match="no folder"):
         vdiff_jax.export(tmp_path / "none" / "out.onnx")
     several = NetworkConfig(widths=(4, 6), encoder=((), ()), decoder=((), ()), reach=(1, 1), steps=2)

@@ -71,7 +71,8 @@ def test_results_of_a_batch_have_endings_that_can_be_written():
 def test_a_report_that_can_t_be_written_is_an_error(tmp_path):
     for report, why in (
         (tmp_path / "none" / "r.json", "there is no folder"),
-        (tmp_path, "it is a folder"),
+        (tmp_path, "is a folder: pass the name of a file, such as report.json"),
+        ("-", "stdout is no file"),
         (tmp_path / "out.mkv", "also an input or the output"),
     ):
         with pytest.raises(OutputError, match=why):

@@ -61,7 +61,8 @@ def compare(
       InputError: a video can't be read.
     """
     if html is not None:
-        media.check_target(html, [video for video in (reference, test) if isinstance(video, str | Path)])
+        videos = [video for video in (reference, test) if isinstance(video, str | Path)]
+        media.check_file(html, videos, such_as="report.html")
     begun = time.monotonic()
     with contextlib.ExitStack() as stack:
         sides = [open_side(video, name, stack) for video, name in ((reference, "reference"), (test, "test"))]

@@ -96,7 +96,7 @@ def check_files(source: np.ndarray | str | Path, target: str | Path) -> None:
     """Raises OutputError if `target` is not an .mkv or .mp4 file that may be written."""
     if Path(target).suffix.lower() not in CONTAINERS:
         raise OutputError(f"{target}: compress writes Matroska and MP4: end the name in .mkv or .mp4")
-    media.check_target(target, [] if isinstance(source, np.ndarray) else [source])
+    media.check_file(target, [] if isinstance(source, np.ndarray) else [source], such_as="small.mp4")
 
 
 def _check_quality(crf: float | int | None, bitrate: float | int | None, target_vmaf: float | int | None) -> None:

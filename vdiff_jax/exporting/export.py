@@ -28,14 +28,18 @@ def export(
       The report: what was written.
 
     Raises:
-      OptionError: an unknown format, or a size that the network does not take.
+      OptionError: an unknown format, one that the ending of `output` contradicts, or a size that the network does not
+        take.
       WeightsError: no such weights, or weights that cannot be exported.
       MissingError: the package `onnx` is not installed.
       OutputError: the file can't be written.
     """
     if format not in FORMATS:
         raise OptionError(f"unknown format {format}: pass one of {', '.join(FORMATS)}")
-    media.check_target(output, [weights])
+    media.check_file(output, [weights], such_as=f"{Path(weights).stem}.{format}")
+    named = Path(output).suffix.lower().removeprefix(".")
+    if named in FORMATS and named != format:
+        raise OptionError(f"{output} ends in .{named}, but the format is {format}: pass the other ending or format")
     loaded = load(weights)
     network = nnx.merge(loaded.definition, loaded.params)
     if network.config.steps != 1:

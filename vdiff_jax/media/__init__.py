@@ -21,6 +21,7 @@ from vdiff_jax.media.read import VideoReader, open_reader, probe, seekable
 from vdiff_jax.media.references import check_reference, read_references, reference_path
 from vdiff_jax.media.sources import is_picture, is_video_name, list_pictures, list_videos, natural_key
 from vdiff_jax.media.target import (
+    check_file,
     check_report,
     check_target,
     copy_file,
@@ -45,6 +46,7 @@ __all__ = [
     "VideoWriter",
     "Vmaf",
     "check_encoder",
+    "check_file",
     "check_reference",
     "check_report",
     "check_target",

@@ -57,6 +57,24 @@ def check_target(target: Source, inputs: Iterable[Source | None] = ()) -> None:
             raise OutputError(f"the folder {name} is not empty: pass a new one, or empty it")
 
 
+def check_file(target: Source, inputs: Iterable[Source | None] = (), *, such_as: str) -> None:
+    """Checks the path of an output that can only be a file, before work begins.
+
+    Args:
+        target: the path.
+        inputs: as for `check_target`.
+        such_as: an example of a name, for messages.
+
+    Raises:
+        OutputError: as for `check_target`; also if it is a folder, or stdout.
+    """
+    name = os.fspath(target)
+    if name == "-" or is_folder_target(name):
+        what = "stdout is no file" if name == "-" else f"{name} is a folder"
+        raise OutputError(f"{what}: pass the name of a file, such as {such_as}")
+    check_target(name, inputs)
+
+
 def check_report(report: Source, files: Iterable[Source | None]) -> None:
     """Checks the path of a report before work begins.
 
@@ -65,12 +83,10 @@ def check_report(report: Source, files: Iterable[Source | None]) -> None:
         files: the run's inputs and output, which the report must not replace.
 
     Raises:
-        OutputError: as for `check_target`; also if it is a folder, or one of `files`.
+        OutputError: as for `check_file`; also if it is one of `files`.
     """
     name = os.fspath(report)
-    check_target(name)
-    if is_folder_target(name):
-        raise OutputError(f"the report {name} can't be written: it is a folder, pass a file such as report.json")
+    check_file(name, such_as="report.json")
     for file in files:
         if file is not None and _same(name, os.fspath(file)):
             raise OutputError(f"the report {name} is also an input or the output: pass another name")
