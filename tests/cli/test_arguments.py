@@ -128,3 +128,11 @@ def test_help_imports_nothing_slow():
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "--reference" in run.stdout
     assert {"jax", "numpy", "scipy", "cv2", "av", "PIL", "tqdm"}.isdisjoint(run.stderr.split())
+
+
+def test_a_file_whose_name_begins_with_a_dash_is_recognised(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-a.mp4").touch()
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["repair", "-a.mp4", "-o", "out.mp4"])
+    assert "-a.mp4; pass ./-a.mp4 if the file is meant" in capsys.readouterr().err

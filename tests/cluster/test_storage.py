@@ -37,6 +37,12 @@ def test_a_worker_reads_from_a_bucket_and_writes_to_one(videos, film):
     assert not storage.exists("s3://out/film3.mkv")
 
 
+def test_a_file_in_place_of_the_folder_of_results_is_named(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    with pytest.raises(OutputError, match=r"a\.mp4 is a file: pass a folder for the results"):
+        storage.check_writable(str(tmp_path / "a.mp4"))
+
+
 def test_a_bucket_without_permission_is_named(videos, monkeypatch):
     storage.check_writable("s3://out")
     assert not videos.exists("/out/.vdiff_jax")

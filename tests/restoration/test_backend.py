@@ -31,6 +31,13 @@ def test_auto_measures_once_for_each_size_of_network_and_each_version(measured, 
     assert measured == [base.config]
     assert backend.backend_for("auto", fast, backend.LONG) == "onnx"
     assert measured == [base.config, fast.config]
+    for damaged in ("[]", '{"backend": "torch"}', "{"):
+        [remembered] = backend.cache_folder().rglob(f"{backend._identity(fast)}.json")
+        remembered.write_text(damaged)
+        measured.clear()
+        assert backend.backend_for("auto", fast, backend.LONG) == "onnx"
+        assert measured == [fast.config]
+    measured[:] = [base.config, fast.config]
     monkeypatch.setattr(backend, "__version__", "another")
     assert backend.backend_for("auto", base, backend.LONG) == "onnx"
     assert measured == [base.config, fast.config, base.config]

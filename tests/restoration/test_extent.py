@@ -43,10 +43,12 @@ def test_a_frame_of_8k_fits_into_4_gb(weights):
 
 
 def test_less_than_the_smallest_tile_takes_is_refused_with_the_least_that_works():
-    with pytest.raises(
-        OptionError, match=r"memory 0\.5GB is too little for 1920x1080: pass at least [\d.]+GB"
-    ) as error:
+    with pytest.raises(OptionError, match=r"memory 512MB is too little for 1920x1080: pass at least [\d.]+GB") as error:
         extent_for(plan(1920, 1080), 1 << 29)
+    with pytest.raises(OptionError, match="memory 100MB is too little"):
+        extent_for(plan(1920, 1080), 100 << 20)
+    with pytest.raises(OptionError, match="memory 3 is too little"):
+        extent_for(plan(1920, 1080), 3)
     least = float(str(error.value).split("at least ")[1][:-2])
     assert extent_for(plan(1920, 1080), int(least * 2**30)).tile <= 600
     with pytest.raises(OptionError):

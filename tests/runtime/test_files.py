@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from vdiff_jax.errors import DataError
+from vdiff_jax.errors import DataError, OptionError
 from vdiff_jax.runtime.files import any_path, fetched, file_version, is_remote, list_files
 
 
@@ -21,6 +21,8 @@ def test_files_of_all_subfolders_are_listed_in_order(tmp_path):
 def test_buckets_are_told_from_folders():
     assert is_remote(any_path("gs://bucket/folder"))
     assert not is_remote(any_path("folder/gs"))
+    with pytest.raises(OptionError, match="no files are read at file:// : pass a folder, or a bucket"):
+        any_path("file:///folder")
 
 
 def test_a_changed_file_has_another_version(tmp_path):

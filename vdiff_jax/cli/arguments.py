@@ -27,7 +27,10 @@ class OneLineParser(argparse.ArgumentParser):
     """A parser that names a mistake in one line, without the usage of all options."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}; {self.prog} --help lists the options\n")
+        words = message.partition("unrecognized arguments: ")[2]
+        file = next((word for word in words.split() if os.path.isfile(word)), None)
+        instead = f"pass ./{file} if the file is meant" if file else f"{self.prog} --help lists the options"
+        self.exit(2, f"error: {message}; {instead}\n")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -79,10 +79,12 @@ def check_writable(place: str) -> None:
     """Makes a folder for results, and checks that files can be written there.
 
     Raises:
-      OutputError: the folder can't be made or written to.
+      OutputError: the folder can't be made or written to, or is a file.
     """
     folder = any_path(place)
     with named(place, OutputError, "written"):
+        if not is_remote(folder) and folder.is_file():
+            raise OutputError(f"{place} is a file: pass a folder for the results of several videos")
         folder.mkdir(parents=True, exist_ok=True)
         if is_remote(folder):  # a bucket has no folders: only a file shows whether it can be written
             probe = folder / ".vdiff_jax"

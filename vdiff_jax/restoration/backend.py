@@ -81,9 +81,12 @@ def faster(network: Weights) -> str:
     """The backend that is faster on this machine: measured once, and remembered in the cache folder."""
     file = cache_folder() / "backends" / f"{_identity(network)}.json"
     try:
-        return json.loads(file.read_text())["backend"]
-    except (OSError, ValueError, KeyError):
-        log.info("measuring once whether JAX or ONNX Runtime is faster on this machine")
+        remembered = json.loads(file.read_text())["backend"]
+    except (OSError, ValueError, KeyError, TypeError):
+        remembered = None
+    if remembered in ("jax", "onnx"):
+        return remembered
+    log.info("measuring once whether JAX or ONNX Runtime is faster on this machine")
     seconds = measure(network)
     best = min(seconds, key=seconds.__getitem__)
     log.info("a frame takes %.3f s in JAX and %.3f s in ONNX Runtime", seconds["jax"], seconds["onnx"])

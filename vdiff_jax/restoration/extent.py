@@ -56,6 +56,12 @@ def extent_from(value: Any) -> Extent | None:
     return Extent(frames, tile, on_disk) if whole else None
 
 
+def _text(memory: int) -> str:
+    """A number of bytes as one would type it."""
+    unit, name = max((unit, name) for unit, name in ((1, ""), (2**20, "MB"), (2**30, "GB")) if unit <= max(memory, 1))
+    return f"{memory / unit:.4g}{name}"
+
+
 def extent_for(plan: Plan, memory: int | None) -> Extent:
     """The largest extent that fits the memory.
 
@@ -74,7 +80,7 @@ def extent_for(plan: Plan, memory: int | None) -> Extent:
     budget = free_memory() if memory is None else memory
     if memory is not None and least > memory:
         raise OptionError(
-            f"memory {memory / 2**30:.3g}GB is too little for {width}x{height}: pass at least "
+            f"memory {_text(memory)} is too little for {width}x{height}: pass at least "
             f"{np.ceil(least / 2**30 * 10) / 10:.3g}GB"
         )
     frames = int(np.clip(_CHUNK_PIXELS // pixels, 1, _CHUNK_FRAMES))

@@ -10,15 +10,27 @@ from typing import TypeAlias
 
 from etils import epath
 
-from vdiff_jax.errors import DataError
+from vdiff_jax.errors import DataError, OptionError
 
 AnyPath: TypeAlias = Path | epath.Path
 
 
 def any_path(name: str | os.PathLike) -> AnyPath:
-    """The path of a local file or, for s3://bucket/folder and gs://bucket/folder, of one in a bucket."""
+    """The path of a local file or, for s3://bucket/folder and gs://bucket/folder, of one in a bucket.
+
+    Raises:
+      OptionError: another kind of address.
+    """
     text = os.fspath(name)
-    return epath.Path(text) if "://" in text else Path(text)
+    if "://" not in text:
+        return Path(text)
+    try:
+        return epath.Path(text)
+    except KeyError as error:
+        kind = text.partition("://")[0]
+        raise OptionError(
+            f"{text}: no files are read at {kind}:// : pass a folder, or a bucket as s3:// or gs://"
+        ) from error
 
 
 def is_remote(path: AnyPath) -> bool:
