@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vdiff_jax.errors import OutputError
-from vdiff_jax.media import PixelFormat, VideoInfo, check_report, open_writer, probe, result_names, write_text
+from vdiff_jax.media import PixelFormat, VideoInfo, open_writer, probe, result_names, write_text
 from vdiff_jax.media.target import PendingFile
 
 
@@ -66,18 +66,6 @@ def test_results_of_a_batch_have_endings_that_can_be_written():
     assert names("a.avi", "a.mkv", "b.avi", "b.ts") == ["a.avi.mkv", "a.mkv", "b.avi.mkv", "b.ts.mkv"]
     with pytest.raises(OutputError, match=r"one/a\.mp4 and two/a\.mp4 would get the same result"):
         names("one/a.mp4", "two/a.mp4")
-
-
-def test_a_report_that_can_t_be_written_is_an_error(tmp_path):
-    for report, why in (
-        (tmp_path / "none" / "r.json", "there is no folder"),
-        (tmp_path, "is a folder: pass the name of a file, such as report.json"),
-        ("-", "stdout is no file"),
-        (tmp_path / "out.mkv", "also an input or the output"),
-    ):
-        with pytest.raises(OutputError, match=why):
-            check_report(report, [tmp_path / "in.mkv", tmp_path / "out.mkv"])
-    check_report(tmp_path / "r.json", [None, tmp_path / "out.mkv"])
 
 
 def test_two_runs_do_not_write_one_output(tmp_path):

@@ -19,16 +19,13 @@ from vdiff_jax.media.pace import rates_in_time
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
 from vdiff_jax.media.read import VideoReader, open_reader, probe, seekable
 from vdiff_jax.media.references import check_reference, read_references, reference_path
+from vdiff_jax.media.single_file import check_file, check_report, write_bytes, write_text
 from vdiff_jax.media.sources import is_picture, is_video_name, list_pictures, list_videos, natural_key
 from vdiff_jax.media.target import (
-    check_file,
-    check_report,
     check_target,
     copy_file,
     is_folder_target,
     result_names,
-    write_bytes,
-    write_text,
 )
 from vdiff_jax.media.video import ColourTags, VideoInfo
 from vdiff_jax.media.vmaf import Vmaf

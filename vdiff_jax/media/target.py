@@ -41,7 +41,7 @@ def check_target(target: Source, inputs: Iterable[Source | None] = ()) -> None:
     if name == "-":
         return
     for source in inputs:
-        if source is not None and _same(name, os.fspath(source)):
+        if source is not None and same_file(name, os.fspath(source)):
             raise OutputError(f"the output {name} is the input: pass another name")
     path = Path(os.path.realpath(name))  # an output that is a symlink is written through
     if len(os.fsencode(path.name)) > LONGEST_NAME:
@@ -55,41 +55,6 @@ def check_target(target: Source, inputs: Iterable[Source | None] = ()) -> None:
             raise OutputError(f"{name} is a file: remove the slash at the end, or pass another folder")
         if any(path.iterdir()):
             raise OutputError(f"the folder {name} is not empty: pass a new one, or empty it")
-
-
-def check_file(target: Source, inputs: Iterable[Source | None] = (), *, such_as: str) -> None:
-    """Checks the path of an output that can only be a file, before work begins.
-
-    Args:
-        target: the path.
-        inputs: as for `check_target`.
-        such_as: an example of a name, for messages.
-
-    Raises:
-        OutputError: as for `check_target`; also if it is a folder, or stdout.
-    """
-    name = os.fspath(target)
-    if name == "-" or is_folder_target(name):
-        what = "stdout is no file" if name == "-" else f"{name} is a folder"
-        raise OutputError(f"{what}: pass the name of a file, such as {such_as}")
-    check_target(name, inputs)
-
-
-def check_report(report: Source, files: Iterable[Source | None]) -> None:
-    """Checks the path of a report before work begins.
-
-    Args:
-        report: the path.
-        files: the run's inputs and output, which the report must not replace.
-
-    Raises:
-        OutputError: as for `check_file`; also if it is one of `files`.
-    """
-    name = os.fspath(report)
-    check_file(name, such_as="report.json")
-    for file in files:
-        if file is not None and _same(name, os.fspath(file)):
-            raise OutputError(f"the report {name} is also an input or the output: pass another name")
 
 
 def copy_file(source: Source, target: Source) -> None:
@@ -110,7 +75,7 @@ def copy_file(source: Source, target: Source) -> None:
     pending.commit()
 
 
-def _same(target: str, source: str) -> bool:
+def same_file(target: str, source: str) -> bool:
     if os.path.exists(target) and os.path.exists(source):
         return os.path.samefile(target, source)
     return os.path.abspath(target) == os.path.abspath(source)
@@ -282,27 +247,3 @@ def _delete(path: Path) -> None:
     else:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
-
-
-def write_text(target: Source, text: str) -> None:
-    """Writes a text file, such as a report, which gets its name only when it is complete.
-
-    Raises:
-        OutputError: it can't be written.
-    """
-    write_bytes(target, text.encode())
-
-
-def write_bytes(target: Source, content: bytes) -> None:
-    """Writes a file, which gets its name only when it is complete.
-
-    Raises:
-        OutputError: it can't be written.
-    """
-    pending = PendingFile(target)
-    try:
-        pending.path.write_bytes(content)
-    except OSError as error:
-        pending.remove()
-        raise OutputError(f"{target} can't be written: {error.strerror}") from error
-    pending.commit()
