@@ -48,13 +48,18 @@ class Around:
 
     def second_differences(self, offsets: Sequence[tuple[int, int]]) -> Planes:
         """For each offset the sum of both opposite neighbours minus twice the sample."""
-        return [self._shifted(y, x) + self._shifted(-y, -x) - 2 * self._shifted(0, 0) for y, x in offsets]
+        twice = 2 * self.sample()
+        return [np.subtract(total, twice, out=total) for total in self.sums(offsets)]
 
     def limited_differences(self, offsets: Sequence[tuple[int, int]], half: float) -> Planes:
         """For each offset the sum of both opposite neighbours' differences d, limited to d / (1 + (d / half)²)."""
+        scale, here = np.float32(max(half, 1e-3)), self.sample()
 
         def limited(y: int, x: int) -> Float[np.ndarray, "h w"]:
-            difference = self._shifted(y, x) - self._shifted(0, 0)
-            return difference / (1 + np.square(difference / np.float32(max(half, 1e-3))))
+            difference = self._shifted(y, x) - here
+            by = difference / scale
+            by *= by
+            by += 1
+            return np.divide(difference, by, out=by)
 
         return [limited(y, x) + limited(-y, -x) for y, x in offsets]

@@ -189,7 +189,5 @@ def converted(planes: Sequence[np.ndarray], pixels: PixelFormat) -> Planes:
 
 def _dot(weights: Planes, values: Planes, like: np.ndarray) -> Float[np.ndarray, "r w"]:
     """The sum of the values, weighted; zeros if there are none."""
-    total = np.zeros_like(like)
-    for weight, value in zip(weights, values):
-        total += weight * value
-    return total
+    products = [weight * value for weight, value in zip(weights, values)]
+    return sum(products[1:], start=products[0]) if products else np.zeros_like(like)

@@ -1,6 +1,7 @@
 """The operators of the Wiener step: differences in space, and along the motion, computed in strips of rows."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -158,8 +159,10 @@ class Window:
         self, plane: np.ndarray, points: Float[np.ndarray, "r w 2"], interpolation: int
     ) -> Float[np.ndarray, "r w"]:
         """A plane's samples at points. Only the rows that they lie in are converted to floats."""
-        low, high = float(points[..., 1].min()) - _CUBIC, float(points[..., 1].max()) + _CUBIC + 1
-        source = slice(int(np.clip(low, 0, len(plane) - 1)), int(np.clip(high, 1, len(plane))))
+        source = slice(0, len(plane))
+        if len(points) < len(plane):
+            low, high = float(points[..., 1].min()) - _CUBIC, float(points[..., 1].max()) + _CUBIC + 1
+            source = slice(int(np.clip(low, 0, len(plane) - 1)), int(np.clip(high, 1, len(plane))))
         part = integer_scale(plane[source], self._pixels)
         points = points - np.array([0, source.start], np.float32) if source.start else points
         return cv2.remap(part, points, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
@@ -252,9 +255,15 @@ def _half_size(luma: np.ndarray, pixels: PixelFormat) -> UInt8[np.ndarray, "h2 w
 
 def _grid(rows: slice, width: int) -> Float[np.ndarray, "r w 2"]:
     """x and y of each point of some rows."""
-    points = np.empty((rows.stop - rows.start, width, 2), np.float32)
+    return _grid_of(rows.start, rows.stop, width)
+
+
+@functools.lru_cache(maxsize=2)
+def _grid_of(first: int, last: int, width: int) -> Float[np.ndarray, "r w 2"]:
+    points = np.empty((last - first, width, 2), np.float32)
     points[..., 0] = np.arange(width, dtype=np.float32)
-    points[..., 1] = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+    points[..., 1] = np.arange(first, last, dtype=np.float32)[:, None]
+    points.flags.writeable = False
     return points
 
 
