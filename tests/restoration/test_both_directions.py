@@ -11,11 +11,11 @@ import vdiff_jax
 from vdiff_jax import sample
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration import both_directions
-from vdiff_jax.restoration.both_directions import CONFIDENCE, merge, spans
+from vdiff_jax.restoration.both_directions import CONFIDENCE, merge
 from vdiff_jax.restoration.pipeline import restorer_for
 from vdiff_jax.restoration.plan import make_plan
 from vdiff_jax.stream.analysis import analyse
-from vdiff_jax.stream.chunks import Chunk, cut_into_chunks
+from vdiff_jax.stream.chunks import cut_into_chunks
 from vdiff_jax.tasks.request import Request
 
 PIXELS = PixelFormat(kind="rgb", full_range=True)
@@ -78,12 +78,3 @@ def test_the_run_that_has_seen_more_frames_weighs_more():
     first = 200 / (1 + CONFIDENCE[0])
     assert plane.dtype == np.uint8
     assert plane.ravel().tolist() == [round(first), 100, 200 - round(first)]
-
-
-def test_spans_end_with_their_shot():
-    frame, field = np.zeros(2, np.float32), np.zeros((1, 1, 1, 4), np.float32)
-    chunk = {"analysed": [], "planes": (), "valid": frame, "quantisers": frame, "error": None, "velocity": field}
-    starts = [True, False, False, True, True]
-    chunks = [Chunk(**chunk, time=frame + n, starts_shot=start) for n, start in enumerate(starts)]
-    found = [([int(one.time[0]) for one in span], after and int(after.time[0])) for span, after in spans(chunks, 2)]
-    assert found == [([0, 1], 2), ([2], None), ([3], None), ([4], None)]

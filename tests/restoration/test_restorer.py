@@ -13,13 +13,13 @@ from vdiff_jax import sample
 from vdiff_jax.errors import NotFiniteError
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration import restorer, tiles
-from vdiff_jax.restoration.restorer import Restorer, backward
+from vdiff_jax.restoration.both_directions import BothDirections
+from vdiff_jax.restoration.restorer import Restorer
 from vdiff_jax.runtime.checkpoint_files import find_checkpoint
 from vdiff_jax.runtime.checkpoints import Checkpoints
 from vdiff_jax.stream.analysis import analyse
 from vdiff_jax.stream.chunks import cut_into_chunks
 from vdiff_jax.tasks.same_size import SameSize
-from vdiff_jax.tasks.video import ChunkInputs
 from vdiff_jax.weights import for_task, load
 
 RGB = PixelFormat(kind="rgb", full_range=True)
@@ -43,23 +43,25 @@ def test_the_first_frame_gains_from_those_after_it(clip):
     assert error(6) < 0.85 * error(2)
 
 
-def test_backward_is_the_clip_reversed():
-    frames = np.arange(6, dtype=np.float32)
-    velocity = np.stack([np.full((2, 2, 4), n) + np.array([0, 0, 0.5, 0.5]) for n in range(5)]).astype(np.float32)
-    given = ChunkInputs(
-        planes=(frames.reshape(6, 1, 1),),
-        valid=np.ones(6, np.float32),
-        error=None,
-        velocity=velocity,
-        time=frames,
-        sigma=np.zeros((6, 3), np.float32),
-    )
-    turned = backward(given, 3)
-    assert turned.planes[0][2:, 0, 0].tolist() == [3, 2, 1, 0]
-    assert turned.valid.tolist() == [0, 0, 1, 1, 1, 1]
-    assert turned.time[2:].tolist() == [-3, -2, -1, 0]
-    # What led to the frame before now leads to the next one.
-    assert turned.velocity[2:, 0, 0].tolist() == [[n + 0.5, n + 0.5, n, n] for n in (3, 2, 1)]
+@pytest.mark.parametrize("both", [False, True])
+def test_the_number_of_frames_in_a_chunk_does_not_matter(clip, both):
+    film = np.concatenate([clip[:, :64, :64], clip[::-1, 64:, 64:128]])
+    noisy = np.clip(np.rint(film + 15 * np.random.default_rng(0).normal(size=film.shape)), 0, 255).astype(np.uint8)
+    frames = [Frame(tuple(np.moveaxis(picture, -1, 0)), n) for n, picture in enumerate(noisy)]
+
+    def restored(count):
+        one = Restorer(load(for_task("fast", "denoise")), SameSize(RGB, (64, 64)), sigma_15, frames=count)
+        chunks = list(cut_into_chunks(analyse(frames, itertools.repeat(None), RGB, one.multiple), count))
+        assert sum(chunk.starts_shot for chunk in chunks) == 2
+        return np.stack([np.stack(frame.planes) for frame in (BothDirections(one) if both else one).restore(chunks)])
+
+    whole = restored(8).astype(int)
+    assert max(np.abs(restored(count) - whole).max() for count in (1, 3)) <= 1
+
+
+def sigma_15(quantisers):
+    """The expected errors of frames with noise of sigma 15."""
+    return np.full((len(quantisers), 3), 15 / 255, np.float32)
 
 
 def restored(clip, failing):

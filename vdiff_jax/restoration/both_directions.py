@@ -1,6 +1,5 @@
 """Restores every shot forward and backward in time and merges both: better than one direction, at twice the time."""
 
-import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,7 +8,8 @@ import numpy as np
 from jaxtyping import Int
 
 from vdiff_jax.pixels import Frame
-from vdiff_jax.restoration.restorer import Restorer, backward, frames_of, taken_up
+from vdiff_jax.restoration.restorer import Restorer, frames_of, taken_up
+from vdiff_jax.restoration.reverse import LookingAhead, backward, joined, last_frame
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.tasks.video import ChunkInputs
@@ -49,20 +49,20 @@ class BothDirections:
             inputs = [self._restorer.inputs_of(chunk) for chunk in span]
             if kept is not None:
                 seen, *state = kept
-                carry, before = taken_up(state, (carry, _last(span[0], inputs[0])))
+                carry, before = taken_up(state, (carry, last_frame(span[0], inputs[0])))
                 first, kept = int(seen), None
             forward, restored = [], []
             for chunk, one in zip(span, inputs):
                 carry, planes = self._restorer.advance(carry, one, len(chunk.analysed))
                 forward.append(planes)
             reverse = self._backward(span, inputs, before, after)
-            left = sum(len(chunk.analysed) for chunk in [*span, *([after] if after else [])])
+            left = sum(len(chunk.analysed) for chunk in [*span, *after])
             for chunk, *both in zip(span, forward, reverse):
                 count = len(chunk.analysed)
                 seen = np.arange(count)
                 restored += frames_of(chunk, merge(*both, before=first + seen, after=left - 1 - seen))
                 first, left = first + count, left - count
-            before = _last(span[-1], inputs[-1])
+            before = last_frame(span[-1], inputs[-1])
             shown, number = shown + len(restored), number + len(span)
             if restored and checkpoints.propose(shown, number):
                 state = jax.tree.leaves((carry, before))
@@ -75,7 +75,7 @@ class BothDirections:
         return self._restorer.report()
 
     def _backward(
-        self, span: list[Chunk], inputs: list[ChunkInputs], before: ChunkInputs | None, after: Chunk | None
+        self, span: list[Chunk], inputs: list[ChunkInputs], before: ChunkInputs | None, after: list[Chunk]
     ) -> list[tuple[np.ndarray, ...]]:
         """The planes of each chunk from a run in reverse order.
 
@@ -83,51 +83,28 @@ class BothDirections:
           span: chunks of one shot.
           inputs: theirs.
           before: the frame before the span, alone; `None` at the start of a shot.
-          after: the chunk after the span; `None` at the end of a shot.
+          after: the chunks after the span; none at the end of a shot.
         """
-        carry = self._restorer.start()
-        if after is not None:
-            count = min(_WARM_UP_FRAMES, len(after.analysed))
-            joined = _joined(_last(span[-1], inputs[-1]), self._restorer.inputs_of(after))
-            carry, _ = self._restorer.advance(carry, backward(joined, count), count, reverse=True, shown=False)
+        carry = self._restorer.carry_from(after, last_frame(span[-1], inputs[-1]), _WARM_UP_FRAMES)
         made = []
         for number in reversed(range(len(span))):
-            previous = _last(span[number - 1], inputs[number - 1]) if number else before
+            previous = last_frame(span[number - 1], inputs[number - 1]) if number else before
             count = len(span[number].analysed)
-            turned = backward(_joined(previous, inputs[number]), count)
+            turned = backward(joined(previous, inputs[number]), count)
             carry, planes = self._restorer.advance(carry, turned, count, reverse=True)
             made.append(tuple(plane[::-1] for plane in planes))
         return made[::-1]
 
 
-def spans(chunks: Iterable[Chunk], length: int) -> Iterator[tuple[list[Chunk], Chunk | None]]:
-    """Up to `length` chunks of one shot at a time, and the chunk after them; `None` at the end of a shot."""
-    span: list[Chunk] = []
-    for chunk in chunks:
-        if span and chunk.starts_shot:
-            yield span, None
-            span = []
-        elif len(span) == length:
-            yield span, chunk
-            span = []
+def spans(chunks: Iterable[Chunk], length: int) -> Iterator[tuple[list[Chunk], list[Chunk]]]:
+    """Up to `length` chunks of one shot at a time, and the chunks after them that the backward run begins with."""
+    ahead, span = LookingAhead(chunks), []
+    for chunk in ahead:
         span.append(chunk)
-    if span:
-        yield span, None
-
-
-def _last(chunk: Chunk, inputs: ChunkInputs) -> ChunkInputs:
-    """The chunk's last frame alone."""
-    number = len(chunk.analysed) - 1
-    return jax.tree.map(lambda leaf: leaf[number : number + 1], inputs)
-
-
-def _joined(before: ChunkInputs | None, inputs: ChunkInputs) -> ChunkInputs:
-    """The inputs with the frame before them as their first, instead of the frame after them; velocity of n + 1."""
-    if before is None:
-        before = jax.tree.map(lambda leaf: leaf[:1], inputs)
-        before = dataclasses.replace(before, valid=np.zeros_like(before.valid))
-    whole = dataclasses.replace(inputs, velocity=np.concatenate([inputs.velocity, inputs.velocity[-1:]]))
-    return jax.tree.map(lambda first, leaf: np.concatenate([first, leaf[:-1]]), before, whole)
+        after = ahead.following(_WARM_UP_FRAMES)
+        if len(span) == length or not after:
+            yield span, after
+            span = []
 
 
 def merge(

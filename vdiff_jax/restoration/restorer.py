@@ -20,6 +20,7 @@ from vdiff_jax.restoration.compiled import compiled
 from vdiff_jax.restoration.finite_check import FiniteCheck
 from vdiff_jax.restoration.frame_by_frame import FrameByFrame
 from vdiff_jax.restoration.in_windows import InWindows
+from vdiff_jax.restoration.reverse import LookingAhead, backward, joined, last_frame
 from vdiff_jax.restoration.tiles import ArrayInFile, InTiles, start_on_host, tiles_of
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.chunks import Chunk
@@ -90,10 +91,11 @@ class Restorer:
         if (kept := checkpoints.state("carry")) is not None:
             self._carry = taken_up(kept, self._carry)
         count = checkpoints.begun.frames
-        for number, chunk in enumerate(chunks, start=checkpoints.begun.chunks + 1):
+        ahead = LookingAhead(chunks)
+        for number, chunk in enumerate(ahead, start=checkpoints.begun.chunks + 1):
             inputs = self.inputs_of(chunk)
             if chunk.starts_shot:
-                self._carry, inputs = self._warmed_up(inputs, len(chunk.analysed) - 1)
+                self._carry, inputs = self._warmed_up(chunk, inputs, ahead)
             self._carry, planes = self.advance(self._carry, inputs, len(chunk.analysed))
             restored = list(frames_of(chunk, planes))
             count += len(restored)
@@ -140,6 +142,24 @@ class Restorer:
             self._finite.count(finite[active])
         return carry, tuple(plane[active] for plane in planes)
 
+    def carry_from(self, following: list[Chunk], before: ChunkInputs, count: int) -> Carry:
+        """The carry after the first `count` frames of some chunks, in reverse order.
+
+        Args:
+          following: the chunks; with none, the carry is that at the start of a shot.
+          before: the frame before them, alone.
+          count: how many frames; all, if they have fewer.
+        """
+        runs = []
+        for chunk in following:
+            own, taken = self.inputs_of(chunk), min(len(chunk.analysed), count)
+            runs.append((backward(joined(before, own), taken), taken))
+            before, count = last_frame(chunk, own), count - taken
+        carry = self.start()
+        for turned, taken in reversed(runs):
+            carry, _ = self.advance(carry, turned, taken, reverse=True, shown=False)
+        return carry
+
     def close(self) -> None:
         """Warns of frames that the network could not restore; to be called after the last frame."""
         self._finite.close()
@@ -158,17 +178,26 @@ class Restorer:
         other._compiled_before = self._network.compile_seconds
         return other
 
-    def _warmed_up(self, inputs: ChunkInputs, count: int) -> tuple[Carry, ChunkInputs]:
-        """Restores up to `count` frames after a shot's first one in reverse order, so that the carry holds the shot.
+    def _warmed_up(self, chunk: Chunk, inputs: ChunkInputs, ahead: LookingAhead) -> tuple[Carry, ChunkInputs]:
+        """Restores some frames after a shot's first one in reverse order, so that the carry holds the shot.
+
+        Args:
+          chunk: the shot's first.
+          inputs: its arrays.
+          ahead: has the next chunks.
 
         Returns:
           The carry, and the inputs. The first frame's backward flow now leads to the second frame, because that one is
           in the carry. The time between the two is the same as before.
         """
-        count = min(count, _WARM_UP_FRAMES)
-        if count < 1 or not inputs.valid[: count + 1].all():
+        own = min(len(chunk.analysed) - 1, _WARM_UP_FRAMES)
+        following = ahead.following(_WARM_UP_FRAMES - own)
+        held = [inputs.valid[: own + 1], *(one.valid[: len(one.analysed)] for one in following)]
+        if not (own or following) or not np.concatenate(held).all():
             return self.start(), inputs
-        carry, _ = self.advance(self.start(), backward(inputs, count), count, reverse=True, shown=False)
+        carry = self.carry_from(following, last_frame(chunk, inputs), _WARM_UP_FRAMES - own)
+        if own:
+            carry, _ = self.advance(carry, backward(inputs, own), own, reverse=True, shown=False)
         velocity = inputs.velocity.copy()
         velocity[0, ..., :2] = velocity[0, ..., 2:]
         carry = dataclasses.replace(carry, time=np.float32(2 * inputs.time[0] - inputs.time[1]))
@@ -222,20 +251,3 @@ def taken_up(kept: list[np.ndarray], like: Tree) -> Tree:
         return leaf
 
     return jax.tree.unflatten(tree, list(map(copied, leaves, kept)))
-
-
-def backward(inputs: ChunkInputs, count: int) -> ChunkInputs:
-    """A chunk in reverse: its frames `count` to 1 and, as the frame after them, frame 0.
-
-    The result has as many frames as the chunk; the frames that pad its start are unknown.
-    """
-    frames = len(inputs.time) - 1
-    order = np.array([*[0] * (frames - count), *range(count, -1, -1)])
-    in_reverse = jax.tree.map(lambda leaf: np.asarray(leaf)[order], dataclasses.replace(inputs, velocity=None))
-    return dataclasses.replace(
-        in_reverse,
-        valid=in_reverse.valid * (np.arange(frames + 1) >= frames - count),
-        # A velocity's pairs for the frame before and for the next frame are swapped.
-        velocity=np.roll(np.asarray(inputs.velocity)[order[:-1]], 2, axis=-1),
-        time=-in_reverse.time,
-    )
