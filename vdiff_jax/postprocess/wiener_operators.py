@@ -33,7 +33,7 @@ LUMA_OPERATORS = len(_FARTHER) + len(_NEAREST) * len(_LIMITS) + OPERATORS
 """How many luma may have: those for farther neighbours, and limited differences, come before the others."""
 _CUBIC = 3
 """Rows around a point that cubic interpolation takes, at most."""
-_STRIP = 4_000_000
+_STRIP = 500_000
 """Pixels: the operators' responses to larger frames are computed in strips of rows, which bounds their memory."""
 
 HalfFlow = Float[np.ndarray, "h2 w2 2"]

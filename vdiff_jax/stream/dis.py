@@ -62,10 +62,10 @@ def make_dis(settings: DisSettings) -> cv2.DISOpticalFlow:
     return flow
 
 
-_LARGE = 2_500_000
+_LARGE = 1_200_000
 """Pixels: the flow of larger pictures is measured in strips of rows, because DIS takes 200 bytes for each pixel."""
-_STRIP, _OVERLAP = 256, 64
-"""Rows of a strip, and those above and below it that DIS sees too."""
+_STRIP, _OVERLAP = 256, 96
+"""The least rows of a strip, and those above and below it that DIS sees too."""
 
 
 def dense_flow(
@@ -79,12 +79,13 @@ def dense_flow(
     """
     if here.size <= _LARGE:
         return flow.calc(here, there, None)
-    height = len(here)
-    whole = np.empty((*here.shape, 2), np.float32)
-    for start in range(0, height, _STRIP):
-        stop = min(start + _STRIP, height)
+    height, width = here.shape
+    rows = max(_STRIP, _LARGE // width - 2 * _OVERLAP)
+    whole = np.empty((height, width, 2), np.float32)
+    for start in range(0, height, rows):
+        stop = min(start + rows, height)
         # All strips have one size, so that DIS can use its memory again.
-        low = int(np.clip(start - _OVERLAP, 0, max(height - _STRIP - 2 * _OVERLAP, 0)))
-        seen = slice(low, min(low + _STRIP + 2 * _OVERLAP, height))
+        low = int(np.clip(start - _OVERLAP, 0, max(height - rows - 2 * _OVERLAP, 0)))
+        seen = slice(low, min(low + rows + 2 * _OVERLAP, height))
         whole[start:stop] = flow.calc(here[seen], there[seen], None)[start - low : stop - low]
     return whole
