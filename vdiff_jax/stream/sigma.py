@@ -26,6 +26,13 @@ _LARGEST = 10_000_000
 _SMALLEST = 32
 """Pixels: the coding error of smaller frames cannot be estimated."""
 
+_WHITE = 0.6
+"""Noise counts as white if chroma has at least this share of the noise that white noise would have in it."""
+_VISIBLE = 0.5
+"""Frames show how noise is split if they show this share of what white noise would have in luma; black ones do not."""
+_MEDIAN = 0.6745
+"""The median of the absolute value of normally distributed noise of standard deviation 1."""
+
 
 class Coding(NamedTuple):
     """The error that coding left.
@@ -85,6 +92,55 @@ def _middle(plane: np.ndarray) -> np.ndarray:
     return plane[rows, columns]
 
 
+def split_sigma(sigma: float, frames: list[Frame], pixels: PixelFormat) -> Float[np.ndarray, "3"]:
+    """The standard deviation of Y', Cb and Cr, in [0, 1], under noise of this sigma in R'G'B'.
+
+    White noise is in all three. Where the frames show noise in luma and clearly less in chroma, as under film grain or
+    a codec, luma has the rest.
+
+    Args:
+      sigma: in [0, 1], the root mean square over R', G' and B'.
+      frames: some of the video's first frames.
+      pixels: their pixel format.
+    """
+    white = sigma_of_rgb(sigma, pixels)
+    if pixels.kind == "gray" or not frames or min(frames[0].planes[2].shape) < _SMALLEST:
+        return white
+    luma, *chroma = _most_noise(frames[:_FRAMES], pixels)
+    if luma < _VISIBLE * white[0] or np.sum(chroma) >= _WHITE * np.sum(white[1:]):
+        return white
+    weight = (sigma**2 - white[0] ** 2) / np.sum(np.square(white[1:]))
+    rest = np.sqrt(max(sigma**2 - weight * np.sum(np.square(chroma)), 0))
+    return np.array([rest, *chroma], np.float32)
+
+
+def _most_noise(frames: list[Frame], pixels: PixelFormat) -> list[float]:
+    """Upper bounds of the noise in Y', Cb and Cr: texture and motion count as noise.
+
+    They are summed over four sizes, because noise that is correlated in space is weak in the finest detail.
+    """
+    clips = [np.stack([frame.planes[n] for frame in frames]) for n in range(3)]
+    clips = [normalised_samples(clip, pixels, chroma=pixels.kind != "rgb" and n > 0) for n, clip in enumerate(clips)]
+    if pixels.kind == "rgb":
+        clips = list(np.tensordot(from_rgb("bt601"), clips, 1))
+    return [float(np.linalg.norm([_fine_noise(_reduced(clip, size)) for size in (1, 2, 4, 8)])) for clip in clips]
+
+
+def _reduced(clip: Float[np.ndarray, "t h w"], size: int) -> Float[np.ndarray, "t h2 w2"]:
+    """The means of blocks of `size` × `size` samples."""
+    frames, height, width = clip.shape
+    whole = clip[:, : height // size * size, : width // size * size]
+    return whole.reshape(frames, height // size, size, width // size, size).mean(axis=(2, 4))
+
+
+def _fine_noise(clip: Float[np.ndarray, "t h w"]) -> float:
+    """The standard deviation of white noise that has as much fine detail."""
+    detail = np.diff(clip, axis=0) / np.sqrt(2) if len(clip) > 1 else clip
+    for axis in (-1, -2):
+        detail = np.diff(detail, 2, axis=axis) / np.sqrt(6)
+    return float(np.median(np.abs(detail))) / _MEDIAN
+
+
 def measure_sigma(frames: list[Frame], pixels: PixelFormat) -> Float[np.ndarray, "3"]:
     """The standard deviation of the noise in Y', Cb and Cr, in [0, 1]; zero if frames are too small to measure it."""
     planes = [np.stack([f.planes[i] for f in frames]) for i in range(1 if pixels.kind == "gray" else 3)]
@@ -92,7 +148,7 @@ def measure_sigma(frames: list[Frame], pixels: PixelFormat) -> Float[np.ndarray,
         return np.zeros(3, np.float32)
     if pixels.kind == "rgb":
         rgb = np.stack([normalised_samples(plane, pixels, chroma=False) for plane in planes], axis=-1)
-        return noise_in_ycbcr(estimate_sigma(rgb)).astype(np.float32)
+        return split_sigma(estimate_sigma(rgb), frames, pixels)
     sigma = [
         float(estimate_sigma_channels(normalised_samples(plane, pixels, chroma=index > 0)[..., None])[0])
         if min(plane.shape[1:]) >= 8

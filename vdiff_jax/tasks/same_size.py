@@ -11,7 +11,7 @@ from vdiff_jax.observation import Observation
 from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.postprocess.planes import changed_planes
 from vdiff_jax.preprocess.planes import Planes, clip_of_planes, known_of_mask, sigma_of_error
-from vdiff_jax.stream.sigma import measure_sigma, sigma_in_rgb, sigma_of_rgb
+from vdiff_jax.stream.sigma import measure_sigma, sigma_in_rgb, split_sigma
 from vdiff_jax.tasks.finish import wiener
 from vdiff_jax.tasks.plan import NO_ERROR, Plan, Step
 from vdiff_jax.tasks.request import Request
@@ -136,6 +136,6 @@ def plan_of(
 def given_or_measured_sigma(request: Request) -> tuple[Float[np.ndarray, "3"], str]:
     """The noise of Y', Cb and Cr, in [0, 1], and whether it was given or measured, in words."""
     if request.sigma is not None:
-        return sigma_of_rgb(request.sigma / 255, request.pixels), f"sigma {request.sigma:g} was given"
+        return split_sigma(request.sigma / 255, request.frames, request.pixels), f"sigma {request.sigma:g} was given"
     sigma = measure_sigma(request.frames, request.pixels)
     return sigma, f"sigma {sigma_in_rgb(sigma, request.pixels):.1f} was measured"
