@@ -143,7 +143,7 @@ def test_a_damaged_or_newer_attachment_leaves_plain_video(plain, tmp_path, capsy
     for name, data, says in (
         ("damaged", bytes([*good[:-1], good[-1] ^ 4]), "damaged"),
         ("newer", b"\x09" + zlib.crc32(b"\x09new").to_bytes(4, "big") + b"new", "version 9"),
-        ("none", None, "a plain video with no attachment (pass the file that compress wrote"),
+        ("none", None, "no attachment, as compress wrote none or another program made the file"),
     ):
         path = attached(plain, tmp_path, data)
         assert run("decompress", path, "-o", tmp_path / f"{name}.mkv", "--codec", "ffv1") == 0
@@ -283,3 +283,12 @@ def test_a_folder_is_refused_before_the_work(tmp_path):
     (tmp_path / "small.mp4").mkdir()
     with pytest.raises(OutputError, match=r"small\.mp4 is a folder: pass the name of a file"):
         compress(np.zeros((2, 16, 16, 3), np.uint8), tmp_path / "small.mp4")
+
+
+def test_two_runs_do_not_write_one_file(source, tmp_path):
+    def second(stage):
+        with pytest.raises(OutputError, match="is being written by another run"):
+            compress(source, tmp_path / "small.mp4", crf=40, adapt="none")
+
+    compress(source, tmp_path / "small.mp4", crf=36, adapt="none", begin=second)
+    assert [path.name for path in tmp_path.iterdir()] == ["small.mp4"]

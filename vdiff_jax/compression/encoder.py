@@ -78,9 +78,15 @@ def compress(
     )
     opened = open_source(source, rate)
     budget = Budget(settings.adapt, clock)
-    with _open_encoder(opened, settings, Path(target), clock, progress, begin, resume=resume) as encoder:
-        best = _best_candidate(encoder, clock, budget)
-        _write(best, encoder, target)
+    pending = PendingFile(target)  # from now on, no other run writes the target
+    try:
+        with _open_encoder(opened, settings, Path(target), clock, progress, begin, resume=resume) as encoder:
+            best = _best_candidate(encoder, clock, budget)
+            _write(best, encoder, pending)
+    except BaseException:
+        if not pending.whole:
+            pending.remove()
+        raise
     return _report(clock, encoder, best, budget, Path(target).stat().st_size)
 
 
@@ -161,17 +167,12 @@ def _best_candidate(encoder: TrackEncoder, clock: Stopwatch, budget: Budget) -> 
         return Candidate(choice, attachment, prober.quality_if_time(attachment, budget))
 
 
-def _write(candidate: Candidate, encoder: TrackEncoder, target: str | Path) -> None:
-    """Writes track, attachment and the source's sound, subtitles and tags; `target` appears only when it is whole."""
+def _write(candidate: Candidate, encoder: TrackEncoder, pending: PendingFile) -> None:
+    """Writes track, attachment and the source's sound, subtitles and tags; the file gets its name when it is whole."""
     source, track = encoder.source, candidate.track
     attachment, info = candidate.attachment_choice.packed, track.variant.info(source.info)
-    pending = PendingFile(target)
-    try:
-        tracks = source.path if source.bytes is not None else None  # pictures have no other tracks
-        media.remux(track.path, pending.path, attachment, info, copy_from=tracks)
-    except BaseException:
-        pending.remove()
-        raise
+    tracks = source.path if source.bytes is not None else None  # pictures have no other tracks
+    media.remux(track.path, pending.path, attachment, info, copy_from=tracks)
     pending.commit()
 
 
