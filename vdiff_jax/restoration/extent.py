@@ -22,7 +22,7 @@ _FRAME = 240
 """Bytes for each pixel of a frame: frames while they are decoded, analysed, finished or encoded, and the carry."""
 _CHUNK = 25
 """Bytes for each pixel of a chunk's frames. Up to three chunks are in memory, before, in or after the network."""
-_FRAME_IN_TILES = 70
+_FRAME_IN_TILES = 100
 """`_FRAME` for tiles, without the carry. No chunk is queued then, and the encoder looks at fewer frames at a time."""
 _MULTIPLE = 16
 """The side of a tile is a multiple of this."""
