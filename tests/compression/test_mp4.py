@@ -167,7 +167,8 @@ def test_the_aspect_ratio_of_av1_is_kept_or_named(source, tmp_path, caplog, name
     assert ("sample aspect ratio 4/3" in caplog.text) is (aspect == 1)
 
 
-def test_hevc_has_the_tag_that_apple_s_players_need(source, tmp_path):
+def test_hevc_has_the_tag_that_apple_s_players_need_and_no_list_of_options(source, tmp_path):
     compress(source, tmp_path / "small.mp4", codec="hevc", crf=36, adapt="none", preset="ultrafast")
+    assert b"x265 (build" not in (tmp_path / "small.mp4").read_bytes()  # 2.3 kB
     with av.open(str(tmp_path / "small.mp4")) as container:
         assert container.streams.video[0].codec_context.codec_tag == "hvc1"

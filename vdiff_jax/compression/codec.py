@@ -52,9 +52,11 @@ _X264_SCALE = {"preset": "medium", "highest_crf": 51, "crf_step": 0.1, "octave":
 # x264's psychovisual options keep the energy of fine texture by coding errors that look like it. The Wiener step
 # removes such errors, so their bits would be wasted.
 _NO_PSYCHOVISUAL = (("psy", "0"),)
+# x265 would list its own options in each file, in 2.3 kB.
+_NO_LIST = (("x265-params", "info=0"),)
 CODECS = {
     "h264": Codec(name="h264", encoder="libx264", crf=23.0, tuning=_NO_PSYCHOVISUAL, **_X264_SCALE),
-    "hevc": Codec(name="hevc", encoder="libx265", crf=28.0, **_X264_SCALE),
+    "hevc": Codec(name="hevc", encoder="libx265", crf=28.0, tuning=_NO_LIST, **_X264_SCALE),
     "av1": Codec(name="av1", encoder="libsvtav1", preset="6", crf=35.0, highest_crf=63, crf_step=1.0, octave=10.0),
 }
 
