@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.stream import sigma
 from vdiff_jax.stream.compression_error import expected_error
 from vdiff_jax.stream.sigma import measure_coding, measure_sigma, sigma_in_rgb, sigma_of_rgb, split_sigma
 
@@ -20,8 +21,8 @@ def noisy(sigmas, quantiser=float("nan")):
 
 
 def test_the_noise_of_each_plane_is_measured_in_normalised_samples():
-    sigma = measure_sigma(noisy((6, 10, 3)), YUV)
-    np.testing.assert_allclose(sigma, np.array([6 / 219, 10 / 224, 3 / 224]), rtol=0.1)
+    found = measure_sigma(noisy((6, 10, 3)), YUV)
+    np.testing.assert_allclose(found, np.array([6 / 219, 10 / 224, 3 / 224]), rtol=0.1)
     np.testing.assert_array_equal(measure_sigma(noisy((6,)), PixelFormat(kind="gray"))[1:], 0)
 
 
@@ -64,6 +65,13 @@ def test_noise_that_a_codec_took_from_chroma_is_in_luma():
     luma, *chroma = 255 * split_sigma(15 / 255, noisy((15 * 219 / 255, 1, 1)), YUV)
     assert luma == pytest.approx(14.7, rel=0.02)
     np.testing.assert_allclose(chroma, 1.2 * 255 / 224, rtol=0.2)
+
+
+def test_large_frames_are_measured_in_their_middle(monkeypatch):
+    noise = np.zeros((4, 192, 256, 1))
+    noise[:, 48:144, 64:192] = correlated(1, 0.4)
+    monkeypatch.setattr(sigma, "_MOST", 96 * 128)
+    assert 255 * split_sigma(15 / 255, in_rgb(noise), RGB)[0] == pytest.approx(15, rel=0.02)
 
 
 def test_black_frames_say_nothing_about_the_split():

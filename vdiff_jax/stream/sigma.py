@@ -30,6 +30,8 @@ _WHITE = 0.6
 """Noise counts as white if chroma has at least this share of the noise that white noise would have in it."""
 _VISIBLE = 0.5
 """Frames show how noise is split if they show this share of what white noise would have in luma; black ones do not."""
+_MOST = 1_000_000
+"""Samples: how noise is split is measured in the middle of larger planes."""
 _MEDIAN = 0.6745
 """The median of the absolute value of normally distributed noise of standard deviation 1."""
 
@@ -81,9 +83,9 @@ def measure_coding(frames: list[Frame], pixels: PixelFormat, codec: str) -> Codi
     return Coding(np.array([error, chroma * error, chroma * error], np.float32), None, why, blocks)
 
 
-def _middle(plane: np.ndarray) -> np.ndarray:
-    """The middle of a plane, in whole blocks of 16×16 pixels, where it is too large to be measured whole."""
-    excess = math.sqrt(plane.size / _LARGEST)
+def _middle(plane: np.ndarray, most: int = _LARGEST) -> np.ndarray:
+    """The middle of a plane of more than `most` samples, in whole blocks of 16×16: about so many."""
+    excess = math.sqrt(plane.size / most)
     if excess <= 1:
         return plane
     rows, columns = (
@@ -119,7 +121,7 @@ def _most_noise(frames: list[Frame], pixels: PixelFormat) -> list[float]:
 
     They are summed over four sizes, because noise that is correlated in space is weak in the finest detail.
     """
-    clips = [np.stack([frame.planes[n] for frame in frames]) for n in range(3)]
+    clips = [np.stack([_middle(frame.planes[n], _MOST) for frame in frames]) for n in range(3)]
     clips = [normalised_samples(clip, pixels, chroma=pixels.kind != "rgb" and n > 0) for n, clip in enumerate(clips)]
     if pixels.kind == "rgb":
         clips = list(np.tensordot(from_rgb("bt601"), clips, 1))
