@@ -8,11 +8,11 @@ from vdiff_jax.corruption.coding import coded, rgb_to_stored
 from vdiff_jax.media.quantisers import scale_of
 from vdiff_jax.observation import Observation
 from vdiff_jax.stream.compression_error import expected_error
-from vdiff_jax.stream.sigma import measure_coding
+from vdiff_jax.stream.sigma import measure_coding, sigma_of_rgb
 from vdiff_jax.tasks.finish import wiener
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.request import Request
-from vdiff_jax.tasks.same_size import CLEAN, given_or_measured_sigma, observe, plan_of
+from vdiff_jax.tasks.same_size import CLEAN, observe, plan_of
 from vdiff_jax.tasks.task import Task
 
 MEASURED, ESTIMATED = 0.35, 0.25
@@ -30,7 +30,8 @@ FINISH = (wiener,)
 def plan(request: Request) -> Plan:
     """Plans to remove the coding error: the given sigma, else what quantisers predict, else what frames show."""
     if request.sigma is not None:
-        return plan_of(request, "deblock", *given_or_measured_sigma(request), finish=FINISH)
+        sigma = sigma_of_rgb(request.sigma / 255, request.pixels)
+        return plan_of(request, "deblock", sigma, f"sigma {request.sigma:g} was given", finish=FINISH)
     coding = measure_coding(request.frames, request.pixels, request.codec)
     return plan_of(request, "deblock", coding.sigma, coding.why, codec=coding.codec, finish=FINISH, least=CLEAN)
 

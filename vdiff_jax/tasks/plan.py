@@ -29,7 +29,7 @@ class Plan:
       why: the reason, as a sentence for the report.
       conversion: the output's pixel format and size; for the network also how planes are read and written.
       sigma: the expected error of Y', Cb and Cr, in [0, 1]; the mean where it differs from frame to frame.
-      sigma_rgb: the same as the sigma of white R'G'B' noise, in 8-bit units.
+      sigma_rgb: the given sigma of R'G'B', or else that of white noise with the same luma, in 8-bit units.
       noise: the sigma of the white noise, in 8-bit units, whose removal would leave an error like that of the result.
         The output's default quality depends on it. `None` where the error is larger or unknown.
       codec: the codec whose quantisers predict each frame's expected error; `None` where `sigma` holds for all frames.

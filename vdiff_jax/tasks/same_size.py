@@ -106,13 +106,13 @@ def plan_of(
       least: a sigma below this, in [0, 1] of R'G'B', counts as 0.
     """
     pixels, holes = request.pixels, ("inpaint",) if request.masked else ()
-    strength = sigma_in_rgb(sigma, pixels)
+    strength = sigma_in_rgb(sigma, pixels) if request.sigma is None else float(request.sigma)
     if strength > STRONGEST * 255:
         log.warning("sigma %.0f is above the weights' range: %.0f is used", strength, STRONGEST * 255)
-        sigma = sigma * (STRONGEST * 255 / strength)
-    if sigma_in_rgb(sigma, pixels) < least * 255:
-        why, sigma = f"{why}: clean enough to be left as it is", NO_ERROR
-    clean, strength = sigma.max() == 0, sigma_in_rgb(sigma, pixels)
+        sigma, strength = sigma * (STRONGEST * 255 / strength), STRONGEST * 255
+    if strength < least * 255:
+        why, sigma, strength = f"{why}: clean enough to be left as it is", NO_ERROR, 0.0
+    clean = sigma.max() == 0
     tasks = holes + (() if clean else (cleaning,))
     if request.masked:
         why = "; ".join(part for part in ("the mask's holes are filled", why) if part)
