@@ -36,6 +36,9 @@ _CUBIC = 3
 _STRIP = 500_000
 """Pixels: the operators' responses to larger frames are computed in strips of rows, which bounds their memory."""
 
+_LARGEST_FLOW = 1_200_000
+"""Pixels: the flow of larger half-size pictures is measured in strips. Where it is wrong, the step takes less of it."""
+
 HalfFlow = Float[np.ndarray, "h2 w2 2"]
 """Displacements (x, y) in half-size pixels."""
 
@@ -242,7 +245,7 @@ def operator_responses(
 def _measured(meter: cv2.DISOpticalFlow, here: UInt8[np.ndarray, "h2 w2"], there: UInt8[np.ndarray, "h2 w2"]):
     if min(here.shape) < _SMALLEST // 2:
         return np.zeros((*here.shape, 2), np.float32)
-    return dense_flow(meter, here, there)
+    return dense_flow(meter, here, there, most=_LARGEST_FLOW)
 
 
 def _half_size(luma: np.ndarray, pixels: PixelFormat) -> UInt8[np.ndarray, "h2 w2"]:

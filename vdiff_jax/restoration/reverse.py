@@ -1,4 +1,4 @@
-"""Chunks in reverse order: a run backward in time sees what follows a frame."""
+"""Chunks in reverse order, for runs backward in time."""
 
 import dataclasses
 from collections import deque

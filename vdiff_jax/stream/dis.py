@@ -62,30 +62,34 @@ def make_dis(settings: DisSettings) -> cv2.DISOpticalFlow:
     return flow
 
 
-_LARGE = 1_200_000
-"""Pixels: the flow of larger pictures is measured in strips of rows, because DIS takes 200 bytes for each pixel."""
-_STRIP, _OVERLAP = 256, 96
-"""The least rows of a strip, and those above and below it that DIS sees too."""
+_LARGE = 2_500_000
+"""Pixels: by default larger pictures are measured in strips of rows, because DIS takes 200 bytes for each pixel."""
+_STRIP, _OVERLAP = 256, 64
+"""Rows of a strip, and those above and below it that DIS sees too."""
 
 
 def dense_flow(
-    flow: cv2.DISOpticalFlow, here: UInt8[np.ndarray, "h w"], there: UInt8[np.ndarray, "h w"]
+    flow: cv2.DISOpticalFlow,
+    here: UInt8[np.ndarray, "h w"],
+    there: UInt8[np.ndarray, "h w"],
+    *,
+    most: int = _LARGE,
 ) -> Float[np.ndarray, "h w 2"]:
     """Displacements (x, y) from one picture to another, in pixels.
 
     Args:
       flow: from `make_dis`.
       here, there: the pictures.
+      most: pixels. The flow of larger pictures is measured in strips, where vertical motion beyond the strip is missed.
     """
-    if here.size <= _LARGE:
+    if here.size <= most:
         return flow.calc(here, there, None)
-    height, width = here.shape
-    rows = max(_STRIP, _LARGE // width - 2 * _OVERLAP)
-    whole = np.empty((height, width, 2), np.float32)
-    for start in range(0, height, rows):
-        stop = min(start + rows, height)
+    height = len(here)
+    whole = np.empty((*here.shape, 2), np.float32)
+    for start in range(0, height, _STRIP):
+        stop = min(start + _STRIP, height)
         # All strips have one size, so that DIS can use its memory again.
-        low = int(np.clip(start - _OVERLAP, 0, max(height - rows - 2 * _OVERLAP, 0)))
-        seen = slice(low, min(low + rows + 2 * _OVERLAP, height))
+        low = int(np.clip(start - _OVERLAP, 0, max(height - _STRIP - 2 * _OVERLAP, 0)))
+        seen = slice(low, min(low + _STRIP + 2 * _OVERLAP, height))
         whole[start:stop] = flow.calc(here[seen], there[seen], None)[start - low : stop - low]
     return whole

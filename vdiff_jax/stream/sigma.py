@@ -24,8 +24,7 @@ BLOCKY = 5 / 255
 _LARGEST = 10_000_000
 """Pixels: the coding error of larger frames is measured in their middle."""
 _SMALLEST = 32
-"""Pixels: the coding error of smaller frames cannot be estimated."""
-
+"""Pixels: smaller frames do not show their coding error, nor smaller planes of chroma how noise is split."""
 _WHITE = 0.6
 """Noise counts as white if chroma has at least this share of the noise that white noise would have in it."""
 _VISIBLE = 0.5
