@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
+from jax import lax
 from jaxtyping import Array, Float
 
-from vdiff_jax.diffusion.rollout import rollout
-from vdiff_jax.diffusion.step import start
+from vdiff_jax.diffusion.rollout import look_ahead, rollout
+from vdiff_jax.diffusion.step import Carry, start
 from vdiff_jax.nn.conv import Conv, watching
+from vdiff_jax.observation import Observation
 from vdiff_jax.tasks.projection import project
 from vdiff_jax.training.data import Example
 
@@ -32,17 +35,26 @@ def input_means(definition: nnx.GraphDef, params: nnx.State, examples: Iterable[
     """The mean input of each convolution while the examples are restored."""
     network = nnx.merge(definition, params)
     names = {id(module): _name(path) for path, module in nnx.iter_modules(network) if isinstance(module, Conv)}
-    found: dict[str, list[Array]] = {}
-    clips = list(examples)  # made here, by compiled functions
 
-    def add(conv: Conv, x: Float[Array, "*b h w i"]) -> None:
-        found.setdefault(names[id(conv)], []).append(jnp.mean(x, axis=range(x.ndim - 1), dtype=jnp.float32))
+    @jax.jit  # for one frame: a whole clip would take long to compile
+    def restored(carry: Carry, clip: Observation, ahead: Observation, n: Array) -> tuple[Carry, Means]:
+        found: dict[str, list[Array]] = {}
 
-    with jax.disable_jit(), watching(add):
-        for example in clips:
-            carry = start(network.config, (*example.clip.shape[:-4], *example.clip.shape[-3:-1]))
-            rollout(network, example.observation, carry, project=project)
-    return no_means(params) | {name: jnp.mean(jnp.stack(means), axis=0) for name, means in found.items()}
+        def add(conv: Conv, x: Float[Array, "*b h w i"]) -> None:
+            found.setdefault(names[id(conv)], []).append(jnp.mean(x, axis=range(x.ndim - 1), dtype=jnp.float32))
+
+        frame, ahead = jax.tree.map(lambda leaf: lax.dynamic_slice_in_dim(leaf, n, 1), (clip, ahead))
+        with jax.disable_jit(), watching(add):  # so that no inner function hides from `add`
+            carry, _ = rollout(network, frame, carry, following=ahead, project=project)
+        return carry, {name: jnp.mean(jnp.stack(means), axis=0) for name, means in found.items()}
+
+    means = []
+    for observation, truth in examples:
+        carry, ahead = start(network.config, truth.shape[-3:-1]), jax.jit(look_ahead)(observation)
+        for n in range(len(truth)):
+            carry, of_frame = restored(carry, observation, ahead, n)
+            means.append(of_frame)
+    return no_means(params) | jax.tree.map(lambda *values: jnp.asarray(np.mean(values, axis=0)), *means)
 
 
 def centred(gradient: nnx.State, means: Means) -> nnx.State:
