@@ -45,8 +45,8 @@ def folder(tmp_path_factory):
         write(folder / f"{name}.mp4", clip[:, :, left : left + 200])
     write(folder / "long.mp4", noisy[:, :96, :128], rate=Fraction(1, 4))  # 16 seconds
     write(folder / "grey.mp4", np.repeat(clip[:, :48, :64, 1:2], 3, axis=-1).repeat(31, axis=0)[:121])
-    for name in ("small", "old"):  # they are enlarged
-        write(folder / f"{name}.mp4", noisy[:, :48, :64])
+    for name in ("small.mp4", "old.mp4", "dv.mkv"):  # they are enlarged
+        write(folder / name, noisy[:, :48, :64])
     write(folder / "truth.mp4", clip[:, :96, :128])
     mask = np.zeros((96, 128), np.uint8)
     mask[20:30, 30:40] = 255

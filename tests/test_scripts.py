@@ -97,10 +97,15 @@ def blocks(size):
 
 def corrected(prune, size, params, x):
     """The hidden state and the correction of a frame."""
-    network = nnx.merge(build(size)[0], prune.state(size, params))
-    features = network.encode(x)
-    hidden = network.recur(features, [jnp.full(feature.shape, 0.3) for feature in features])
-    return hidden, network.correct(x[..., :12], hidden, features)
+
+    @jax.jit
+    def run(state, x):
+        network = nnx.merge(build(size)[0], state)
+        features = network.encode(x)
+        hidden = network.recur(features, [jnp.full(feature.shape, 0.3) for feature in features])
+        return hidden, network.correct(x[..., :12], hidden, features)
+
+    return run(prune.state(size, params), x)
 
 
 @pytest.mark.parametrize(("difference", "code"), [(9e-4, False), (2e-3, True)])
