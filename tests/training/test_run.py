@@ -1,6 +1,7 @@
 """Whole runs (loop, evaluate, metric_writer, train.py): resumed = never stopped, several devices or processes = one."""
 
 import dataclasses
+import functools
 import json
 import os
 import random
@@ -24,9 +25,10 @@ import yaml
 from vdiff_jax import config, sharding, train, weights
 from vdiff_jax.errors import ConfigError, DivergedError
 from vdiff_jax.nn.network import SIZES
+from vdiff_jax.training import loop
 from vdiff_jax.training.loop import Run
 from vdiff_jax.training.metric_writer import MetricWriter
-from vdiff_jax.training.step import build
+from vdiff_jax.training.step import build, make_step
 
 CLOUD = Path("scripts/cloud")
 STEPS = 12
@@ -43,6 +45,21 @@ SMALL = {
     "train.checkpoint_every": 4,
     "train.steps": STEPS,
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_step_for_all():
+    """Runs of one configuration share the step: to trace and load it takes longer than all else in them."""
+    made = {}
+
+    def once(definition, train):
+        key = definition, repr(dataclasses.replace(train, checkpoint_every=1))
+        return made.setdefault(key, make_step(definition, train))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "make_step", once)
+        patch.setattr(sharding, "data_parallel", functools.cache(sharding.data_parallel))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ class Evaluation:
     def __init__(self, definition: nnx.GraphDef, split: Split, config: Config):
         size = Data(frames=max(8, config.data.frames), patch=config.data.patch)
         self._examples = {task: Examples(split, size, {task: 1.0}, seed=1) for task in config.train.tasks}
-        self._restore = jax.jit(partial(_restored, definition))
+        self._restore = partial(_restored, definition)
 
     @cached_property
     def _batches(self) -> dict[str, Example]:
@@ -46,6 +46,7 @@ class Evaluation:
         return scalars, pictures
 
 
+@partial(jax.jit, static_argnums=0)
 def _restored(definition: nnx.GraphDef, params: nnx.State, batch: Example) -> tuple[Array, Array, Array]:
     """Input, result and truth in R'G'B'."""
     network = nnx.merge(definition, params)
