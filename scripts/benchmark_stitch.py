@@ -231,7 +231,7 @@ def memory(sets: Path, out: Path) -> dict:
         for name in ("left", "mid"):
             source = FileSource(sets / f"bled3cam_{name}.mp4", name)
             frames = [frame for _, frame in source.frames()]
-            info = output_info(source, source.size, source.rate)
+            info = output_info([source], source.size, source.rate)
             paths.append(str(out / f"memory_{name}.mp4"))
             with media.open_writer(paths[-1], info, options={"preset": "ultrafast"}) as writer:
                 for index, frame in enumerate(itertools.islice(itertools.cycle(frames + frames[::-1]), count)):

@@ -31,6 +31,21 @@ def test_a_frame_with_wide_pixels_is_widened():
     assert (fitted[:, [*range(10), *range(70, 80)]] == 0).all()
 
 
+def test_a_frame_whose_shape_only_seems_to_fit_is_scaled():
+    """Widened, it is as wide as the result."""
+    assert joins.fit_to_size(np.full((40, 106, 3), 200, np.uint8), (80, 40), 80 / 106).shape == (40, 80, 3)
+    assert joins.fit_to_size(np.full((40, 80, 3), 200, np.uint8), (80, 40), 0.5)[:, :15].max() == 0
+
+
+@pytest.mark.parametrize("shape", [(39, 79), (40, 79), (39, 80), (40, 80)])
+def test_an_odd_size_becomes_even_without_a_change_to_any_pixel(shape):
+    frame = np.random.default_rng(0).integers(0, 255, (*shape, 3), dtype=np.uint8)
+    fitted = joins.fit_to_size(frame, (80, 40))
+    np.testing.assert_array_equal(fitted[: shape[0], : shape[1]], frame)
+    np.testing.assert_array_equal(fitted[-1, -1], frame[-1, -1])
+    assert fitted.shape == (40, 80, 3)
+
+
 def test_a_frame_is_fitted_with_black_bars():
     fitted = joins.fit_to_size(np.full((40, 20, 3), 200, np.uint8), (80, 40))
     assert fitted.shape == (40, 80, 3)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax.errors import OptionError, StitchError
+from vdiff_jax.media import Frame, PixelFormat, VideoInfo, open_reader, open_writer
 from vdiff_jax.stitching.stitch import stitch
 
 RATE = 20.0
@@ -93,3 +94,22 @@ def test_clips_are_shown_in_their_aspect_ratio_and_what_is_lost_is_named(flash_c
     assert (shown[[*range(10), *range(38, 48)]] < 30).all()
     stitch([plain, wide], tmp_path / "film.mkv", layout="sequence")
     assert "does not keep: of wide.mkv: the tags artist" in caplog.text
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 2, 0)])
+def test_a_film_of_gray_and_coloured_clips_has_colours(flash_clip, tmp_path, order):
+    clips = [tmp_path / "gray.mkv", tmp_path / "blue.mkv", tmp_path / "red.mkv"]
+    gray, colours = PixelFormat(kind="gray", full_range=True), PixelFormat(kind="yuv", subsampling=(2, 2))
+    kinds = (gray, colours, colours), ((90,), (60, 180, 100), (60, 100, 180))
+    for path, pixels, values in zip(clips, *kinds):
+        info = VideoInfo(width=64, height=48, pixels=pixels)
+        with open_writer(path, info, codec="ffv1") as writer:
+            for n in range(5):
+                planes = (np.full(shape, value, np.uint8) for shape, value in zip(pixels.plane_shapes(64, 48), values))
+                writer.write(Frame(tuple(planes), n, 1))
+    stitch([clips[n] for n in order], tmp_path / "film.mkv", layout="sequence", codec="ffv1")
+    with open_reader(tmp_path / "film.mkv") as reader:
+        chroma = [[int(plane.mean()) for plane in frame.planes[1:]] for frame in reader]
+    chroma = np.array(chroma).reshape(len(order), 5, 2)
+    np.testing.assert_allclose(chroma[order.index(0)], 128, atol=1)
+    np.testing.assert_allclose(chroma[order.index(1)], [[180, 100]] * 5, atol=12)

@@ -14,7 +14,7 @@ from vdiff_jax.stitching.stitch import stitch
 
 
 def _file(path, clip, rate=20.0, copy_from=None):
-    info = output_info(ArraySource(clip, "clip", rate), clip.shape[2:0:-1], rate)
+    info = output_info([ArraySource(clip, "clip", rate)], clip.shape[2:0:-1], rate)
     with open_writer(path, info, options={"crf": "12"}, copy_from=copy_from) as writer:
         for index, frame in enumerate(clip):
             writer.write(output_frame(frame, info, index))

@@ -15,6 +15,7 @@ _LONGEST_OVERLAP = 300  # frames
 _SHORTEST_OVERLAP = 4  # frames
 _SAME_MOMENT = 0.15  # frames whose normalised distance is smaller, in the mean, show the same moments
 _LARGEST_LOG_GAIN = 0.2  # between different scenes
+_GRAY = 2  # code values by which R, G and B differ, in the mean, in a clip without colours
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -116,27 +117,40 @@ def _gain(first: np.ndarray, second: np.ndarray) -> Float[np.ndarray, " 3"]:
         use = (np.minimum(one, other)[:, channel] > 12) & (np.maximum(one, other)[:, channel] < 243)
         if use.sum() >= 64:
             result[channel] = np.exp(np.median(np.log(one[use, channel] / other[use, channel])))
-    return result
+    return without_tint(result, first, second)
 
 
 def _scene_gain(last: np.ndarray, first: np.ndarray) -> Float[np.ndarray, " 3"]:
     """Half of the difference between two scenes' mean brightness, at most a factor of exp(0.2)."""
     one = np.log(np.maximum(last.reshape(-1, 3).mean(axis=0), 4.0))
     other = np.log(np.maximum(first.reshape(-1, 3).mean(axis=0), 4.0))
-    return np.exp(np.clip(0.5 * (one - other), -_LARGEST_LOG_GAIN, _LARGEST_LOG_GAIN))
+    gain = np.exp(np.clip(0.5 * (one - other), -_LARGEST_LOG_GAIN, _LARGEST_LOG_GAIN))
+    return without_tint(gain, last, first)
+
+
+def without_tint(gain: Float[np.ndarray, "3"], *clips: UInt8[np.ndarray, "*n h w 3"]) -> Float[np.ndarray, "3"]:
+    """The gain, or its mean for R, G and B alike if one of the clips has no colours.
+
+    Otherwise it would tint that clip, or take colours from the clip that follows it.
+    """
+    gray = any(np.ptp(clip, axis=-1).mean() < _GRAY for clip in clips)
+    return np.full(3, np.exp(np.log(gain).mean())) if gray else gain
 
 
 def fit_to_size(frame: RGB, size: tuple[int, int], widening: float = 1.0) -> RGB:
     """Scales a frame to fit into (width, height), with black bars where its aspect ratio differs.
+
+    Where only one column or row is missing, as in odd sizes, the last one is repeated and no pixel changes.
 
     Args:
       frame: the frame.
       size: width and height.
       widening: how many times wider its pixels are than those of the result.
     """
+    missing = size[1] - frame.shape[0], size[0] - frame.shape[1]
+    if widening == 1 and min(missing) >= 0 and max(missing) <= 1:
+        return np.pad(frame, ((0, missing[0]), (0, missing[1]), (0, 0)), "edge") if any(missing) else frame
     height, width = frame.shape[0], frame.shape[1] * widening
-    if (width, height) == size:
-        return frame
     scale = min(size[0] / width, size[1] / height)
     inner = (min(size[0], round(width * scale)), min(size[1], round(height * scale)))
     scaled = cv2.resize(frame, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)

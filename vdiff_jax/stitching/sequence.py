@@ -14,7 +14,7 @@ from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stitching import joins
 from vdiff_jax.stitching.bridge import flow_bridge
 from vdiff_jax.stitching.debug_pictures import DebugPictures
-from vdiff_jax.stitching.joins import Join
+from vdiff_jax.stitching.joins import Ends, Join
 from vdiff_jax.stitching.source import LUMA, RGB, Source
 from vdiff_jax.stream.context import passed
 
@@ -84,7 +84,7 @@ class ClipSequence:
         self._leads: dict[Source, float] = {}  # seconds from the beginning of each clip's file to its first frame
         ends = [joins.read_ends(self._adapted(source)) for source in sources]
         self.joins = [joins.find_join(first, second) for first, second in itertools.pairwise(ends)]
-        self.parts = self._parts([each.count for each in ends])
+        self.parts = self._parts(ends)
         self.report = {
             "layout": "sequence",
             "inputs": [self._describe(part) for part in self.parts],
@@ -152,14 +152,14 @@ class ClipSequence:
         shown = (frame for index, frame in enumerate(self._adapted(part.source)) if part.start <= index < part.stop)
         yield from joins.apply_gain(shown, part.gain)
 
-    def _parts(self, counts: list[int]) -> list[ClipPart]:
+    def _parts(self, ends: Sequence[Ends]) -> list[ClipPart]:
         gain = np.ones(3)
         result = []
         for index, source in enumerate(self._sources):
             before = self.joins[index - 1] if index else None
             after = self.joins[index] if index < len(self.joins) else None
-            gain = gain * before.gain if before else gain
-            start, stop = before.skip if before else 0, counts[index] - (after.drop if after else 0)
+            gain = joins.without_tint(gain * before.gain, ends[index].head) if before else gain
+            start, stop = before.skip if before else 0, ends[index].count - (after.drop if after else 0)
             result.append(ClipPart(source=source, start=min(start, stop), stop=stop, gain=gain))
         return result
 

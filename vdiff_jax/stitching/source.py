@@ -168,22 +168,40 @@ def rgb_to_planes(frame: RGB, pixels: PixelFormat) -> tuple[np.ndarray, ...]:
     return (luma, *small)
 
 
-def output_info(source: Source, size: tuple[int, int], rate: float) -> VideoInfo:
-    """Describes the output for a writer: like the source, but with another size (width, height) and rate."""
+def output_info(sources: Sequence[Source], size: tuple[int, int], rate: float) -> VideoInfo:
+    """Describes the output for a writer: like the first source, but with another size (width, height) and rate.
+
+    It has colours if one of the sources has; then pixel format and colour tags are those of the first one with colours.
+    """
+    source = sources[0]
     exact = Fraction(rate).limit_denominator(1001)
     if isinstance(source, FileSource):
         info = source.info
+        if info.pixels.kind == "gray" and (coloured := next(filter(_has_colours, sources), None)):
+            other = coloured.info if isinstance(coloured, FileSource) else _info_of_clips()
+            info = dataclasses.replace(
+                info, pixels=other.pixels, tags=other.tags, chroma_location=other.chroma_location
+            )
         if abs(float(info.rate) - rate) < 1e-6:
             exact = info.rate
     else:
-        tags = ColourTags(primaries=1, transfer=1, matrix=1, range=1)
-        info = VideoInfo(width=0, height=0, pixels=PixelFormat(kind="yuv", subsampling=(2, 2)), tags=tags)
+        info = _info_of_clips()
     return dataclasses.replace(
         info, path=None, width=size[0], height=size[1], rate=exact, time_base=1 / exact, frames=None, duration=None,
         rotation=0, display_matrix=None, stop=None, codec="", sample_aspect=info.sample_aspect and source.aspect,
         unsupported_side_data=(),
         pixels=dataclasses.replace(info.pixels, alpha=False), interlaced=False,
     )  # fmt: skip
+
+
+def _info_of_clips() -> VideoInfo:
+    """The pixel format and the colour tags of clips that are arrays."""
+    tags = ColourTags(primaries=1, transfer=1, matrix=1, range=1)
+    return VideoInfo(width=0, height=0, pixels=PixelFormat(kind="yuv", subsampling=(2, 2)), tags=tags)
+
+
+def _has_colours(source: Source) -> bool:
+    return not isinstance(source, FileSource) or source.info.pixels.kind != "gray"
 
 
 def output_frame(frame: RGB, info: VideoInfo, index: int, seconds: float | None = None) -> Frame:

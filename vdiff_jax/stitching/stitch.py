@@ -179,7 +179,7 @@ def _write_or_collect(
         return np.stack(list(_counted(product.frames(checkpoints), progress)))
     paths = [os.fspath(source.path) for source in sources if isinstance(source, FileSource)]
     check_target(os.fspath(output), paths)
-    info, wide = output_info(sources[0], product.size, product.rate), isinstance(product, Panorama)
+    info, wide = output_info(sources, product.size, product.rate), isinstance(product, Panorama)
     with contextlib.ExitStack() as stack:
         if wide:
             copied = _heard(sources)
