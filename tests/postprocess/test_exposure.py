@@ -16,6 +16,21 @@ def test_gains_are_found_in_spite_of_clipping_and_movers():
     np.testing.assert_array_equal(found[0], 1.0)
 
 
+def test_a_camera_without_colours_is_not_tinted_and_tints_none():
+    rng = np.random.default_rng(0)
+    coloured = rng.uniform(40, 120, (2, 40, 90, 1)) * np.array([0.7, 1.0, 1.4])
+    pictures = np.stack([coloured, 1.1 * coloured.mean(-1, keepdims=True).repeat(3, -1), coloured * [0.9, 1, 1.2]], 1)
+    seen = np.zeros((3, 40, 90), bool)
+    seen[0, :, :60], seen[1, :, 20:70], seen[2, :, 30:] = True, True, True
+    found = exposure.gains(pictures, seen, [(0, 1), (1, 2), (0, 2)])
+    np.testing.assert_allclose(found[1], found[1, 0])
+    np.testing.assert_allclose(found[0], 1)
+    np.testing.assert_allclose(found[2] / found[2, 1], 1 / np.array([0.9, 1, 1.2]), rtol=0.1)
+    for order, gain in (([0, 1], 1 / 1.1), ([1, 0], 1.1)):
+        of_two = exposure.gains(pictures[:, order], seen[order], [(0, 1)])
+        np.testing.assert_allclose(of_two, [[1] * 3, [gain] * 3], rtol=0.1)
+
+
 def test_highlights_that_a_gain_would_burn_out_are_held_back():
     frame = np.tile(np.linspace(0, 230, 256).astype(np.uint8)[None, :, None], (32, 1, 3))
     held = exposure.table(np.array([1.5, 1.5, 1.0]), [frame])[0]

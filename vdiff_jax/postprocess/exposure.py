@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Shaped, UInt8
 
 _DARK, _BRIGHT = 12.0, 243.0  # code values beyond these are left out: noise and black level, or clipping
 _KNEE = 0.7  # of white: highlights are never compressed below this
+_GRAY = 2.0  # code values by which R, G and B differ, in the mean, in a picture without colours
 
 
 def gains(
     pictures: Float[np.ndarray, "k n h w 3"], seen: Bool[np.ndarray, "n h w"], matched: list[tuple[int, int]]
 ) -> Float[np.ndarray, "n 3"]:
     """The gain of each camera's channels; the first camera's is 1.
+
+    A camera without colours gets one gain for all channels, and gives its neighbours none that would change theirs.
 
     A gain of linear light stays one gain under a power-law transfer curve, so code values are multiplied.
 
@@ -25,13 +28,14 @@ def gains(
     median of log ratios in place of the mean, so that moving things do not count.
     """
     count = pictures.shape[1]
+    gray = [is_gray(pictures[:, camera][:, seen[camera]]) for camera in range(count)]
     rows, values, weights = [], [], []
     for first, second in matched:
         ratio, weight = _ratio(pictures[:, first], pictures[:, second], seen[first] & seen[second])
         row = np.zeros(count)
         row[first], row[second] = 1.0, -1.0
         rows.append(row)
-        values.append(-ratio)
+        values.append(np.full(3, -ratio.mean()) if gray[first] or gray[second] else -ratio)
         weights.append(weight)
     anchor = np.zeros(count)
     anchor[0] = 1.0
@@ -39,7 +43,13 @@ def gains(
     weight = np.sqrt(np.array([*weights, np.sum(weights) + 1.0]))[:, None]
     right = np.stack([*values, np.zeros(3)])
     logs = np.linalg.lstsq(weight * system, weight * right, rcond=None)[0]
+    logs[gray] = logs[gray].mean(axis=1, keepdims=True)
     return np.exp(logs - logs[0])
+
+
+def is_gray(samples: Shaped[np.ndarray, "*n 3"]) -> bool:
+    """Whether a picture has no colours: R, G and B hardly differ."""
+    return len(samples) > 0 and bool(np.ptp(samples, axis=-1).mean() < _GRAY)
 
 
 def _ratio(

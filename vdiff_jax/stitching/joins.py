@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from vdiff_jax.postprocess.exposure import is_gray
 from vdiff_jax.stitching.source import LUMA, RGB
 
 _SIZE = (64, 36)  # width and height of the small frames that are compared
@@ -15,7 +16,6 @@ _LONGEST_OVERLAP = 300  # frames
 _SHORTEST_OVERLAP = 4  # frames
 _SAME_MOMENT = 0.15  # frames whose normalised distance is smaller, in the mean, show the same moments
 _LARGEST_LOG_GAIN = 0.2  # between different scenes
-_GRAY = 2  # code values by which R, G and B differ, in the mean, in a clip without colours
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -133,8 +133,7 @@ def without_tint(gain: Float[np.ndarray, "3"], *clips: UInt8[np.ndarray, "*n h w
 
     Otherwise it would tint that clip, or take colours from the clip that follows it.
     """
-    gray = any(np.ptp(clip, axis=-1).mean() < _GRAY for clip in clips)
-    return np.full(3, np.exp(np.log(gain).mean())) if gray else gain
+    return np.full(3, np.exp(np.log(gain).mean())) if any(map(is_gray, clips)) else gain
 
 
 def fit_to_size(frame: RGB, size: tuple[int, int], widening: float = 1.0) -> RGB:
