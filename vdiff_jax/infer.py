@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vdiff_jax.cli.arguments import build_parser
-from vdiff_jax.cli.closed_pipe import ends_with_its_reader, is_closed_pipe, is_full
+from vdiff_jax.cli.closed_pipe import ends_with_its_reader, is_closed_pipe
 from vdiff_jax.cli.console import log_to_console
 from vdiff_jax.cli.error_text import one_line
 from vdiff_jax.cli.output_options import encoder_options, stages_folder
@@ -26,6 +26,7 @@ from vdiff_jax.cli.report_text import (
 )
 from vdiff_jax.errors import OutputError, VdiffError
 from vdiff_jax.runtime.caches import use_compilation_cache
+from vdiff_jax.runtime.temporary import is_full
 from vdiff_jax.runtime.warning_log import collected_warnings
 
 

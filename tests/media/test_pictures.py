@@ -1,9 +1,11 @@
 """Still pictures keep their samples."""
 
+import os
+
 import numpy as np
 import pytest
 
-from vdiff_jax.errors import InputError
+from vdiff_jax.errors import InputError, OutputError
 from vdiff_jax.media import open_reader, read_picture, write_picture
 
 
@@ -15,6 +17,15 @@ def test_16_bit_gray_and_transparent_pictures_keep_their_samples(tmp_path):
         with open_reader(tmp_path / f"{name}.png") as reader:
             planes = next(iter(reader)).planes
         assert np.array_equal(np.stack(planes, -1).squeeze(), picture)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
+def test_a_full_disk_is_named(tmp_path):
+    (tmp_path / "a.png").symlink_to("/dev/full")
+    with pytest.raises(OutputError, match=r"a\.png can't be written: No space left on device$"):
+        write_picture(tmp_path / "a.png", np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(OutputError, match=r"a\.none can't be written"):
+        write_picture(tmp_path / "a.none", np.zeros((4, 4, 3), np.uint8))
 
 
 def test_a_gray_picture_among_coloured_ones_becomes_rgb(tmp_path):

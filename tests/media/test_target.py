@@ -1,5 +1,6 @@
 """Checks of output paths."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from vdiff_jax.errors import OutputError
 from vdiff_jax.media import PixelFormat, VideoInfo, open_writer, probe, result_names, write_text
-from vdiff_jax.media.target import PendingFile
+from vdiff_jax.media.target import PendingFile, folder_beside
 
 
 def test_a_folder_without_write_permission_is_an_error(tmp_path, monkeypatch):
@@ -26,6 +27,22 @@ def test_the_input_is_never_the_output(make_clip, tmp_path):
             open_writer(target, info)
     with pytest.raises(OutputError, match="is the input"):
         open_writer(f"{tmp_path}/", probe_folder(tmp_path))
+
+
+def test_a_folder_beside_a_target_is_deleted_also_after_a_killed_run(tmp_path):
+    with folder_beside(tmp_path / "out.mkv") as folder:
+        (folder / "sound.mka").write_text("text")
+        with pytest.raises(OutputError, match="another run"), folder_beside(tmp_path / "out.mkv"):
+            pass
+        assert (folder / "sound.mka").exists()
+    assert not list(tmp_path.iterdir())
+    folder.mkdir()
+    (folder / "left.mka").touch()
+    with folder_beside(tmp_path / "out.mkv"):
+        assert not list(folder.iterdir())
+    with pytest.raises(OutputError, match=r"out\.mkv can't be written: No space"), folder_beside(tmp_path / "out.mkv"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert not list(tmp_path.iterdir())
 
 
 def probe_folder(folder):

@@ -1,3 +1,4 @@
+import tempfile
 from fractions import Fraction
 
 import av
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax.errors import OptionError, StitchError
-from vdiff_jax.media import Frame, PixelFormat, VideoInfo, open_reader, open_writer
+from vdiff_jax.media import Frame, PixelFormat, VideoInfo, open_reader, open_writer, probe
 from vdiff_jax.stitching.stitch import stitch
 
 RATE = 20.0
@@ -113,3 +114,13 @@ def test_a_film_of_gray_and_coloured_clips_has_colours(flash_clip, tmp_path, ord
     chroma = np.array(chroma).reshape(len(order), 5, 2)
     np.testing.assert_allclose(chroma[order.index(0)], 128, atol=1)
     np.testing.assert_allclose(chroma[order.index(1)], [[180, 100]] * 5, atol=12)
+
+
+def test_the_sound_of_a_film_is_kept_beside_it_until_it_is_written(flash_clip, tmp_path, monkeypatch):
+    """The system's folder for temporary files is often small."""
+    clips = [flash_clip(tmp_path / f"{n}.mkv", flashes=(n / 5,)) for n in (1, 2)]
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    (tmp_path / "out").mkdir()
+    stitch(clips, tmp_path / "out" / "film.mkv", layout="sequence")
+    assert probe(tmp_path / "out" / "film.mkv").has_audio
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["film.mkv"]

@@ -2,7 +2,6 @@
 
 import itertools
 import shlex
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from vdiff_jax.errors import InputError, OptionError
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration.plan import LOSSLESS, make_plan
 from vdiff_jax.runtime.cores import available_cores
+from vdiff_jax.runtime.temporary import temporary_folder
 from vdiff_jax.runtime.warning_log import reports_warnings
 from vdiff_jax.stream.flow import FlowFrame, MotionMeter
 from vdiff_jax.stream.references import has_colours
@@ -115,7 +115,7 @@ def pick(results: Sequence[Result], before: float, frames: int | None, rate: flo
 
 def _compared(info: media.VideoInfo, frames: list[Frame], plan: Plan, source: str) -> dict[str, Any]:
     """The report's entries about the trial: made, run and decided."""
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         try:
             trial = make_trial(frames, info.pixels, plan, Path(folder))
         except OptionError as error:

@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from vdiff_jax.runtime.temporary import is_full
+
 CLOSED_PIPE = 141
 """The exit code when the reader has ended: the one that a shell reports for SIGPIPE."""
 
@@ -43,11 +45,6 @@ def ends_with_its_reader(
 def is_closed_pipe(error: Exception) -> bool:
     """Whether an error says that the reader of an output has ended."""
     return isinstance(error, BrokenPipeError) or isinstance(error.__cause__, BrokenPipeError)
-
-
-def is_full(error: Exception) -> bool:
-    """Whether an error says that there is no space for the output."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _discard_output() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from vdiff_jax.errors import OutputError, ResumeError
 from vdiff_jax.runtime.checkpoint_files import ABOUT, is_foreign, write_arrays
 from vdiff_jax.runtime.checkpoints import checkpoint_folder
 from vdiff_jax.runtime.files import any_path, is_remote
+from vdiff_jax.runtime.temporary import temporary_folder
 
 
 class Parts:
@@ -76,7 +76,7 @@ class Parts:
             if not is_remote(any_path(self._folder)):
                 write_arrays(Path(os.fspath(self._folder)) / name, packets)
                 return
-            with tempfile.TemporaryDirectory(prefix="vdiff_jax-") as folder:
+            with temporary_folder() as folder:
                 write_arrays(Path(folder) / name, packets)
                 copy_file(Path(folder) / name, self._folder / name)
 

@@ -4,13 +4,13 @@ import contextlib
 import os
 import platform
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from vdiff_jax import media
 from vdiff_jax.errors import InputError, OutputError, VdiffError
 from vdiff_jax.runtime.files import AnyPath, any_path, fetched, is_remote
+from vdiff_jax.runtime.temporary import temporary_folder
 
 
 @contextlib.contextmanager
@@ -127,7 +127,7 @@ def written_to(place: str) -> Iterator[str]:
             )
         yield place
         return
-    with tempfile.TemporaryDirectory(prefix="vdiff_jax-") as folder:
+    with temporary_folder() as folder:
         local = Path(folder) / PurePosixPath(place).name
         yield str(local)
         with named(place, OutputError, "written"):

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import platform
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -20,6 +19,7 @@ from vdiff_jax.restoration.options import Options
 from vdiff_jax.restoration.pipeline import identity_of
 from vdiff_jax.runtime.caches import use_compilation_cache
 from vdiff_jax.runtime.files import any_path, file_version
+from vdiff_jax.runtime.temporary import temporary_folder
 from vdiff_jax.runtime.warning_log import collected_warnings
 
 
@@ -127,7 +127,7 @@ class Worker:
         with (
             self._at_hand(video.source) as source,
             written_to(video.target) as target,
-            tempfile.TemporaryDirectory(prefix="vdiff_jax-") as folder,
+            temporary_folder() as folder,
         ):
             joining = Path(folder) / "joining"
             joining.mkdir()

@@ -1,6 +1,5 @@
 """The curve of size and quality: what `compress` would give from coarse to fine, estimated from samples."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from vdiff_jax.compression.source import coded_source, open_source
 from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.media import Vmaf
 from vdiff_jax.runtime.stopwatch import Stopwatch
+from vdiff_jax.runtime.temporary import temporary_folder
 
 _OCTAVES = (2.0, 1.0, 0.0, -1.0, -2.0)
 """How many times each point halves the bytes of the codec's default crf."""
@@ -37,7 +37,7 @@ def quality_curve(
     vmaf = Vmaf()
     opened, coded = coded_source(open_source(source, 25), settings, "mp4")
     points = []
-    with tempfile.TemporaryDirectory(prefix="vdiff-curve-") as folder:
+    with temporary_folder() as folder:
         encoder = TrackEncoder(opened, coded, settings, Path(folder), Stopwatch())
         prober = Prober(encoder, vmaf)
         for octaves in _OCTAVES:

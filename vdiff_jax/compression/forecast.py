@@ -1,7 +1,6 @@
 """`compress --plan`: what would be done and why, and estimates of the time and of the file's size."""
 
 import logging
-import tempfile
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +16,7 @@ from vdiff_jax.compression.target_quality import probe_variants
 from vdiff_jax.compression.track_choice import Cost, most_seconds
 from vdiff_jax.compression.track_encoder import TrackEncoder
 from vdiff_jax.runtime.stopwatch import Stopwatch
+from vdiff_jax.runtime.temporary import temporary_folder
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def forecast(
     check_files(source, target)
     opened, coded = coded_source(open_source(source, rate), settings, CONTAINERS[Path(target).suffix.lower()])
     log.info("encoding samples of the video to estimate time and size")
-    with tempfile.TemporaryDirectory(prefix="vdiff_jax-plan-") as folder:
+    with temporary_folder() as folder:
         encoder = TrackEncoder(opened, coded, settings, Path(folder), Stopwatch())
         begun = time.monotonic()
         count, plain = encoder.sampler.count, _plain_seconds(encoder)

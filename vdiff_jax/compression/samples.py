@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import itertools
-import tempfile
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +15,7 @@ from vdiff_jax.compression.source import Source, converted
 from vdiff_jax.compression.track import Track, Variant, resize_frames
 from vdiff_jax.pixels import Frame
 from vdiff_jax.runtime.stopwatch import Stopwatch
+from vdiff_jax.runtime.temporary import temporary_folder
 from vdiff_jax.weights import load
 
 _FRAMES = 12
@@ -164,7 +164,7 @@ class Sampler:
         variant = variant or Variant(self._shape)
         info = dataclasses.replace(variant.info(self._coded), start=Fraction(0), stop=None, audio_lead=Fraction(0))
         decoded, sizes = [], []
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             path = Path(folder) / "sample.mp4"
             for window in self._probed:
                 frames = self._source_frames(window, variant)

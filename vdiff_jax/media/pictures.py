@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import imageio.v3 as iio
 import numpy as np
 from PIL import Image
@@ -88,10 +89,13 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
     """
     ending = Path(path).suffix.lower()
     options = {".jpg": [1, JPEG_QUALITY], ".jpeg": [1, JPEG_QUALITY]}.get(ending, [])
+    order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}.get(picture.shape[-1] if picture.ndim == 3 else 1)  # OpenCV's: B, G, R
     try:
-        iio.imwrite(path, np.ascontiguousarray(picture), plugin="opencv", params=options)
-    except Exception as error:
-        raise OutputError(f"{path} can't be written: {error}") from error
+        ordered = picture if order is None else picture[..., order]
+        _, encoded = cv2.imencode(ending, np.ascontiguousarray(ordered), options)
+        Path(path).write_bytes(encoded.tobytes())
+    except (OSError, cv2.error) as error:
+        raise OutputError(f"{path} can't be written: {getattr(error, 'strerror', None) or error}") from error
 
 
 def picture_of(planes: Planes, pixels: PixelFormat, *, deep: bool = True) -> np.ndarray:

@@ -6,13 +6,14 @@ import itertools
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from vdiff_jax.errors import OutputError
 from vdiff_jax.media.encoders import CONTAINERS
 from vdiff_jax.media.sources import Source
+from vdiff_jax.runtime.temporary import is_full
 
 try:
     import fcntl
@@ -179,6 +180,30 @@ class PendingFile:
 
     def _rescue(self, number: int) -> Path:
         return self.target.with_name(f"{self.target.stem[:200]}.whole{number}{self.target.suffix}")
+
+
+@contextlib.contextmanager
+def folder_beside(target: Source) -> Iterator[Path]:
+    """A folder for intermediate files in the target's own folder, which has room for the target.
+
+    It is deleted at the end of the context. What a killed run left of it is deleted at the beginning.
+
+    Raises:
+        OutputError: another run writes the target, or the disk is full.
+    """
+    real = Path(os.path.realpath(target))
+    folder = real.with_name(f".vdiff.{hashlib.sha256(os.fsencode(real.name)).hexdigest()[:8]}.parts")
+    with Lock(folder.with_suffix(".parts-lock"), target):
+        _delete(folder)
+        try:
+            folder.mkdir()
+            yield folder
+        except OSError as error:
+            if not is_full(error):
+                raise
+            raise OutputError(f"{target} can't be written: {error.strerror or error}") from error
+        finally:
+            _delete(folder)
 
 
 class Lock:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from jaxtyping import Float
 
 from vdiff_jax.errors import FormatError, MissingError
 from vdiff_jax.pixels import Frame, PixelFormat
+from vdiff_jax.runtime.temporary import temporary_folder
 
 _GRAPH = "[0:v][1:v]libvmaf=n_threads=2:log_fmt=json:log_path=log.json"
 """Netflix's default model (v0.6.1). File names are relative to the working folder: FFmpeg needs paths escaped."""
@@ -38,7 +38,7 @@ class Vmaf:
         """
         height, width = test[0].planes[0].shape
         raw = ["-f", "rawvideo", "-pix_fmt", pixels.name, "-s", f"{width}x{height}"]
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             for name, frames in (("test", test), ("reference", reference)):
                 _write(Path(folder) / name, frames)
             inputs = [*raw, "-i", "test", *raw, "-i", "reference"]

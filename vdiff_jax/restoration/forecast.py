@@ -2,7 +2,6 @@
 
 import logging
 import os
-import tempfile
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +17,7 @@ from vdiff_jax.restoration.video import opened, plan_for
 from vdiff_jax.restoration.words import plan_text
 from vdiff_jax.runtime.progress import Listener
 from vdiff_jax.runtime.stopwatch import Stopwatch
+from vdiff_jax.runtime.temporary import temporary_folder
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def _tried(
     stop = float((chosen.start or 0) + length)
     stop = stop if chosen.stop is None else min(stop, chosen.stop)
     times = _Times()
-    with tempfile.TemporaryDirectory(prefix="vdiff_jax-plan-") as folder:
+    with temporary_folder() as folder:
         sample = f"{folder}/tried" + ("/" if media.is_folder_target(target) else Path(target).suffix or ".mp4")
         report = repair(source, sample, progress=times, **options | {"stop": stop, "resume": False, "plan": False})
         first = len(times.seconds) // 3

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -11,6 +10,7 @@ from typing import TypeAlias
 from etils import epath
 
 from vdiff_jax.errors import DataError, OptionError
+from vdiff_jax.runtime.temporary import temporary_folder
 
 AnyPath: TypeAlias = Path | epath.Path
 
@@ -75,7 +75,7 @@ def fetched(path: AnyPath) -> Iterator[Path]:
     if not is_remote(path):
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="vdiff_jax-") as folder:
+    with temporary_folder() as folder:
         copy = Path(folder) / path.name
         with path.open("rb") as source, copy.open("wb") as target:
             shutil.copyfileobj(source, target)

@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
@@ -16,9 +15,11 @@ import numpy as np
 from jaxtyping import UInt8
 
 from vdiff_jax.media import VideoInfo, check_target, loudness, open_writer
+from vdiff_jax.media.target import folder_beside
 from vdiff_jax.restoration.identity import run_identity
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints, frames_between, open_checkpoints
 from vdiff_jax.runtime.peak_memory import peak_memory_bytes
+from vdiff_jax.runtime.temporary import temporary_folder
 from vdiff_jax.runtime.warning_log import reports_warnings
 from vdiff_jax.stitching import learned
 from vdiff_jax.stitching.blend import fill_by_diffusion
@@ -185,7 +186,7 @@ def _write_or_collect(
             copied = _heard(sources)
             info, tracks = _with_times_of(info, sources, product, copied)
         else:  # the soundtrack starts at 0, whatever time the first clip's clock shows
-            copied, tracks = None, _soundtrack(product, stack)
+            copied, tracks = None, _soundtrack(product, output, stack)
             info = dataclasses.replace(info, start=Fraction(0))
         more = {"checkpoints": checkpoints, "lost_before": lost_in_stitching(sources, copied)}
         writer = stack.enter_context(open_writer(output, info, copy_from=tracks, **more, **encoder))
@@ -225,9 +226,9 @@ def _with_times_of(
     return dataclasses.replace(info, start=start, stop=stop, audio_lead=heard.info.audio_lead), os.fspath(heard.path)
 
 
-def _soundtrack(sequence: ClipSequence, stack: contextlib.ExitStack) -> str | None:
-    """A temporary file with all clips' sound in turn; None where no clip has sound."""
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="vdiff_jax_"))
+def _soundtrack(sequence: ClipSequence, output: str | os.PathLike, stack: contextlib.ExitStack) -> str | None:
+    """A file with all clips' sound in turn, beside the output or, for stdout, a temporary one; None without sound."""
+    folder = stack.enter_context(temporary_folder() if output == "-" else folder_beside(output))
     path = os.path.join(folder, "sound.mka")
     spans = [
         (os.fspath(source.path) if isinstance(source, FileSource) else None, start, stop, gap)
