@@ -53,7 +53,7 @@ class ClosedLoop:
         self.thresholds = class_thresholds([*samples, *more], self.pixels, STEPS_PER_OCTAVE)
 
     def moments(self) -> Moments:
-        """The moments for a Wiener step; the network's change is 0 if it is not run."""
+        """The moments (see `wiener_fit`) that a Wiener step is fitted to; without a network, its change is 0."""
         restored = [sample.decoded for sample in self.samples] if self.network is None else self._restored
         run = self._moments(self.samples, restored)
         if not self.more:

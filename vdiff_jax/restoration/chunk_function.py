@@ -71,7 +71,16 @@ def finish(
     result: Float[Array, "h w c"],
     finite: Bool[Array, ""],
 ) -> tuple[Planes, Bool[Array, ""]]:
-    """The planes of the first of these frames from its result, or as they were read if that is not finite."""
+    """A frame's planes, made from its result; the planes as they were read if the result is not finite.
+
+    Args:
+      conversion: how the task reads and writes the video's planes.
+      multiple: frames are padded to multiples of this.
+      inputs: the chunk and the frame after it.
+      numbers: of the frame and of the others that it is converted with.
+      result: the frame as the network restored it.
+      finite: whether all of the result is finite.
+    """
     frames = _frames(inputs, numbers)
     unmasked = dataclasses.replace(frames, error=None, valid=jnp.ones_like(frames.valid))
     result = lax.cond(finite, lambda: result, lambda: conversion.observe(unmasked, multiple).values[0])

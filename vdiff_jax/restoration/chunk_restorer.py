@@ -1,4 +1,4 @@
-"""The interface of the network's restorer and the colorizer, which work chunk by chunk; and `Cropped` for either."""
+"""`ChunkRestorer`, the interface of `Restorer` and `Colorizer`; `Cropped` runs either on a part of the frames."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator

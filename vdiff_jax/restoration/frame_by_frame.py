@@ -125,7 +125,7 @@ def _batched(carry: Carry) -> Carry:
 
 
 def look_ahead_numbers(conversion: NetworkConversion, config: NetworkConfig, inputs: ChunkInputs) -> Int[Array, " n"]:
-    """For each frame of a chunk the number of its look-ahead."""
+    """For each frame of a chunk the number of its look-ahead: the next frame with content."""
     return numbers_ahead(partial(observe, conversion, config.multiple, inputs), inputs.velocity.shape[0])
 
 

@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 VISIBLE, FAINT = 4 / 255, 3 / 255
 """From these errors of luma on, in [0, 1], deblock is done, or suggested."""
 WEAK = 3.0 / 255
-"""Noise below this sigma is hardly visible and left. Where luma alone is noisy, to remove less may do harm: on
-davis_goat, the scene with the most moving texture, -0.2 dB at sigma 2.2, +0.4 at 3, +1.4 at 5.2."""
+"""Noise below this sigma is hardly visible and is left. Where luma alone is noisy, to remove weaker noise may harm: on
+davis_goat, the scene with the most moving texture, it gains -0.2 dB at sigma 2.2, +0.4 at 3, +1.4 at 5.2."""
 VISIBLE_BLOCKS = 1.0
 """Without quantisers deblock is done from this result of `block_steps` on: steps between blocks are twice as large."""
 LOSSLESS = frozenset({"", "ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "png", "gif", "qtrle", "magicyuv"})

@@ -1,4 +1,7 @@
-"""Restores one video with a network, chunk by chunk. The network is compiled once for the video's size."""
+"""Restores one video with a network, chunk by chunk. The network is compiled once for the video's size.
+
+The carry is the network's state, which each frame hands to the next one.
+"""
 
 import copy
 import dataclasses
@@ -124,12 +127,13 @@ class Restorer:
     def advance(
         self, carry: Carry, inputs: ChunkInputs, count: int, *, reverse: bool = False, shown: bool = True
     ) -> tuple[Carry, tuple[np.ndarray, ...]]:
-        """Restores a chunk's first frames; with `reverse`, inputs from `backward`, whose frames are the last ones.
+        """Restores the first frames of a chunk; with `reverse`, the last ones of a chunk in reverse order.
 
         Args:
           carry: the carry after the frame before.
-          inputs: the chunk and the frame after it.
+          inputs: the chunk and the frame after it; with `reverse`, what `backward` returns.
           count: how many frames.
+          reverse: whether the chunk is in reverse order.
           shown: whether the frames are part of the result, rather than there for the carry alone.
 
         Returns:
@@ -143,11 +147,11 @@ class Restorer:
         return carry, tuple(plane[active] for plane in planes)
 
     def carry_from(self, following: list[Chunk], before: ChunkInputs, count: int) -> Carry:
-        """The carry after the first `count` frames of some chunks, in reverse order.
+        """The carry of a run backward in time over the first `count` frames of some chunks, the last frame first.
 
         Args:
-          following: the chunks; with none, the carry is that at the start of a shot.
-          before: the frame before them, alone.
+          following: the chunks in order; if there are none, the carry is that at the start of a shot.
+          before: the frame before them, which the run has not reached.
           count: how many frames; all, if they have fewer.
         """
         runs = []
@@ -221,7 +225,7 @@ def _network_for(
 
 
 def frames_of(chunk: Chunk, planes: tuple[np.ndarray, ...]) -> Iterator[Frame]:
-    """The chunk's frames that are to be shown, with these planes."""
+    """Those of the chunk's frames that are part of the output, with their restored planes."""
     for n, frame in enumerate(chunk.frames):
         if frame is not None:
             shown = tuple(plane[n] for plane in planes)
@@ -233,9 +237,11 @@ Tree = TypeVar("Tree")
 
 
 def taken_up(kept: list[np.ndarray], like: Tree) -> Tree:
-    """Copies of the arrays that an earlier run stored, which may be overwritten, as a tree like `like`.
+    """The carry that an earlier run stored, in arrays that may be overwritten.
 
-    Those for arrays in files are written to these files.
+    Args:
+      kept: the stored arrays.
+      like: a carry of the same shapes. Its arrays in files get the stored values.
 
     Raises:
       ResumeError: their shapes or dtypes differ from those of `like`.

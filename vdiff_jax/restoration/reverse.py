@@ -35,7 +35,10 @@ def last_frame(chunk: Chunk, inputs: ChunkInputs) -> ChunkInputs:
 
 
 def joined(before: ChunkInputs | None, inputs: ChunkInputs) -> ChunkInputs:
-    """The inputs with the frame before them as their first, instead of the frame after them; velocity of n + 1."""
+    """A chunk's inputs with the frame before the chunk at the start, and without the frame after it at the end.
+
+    The velocity of the last frame is repeated, so that it has as many frames as the other arrays.
+    """
     if before is None:
         before = jax.tree.map(lambda leaf: leaf[:1], inputs)
         before = dataclasses.replace(before, valid=np.zeros_like(before.valid))
@@ -44,7 +47,7 @@ def joined(before: ChunkInputs | None, inputs: ChunkInputs) -> ChunkInputs:
 
 
 class LookingAhead:
-    """An iterator over chunks that shows the next ones before it comes to them."""
+    """An iterator over chunks that can also return the chunks that come next, without passing them."""
 
     def __init__(self, chunks: Iterable[Chunk]):
         self._source, self._waiting = iter(chunks), deque[Chunk]()
@@ -54,7 +57,7 @@ class LookingAhead:
             yield self._waiting.popleft()
 
     def following(self, frames: int) -> list[Chunk]:
-        """The next chunks of the shot, until they have so many frames; fewer at its end."""
+        """The next chunks of the shot that together have at least so many frames; fewer at the end of the shot."""
         found = list[Chunk]()
         while frames > 0 and (len(found) < len(self._waiting) or self._read()):
             chunk = self._waiting[len(found)]

@@ -20,11 +20,11 @@ _SHORTEST = 9
 _FLICKER = 0.005
 """Flicker of a smaller standard deviation, as a share of the brightness, is left: coding causes as much."""
 _DARKEST = 0.2
-"""The brightness below which that share is of this one, because rounding weighs more in the dark."""
+"""In darker frames `_FLICKER` is a share of this brightness, not of theirs: rounding weighs more in the dark."""
 _OUTLIER = 4.0
 """A change larger than this many standard deviations of the flicker is a flash or the start of a fade."""
 _LARGEST_CHANGE = 0.15
-"""So is one that is larger than this share of the brightness."""
+"""A change larger than this share of the brightness is one too."""
 _FOURTH_DIFFERENCE = np.sqrt(70) * 0.6745
 """The median size of the fourth difference of independent values with standard deviation 1."""
 _STRAIGHT = 0.6

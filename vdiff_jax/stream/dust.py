@@ -21,8 +21,8 @@ SPIKE = 0.05
 TEXTURE = 0.2
 """The same threshold rises by this share of the local contrast: fine detail flickers as it moves."""
 SMALLEST, SMALL = 3, 6
-"""Fewer connected candidates than the first, in pixels, are fine detail too; fewer than the second must be predicted
-better."""
+"""Pixels. A spot of fewer than the first counts as fine detail. Around a spot of fewer than the second, the prediction
+must be better."""
 CROWDED = 0.15
 """A larger share of candidates around a spot means that the flow failed there."""
 MISPREDICTED = 0.38
@@ -38,7 +38,7 @@ SEEN_ELSEWHERE, SURELY_SEEN = 0.6, 0.45
 """A neighbour shows a spot at another place if its difference there is below the first share of the difference from the
 prediction. For a plain candidate, the second: dust may happen to look like something else."""
 SEEN_IN_ONE = 0.75
-"""So it does if that share is below this one of the other neighbour's: dust matches neither."""
+"""A neighbour also shows it if its share is below this fraction of the other neighbour's: dust matches neither."""
 _REACH, _LEAST_REACH = 1 / 16, 32
 """How far an object may move between two frames relative to what is around it: a share of the picture's width, and at
 least so many pixels."""
