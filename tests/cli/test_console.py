@@ -32,5 +32,6 @@ def test_information_is_plain_and_quiet_hides_it(handlers, capsys, options, expe
     log.debug("detail")
     log.info("said")
     log.warning("warned")
+    log.warning("warned")  # as at the second reading of a damaged file
     logging.getLogger("other").info("of another package")
     assert capsys.readouterr().err.splitlines() == expected

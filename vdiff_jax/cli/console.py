@@ -5,10 +5,19 @@ import sys
 
 
 class ConsoleHandler(logging.StreamHandler):
-    """Writes log lines to stderr without breaking a progress bar."""
+    """Writes log lines to stderr without breaking a progress bar; each warning once, though a file is read twice."""
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
+        self._warnings: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool | logging.LogRecord:
+        """Whether a record is written: not if it is a warning that has been written before."""
+        known, text = len(self._warnings), record.getMessage()
+        if record.levelno != logging.WARNING:
+            return super().filter(record)
+        self._warnings.add(text)
+        return len(self._warnings) > known and super().filter(record)
 
     def format(self, record: logging.LogRecord) -> str:
         text = record.getMessage()
