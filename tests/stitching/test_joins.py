@@ -25,6 +25,18 @@ def test_a_still_scene_does_not_count_as_an_overlap(wide):
     assert joins.find_join(still, still).overlap == 0
 
 
+def test_only_a_clip_of_the_same_scene_is_matched_in_colour(wide):
+    first, darker = joins.read_ends(iter(wide[:1])), np.rint(wide[10:11] * np.array([0.8, 0.8, 0.9])).astype(np.uint8)
+    matched = joins.find_join(first, joins.read_ends(iter(darker)))
+    np.testing.assert_allclose(matched.gain, 1 / np.sqrt([0.8, 0.8, 0.9]), rtol=0.03)
+    red = np.zeros_like(wide[:1])
+    red[..., 0] = 200
+    red[:, 40:60, 60:200] = 255
+    for other in (red, np.zeros_like(red), np.ascontiguousarray(wide[:1, ::-1, ::-1] // 2)):
+        for pair in ((first, joins.read_ends(iter(other))), (joins.read_ends(iter(other)), first)):
+            np.testing.assert_array_equal(joins.find_join(*pair).gain, 1)
+
+
 def test_a_frame_with_wide_pixels_is_widened():
     fitted = joins.fit_to_size(np.full((20, 20, 3), 200, np.uint8), (80, 40), 1.5)
     assert (fitted[:, 10:70] == 200).all()

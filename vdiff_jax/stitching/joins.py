@@ -15,7 +15,8 @@ _SIZE = (64, 36)  # width and height of the small frames that are compared
 _LONGEST_OVERLAP = 300  # frames
 _SHORTEST_OVERLAP = 4  # frames
 _SAME_MOMENT = 0.15  # frames whose normalised distance is smaller, in the mean, show the same moments
-_LARGEST_LOG_GAIN = 0.2  # between different scenes
+_SAME_SCENE = 0.8  # so do frames of one scene a few frames apart; frames of unrelated scenes differ by 1.0 to 1.6
+_LARGEST_LOG_GAIN = 0.2  # between clips of one scene without common moments
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,9 @@ def find_join(first: Ends, second: Ends) -> Join:
         if along.mean() < _SAME_MOMENT and (best is None or along.mean() < best[0] - 1e-9):
             best = (float(along.mean()), length)
     if best is None or not _stands_out(distances, best[1]):
-        return Join(drop=0, skip=0, overlap=0, gain=_scene_gain(first.tail[-1], second.head[0]), distance=None)
+        same_scene = distances[-1, 0] < _SAME_SCENE  # a title or another scene keeps its own colours
+        gain = _scene_gain(first.tail[-1], second.head[0]) if same_scene else np.ones(3)
+        return Join(drop=0, skip=0, overlap=0, gain=gain, distance=None)
     length = best[1]
     along = distances[np.arange(rows - length, rows), np.arange(length)]
     # The frame at which they agree best; of frames that agree equally, the middle one.
@@ -121,7 +124,7 @@ def _gain(first: np.ndarray, second: np.ndarray) -> Float[np.ndarray, " 3"]:
 
 
 def _scene_gain(last: np.ndarray, first: np.ndarray) -> Float[np.ndarray, " 3"]:
-    """Half of the difference between two scenes' mean brightness, at most a factor of exp(0.2)."""
+    """Half of the difference between two frames' mean brightness, at most a factor of exp(0.2)."""
     one = np.log(np.maximum(last.reshape(-1, 3).mean(axis=0), 4.0))
     other = np.log(np.maximum(first.reshape(-1, 3).mean(axis=0), 4.0))
     gain = np.exp(np.clip(0.5 * (one - other), -_LARGEST_LOG_GAIN, _LARGEST_LOG_GAIN))
