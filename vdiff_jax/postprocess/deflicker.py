@@ -64,7 +64,7 @@ def _mixed(new: Sequence[np.ndarray], last: list[np.ndarray], tolerances: Sequen
     motion = np.zeros(half[::-1], np.float32)
     for plane, old, tolerance in zip(new, last, tolerances):
         if tolerance > 0:
-            mean = cv2.blur(_at_size(plane.astype(np.float32) - old, half), _MEAN_WINDOW)
+            mean = cv2.blur(_at_size(np.subtract(plane, old, dtype=np.float32), half), _MEAN_WINDOW)
             motion = np.maximum(motion, np.abs(mean) / np.float32(tolerance))
     motion = np.square(np.square(cv2.GaussianBlur(motion, (0, 0), _SIGMA)))
     share = 1 - (1 - _NEW_SHARE) / (1 + motion)

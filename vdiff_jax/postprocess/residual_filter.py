@@ -86,31 +86,64 @@ def residual_wiener_step(
       unshared: those for R'G'B' frames whose luma and chroma share no noise, as under film grain.
     """
     for window in restored_windows(frames, pixels):
-        frame = window.frame
         own = coefficients if unshared is None or window.noise_is_shared() else unshared
-        changes = _changes(window, own)
-        planes = (_changed_rgb if pixels.kind == "rgb" else _changed)(frame.planes, changes, pixels)
+        planes = (_changed_rgb if pixels.kind == "rgb" else _changed)(window, own, pixels)
+        frame = window.frame
         yield dataclasses.replace(frame, planes=(*planes, *frame.planes[len(planes) :]), given=())
 
 
-def _changes(window: RestoredWindow, coefficients: Coefficients) -> Planes:
-    """What the step adds to each plane, in samples."""
-    planes = window.window.base.planes[: window.count]
-    changes, left = [np.empty(plane.shape, np.float32) for plane in planes], float(coefficients.left)
-    classes = window.classes()
-    for rows in window.strips():
-        around = window.along_motion(rows, left)
-        for part in window.cached_strips(0, rows):
-            terms, numbers = window.luma(part, left, around, classes, rows.start)
-            changes[0][part] = _weighted(terms, coefficients.luma, numbers)
-    for index, own in enumerate(coefficients.chroma[: window.count - 1], start=1):
-        for part in window.cached_strips(index, slice(0, len(planes[index]))):
-            changes[index][part] = _weighted(window.chroma(index, part), own[None, :-ALONG_MOTION])
-        if own[-ALONG_MOTION:].any():
-            for rows in window.window.strips(index):
-                terms = window.chroma_along_motion(index, rows, left)
-                changes[index][rows] += _weighted(terms, own[None, -ALONG_MOTION:])
-    return changes
+def _changed(window: RestoredWindow, coefficients: Coefficients, pixels: PixelFormat) -> list[np.ndarray]:
+    """The frame's planes after the step, in strips of rows."""
+    planes, classes = window.frame.planes[: window.count], window.classes()
+    changed = [np.empty_like(plane) for plane in planes]
+    for index, (plane, new) in enumerate(zip(planes, changed)):
+        for rows in window.window.strips(index):
+            if index == 0:
+                change = _luma_change(window, rows, coefficients, classes)
+            else:
+                change = _chroma_change(window, index, rows, coefficients)
+            new[rows] = stored_samples(integer_scale(plane[rows], pixels) + change, plane, pixels)
+    return changed
+
+
+def _changed_rgb(window: RestoredWindow, coefficients: Coefficients, pixels: PixelFormat) -> list[np.ndarray]:
+    """As `_changed`, for R', G' and B'. The step's change of Y'CbCr, in 8-bit units, is added to them."""
+    planes, classes = window.frame.planes[: window.count], window.classes()
+    changed = [np.empty_like(plane) for plane in planes]
+    for rows in window.window.strips(0):
+        luma = _luma_change(window, rows, coefficients, classes)
+        chroma = [_chroma_change(window, index, rows, coefficients) for index in (1, 2)]
+        for plane, new, (_, cb, cr) in zip(planes, changed, to_rgb("bt601")):
+            change = (luma + cb * chroma[0] + cr * chroma[1]) * np.float32(peak_sample(plane, pixels) / 255)
+            new[rows] = to_samples(plane[rows].astype(np.float32) + change, plane.dtype, pixels)
+    return changed
+
+
+def _luma_change(
+    window: RestoredWindow, rows: slice, coefficients: Coefficients, classes: UInt8[np.ndarray, "h w"]
+) -> Float[np.ndarray, "r w"]:
+    """What the step adds to some rows of luma, in samples."""
+    left, parts = float(coefficients.left), []
+    around = window.along_motion(rows, left)
+    for part in window.cached_strips(0, rows):
+        terms, numbers = window.luma(part, left, around, classes, rows.start)
+        parts.append(_weighted(terms, coefficients.luma, numbers))
+    return np.concatenate(parts)
+
+
+def _chroma_change(
+    window: RestoredWindow, index: int, rows: slice, coefficients: Coefficients
+) -> Float[np.ndarray, "r w"]:
+    """What the step adds to some rows of plane `index`, in samples."""
+    own = coefficients.chroma[index - 1][None]
+    parts = [
+        _weighted(window.chroma(index, part), own[:, :-ALONG_MOTION]) for part in window.cached_strips(index, rows)
+    ]
+    change = np.concatenate(parts)
+    if own[:, -ALONG_MOTION:].any():
+        terms = window.chroma_along_motion(index, rows, float(coefficients.left))
+        change += _weighted(terms, own[:, -ALONG_MOTION:])
+    return change
 
 
 def _weighted(
@@ -128,18 +161,3 @@ def _weighted(
         cv2.accumulateProduct(cv2.LUT(classes, table), term, total)
     return total
 
-
-def _changed(planes: tuple[np.ndarray, ...], changes: Planes, pixels: PixelFormat) -> list[np.ndarray]:
-    """The planes with a change added."""
-    return [
-        stored_samples(integer_scale(plane, pixels) + change, plane, pixels) for plane, change in zip(planes, changes)
-    ]
-
-
-def _changed_rgb(planes: tuple[np.ndarray, ...], changes: Planes, pixels: PixelFormat) -> list[np.ndarray]:
-    """R', G' and B' with a change of Y'CbCr added, which is in 8-bit units."""
-    changed, (luma, *chroma) = [], changes
-    for plane, (_, cb, cr) in zip(planes, to_rgb("bt601")):
-        change = (luma + cb * chroma[0] + cr * chroma[1]) * np.float32(peak_sample(plane, pixels) / 255)
-        changed.append(to_samples(plane.astype(np.float32) + change, plane.dtype, pixels))
-    return changed

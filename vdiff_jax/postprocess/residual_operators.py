@@ -16,8 +16,8 @@ from jaxtyping import Float, UInt8
 
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.differences import Around, Planes, integer_scale
-from vdiff_jax.postprocess.wiener import DIRECTIONS, classes_of
-from vdiff_jax.postprocess.wiener_operators import REACH, Window, windows
+from vdiff_jax.postprocess.wiener import CLASS_REACH, DIRECTIONS, classes_of
+from vdiff_jax.postprocess.wiener_operators import REACH, Window, strips, windows
 from vdiff_jax.preprocess.colour import from_rgb
 from vdiff_jax.stream.samples import peak_sample
 
@@ -78,10 +78,6 @@ class RestoredWindow(NamedTuple):
         """The number of the result's planes, without alpha."""
         return len(self.window.base.planes) // 2
 
-    def strips(self) -> list[slice]:
-        """Luma's rows in strips, which bound the memory of large frames."""
-        return self.window.strips(0)
-
     def cached_strips(self, index: int, rows: slice) -> Iterator[slice]:
         """Some rows of a plane in strips that are small enough for the processor's cache."""
         height = max(16, _CACHED // self.window.base.planes[index].shape[1])
@@ -92,7 +88,11 @@ class RestoredWindow(NamedTuple):
         """Each luma sample's class by activity and direction, measured on half-size luma."""
         luma = self.window.base.planes[0]
         half = cv2.resize(luma, (-(-luma.shape[1] // 2), -(-luma.shape[0] // 2)), interpolation=cv2.INTER_AREA)
-        classes = classes_of(half, self.pixels, ACTIVITIES, DIRECTIONS)
+        classes = np.empty(half.shape, np.uint8)
+        for rows in strips(half.shape):
+            seen = slice(max(rows.start - CLASS_REACH, 0), rows.stop + CLASS_REACH)
+            numbers = classes_of(half[seen], self.pixels, ACTIVITIES, DIRECTIONS)
+            classes[rows] = numbers[rows.start - seen.start :][: rows.stop - rows.start]
         return cv2.resize(classes, luma.shape[::-1], interpolation=cv2.INTER_NEAREST)
 
     def along_motion(self, rows: slice, left: float) -> AlongMotion:

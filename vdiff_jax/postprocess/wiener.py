@@ -23,6 +23,8 @@ STEP = 256
 """Conductivities are stored as integers. This integer is a conductivity of 1."""
 DIRECTIONS = 5
 """Classes of luma samples by direction of the gradient: four directions, and one class for no clear direction."""
+CLASS_REACH = 4
+"""A sample's class depends on the rows and columns up to this far around it."""
 
 
 class WienerFilter(NamedTuple):

@@ -33,7 +33,7 @@ LUMA_OPERATORS = len(_FARTHER) + len(_NEAREST) * len(_LIMITS) + OPERATORS
 """How many luma may have: those for farther neighbours, and limited differences, come before the others."""
 _CUBIC = 3
 """Rows around a point that cubic interpolation takes, at most."""
-_STRIP = 500_000
+_STRIP = 250_000
 """Pixels: the operators' responses to larger frames are computed in strips of rows, which bounds their memory."""
 
 _LARGEST_FLOW = 1_200_000
@@ -84,9 +84,7 @@ class Window:
 
     def strips(self, index: int) -> list[slice]:
         """The rows of a plane, in strips of at most about `_STRIP` pixels."""
-        height, width = self.plain.planes[index].shape
-        rows = max(16, _STRIP // width // 4 * 4)
-        return [slice(start, min(start + rows, height)) for start in range(0, height, rows)]
+        return strips(self.plain.planes[index].shape)
 
     def responses(self, index: int, rows: slice, sigma: float, operators: int = OPERATORS) -> Planes:
         """The operators' responses for some rows of a plane.
@@ -171,6 +169,13 @@ class Window:
         return cv2.remap(part, points, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
 
 
+def strips(shape: tuple[int, ...]) -> list[slice]:
+    """The rows of a plane, in strips of at most about `_STRIP` pixels."""
+    height, width = shape
+    rows = max(16, _STRIP // width // 4 * 4)
+    return [slice(start, min(start + rows, height)) for start in range(0, height, rows)]
+
+
 def windows(
     plain: Iterable[Frame], restored: Iterable[Frame], pixels: PixelFormat, *, around_plain: bool = False
 ) -> Iterator[Window]:
@@ -252,7 +257,7 @@ def _half_size(luma: np.ndarray, pixels: PixelFormat) -> UInt8[np.ndarray, "h2 w
     """Half-size 8-bit luma."""
     height, width = luma.shape
     size = (-(-width // 2), -(-height // 2))
-    half = cv2.resize(integer_scale(luma, pixels), size, interpolation=cv2.INTER_AREA)
+    half = integer_scale(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), pixels)
     return np.clip(half / (1 << (pixels.bits - 8)) + 0.5, 0, 255).astype(np.uint8)
 
 
