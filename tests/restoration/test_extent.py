@@ -27,7 +27,7 @@ def test_a_small_video_needs_no_tiles():
 
 
 def test_less_memory_makes_smaller_chunks_then_tiles():
-    made = [extent_for(plan(1920, 1080), int(gigabytes * 2**30)) for gigabytes in (4, 2.4, 1.5, 1)]
+    made = [extent_for(plan(1920, 1080), int(gigabytes * 2**30)) for gigabytes in (4, 2.7, 1.8, 1.2)]
     assert [each.frames for each in made] == sorted((each.frames for each in made), reverse=True)
     assert made[0].tile is None
     assert made[-1].frames == 1

@@ -160,4 +160,3 @@ def _weighted(
     for table, term in zip(tables, terms):
         cv2.accumulateProduct(cv2.LUT(classes, table), term, total)
     return total
-

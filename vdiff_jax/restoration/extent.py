@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 _CHUNK_PIXELS = 16_000_000
 _CHUNK_FRAMES = 8
 """A chunk has at most this many pixels and frames."""
-_PROGRAM = 520 << 20
+_PROGRAM = 800 << 20
 """Bytes of the program itself, its libraries and what is compiled."""
 _FRAME = 240
 """Bytes for each pixel of a frame: frames while they are decoded, analysed, finished or encoded, and the carry."""

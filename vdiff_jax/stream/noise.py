@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax.errors import ClipError
-from vdiff_jax.stream.correlated_noise import COARSE, FINE, correlated_variance, is_tracked
+from vdiff_jax.stream.correlated_noise import COARSE, FINE, correlated_variance
 
 _BLOCK = 16  # pixels a side of the blocks whose variances are compared
 _PATCH = 4  # pixels a side of the patches whose means tell how much of the noise was clipped
@@ -75,10 +75,8 @@ def estimate_sigma_channels(clip: Float[np.ndarray | jax.Array, "..."], *, pairs
     patch_means = np.concatenate([mean for _, mean in measured])
     channels = range(clip.shape[-1])
     sigma = np.array([_sigma(bands[..., c], patch_means[..., c], block=block) for c in channels])
-    correlated = np.sqrt([correlated_variance(bands[..., c]) for c in channels])
-    if correlated.any() and not any(following is None or is_tracked(frame, following) for frame, following in chosen):
-        return np.where(correlated > 0, correlated, sigma)
-    return sigma
+    correlated = np.sqrt(correlated_variance([(one, other) for one, other in chosen if other is not None]))
+    return np.where(correlated > 0, correlated, sigma)
 
 
 def _chosen_frames(clip: np.ndarray | jax.Array, pairs: int) -> list[tuple[np.ndarray, np.ndarray | None]]:
