@@ -7,7 +7,8 @@ trained on. Damages them, by x264 and x265 at several rates or by white noise in
 network of WEIGHTS. For noise in 4:2:0, the results are converted. Finds by least squares the coefficients that bring
 the results nearest to the truth, at a few expected errors of luma; each frame counts by its relative error.
 Prints by how many dB the step raises the PSNR of Y', Cb and Cr: of the clips that it was fitted to, and of others that
-training does not see either. --add fits denoise at some sigmas only; other coefficients of the file stay.
+training does not see either. --both-directions fits the step of `--quality best`, which looks at more frames. --add
+fits denoise at some sigmas only; other coefficients of the file stay.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from vdiff_jax.media.recode import recode
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.residual_filter import Coefficients, WienerModel
 from vdiff_jax.postprocess.residual_operators import COLOURS
+from vdiff_jax.postprocess.wiener_operators import FAR_REACH, REACH
 from vdiff_jax.restoration.arrays import repair_frames
 from vdiff_jax.restoration.footage import Footage
 from vdiff_jax.restoration.plan import make_plan
@@ -37,7 +39,7 @@ from vdiff_jax.tasks.request import Request
 from vdiff_jax.training.cache import Split, decode, split
 from vdiff_jax.training.synthetic import clip_of_photo, clip_of_video, flipped
 
-FRAMES, PATCH, SOFT = 8, 224, 0.12
+FRAMES, PATCH, SOFT = 10, 224, 0.12
 CODINGS = [("h264", crf) for crf in ("23", "26", "29", "32", "35", "38")] + [
     ("hevc", crf) for crf in ("28", "32", "36")
 ]
@@ -75,6 +77,9 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=14, help="clips cut from videos (default: 14)")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="decoded footage (default: cache)")
     parser.add_argument("--kept", type=Path, default=Path("restored"), help="restored clips (default: restored)")
+    parser.add_argument(
+        "--both-directions", action="store_true", help="fit the step of --quality best (default: that of base)"
+    )
     parser.add_argument("--add", type=words, default=[], metavar="A,B", help="sigmas that the file's filter lacks")
     options = parser.parse_args()
     use_compilation_cache()
@@ -82,15 +87,22 @@ def main() -> None:
     files = restored_clips(options)
     model = fitted(options, [path for path in files if not path.name.startswith("held")])
     for group in ("fit", "held"):
-        gains = [gain(read(path), model) for path in files if path.name.startswith(group)]
+        gains = [gain(read(path), model, reach_of(options)) for path in files if path.name.startswith(group)]
         print(group, len(gains), "clips: + dB", np.mean(gains, axis=0).round(3).tolist())
     network = weights.load(options.weights)
-    if options.add and network.wiener_model is not None:
-        model = joined(model, network.wiener_model)
+    models = {True: network.wiener_of_both, False: network.wiener_model}
+    if options.add and (old := models[options.both_directions]) is not None:
+        model = joined(model, old)
+    models[options.both_directions] = model
     about = {key: value for key, value in network.about.items() if key not in ("network", "format")}
     earlier = {*json.loads(about.get(weights.EARLIER, "[]")), weights.identity(options.weights).hex()}
     about[weights.EARLIER] = json.dumps(sorted(earlier))
-    weights.save(options.weights, network.config, network.params, about, model)
+    weights.save(options.weights, network.config, network.params, about, models[False], models[True])
+
+
+def reach_of(options: argparse.Namespace) -> int:
+    """The frames before and after each frame that the step looks at."""
+    return FAR_REACH if options.both_directions else REACH
 
 
 def restored_clips(options: argparse.Namespace) -> list[Path]:
@@ -105,7 +117,7 @@ def restored_clips(options: argparse.Namespace) -> list[Path]:
             for name, damaged in damages(options, clip, number):
                 path = options.kept / f"{group}{number}_{name}.npz"
                 if not path.exists():
-                    write(path, restored(options.task, str(options.weights), *damaged))
+                    write(path, restored(options, *damaged))
                 made.append(path)
     return made
 
@@ -144,10 +156,11 @@ def stored_frames(clip: np.ndarray) -> list[Frame]:
 
 
 def restored(
-    task: str, name: str, pixels: PixelFormat, source: list[Frame], given: list[Frame], options: dict
+    options: argparse.Namespace, pixels: PixelFormat, source: list[Frame], given: list[Frame], known: dict
 ) -> Restored:
     """Restores a clip without the Wiener step."""
-    plan = make_plan(task, Request(frames=given, pixels=pixels, weights=name, **options))
+    own = {"weights": str(options.weights), "both_directions": options.both_directions}
+    plan = make_plan(options.task, Request(frames=given, pixels=pixels, **own, **known))
     plan = dataclasses.replace(plan, finish=tuple(step for step in plan.finish if step is not wiener))
     frames = list(repair_frames(Footage(given, itertools.repeat(None), pixels), plan))
     return Restored(pixels, source, frames, 255 * float(plan.sigma[0]))
@@ -184,7 +197,7 @@ def fitted(options: argparse.Namespace, files: list[Path]) -> WienerModel:
         found = []
         for clip in (change(read(path)) for path in files):
             here = at(left, errors, clip.error) * unit_of(clip.pixels)
-            found.append(products(clip.frames, clip.source, clip.pixels, clip.error, here))
+            found.append(products(clip.frames, clip.source, clip.pixels, clip.error, here, reach_of(options)))
         return solve(found, errors, left)
 
     stored = coefficients(in_stored_format)
@@ -245,10 +258,10 @@ def without_colours(stored: Coefficients) -> Coefficients:
     return Coefficients(stored.left, luma, np.zeros_like(stored.chroma))
 
 
-def gain(clip: Restored, model: WienerModel) -> np.ndarray:
+def gain(clip: Restored, model: WienerModel, reach: int) -> np.ndarray:
     """By how many dB the step raises the PSNR of Y', Cb and Cr, as expected by the products."""
     by = model.filter_for(clip.error / 255, clip.pixels)
-    found: Products = products(clip.frames, clip.source, clip.pixels, clip.error, float(by.left))
+    found: Products = products(clip.frames, clip.source, clip.pixels, clip.error, float(by.left), reach)
     return found.gain(by)
 
 

@@ -59,7 +59,7 @@ def main() -> None:
     about = {key: value for key, value in found.about.items() if key not in ("network", "format")}
     earlier = {*json.loads(about.get(weights.EARLIER, "[]")), weights.identity(options.weights).hex()}
     about[weights.EARLIER] = json.dumps(sorted(earlier))
-    weights.save(options.output, size, state(size, smaller), about, found.wiener_model)
+    weights.save(options.output, size, state(size, smaller), about, found.wiener_model, found.wiener_of_both)
     print(f"{options.weights}: encoder {found.config.encoder}, decoder {found.config.decoder}, {before.mean():.3f} dB")
     print(f"{options.output}: encoder {size.encoder}, decoder {size.decoder}, {after.mean():.3f} dB")
     print(f"largest change of two clips: {np.abs(after - before).max():.5f} dB")

@@ -192,7 +192,9 @@ def tiny(tmp_path_factory):
     luma[..., 17:21] = 0.2
     rgb = Coefficients(np.ones(2), luma, np.full((2, 2, CHROMA), 0.01))
     model = WienerModel(np.array([4.0, 8.0]), rgb._replace(luma=luma[..., :LUMA]), rgb)
-    weights.save(path, SIZES["tiny"], build(SIZES["tiny"])[1], {}, model)
+    far = Coefficients(np.ones(2), np.pad(luma, [(0, 0), (0, 0), (4, 0)]), np.full((2, 2, CHROMA + 4), 0.01))
+    both = WienerModel(model.errors, far._replace(luma=far.luma[..., COLOURS:]), far)
+    weights.save(path, SIZES["tiny"], build(SIZES["tiny"])[1], {}, model, both)
     return str(path)
 
 

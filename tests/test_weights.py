@@ -37,9 +37,9 @@ def test_weights_load_name_their_tasks_and_are_small(name: str) -> None:
 
 def test_weights_for_denoise_and_deblock_hold_a_wiener_model() -> None:
     for name in shipped():
-        model = load(name).wiener_model
-        assert (model is not None) == (name.partition("-")[2] in ("denoise", "deblock"))
-        if model is not None:
+        network = load(name)
+        assert (network.wiener_model is not None) == (name.partition("-")[2] in ("denoise", "deblock"))
+        for model in filter(None, (network.wiener_model, network.wiener_of_both)):
             assert (np.diff(model.errors) > 0).all()
             for part in (model.stored, model.rgb):
                 assert (np.diff(part.left) > 0).all()
@@ -52,8 +52,12 @@ def test_a_wiener_model_is_written_as_it_is_whatever_the_order_of_its_memory(tmp
     model = network.wiener_model
     luma = np.asarray(model.rgb.luma)
     turned = model._replace(rgb=model.rgb._replace(luma=np.asfortranarray(luma)))
-    save(tmp_path / "again.safetensors", network.config, network.params, {}, turned)
-    np.testing.assert_array_equal(load(tmp_path / "again.safetensors").wiener_model.rgb.luma, luma)
+    both = model._replace(errors=model.errors + 1)
+    save(tmp_path / "again.safetensors", network.config, network.params, {}, turned, both)
+    again = load(tmp_path / "again.safetensors")
+    np.testing.assert_array_equal(again.wiener_model.rgb.luma, luma)
+    np.testing.assert_array_equal(again.wiener_of_both.errors, both.errors)
+    assert load("fast").wiener_of_both is None
 
 
 def test_weights_fitted_anew_know_the_files_before_them() -> None:

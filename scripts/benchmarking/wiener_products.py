@@ -36,7 +36,9 @@ class Products(NamedTuple):
         return np.array([10 * np.log10(found[:, -1, -1].sum() / error) for (found, _), error in zip(parts, errors)])
 
 
-def products(frames: list[Frame], source: list[Frame], pixels: PixelFormat, error: float, left: float) -> Products:
+def products(
+    frames: list[Frame], source: list[Frame], pixels: PixelFormat, error: float, left: float, reach: int
+) -> Products:
     """The products of a clip.
 
     Args:
@@ -45,9 +47,10 @@ def products(frames: list[Frame], source: list[Frame], pixels: PixelFormat, erro
       pixels: their pixel format.
       error: the expected error of luma before the network, in 8-bit units.
       left: the expected error of luma in the results, in samples.
+      reach: frames before and after each frame that the operators look at.
     """
     luma, chroma = [], []
-    for window, clean in zip(restored_windows(frames, pixels), source):
+    for window, clean in zip(restored_windows(frames, pixels, reach), source):
         truth = converted(clean.planes, pixels) if pixels.kind == "rgb" else None
         pairs = zip(window.window.base.planes[: window.count], truth or clean.planes)
         wrong = [integer_scale(a, window.pixels) - integer_scale(b, window.pixels) for a, b in pairs]

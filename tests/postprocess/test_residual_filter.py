@@ -1,13 +1,15 @@
 """The Wiener step of repair: it can give back what the network removed, and follows the expected error."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess import residual_operators, wiener_operators
 from vdiff_jax.postprocess.residual_filter import Coefficients, WienerModel, residual_wiener_step
-from vdiff_jax.postprocess.residual_operators import CHROMA, CLASSES, COLOURS, LUMA
-from vdiff_jax.postprocess.wiener_operators import ALONG_MOTION
+from vdiff_jax.postprocess.residual_operators import CHROMA, CLASSES, COLOURS, LUMA, LUMA_IN_SPACE
+from vdiff_jax.postprocess.wiener_operators import ALONG_MOTION, FAR_REACH, REACH
 
 YUV = PixelFormat(kind="yuv", subsampling=(2, 2), matrix="bt601")
 RGB = PixelFormat(kind="rgb", full_range=True)
@@ -30,8 +32,9 @@ def frames(pixels: PixelFormat, count: int = 5) -> list[Frame]:
     return made
 
 
-def coefficients(value: float = 0.0, *, rgb: bool = False, seed: int | None = None) -> Coefficients:
-    shapes = (CLASSES, LUMA + COLOURS * rgb), (2, CHROMA)
+def coefficients(value: float = 0.0, *, rgb: bool = False, seed: int | None = None, reach: int = REACH) -> Coefficients:
+    more = 2 * (reach - REACH)
+    shapes = (CLASSES, LUMA + more + COLOURS * rgb), (2, CHROMA + more)
     if seed is None:
         return Coefficients(np.array(3.0), *(np.full(shape, value) for shape in shapes))
     rng = np.random.default_rng(seed)
@@ -73,9 +76,9 @@ def test_each_class_takes_its_own_coefficients():
     np.testing.assert_array_equal(first[8:-8, 8:32], clip[0].given[0][8:-8, 8:32])
 
 
-@pytest.mark.parametrize("pixels", [YUV, RGB])
-def test_strips_of_rows_give_what_whole_frames_give(pixels, monkeypatch):
-    by = coefficients(rgb=pixels.kind == "rgb", seed=1)
+@pytest.mark.parametrize(("pixels", "reach"), [(YUV, REACH), (RGB, REACH), (YUV, FAR_REACH)])
+def test_strips_of_rows_give_what_whole_frames_give(pixels, reach, monkeypatch):
+    by = coefficients(rgb=pixels.kind == "rgb", seed=1, reach=reach)
     whole = list(residual_wiener_step(frames(pixels), pixels, by))
     monkeypatch.setattr(wiener_operators, "_STRIP", 1)
     monkeypatch.setattr(residual_operators, "_CACHED", 1)
@@ -83,6 +86,19 @@ def test_strips_of_rows_give_what_whole_frames_give(pixels, monkeypatch):
         for a, b in zip(one.planes, other.planes):
             assert np.abs(a.astype(int) - b).max() <= 1  # of a rounding error
             assert np.mean(a != b) < 0.01
+
+
+@pytest.mark.parametrize("reach", [REACH, FAR_REACH])
+def test_a_result_depends_on_the_frames_within_reach_alone(reach):
+    by = coefficients(reach=reach)
+    by.luma[:, LUMA_IN_SPACE + 2 * (reach - 1)] = 0.3  # the differences to the farthest frames
+    clip = frames(YUV, 12)
+    before = [frame.planes[0] for frame in residual_wiener_step(clip, YUV, by)]
+    clip[6] = dataclasses.replace(clip[6], planes=(clip[6].planes[0] // 8 * 8 + 4, *clip[6].planes[1:]))
+    after = [frame.planes[0] for frame in residual_wiener_step(clip, YUV, by)]
+    changed = [n for n, (one, other) in enumerate(zip(before, after, strict=True)) if (one != other).any()]
+    assert changed[0] == 6 - reach
+    assert changed[-1] == 6 + reach
 
 
 def test_arrays_and_deeper_samples_are_filtered_as_bytes_are_and_alpha_passes():

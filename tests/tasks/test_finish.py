@@ -1,5 +1,6 @@
 """The steps after the network: frames as they are without coefficients, and no thread that is left behind."""
 
+import dataclasses
 import threading
 
 import numpy as np
@@ -35,12 +36,20 @@ def frames():
 class FakeWeights:
     """Weights with coefficients that average along the flow, or without."""
 
-    def __init__(self, model):
-        self.wiener_model = model
+    def __init__(self, model, both):
+        self.wiener_model, self.wiener_of_both = model, both
 
 
-def with_model(monkeypatch, model):
-    monkeypatch.setattr(finish, "load", lambda name: FakeWeights(model))
+def with_model(monkeypatch, model, both=None):
+    monkeypatch.setattr(finish, "load", lambda name: FakeWeights(model, both))
+
+
+def model_of(own: float) -> WienerModel:
+    """A step that adds a share of each sample's residual."""
+    luma = np.zeros((2, CLASSES, LUMA))
+    luma[..., 10] = own
+    part = Coefficients(np.array([2.0, 4.0]), luma, np.zeros((2, 2, CHROMA)))
+    return WienerModel(np.array([4.0, 8.0]), part, part)
 
 
 def test_deflicker_calms_what_stands_still(frames):
@@ -66,3 +75,15 @@ def test_coefficients_lower_the_noise_and_the_thread_ends_with_the_iterator(fram
     assert first.planes[0].std() < frames[0].planes[0].std()
     steps.close()
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(("both_directions", "has_both"), [(False, True), (True, True), (True, False)])
+def test_both_directions_have_their_own_coefficients_if_the_weights_have_them(
+    both_directions, has_both, frames, monkeypatch
+):
+    with_model(monkeypatch, model_of(0), model_of(1) if has_both else None)
+    clip = [dataclasses.replace(frame, given=(frame.planes[0] // 2,)) for frame in frames]
+    plan = dataclasses.replace(PLAN, both_directions=both_directions)
+    for before, after in zip(clip, wiener(clip, plan), strict=True):
+        expected = before.given if both_directions and has_both else before.planes
+        np.testing.assert_array_equal(after.planes[0], expected[0])

@@ -20,9 +20,14 @@ from jaxtyping import Float, UInt8
 
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.differences import Planes, integer_scale
-from vdiff_jax.postprocess.residual_operators import COLOURS, RestoredWindow, restored_windows
+from vdiff_jax.postprocess.residual_operators import (
+    AT_EACH_DISTANCE,
+    CHROMA_IN_SPACE,
+    COLOURS,
+    RestoredWindow,
+    restored_windows,
+)
 from vdiff_jax.postprocess.wiener import spans, stored_samples
-from vdiff_jax.postprocess.wiener_operators import ALONG_MOTION
 from vdiff_jax.preprocess.colour import to_rgb
 from vdiff_jax.stream.samples import peak_sample, to_samples
 
@@ -33,12 +38,17 @@ class Coefficients(NamedTuple):
     Attributes:
       left: the expected error of the network's luma. A model has it in 8-bit units, else it is in samples.
       luma: of luma's operators, for each class.
-      chroma: of chroma's operators, for Cb and Cr; the last `ALONG_MOTION` are along the motion.
+      chroma: of chroma's operators, for Cb and Cr; after the first `CHROMA_IN_SPACE`, those along the motion.
     """
 
     left: Float[np.ndarray, "*n"]
     luma: Float[np.ndarray, "*n classes k"]
     chroma: Float[np.ndarray, "*n 2 k2"]
+
+    @property
+    def reach(self) -> int:
+        """The frames before and after a frame that its result depends on."""
+        return (self.chroma.shape[-1] - CHROMA_IN_SPACE) // AT_EACH_DISTANCE
 
 
 class WienerModel(NamedTuple):
@@ -77,7 +87,7 @@ class WienerModel(NamedTuple):
 def residual_wiener_step(
     frames: Iterable[Frame], pixels: PixelFormat, coefficients: Coefficients, unshared: Coefficients | None = None
 ) -> Iterator[Frame]:
-    """The network's frames after the Wiener step; `REACH` frames behind its input. Alpha is unchanged.
+    """The network's frames after the Wiener step, `coefficients.reach` frames behind its input. Alpha is unchanged.
 
     Args:
       frames: the network's results, with the planes that they were made from.
@@ -85,7 +95,7 @@ def residual_wiener_step(
       coefficients: of the step.
       unshared: those for R'G'B' frames whose luma and chroma share no noise, as under film grain.
     """
-    for window in restored_windows(frames, pixels):
+    for window in restored_windows(frames, pixels, coefficients.reach):
         own = coefficients if unshared is None or window.noise_is_shared() else unshared
         planes = (_changed_rgb if pixels.kind == "rgb" else _changed)(window, own, pixels)
         frame = window.frame
@@ -137,12 +147,12 @@ def _chroma_change(
     """What the step adds to some rows of plane `index`, in samples."""
     own = coefficients.chroma[index - 1][None]
     parts = [
-        _weighted(window.chroma(index, part), own[:, :-ALONG_MOTION]) for part in window.cached_strips(index, rows)
+        _weighted(window.chroma(index, part), own[:, :CHROMA_IN_SPACE]) for part in window.cached_strips(index, rows)
     ]
     change = np.concatenate(parts)
-    if own[:, -ALONG_MOTION:].any():
+    if own[:, CHROMA_IN_SPACE:].any():
         terms = window.chroma_along_motion(index, rows, float(coefficients.left))
-        change += _weighted(terms, own[:, -ALONG_MOTION:])
+        change += _weighted(terms, own[:, CHROMA_IN_SPACE:])
     return change
 
 

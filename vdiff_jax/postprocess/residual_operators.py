@@ -27,8 +27,12 @@ MISMATCHES = (0.7, 1.5)
 """Thresholds between classes, in expected errors: how far both neighbouring frames differ from this one."""
 CLASSES = (len(ACTIVITIES) + 1) * DIRECTIONS * (len(MISMATCHES) + 1)
 """The classes of luma samples."""
-LUMA, CHROMA = 21, 15
-"""How many operators there are for luma and for each chroma plane."""
+LUMA_IN_SPACE, CHROMA_IN_SPACE = 17, 11
+"""How many operators within the frame there are for luma and for each chroma plane."""
+AT_EACH_DISTANCE = 2
+"""How many there are for the frames that far before and after it."""
+LUMA, CHROMA = LUMA_IN_SPACE + REACH * AT_EACH_DISTANCE, CHROMA_IN_SPACE + REACH * AT_EACH_DISTANCE
+"""How many operators there are, if they look at `REACH` frames before and after."""
 COLOURS = 2
 """How many more luma has if it is that of R'G'B', whose noise chroma shares."""
 
@@ -100,7 +104,7 @@ class RestoredWindow(NamedTuple):
         seen, own = self.window.with_context(0, rows)
         here = integer_scale(self.window.base.planes[0][seen], self.pixels)
         found = AlongMotion([], np.full_like(here[own], np.inf))
-        for distance in range(1, REACH + 1):
+        for distance in range(1, self.window.reach + 1):
             others = self.window.neighbours(0, seen, distance)
             differences = [other - here for other in others]
             sizes = [cv2.blur(np.abs(difference), (5, 5))[own] for difference in differences]
@@ -157,12 +161,13 @@ class RestoredWindow(NamedTuple):
         return Around(planes[self.count + index], rows, self.pixels, minus=planes[index])
 
 
-def restored_windows(frames: Iterable[Frame], pixels: PixelFormat) -> Iterator[RestoredWindow]:
-    """Each restored frame with those of its shot around it; `REACH` frames behind.
+def restored_windows(frames: Iterable[Frame], pixels: PixelFormat, reach: int = REACH) -> Iterator[RestoredWindow]:
+    """Each restored frame with those of its shot around it; `reach` frames behind.
 
     Args:
       frames: restored frames, with the planes that they were made from.
       pixels: their pixel format.
+      reach: frames before and after each frame.
     """
     rgb = pixels.kind == "rgb"
     inner = _CONVERTED if rgb else dataclasses.replace(pixels, alpha=False)
@@ -176,7 +181,7 @@ def restored_windows(frames: Iterable[Frame], pixels: PixelFormat) -> Iterator[R
             planes = [plane for part in parts for plane in (converted(part, pixels) if rgb else part)]
             yield Frame(tuple(planes), frame.pts, starts_shot=frame.starts_shot)
 
-    for window in windows(*itertools.tee(paired()), inner):
+    for window in windows(*itertools.tee(paired()), inner, reach=reach):
         yield RestoredWindow(window, inner, waiting.popleft())
 
 

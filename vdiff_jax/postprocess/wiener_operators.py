@@ -1,7 +1,6 @@
 """The operators of the Wiener step: differences in space, and along the motion, computed in strips of rows."""
 
 import dataclasses
-import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -11,14 +10,13 @@ from jaxtyping import Float, UInt8
 
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.differences import REACH_IN_SPACE, Around, Planes, integer_scale
-from vdiff_jax.stream.dis import WIENER, dense_flow, make_dis
+from vdiff_jax.postprocess.half_flow import HalfFlow, enlarged, grid, half_size, measured
+from vdiff_jax.stream.dis import WIENER, make_dis
 
-REACH = 2
-"""Frames before and after a frame that its result depends on."""
+REACH, FAR_REACH = 2, 4
+"""Frames before and after a frame that its result depends on: by default, and in a step that has more time."""
 _SCALES = (0.5, 1.5)
 """One operator each. A difference along the motion of this many expected errors gets half of the full weight."""
-_SMALLEST = 48
-"""Pixels: in frames with a shorter side DIS cannot search, and motion is taken as zero."""
 _NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))
 _FARTHER = ((1, 2), (2, 1), (1, -2), (2, -1), (0, 3), (3, 0))
 """Offsets (y, x) to a sample's neighbours; each stands for the opposite one too."""
@@ -35,12 +33,6 @@ _CUBIC = 3
 """Rows around a point that cubic interpolation takes, at most."""
 _STRIP = 250_000
 """Pixels: the operators' responses to larger frames are computed in strips of rows, which bounds their memory."""
-
-_LARGEST_FLOW = 1_200_000
-"""Pixels: the flow of larger half-size pictures is measured in strips. Where it is wrong, the step takes less of it."""
-
-HalfFlow = Float[np.ndarray, "h2 w2 2"]
-"""Displacements (x, y) in half-size pixels."""
 
 
 @dataclasses.dataclass
@@ -69,12 +61,22 @@ class Window:
     Attributes:
       plain, restored: the frame as it was decoded, and the network's result.
       base: the one of the two that the operators act on.
+      reach: frames before and after it that the operators look at.
     """
 
-    def __init__(self, frames: Sequence[_WindowFrame], current: int, pixels: PixelFormat):
+    def __init__(
+        self,
+        frames: Sequence[_WindowFrame],
+        current: int,
+        pixels: PixelFormat,
+        reach: int,
+        meter: cv2.DISOpticalFlow | None,
+    ):
         here = frames[current]
         self.plain, self.restored, self.base = here.plain, here.restored, here.base
+        self.reach = reach
         self._frames, self._current, self._pixels = frames, current, pixels
+        self._meter, self._measured = meter, {}  # measures the flow to each frame, which is more exact than a path
         self._place, self._kept = None, {}  # the points of the rows that were asked for last
 
     @property
@@ -108,10 +110,10 @@ class Window:
         return [*terms, change]
 
     def differences_along_motion(self, index: int, rows: slice, sigma: float) -> Planes:
-        """Some rows' differences to the frames around, `ALONG_MOTION` terms; arguments as those of `responses`."""
+        """Some rows' differences to the frames around, two terms a distance; arguments as those of `responses`."""
         seen, own = self.with_context(index, rows)
         here, terms = integer_scale(self.base.planes[index][seen], self._pixels), []
-        for distance in range(1, REACH + 1):
+        for distance in range(1, self.reach + 1):
             differences = [neighbour - here for neighbour in self.neighbours(index, seen, distance)]
             means = [cv2.blur(np.abs(difference), (5, 5)) for difference in differences]
             for scale in _SCALES:
@@ -129,14 +131,22 @@ class Window:
         """Rows of a plane of the frames that far before and after this one, as far as they exist, warped to it."""
         before = self._frames[max(0, self._current - distance) : self._current + 1][::-1]
         after = self._frames[self._current : self._current + distance + 1]
-        paths = [(before, [frame.backward for frame in before]), (after, [frame.forward for frame in after])]
         warped = []
-        for number, (path, flows) in enumerate(paths):
+        for number, path in enumerate((before, after)):
             if len(path) > distance:
                 plane = path[-1].base.planes[index]
-                points = self._points(plane.shape, rows, flows[:-1], (distance, number))
+                points = self._points(plane.shape, rows, self._flows(path, number), (distance, number))
                 warped.append(self._sampled(plane, points, interpolation))
         return warped
+
+    def _flows(self, path: Sequence[_WindowFrame], number: int) -> list[HalfFlow | None]:
+        """The flows from each frame of a path to the next one, or the one from its first frame to its last."""
+        if self._meter is None:
+            return [frame.forward if number else frame.backward for frame in path[:-1]]
+        place = len(path), number
+        if place not in self._measured:
+            self._measured[place] = measured(self._meter, path[0].small, path[-1].small)
+        return [self._measured[place]]
 
     def _points(
         self, shape: tuple[int, ...], rows: slice, flows: Sequence[HalfFlow], path: tuple[int, int]
@@ -151,9 +161,9 @@ class Window:
             seen = slice(max(first, 0), min(last, half))
             flow = flows[0][seen]
             for following in flows[1:]:
-                points = _grid(seen, flow.shape[1]) + flow
+                points = grid(seen, flow.shape[1]) + flow
                 flow = flow + cv2.remap(following, points, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            self._kept[path] = _grid(rows, shape[1]) + _enlarged(flow, seen, rows, shape, half)
+            self._kept[path] = grid(rows, shape[1]) + enlarged(flow, seen, rows, shape, half)
         return self._kept[path]
 
     def _sampled(
@@ -177,38 +187,47 @@ def strips(shape: tuple[int, ...]) -> list[slice]:
 
 
 def windows(
-    plain: Iterable[Frame], restored: Iterable[Frame], pixels: PixelFormat, *, around_plain: bool = False
+    plain: Iterable[Frame],
+    restored: Iterable[Frame],
+    pixels: PixelFormat,
+    *,
+    around_plain: bool = False,
+    reach: int = REACH,
 ) -> Iterator[Window]:
-    """Each frame with those of its shot around it; `REACH` frames behind the input.
+    """Each frame with those of its shot around it; `reach` frames behind the input.
 
     Args:
       plain: the frames as they were decoded.
       restored: the network's results, or the decoded frames again; they say which frame starts a shot.
       pixels: the pixel format of both.
       around_plain: whether the operators act on the decoded frames instead of the network's results.
+      reach: frames before and after each frame. Above `REACH`, flow is measured from each frame to every other one.
     """
     meter = make_dis(WIENER)
+    paths = reach <= REACH
     frames: list[_WindowFrame] = []
     current = 0
 
+    def at(index: int) -> Window:
+        return Window(frames, index, pixels, reach, None if paths else meter)
+
     def rest() -> Iterator[Window]:
-        for index in range(current, len(frames)):
-            yield Window(frames, index, pixels)
+        yield from map(at, range(current, len(frames)))
 
     for after, before in zip(restored, plain):
         if after.starts_shot:
             yield from rest()
             frames, current = [], 0
         base = before if around_plain else after
-        frames.append(_WindowFrame(before, after, base, _half_size(base.planes[0], pixels)))
-        if len(frames) > 1:
+        frames.append(_WindowFrame(before, after, base, half_size(base.planes[0], pixels)))
+        if paths and len(frames) > 1:
             first, second = frames[-2:]
-            first.forward = _measured(meter, first.small, second.small)
-            second.backward = _measured(meter, second.small, first.small)
-        if len(frames) > current + REACH:
-            yield Window(frames, current, pixels)
-            current = min(current + 1, REACH)
-            frames = frames[-2 * REACH :]
+            first.forward = measured(meter, first.small, second.small)
+            second.backward = measured(meter, second.small, first.small)
+        if len(frames) > current + reach:
+            yield at(current)
+            current = min(current + 1, reach)
+            frames = frames[-2 * reach :]
             for frame in frames[:current]:
                 frame.forward = None
             for frame in frames[: current - 1]:
@@ -245,55 +264,3 @@ def operator_responses(
         counts = [operators, *[OPERATORS] * (len(wholes) - 1)]
         planes = enumerate(zip(wholes, counts))
         yield window.plain, [window.responses(n, rows, float(sigma[n]), count) for n, (rows, count) in planes]
-
-
-def _measured(meter: cv2.DISOpticalFlow, here: UInt8[np.ndarray, "h2 w2"], there: UInt8[np.ndarray, "h2 w2"]):
-    if min(here.shape) < _SMALLEST // 2:
-        return np.zeros((*here.shape, 2), np.float32)
-    return dense_flow(meter, here, there, most=_LARGEST_FLOW)
-
-
-def _half_size(luma: np.ndarray, pixels: PixelFormat) -> UInt8[np.ndarray, "h2 w2"]:
-    """Half-size 8-bit luma."""
-    height, width = luma.shape
-    size = (-(-width // 2), -(-height // 2))
-    half = integer_scale(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), pixels)
-    return np.clip(half / (1 << (pixels.bits - 8)) + 0.5, 0, 255).astype(np.uint8)
-
-
-def _grid(rows: slice, width: int) -> Float[np.ndarray, "r w 2"]:
-    """x and y of each point of some rows."""
-    return _grid_of(rows.start, rows.stop, width)
-
-
-@functools.lru_cache(maxsize=2)
-def _grid_of(first: int, last: int, width: int) -> Float[np.ndarray, "r w 2"]:
-    points = np.empty((last - first, width, 2), np.float32)
-    points[..., 0] = np.arange(width, dtype=np.float32)
-    points[..., 1] = np.arange(first, last, dtype=np.float32)[:, None]
-    points.flags.writeable = False
-    return points
-
-
-def _enlarged(
-    flow: HalfFlow, seen: slice, rows: slice, shape: tuple[int, ...], half: int
-) -> Float[np.ndarray, "r w 2"]:
-    """The flow in a plane's samples, for some of its rows.
-
-    Args:
-      flow: some rows of the half-size flow.
-      seen: these rows.
-      rows: of the plane.
-      shape: of the plane.
-      half: the height of the half-size flow.
-    """
-    if shape[:2] == (half, flow.shape[1]):
-        return flow[rows.start - seen.start : rows.stop - seen.start]
-    flow = flow * np.array([shape[1] / flow.shape[1], shape[0] / half], np.float32)
-    if rows == slice(0, shape[0]):
-        return cv2.resize(flow, shape[::-1], interpolation=cv2.INTER_LINEAR)
-    wide = cv2.resize(flow, (shape[1], len(flow)), interpolation=cv2.INTER_LINEAR)
-    y = np.clip((np.arange(rows.start, rows.stop) + 0.5) * (half / shape[0]) - 0.5, 0, half - 1)
-    above = np.minimum(y.astype(int), half - 2)
-    share = (y - above).astype(np.float32)[:, None, None]
-    return wide[above - seen.start] * (1 - share) + wide[above + 1 - seen.start] * share

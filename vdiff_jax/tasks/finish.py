@@ -8,7 +8,6 @@ from vdiff_jax.media.threads import prefetched, queue_depth
 from vdiff_jax.pixels import Frame
 from vdiff_jax.postprocess.deflicker import deflicker as deflicker_frames
 from vdiff_jax.postprocess.residual_filter import residual_wiener_step
-from vdiff_jax.postprocess.wiener_operators import REACH
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.context import context_frames, with_context
 from vdiff_jax.tasks.plan import Plan
@@ -29,7 +28,8 @@ def wiener(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CH
 
     Meanwhile a thread runs the network on the next frames.
     """
-    model, pixels = load(plan.weights).wiener_model, plan.conversion.pixels
+    network, pixels = load(plan.weights), plan.conversion.pixels
+    model = (network.wiener_of_both if plan.both_directions else None) or network.wiener_model
     if model is None:
         yield from frames
         return
@@ -37,9 +37,10 @@ def wiener(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CH
     coefficients = [model.filter_for(error, pixels)]
     if pixels.kind == "rgb":
         coefficients.append(model.filter_for(error, pixels, shared=False))
-    frames = with_context(frames, REACH, checkpoints, "wiener")
+    reach = coefficients[0].reach
+    frames = with_context(frames, reach, checkpoints, "wiener")
     height, width = plan.conversion.written()[1]
     depth = min(_AHEAD, queue_depth(2 * pixels.frame_bytes(width, height)))
     with contextlib.closing(prefetched(frames, depth)) as ahead:
         stepped = residual_wiener_step(ahead, pixels, *coefficients)
-        yield from itertools.islice(stepped, context_frames(REACH, checkpoints), None)
+        yield from itertools.islice(stepped, context_frames(reach, checkpoints), None)

@@ -49,12 +49,14 @@ class Weights(NamedTuple):
       definition, params: of the network.
       about: the file's metadata.
       wiener_model: the Wiener step's coefficients for this network's results, if the file has them.
+      wiener_of_both: those for the mean of its results in both directions.
     """
 
     definition: nnx.GraphDef
     params: nnx.State
     about: dict[str, str]
     wiener_model: WienerModel | None = None
+    wiener_of_both: WienerModel | None = None
 
     @property
     def config(self) -> NetworkConfig:
@@ -83,8 +85,8 @@ def _read(weights: str, modified: int) -> Weights:
     definition, params = nnx.split(
         nnx.eval_shape(lambda: Network(config, inputs=input_channels(config), rngs=nnx.Rngs(0)))
     )
-    wiener = {name: tensors.pop(name) for name in sorted(tensors) if name.startswith(_WIENER)}
-    return Weights(definition, _filled(params, tensors, weights), about, _model_of(wiener))
+    models = [_model_of(tensors, name) for name in _MODELS]
+    return Weights(definition, _filled(params, tensors, weights), about, *models)
 
 
 def identity(weights: str | Path) -> bytes:
@@ -175,7 +177,11 @@ def _damaged(key: str, weights: str | Path) -> WeightsError:
 
 
 def save(
-    path: Path, config: NetworkConfig, params: nnx.State, about: dict[str, str], wiener: WienerModel | None = None
+    path: Path,
+    config: NetworkConfig,
+    params: nnx.State,
+    about: dict[str, str],
+    *models: WienerModel | None,
 ) -> None:
     """Writes parameters to a safetensors file, whole or not at all.
 
@@ -184,39 +190,41 @@ def save(
       config: the network's size.
       params: its parameters.
       about: metadata, in JSON: the `config` and `step` of the training run.
-      wiener: the Wiener step's coefficients.
+      models: the Wiener step's coefficients, and those for the mean of both directions.
     """
     tensors = {_key(path): np.asarray(leaf[...], np.float32) for path, leaf in nnx.to_flat_state(params)}
     metadata = {**about, "format": FORMAT, "network": json.dumps(dataclasses.asdict(config))}
     partial = path.with_suffix(".part")
-    save_file(tensors | _tensors_of(wiener), partial, metadata)
+    for name, model in zip(_MODELS, models):
+        tensors |= _tensors_of(model, name)
+    save_file(tensors, partial, metadata)
     partial.chmod(0o644)
     partial.replace(path)
 
 
-_WIENER = "wiener."
-"""What the names of the Wiener step's tensors begin with."""
+_MODELS = "wiener", "wiener_of_both"
+"""What the names of the tensors of both models of the Wiener step begin with."""
 
 
-def _tensors_of(model: WienerModel | None) -> dict[str, np.ndarray]:
+def _tensors_of(model: WienerModel | None, name: str) -> dict[str, np.ndarray]:
     if model is None:
         return {}
     parts = {"errors": model.errors}
     for kind, found in (("stored", model.stored), ("rgb", model.rgb)):
-        parts |= {f"{kind}.{name}": part for name, part in found._asdict().items()}
+        parts |= {f"{kind}.{field}": part for field, part in found._asdict().items()}
     # Safetensors writes an array's memory, whatever its order: a transposed array would come back mixed up.
-    return {_WIENER + name: np.ascontiguousarray(part, np.float32) for name, part in parts.items()}
+    return {f"{name}.{part}": np.ascontiguousarray(tensor, np.float32) for part, tensor in parts.items()}
 
 
-def _model_of(tensors: dict[str, np.ndarray]) -> WienerModel | None:
-    """The inverse of `_tensors_of`."""
-    if not tensors:
+def _model_of(tensors: dict[str, np.ndarray], name: str) -> WienerModel | None:
+    """The inverse of `_tensors_of`; removes what it uses from the tensors."""
+    own = {key: tensors.pop(key) for key in sorted(tensors) if key.startswith(f"{name}.")}
+    if not own:
         return None
     stored, rgb = (
-        Coefficients(*(tensors[f"{_WIENER}{kind}.{name}"] for name in Coefficients._fields))
-        for kind in ("stored", "rgb")
+        Coefficients(*(own[f"{name}.{kind}.{field}"] for field in Coefficients._fields)) for kind in ("stored", "rgb")
     )
-    return WienerModel(tensors[f"{_WIENER}errors"], stored, rgb)
+    return WienerModel(own[f"{name}.errors"], stored, rgb)
 
 
 @contextlib.contextmanager
