@@ -115,7 +115,7 @@ def encode_plainly(source: Path, target: Path, codec: str, crf: float, preset: s
     os.environ.setdefault("SVT_LOG", "0")
     options = {"crf": f"{crf:g}", "preset": preset}
     if codec == "hevc":
-        options["x265-params"] = "log-level=none"
+        options["x265-params"] = "log-level=none:info=0"  # without the list of its options, as `compress` does
     begun = time.perf_counter()
     with av.open(str(source)) as container, av.open(str(target), "w") as output:
         original = container.streams.video[0]
