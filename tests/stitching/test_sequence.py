@@ -22,6 +22,19 @@ def test_takes_of_the_same_moment_are_joined_where_they_overlap(wide):
     assert np.abs(made.clip.astype(int) - wide).max() <= 3
 
 
+def test_frames_that_the_rate_leaves_out_are_named_in_a_warning(wide, caplog):
+    other = np.ascontiguousarray(wide[:8, ::-1, ::-1])
+    made = stitch([wide[:8], other], layout="sequence", rates=[RATE, 2 * RATE])
+    assert len(made.clip) == 12
+    assert caplog.messages == [
+        "input 2: 4 of its frames are left out, because the sequence has the rate of input 1, 20 frames/s"
+    ]
+    assert made.report["warnings"] == caplog.messages
+    caplog.clear()
+    stitch([wide[:8], other], layout="sequence", rates=[RATE, RATE / 2])
+    assert not caplog.messages
+
+
 def test_different_clips_are_cut_or_bridged(wide):
     other = np.ascontiguousarray(wide[:8, ::-1, ::-1])
     cut = stitch([wide[:8], other], layout="sequence", rates=[RATE, RATE])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,8 @@ from vdiff_jax.stitching.debug_pictures import DebugPictures
 from vdiff_jax.stitching.joins import Ends, Join
 from vdiff_jax.stitching.source import LUMA, RGB, Source
 from vdiff_jax.stream.context import passed
+
+logger = logging.getLogger(__name__)
 
 Interpolate = Callable[[RGB, RGB, int], Sequence[RGB]]
 """Makes a number of frames between two."""
@@ -82,7 +85,14 @@ class ClipSequence:
         self.size = (sources[0].size[0] + sources[0].size[0] % 2, sources[0].size[1] + sources[0].size[1] % 2)
         self.rate = sources[0].rate
         self._leads: dict[Source, float] = {}  # seconds from the beginning of each clip's file to its first frame
+        self._read: dict[Source, int] = {}  # a clip's frames so far
+        self._left_out: dict[Source, int] = {}  # how many of a clip's frames are shown at none of the result's times
         ends = [joins.read_ends(self._adapted(source)) for source in sources]
+        for source, count in self._left_out.items():
+            logger.warning(
+                "%s: %d of its frames are left out, because the sequence has the rate of %s, %.4g frames/s",
+                source.name, count, sources[0].name, self.rate,
+            )  # fmt: skip
         self.joins = [joins.find_join(first, second) for first, second in itertools.pairwise(ends)]
         self.parts = self._parts(ends)
         self.report = {
@@ -140,12 +150,19 @@ class ClipSequence:
         if source.count == 1:
             last = max(last, 1 / self.rate)
         widening = float(source.aspect / self._sources[0].aspect)
+        shown, before = 0, None
         for frame in joins.resample(self._from_zero(source), self.rate, last):
+            shown += frame is not before
+            before = frame
             yield joins.fit_to_size(frame, self.size, widening)
+        if self._read[source] > shown:
+            self._left_out[source] = self._read[source] - shown
 
     def _from_zero(self, source: Source) -> Iterator[tuple[float, RGB]]:
         """A clip's frames with their seconds since the first one, whose time is noted in `_leads`."""
+        self._read[source] = 0
         for seconds, frame in source.frames():
+            self._read[source] += 1
             yield seconds - self._leads.setdefault(source, seconds), frame
 
     def _shown(self, part: ClipPart) -> Iterator[RGB]:
