@@ -71,7 +71,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "repair --slow": repair("short", "--slow", "3"),
         "repair --double-rate": repair("short", "--task", "denoise", "--sigma", "8", "--double-rate"),
         "repair --from --to": repair("short", "--task", "denoise", "--sigma", "8", "--from", "0.4", "--to", "2.2"),
-        "repair --memory": repair("large", "--task", "denoise", "--sigma", "8", "--memory", "0.7GB"),
+        "repair --memory": repair("large", "--task", "denoise", "--sigma", "8", "--memory", "0.9GB"),
         "repair --quality best": ["repair", short, "--task", "denoise", "--sigma", "8", "--quality", "best"],
     }
 

@@ -89,9 +89,9 @@ def peak_memory(folder: Path, count: int, size: tuple[int, int]) -> list[str]:
 
 
 def large_frames(folder: Path, size: tuple[int, int], memory: str) -> list[str]:
-    """The row of the table: the peak memory of `repair` for two large frames with `--memory`."""
-    peak = _peak(folder, 2, size, "--memory", memory)
-    return [f"| peak memory with --memory {memory} | 2 frames of {size[1]}x{size[0]} | {peak / 2**30:.2f} GB |"]
+    """The row of the table: the peak memory of `repair` for four large frames with `--memory`."""
+    peak = _peak(folder, 4, size, "--memory", memory)
+    return [f"| peak memory with --memory {memory} | 4 frames of {size[1]}x{size[0]} | {peak / 2**30:.2f} GB |"]
 
 
 def _peak(folder: Path, count: int, size: tuple[int, int], *options: str) -> int:
