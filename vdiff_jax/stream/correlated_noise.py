@@ -32,7 +32,7 @@ def correlated_variance(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Float
     """The variance of each channel's correlated noise before it was filtered; 0 where there is none.
 
     What stands still or follows the motion leaves the difference of two frames. What is left of texture differs
-    from block to block. Noise is as strong in most blocks.
+    from block to block. Noise is as strong in many of them.
 
     Args:
       pairs: a frame and the next one, `h w c` in [0, 1].
@@ -45,7 +45,7 @@ def correlated_variance(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Float
 
 
 def _common_variance(fine: Float[np.ndarray, " n"], coarse: Float[np.ndarray, " n"]) -> float:
-    """The variance of the noise, if most blocks have the same: from their variances in a fine and a coarse band."""
+    """The variance of the noise, if enough blocks have the same: from their variances in a fine and a coarse band."""
     order = np.argsort(coarse)
     ascending = coarse[order]
     counts = np.searchsorted(ascending, _ALIKE**2 * ascending, side="right") - np.arange(len(order))

@@ -50,9 +50,9 @@ def estimate_sigma_channels(clip: Float[np.ndarray | jax.Array, "..."], *, pairs
     The difference of neighbouring frames removes what stands still, and its second difference in x and y removes what
     is smooth (Immerkær 1996). The variance of this residual is measured in 16×16 blocks, in three bands: fine in x and
     y, fine in one direction and coarse in the other, coarse in both. White noise has the same variance in all bands,
-    moving texture has less in finer ones: see `_white_part`. So has film grain; it counts where it is in all blocks and
-    does not follow the motion. Noise that was clipped at 0 and 1 is corrected by the variance that clipping leaves at
-    the block's brightness (Foi 2009).
+    moving texture has less in finer ones: see `_white_part`. So has film grain; it counts where many blocks have as
+    much of it, at the same place and along the motion. Noise that was clipped at 0 and 1 is corrected by the variance
+    that clipping leaves at the block's brightness (Foi 2009).
 
     Args:
       clip: noisy frames `t h w c` in [0, 1], at least 8 pixels a side; a single frame is measured in space alone.
