@@ -18,7 +18,7 @@ def temporary_folder() -> Iterator[str]:
     """A folder in the system's folder for temporary files; deleted at the end of the context.
 
     Raises:
-      OutputError: it has no room, or can't be written.
+      OutputError: it has no room.
     """
     try:
         with tempfile.TemporaryDirectory(prefix="vdiff_jax-") as folder:
