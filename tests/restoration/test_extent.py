@@ -13,6 +13,7 @@ from vdiff_jax.restoration.extent import extent_for, extent_from
 from vdiff_jax.restoration.tiles import carry_bytes
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.same_size import SameSize
+from vdiff_jax.tasks.superres import Enlargement
 from vdiff_jax.weights import load
 
 YUV = PixelFormat(kind="yuv", subsampling=(2, 2))
@@ -32,7 +33,7 @@ def test_less_memory_makes_smaller_chunks_then_tiles():
     assert made[0].tile is None
     assert made[-1].frames == 1
     assert 384 <= made[-1].tile < made[-2].tile
-    assert made[-1].tile % 16 == 0
+    assert made[-1].tile % 8 == 0
     assert [each.on_disk for each in made] == [False, False, False, True]
 
 
@@ -53,6 +54,19 @@ def test_less_than_the_smallest_tile_takes_is_refused_with_the_least_that_works(
     assert extent_for(plan(1920, 1080), int(least * 2**30)).tile <= 600
     with pytest.raises(OptionError):
         extent_for(plan(1920, 1080), int((least - 0.11) * 2**30))
+
+
+def test_a_frame_that_no_tile_makes_small_enough_for_the_machine_is_refused():
+    huge = dataclasses.replace(plan(1920, 1080), conversion=Enlargement(YUV, (1080, 1920), 4, (200_000, 300_000)))
+    with pytest.raises(OptionError, match=r"300000x200000 needs [\d.e+]+GB of memory, more than this machine has"):
+        extent_for(huge, None)
+
+
+def test_superres_counts_the_pixels_that_the_network_makes():
+    small = Enlargement(YUV, (1080, 1920), 4, (2160, 3840))
+    asked = dataclasses.replace(plan(1920, 1080), conversion=small)
+    assert extent_for(asked, 4 << 30) == extent_for(plan(7680, 4320), 4 << 30)
+    assert extent_for(plan(3840, 2160), 4 << 30) != extent_for(asked, 4 << 30)
 
 
 def test_the_default_is_what_is_free(monkeypatch):
@@ -81,4 +95,4 @@ def test_what_a_damaged_file_holds_is_no_extent(value):
     assert extent_from(value) is None
     assert extent_from([8, None, False]) == (8, None, False)
     assert extent_from([1, 400, True]) == (1, 400, True)
-    assert extent_from([1, 208, True]) is None
+    assert extent_from([1, 40, True]) is None

@@ -108,7 +108,7 @@ class Brighter:
 
 
 def test_a_run_in_tiles_that_was_stopped_goes_on(clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(tiles, "MARGIN", 16)
+    monkeypatch.setattr(tiles, "MARGIN", 2)
     monkeypatch.setattr(restorer, "_network_for", lambda *_: Brighter())
 
     def sigma_of(quantisers):

@@ -27,8 +27,8 @@ def test_tiles_cover_each_pixel_once_and_see_the_margin(height, side):
         covered[place.rows, place.columns] += 1
         for seen, own, length in ((tile.seen.rows, place.rows, height), (tile.seen.columns, place.columns, 700)):
             assert seen.start % 8 == 0
-            assert own.start - seen.start >= MARGIN or seen.start == own.start == 0
-            assert seen.stop - own.stop >= MARGIN or seen.stop == own.stop == length
+            assert own.start - seen.start >= 8 * MARGIN or seen.start == own.start == 0
+            assert seen.stop - own.stop >= 8 * MARGIN or seen.stop == own.stop == length
             assert seen.stop - seen.start <= side + 7
     assert (covered == 1).all()
 
@@ -79,7 +79,7 @@ def chunk(rng, n):
 
 @pytest.mark.parametrize("on_disk", [True, False])
 def test_tiles_give_what_whole_frames_give_over_several_chunks(monkeypatch, tmp_path, on_disk):
-    monkeypatch.setattr(tiles, "MARGIN", 16)
+    monkeypatch.setattr(tiles, "MARGIN", 2)
     config = SIZES["tiny"]
     in_tiles = InTiles(tiles_of((112, 128), YUV, 8, 64), Blur)
     own = start_on_host(config, (112, 128), on_disk=on_disk, folder=tmp_path)
@@ -97,8 +97,44 @@ def test_tiles_give_what_whole_frames_give_over_several_chunks(monkeypatch, tmp_
     assert in_tiles.compile_seconds == len(in_tiles._networks)
 
 
+class Enlarged(Blur):
+    """As `Blur`, on frames twice as large, padded to multiples of 8."""
+
+    def __call__(self, params, carry, inputs, active):
+        height, width = (2 * side for side in inputs.planes[0].shape[1:])
+        self.size = height + -height % 8, width + -width % 8
+        assert inputs.velocity.shape[1:3] == tuple(side // 4 for side in self.size)
+        large = []
+        for plane, shape in zip(inputs.planes, YUV.plane_shapes(*self.size[::-1])):
+            twice = plane.repeat(2, 1).repeat(2, 2)[:, : shape[0], : shape[1]]
+            large.append(np.pad(twice, [(0, 0), *((0, n - m) for n, m in zip(shape, twice.shape[1:]))], "edge"))
+        carry, (made, finite) = super().__call__(
+            params, carry, dataclasses.replace(inputs, planes=tuple(large)), active
+        )
+        shapes = YUV.plane_shapes(width, height)
+        return carry, (tuple(plane[:, :rows, :columns] for plane, (rows, columns) in zip(made, shapes)), finite)
+
+
+def test_tiles_of_small_frames_give_large_ones(monkeypatch):
+    monkeypatch.setattr(tiles, "MARGIN", 2)
+    size, padded = (111, 123), (224, 248)
+    in_tiles = InTiles(tiles_of(size, YUV, 4, 32), Enlarged, 2)
+    assert len(in_tiles._tiles) > 4
+    own, carry = (start_on_host(SIZES["tiny"], padded, on_disk=False) for _ in range(2))
+    rng = np.random.default_rng(0)
+    for n in range(3):
+        planes = tuple(rng.integers(0, 150, (2, *shape), np.uint8) for shape in YUV.plane_shapes(123, 111))
+        velocity = np.zeros((1, padded[0] // 4, padded[1] // 4, 4), np.float32)
+        inputs = dataclasses.replace(chunk(rng, n), planes=planes, velocity=velocity)
+        carry, (expected, _) = Enlarged(size)(None, carry, inputs, np.ones(1, bool))
+        own, (made, _) = in_tiles(None, own, inputs, np.ones(1, bool))
+        assert [plane.shape[1:] for plane in made] == [*YUV.plane_shapes(246, 222)]
+        for whole, plane in zip(expected, made):
+            np.testing.assert_array_equal(whole, plane)
+
+
 def test_a_result_that_is_not_finite_anywhere_counts(monkeypatch):
-    monkeypatch.setattr(tiles, "MARGIN", 16)
+    monkeypatch.setattr(tiles, "MARGIN", 2)
 
     class Failing(Blur):
         def __call__(self, params, carry, inputs, active):

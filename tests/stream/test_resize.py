@@ -29,3 +29,11 @@ def test_a_ramp_of_luma_and_chroma_stays_one(width, full_range):
 def test_the_same_size_is_the_same_planes():
     planes = tuple(np.zeros((8, 8), np.uint8) for _ in range(3))
     assert resized_planes(planes, PixelFormat(kind="rgb"), (8, 8)) is planes
+
+
+def test_floats_are_neither_clipped_nor_rounded():
+    edge = np.repeat(np.array([[0.0, 1.3]], np.float32), 4, axis=1) * np.ones((8, 1), np.float32)
+    (wide,) = resized_planes((edge,), PixelFormat(kind="gray"), (8, 12))
+    assert wide.dtype == np.float32
+    assert wide.min() < 0
+    assert wide.max() > 1.3

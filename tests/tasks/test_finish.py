@@ -10,9 +10,10 @@ from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.residual_filter import Coefficients, WienerModel
 from vdiff_jax.postprocess.residual_operators import CHROMA, CLASSES, LUMA
 from vdiff_jax.tasks import finish
-from vdiff_jax.tasks.finish import deflicker, wiener
+from vdiff_jax.tasks.finish import deflicker, resize, wiener
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.same_size import SameSize
+from vdiff_jax.tasks.superres import Enlargement
 
 GREY = PixelFormat(kind="gray", full_range=True)
 PLAN = Plan(
@@ -87,3 +88,11 @@ def test_both_directions_have_their_own_coefficients_if_the_weights_have_them(
     for before, after in zip(clip, wiener(clip, plan), strict=True):
         expected = before.given if both_directions and has_both else before.planes
         np.testing.assert_array_equal(after.planes[0], expected[0])
+
+
+def test_frames_get_the_size_that_is_written(frames):
+    plan = dataclasses.replace(PLAN, conversion=Enlargement(GREY, (32, 48), 2, (50, 70)))
+    resized = list(resize(frames, plan))
+    assert [frame.planes[0].shape for frame in resized] == [(50, 70)] * 5
+    assert [frame.pts for frame in resized] == list(range(5))
+    assert resized[0].planes[0].mean() == pytest.approx(frames[0].planes[0].mean(), abs=0.2)

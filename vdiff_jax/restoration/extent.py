@@ -7,7 +7,7 @@ import numpy as np
 
 from vdiff_jax.errors import OptionError
 from vdiff_jax.restoration.tiles import carry_bytes, least_side
-from vdiff_jax.runtime.device_memory import free_memory
+from vdiff_jax.runtime.device_memory import free_memory, machine_memory
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.weights import load
 
@@ -24,8 +24,6 @@ _CHUNK = 25
 """Bytes for each pixel of a chunk's frames. Up to three chunks are in memory, before, in or after the network."""
 _FRAME_IN_TILES = 100
 """`_FRAME` for tiles, without the carry. No chunk is queued then, and the encoder looks at fewer frames at a time."""
-_MULTIPLE = 16
-"""The side of a tile is a multiple of this."""
 _LARGEST = 2048
 """The largest side of a tile."""
 _NETWORK = 650
@@ -70,19 +68,21 @@ def extent_for(plan: Plan, memory: int | None) -> Extent:
       memory: bytes that may be used; `None` for the free memory, minus a margin.
 
     Raises:
-      OptionError: even the smallest extent needs more than `memory`.
+      OptionError: even the smallest extent needs more than `memory`, or than the machine has.
     """
     height, width = plan.conversion.written()[1] if plan.crop is None else plan.crop.size
-    pixels = height * width
-    needed = _needed_in_tiles if _fits_tiles(plan) else _needed
-    side = least_side(_MULTIPLE)
+    made = plan.conversion.scale**2 * np.prod(plan.conversion.size)  # superres may make more pixels than it writes
+    pixels = height * width if plan.crop is not None else max(height * width, int(made))
+    needed = _needed if plan.references is not None else _needed_in_tiles  # there are no tiles without a network
+    multiple = load(plan.weights).config.multiple if plan.weights else 1
+    side = least_side(multiple)
     least = needed(plan, pixels, min(height, side) * min(width, side))
+    if least > (machine_memory() if memory is None else memory):
+        text = f"{np.ceil(least / 2**30 * 10) / 10:.3g}GB"
+        if memory is None:
+            raise OptionError(f"{width}x{height} needs {text} of memory, more than this machine has")
+        raise OptionError(f"memory {_text(memory)} is too little for {width}x{height}: pass at least {text}")
     budget = free_memory() if memory is None else memory
-    if memory is not None and least > memory:
-        raise OptionError(
-            f"memory {_text(memory)} is too little for {width}x{height}: pass at least "
-            f"{np.ceil(least / 2**30 * 10) / 10:.3g}GB"
-        )
     frames = int(np.clip(_CHUNK_PIXELS // pixels, 1, _CHUNK_FRAMES))
     while frames > 1 and _needed(plan, pixels, frames=frames) > budget:
         frames -= 1
@@ -90,13 +90,8 @@ def extent_for(plan: Plan, memory: int | None) -> Extent:
         return Extent(frames, None)
     on_disk = _needed_in_tiles(plan, pixels, (2 * side) ** 2, on_disk=False) > budget
     left = budget - _needed_in_tiles(plan, pixels, 0, on_disk=on_disk)
-    side = max(side, int(np.sqrt(max(left, 0) / _NETWORK)) // _MULTIPLE * _MULTIPLE)
+    side = max(side, int(np.sqrt(max(left, 0) / _NETWORK)) // multiple * multiple)
     return Extent(1, min(side, _LARGEST), on_disk)
-
-
-def _fits_tiles(plan: Plan) -> bool:
-    """Whether tiles may be used: not for superres and colorize."""
-    return getattr(plan.conversion, "scale", 1) == 1 and plan.references is None
 
 
 def _needed(plan: Plan, pixels: int, seen: int = 0, *, frames: int = 1) -> int:

@@ -80,7 +80,9 @@ class Restorer:
         if tile is None:
             self._network = make(conversion.size)
         else:
-            self._network = InTiles(tiles_of(conversion.size, conversion.pixels, self.multiple, tile), make)
+            scale = conversion.scale
+            tiles = tiles_of(conversion.size, conversion.pixels, self.multiple // scale, tile // scale)
+            self._network = InTiles(tiles, make, scale)
         self._finite = FiniteCheck()
         self._compiled_before = 0.0
 

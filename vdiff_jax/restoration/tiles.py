@@ -17,8 +17,8 @@ from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.stream.crop import Crop
 from vdiff_jax.tasks.video import ChunkInputs
 
-MARGIN = 96
-"""Pixels around a tile that the network also sees, so that the tiles' borders do not show."""
+MARGIN = 12
+"""The margin around a tile, which the network also sees so that the tiles' borders do not show, divided by `multiple`."""
 
 
 class Tile(NamedTuple):
@@ -49,8 +49,9 @@ def tiles_of(size: tuple[int, int], pixels: PixelFormat, multiple: int, side: in
       size: height and width of the frames.
       pixels: their format.
       multiple: tiles start at a multiple of this.
-      side: about how many rows and columns a tile has with its margin; at least `least_side`.
+      side: about how many rows and columns a tile has with its margin. `least_side`, if that is more.
     """
+    side = max(side, least_side(multiple))
     return [
         Tile(*(Crop(*sides, pixels, multiple) for sides in zip(rows, columns)))
         for rows in _spans(size[0], side, multiple)
@@ -61,7 +62,7 @@ def tiles_of(size: tuple[int, int], pixels: PixelFormat, multiple: int, side: in
 def _spans(length: int, side: int, multiple: int) -> Iterator[tuple[slice, slice]]:
     """The tiles along one side of the frames: the rows or columns that each one sees, and its own part of them."""
     side = side // multiple * multiple
-    margin = -(-MARGIN // multiple) * multiple
+    margin = MARGIN * multiple
     last = max(length - side, 0) // multiple * multiple
     start = begin = 0
     while begin < length:
@@ -74,7 +75,7 @@ def _spans(length: int, side: int, multiple: int) -> Iterator[tuple[slice, slice
 
 def least_side(multiple: int) -> int:
     """The rows and columns of the smallest tile with its margin. The margin takes half of them."""
-    return 4 * (-(-MARGIN // multiple) * multiple)
+    return 4 * MARGIN * multiple
 
 
 def carry_bytes(config: NetworkConfig) -> float:
@@ -91,10 +92,11 @@ class InTiles:
     Args:
       tiles: from `tiles_of`.
       make: makes the function of a chunk for frames of some height and width.
+      scale: how many times larger the result is than the frames that the tiles are of.
     """
 
-    def __init__(self, tiles: Sequence[Tile], make: Callable[[tuple[int, int]], Callable[..., Any]]):
-        self._tiles = tiles
+    def __init__(self, tiles: Sequence[Tile], make: Callable[[tuple[int, int]], Callable[..., Any]], scale: int = 1):
+        self._tiles, self._scale = tiles, scale
         self._networks = {size: make(size) for size in {tile.seen.size for tile in tiles}}
 
     @property
@@ -104,18 +106,21 @@ class InTiles:
 
     def __call__(self, params: Any, carry: Carry, inputs: ChunkInputs, active: np.ndarray) -> tuple[Carry, Any]:
         """As `restore_planes`. The new carry overwrites the arrays of the given one."""
-        planes = tuple(np.zeros((len(active), *plane.shape[1:]), plane.dtype) for plane in inputs.planes)
+        height, width = (self._scale * side for side in inputs.planes[0].shape[1:])
+        shapes = self._tiles[0].seen.pixels.plane_shapes(width, height)
+        planes = tuple(np.zeros((len(active), *s), plane.dtype) for s, plane in zip(shapes, inputs.planes))
         finite, time = np.ones(len(active), bool), carry.time
         waiting: list[
             tuple[Crop, Carry]
         ] = []  # not pasted yet, because the margins of the next tiles still need the old values
         for tile in self._tiles:
-            while waiting and waiting[0][0].rows.stop <= tile.seen.rows.start:
+            seen, own, place = (crop.times(self._scale) for crop in (tile.seen, tile.own, tile.place))
+            while waiting and waiting[0][0].rows.stop <= seen.rows.start:
                 _paste(carry, *waiting.pop(0))
-            network, before = self._networks[tile.seen.size], _part(carry, tile.seen)
-            after, (made, good) = network(params, before, tile.seen.cut(inputs), active)
-            waiting.append((tile.place, _part(after, tile.own)))
-            tile.place.fill(planes, tile.own.of(made))
+            network, before = self._networks[tile.seen.size], _part(carry, seen)
+            after, (made, good) = network(params, before, tile.seen.cut(inputs, self._scale), active)
+            waiting.append((place, _part(after, own)))
+            place.fill(planes, own.of(made))
             finite, time = finite & good, after.time
         for each in waiting:
             _paste(carry, *each)

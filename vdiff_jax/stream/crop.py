@@ -59,12 +59,23 @@ class Crop:
         """The crop's height and width."""
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
-    def cut(self, chunk: Cuttable) -> Cuttable:
-        """The chunk, or the network's inputs of it, with its arrays cropped; a chunk's frames stay whole."""
+    def times(self, scale: int) -> "Crop":
+        """The crop in pictures that are `scale` times larger."""
+        rows, columns = (slice(scale * side.start, scale * side.stop) for side in (self.rows, self.columns))
+        return Crop(rows, columns, self.pixels, scale * self.multiple)
+
+    def cut(self, chunk: Cuttable, scale: int = 1) -> Cuttable:
+        """The chunk, or the network's inputs of it, with its arrays cropped; a chunk's frames stay whole.
+
+        Args:
+          chunk: a chunk of the whole pictures, or its inputs.
+          scale: how many times larger the pictures are that its velocity field is for.
+        """
         # The velocity field covers the padded picture, which may end beyond the picture's edge.
+        large = self.times(scale)
         grid = [
-            slice(side.start // VELOCITY_GRID, -(-side.stop // self.multiple) * self.multiple // VELOCITY_GRID)
-            for side in (self.rows, self.columns)
+            slice(side.start // VELOCITY_GRID, -(-side.stop // large.multiple) * large.multiple // VELOCITY_GRID)
+            for side in (large.rows, large.columns)
         ]
         return dataclasses.replace(
             chunk,

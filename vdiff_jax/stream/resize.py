@@ -16,7 +16,7 @@ def resized_planes(planes: tuple[np.ndarray, ...], pixels: PixelFormat, shape: S
     """Planes in another size, by the antialiased bicubic filter; chroma keeps its siting on luma.
 
     Args:
-      planes: integer samples in the pixel format `pixels`.
+      planes: samples in the pixel format `pixels`; floats are neither clipped nor rounded.
       pixels: the pixel format of both.
       shape: the new height and width of luma.
     """
@@ -33,7 +33,8 @@ def resized_planes(planes: tuple[np.ndarray, ...], pixels: PixelFormat, shape: S
         samples = plane.astype(np.float32)
         for axis in zip(plane.shape, size, ratios, shifts):
             samples = along_rows(samples, *cubic(*axis)).T
-        made.append(np.clip(np.rint(samples), 0, pixels.peak).astype(pixels.dtype))
+        whole = np.issubdtype(plane.dtype, np.integer)
+        made.append((np.clip(np.rint(samples), 0, pixels.peak) if whole else samples).astype(plane.dtype))
     return tuple(made)
 
 

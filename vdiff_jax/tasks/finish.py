@@ -1,6 +1,7 @@
-"""The steps that may follow the network: deflicker and the Wiener step. Each task lists those that it uses."""
+"""The steps that may follow the network: deflicker, the Wiener step, resizing. Each task lists those that it uses."""
 
 import contextlib
+import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator
 
@@ -10,6 +11,7 @@ from vdiff_jax.postprocess.deflicker import deflicker as deflicker_frames
 from vdiff_jax.postprocess.residual_filter import residual_wiener_step
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from vdiff_jax.stream.context import context_frames, with_context
+from vdiff_jax.stream.resize import resized_planes
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.weights import load
 
@@ -44,3 +46,10 @@ def wiener(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CH
     with contextlib.closing(prefetched(frames, depth)) as ahead:
         stepped = residual_wiener_step(ahead, pixels, *coefficients)
         yield from itertools.islice(stepped, context_frames(reach, checkpoints), None)
+
+
+def resize(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
+    """Resizes the frames to the output's size."""
+    del checkpoints
+    pixels, size = plan.conversion.written()
+    return (dataclasses.replace(frame, planes=resized_planes(frame.planes, pixels, size)) for frame in frames)

@@ -20,8 +20,8 @@ from vdiff_jax.preprocess.colour import noise_in_ycbcr, rgb_to_ycbcr
 from vdiff_jax.preprocess.grids import average
 from vdiff_jax.preprocess.planes import Planes, chroma_scale, chroma_shift, clip_of_planes, normalised_samples, pad
 from vdiff_jax.preprocess.resample import enlarge, reduce, resample
-from vdiff_jax.runtime.device_memory import check_memory
 from vdiff_jax.stream.sigma import sigma_in_rgb
+from vdiff_jax.tasks.finish import resize
 from vdiff_jax.tasks.plan import NO_ERROR, Plan
 from vdiff_jax.tasks.projection import FACTORS
 from vdiff_jax.tasks.request import Request
@@ -73,13 +73,13 @@ def observe(
 
 @dataclasses.dataclass(frozen=True)
 class Enlargement:
-    """How superres converts a video: the network works at `scale` times its size; the result is resized to `target`.
+    """How superres converts a video: the network makes frames of `scale` times its size.
 
     Attributes:
       pixels: of the video.
       size: (height, width) of the video.
       scale: 2 or 4.
-      target: (height, width) of what is written.
+      target: (height, width) of what is written. If it is another size, a resize step follows the network.
     """
 
     pixels: PixelFormat
@@ -106,10 +106,11 @@ class Enlargement:
 
     def planes(self, inputs: ChunkInputs, result: Float[Array, "n hp wp 3"]) -> Planes:
         height, width = self.network_size
-        planes = planes_of_clip(result[:, :height, :width], self.pixels, self.target, dtype=inputs.planes[0].dtype)
+        clip, dtype = result[:, :height, :width], inputs.planes[0].dtype
+        planes = planes_of_clip(clip, self.pixels, self.network_size, dtype=dtype)
         if not self.pixels.alpha:
             return planes
-        alpha = resample(inputs.planes[-1][:-1].astype(jnp.float32), self.target)
+        alpha = resample(inputs.planes[-1][:-1].astype(jnp.float32), self.network_size)
         return (*planes, jnp.clip(jnp.round(alpha), 0, self.pixels.peak).astype(inputs.planes[-1].dtype))
 
     @property
@@ -131,7 +132,7 @@ def plan(request: Request) -> Plan:
     """Plans to enlarge a video by a scale or to a size.
 
     Raises:
-      OptionError: a mask; neither a scale nor a size, or both; a size that is no enlargement or does not fit memory.
+      OptionError: a mask; neither a scale nor a size, or both; a size that is no enlargement.
     """
     if request.masked:
         raise OptionError("superres fills no holes: repair them first with --task inpaint")
@@ -143,7 +144,6 @@ def plan(request: Request) -> Plan:
     if request.sigma is None and sigma_in_rgb(sigma, pixels) < NOISY * 255:
         why, sigma = f"{why}, so little that it counts as fine texture", NO_ERROR
     conversion = Enlargement(pixels, small, factor, target)
-    check_memory(conversion.network_size, conversion.target)
     if target[0] > small[0] * factor:
         log.warning(
             "%dx%d is more than %d times larger: beyond that factor the frames are resampled", *target[::-1], factor
@@ -156,6 +156,7 @@ def plan(request: Request) -> Plan:
         sigma=sigma,
         sigma_rgb=sigma_in_rgb(sigma, pixels),
         noise=LIKE_NOISE if factor == 2 and sigma.max() == 0 else None,
+        finish=() if target == conversion.network_size else (resize,),
     )
 
 
