@@ -18,7 +18,7 @@ from vdiff_jax.stream.crop import Crop
 from vdiff_jax.tasks.video import ChunkInputs
 
 MARGIN = 12
-"""The margin around a tile, divided by `multiple`. The network also sees the margin, so that no border of a tile shows."""
+"""The margin around a tile, divided by `multiple`. The network also sees it, so that no border of a tile shows."""
 
 
 class Tile(NamedTuple):
