@@ -108,7 +108,7 @@ def test_a_reference_past_the_end_is_refused(film):
 
 def test_memory_bounds_how_far_back_a_reference_reaches(film, monkeypatch):
     four = 4 * (1 + 3 * 4) * 64 * 80  # a plane, Cb, Cr and the confidence each
-    monkeypatch.setattr("vdiff_jax.restoration.colorizer._HELD_BYTES", four)
+    monkeypatch.setattr("vdiff_jax.restoration.colorizer.HELD_BYTES", four)
     _, report = coloured(film[:SHOT], {8: reference(film, 8)})
     confidence = np.array(report["confidence"])
     assert (confidence[:4] == 0).all()

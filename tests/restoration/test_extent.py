@@ -72,8 +72,18 @@ def test_superres_counts_the_pixels_that_the_network_makes():
 def test_the_default_is_what_is_free(monkeypatch):
     monkeypatch.setattr(extent, "free_memory", lambda: 1)
     assert extent_for(plan(1920, 1080), None) == (1, 384, True)
-    references = dataclasses.replace(plan(1920, 1080), references={})
-    assert extent_for(references, None) == (1, None, False)
+    assert extent_for(coloured(1920, 1080), None) == (1, None, False)
+
+
+def coloured(width, height):
+    return dataclasses.replace(plan(width, height), tasks=("colorize",), weights="", references={})
+
+
+def test_colorize_takes_shorter_chunks_where_memory_is_short():
+    assert extent_for(coloured(1920, 1080), 4 << 30) == (7, None, False)
+    assert extent_for(coloured(3840, 2160), int(4.5 * 2**30)) == (1, None, False)
+    with pytest.raises(OptionError, match=r"too little for 3840x2160: pass at least 4\.[\d]GB"):
+        extent_for(coloured(3840, 2160), 4 << 30)
 
 
 def test_the_carry_has_these_bytes():

@@ -7,6 +7,7 @@ colours diffuse into areas the flow did not reach. No colour crosses a cut.
 
 import bisect
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -24,9 +25,8 @@ from vdiff_jax.stream.colour_tracking import ColourTracker, TrackedColours, best
 from vdiff_jax.stream.samples import luma_of
 from vdiff_jax.tasks.colorize import Colouring, coloured_planes
 
-_HELD_BYTES = 1 << 30
+HELD_BYTES = 1 << 30
 """Memory for frames that wait for the next reference. When it is full, the earliest are coloured without that one."""
-_CHUNK = 8
 _LEAST = 0.01
 """The least confidence of a tracked colour: even a doubtful one is better than grey."""
 
@@ -46,14 +46,16 @@ class Colorizer:
       conversion: the video's pixel format and size.
       references: the numbers of the frames that have a reference.
       force: accepts references that contradict each other.
+      frames: of a chunk.
     """
 
-    frames, multiple = _CHUNK, 2 * VELOCITY_GRID
-    """Frames of a chunk, and the multiple that height and width are padded to."""
+    multiple = 2 * VELOCITY_GRID
+    """Height and width are padded to multiples of this."""
     ahead = 2
     """Chunks by which the analysis may be ahead."""
 
-    def __init__(self, conversion: Colouring, references: Iterable[int], *, force: bool = False):
+    def __init__(self, conversion: Colouring, references: Iterable[int], *, force: bool = False, frames: int = 8):
+        self.frames = frames
         self._conversion, self._references, self._force = conversion, sorted(references), force
         self._planes = jax.jit(coloured_planes, static_argnums=0)
         self._tracker = ColourTracker()
@@ -117,7 +119,7 @@ class Colorizer:
         index = bisect.bisect_left(self._references, self._count)
         if index == len(self._references):
             return 0
-        limit = _HELD_BYTES // (last.colours.nbytes + sum(plane.nbytes for plane in last.frame.frame.planes))
+        limit = HELD_BYTES // (last.colours.nbytes + sum(plane.nbytes for plane in last.frame.frame.planes))
         return max(0, limit - (self._references[index] - self._count))
 
     def _release(self, count: int) -> list[Frame]:
@@ -132,17 +134,18 @@ class Colorizer:
         if not held:
             return []
         backward = self._backward([*(one.frame for one in held), reference.frame])
-        joined = []
-        for distance, (one, other) in enumerate(zip(reversed(held), backward), start=1):
-            number = self._count - distance
+        for distance, other in enumerate(itertools.islice(backward, len(held)), start=1):
+            one, number = held[-distance], self._count - distance
             since = np.inf if self._last_reference is None else number - self._last_reference
-            joined.append(TrackedFrame(one.frame, _blend(one.colours, other, since, distance)))
-        return self._all_finished(reversed(joined))
+            held[-distance] = TrackedFrame(one.frame, _blend(one.colours, other, since, distance))
+        return self._all_finished(held)
 
-    def _all_finished(self, tracked: Iterable[TrackedFrame]) -> list[Frame]:
-        """The frames with their colours, but for those that an earlier run has coloured."""
+    def _all_finished(self, tracked: list[TrackedFrame]) -> list[Frame]:
+        """The frames with their colours, but for those that an earlier run has coloured. The list is emptied."""
         finished: list[Frame] = []
-        for one in tracked:
+        tracked.reverse()
+        while tracked:
+            one = tracked.pop()
             self._confidence.append(float(one.colours.confidence.mean()))
             if len(self._confidence) > self._done:
                 finished.append(self._finished(one))
@@ -167,7 +170,7 @@ class Colorizer:
             )
             for n, item in enumerate(reversed(items))
         ]
-        for number, chunk in enumerate(cut_into_chunks(in_reverse, _CHUNK)):
+        for number, chunk in enumerate(cut_into_chunks(in_reverse, self.frames)):
             yield from tracker(chunk)[1 if number == 0 else 0 :]
 
 

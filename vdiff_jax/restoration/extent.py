@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vdiff_jax.errors import OptionError
+from vdiff_jax.restoration.colorizer import HELD_BYTES
 from vdiff_jax.restoration.tiles import carry_bytes, least_side
 from vdiff_jax.runtime.device_memory import free_memory, machine_memory
 from vdiff_jax.tasks.plan import Plan
@@ -28,6 +29,8 @@ _LARGEST = 2048
 """The largest side of a tile."""
 _NETWORK = 650
 """Bytes for each pixel that the network sees at once."""
+_COLOURS = 55
+"""Bytes for each pixel of a frame that is coloured, beside the frames that wait for the next reference."""
 
 
 class Extent(NamedTuple):
@@ -96,8 +99,10 @@ def extent_for(plan: Plan, memory: int | None) -> Extent:
 
 def _needed(plan: Plan, pixels: int, seen: int = 0, *, frames: int = 1) -> int:
     """Bytes for whole frames of this many pixels, in chunks of this many frames."""
-    del plan, seen
-    return _PROGRAM + (_FRAME + _CHUNK * frames + _NETWORK) * pixels
+    del seen
+    coloured = plan.references is not None
+    own, waiting = (_COLOURS, HELD_BYTES) if coloured else (_NETWORK, 0)
+    return _PROGRAM + waiting + (_FRAME + _CHUNK * frames + own) * pixels
 
 
 def _needed_in_tiles(plan: Plan, pixels: int, seen: int, *, on_disk: bool = True) -> int:

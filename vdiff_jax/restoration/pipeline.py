@@ -174,9 +174,9 @@ def restorer_for(
     """
     if not plan.tasks:
         return None
-    if plan.references is not None:
-        return Colorizer(plan.conversion, plan.references, force=plan.force)
     extent = extent or extent_for(plan, None)
+    if plan.references is not None:
+        return Colorizer(plan.conversion, plan.references, force=plan.force, frames=extent.frames)
     conversion = plan.conversion if plan.crop is None else dataclasses.replace(plan.conversion, size=plan.crop.size)
     options = {**extent._asdict(), "backend": backend or "jax", "folder": folder}
     restorer = Restorer(load(plan.weights), conversion, plan.sigma_of, **options)
