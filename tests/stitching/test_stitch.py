@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vdiff_jax import infer
-from vdiff_jax.errors import WeightsError
+from vdiff_jax.errors import OutputError, WeightsError
 from vdiff_jax.media import open_reader, open_writer, read_picture
 from vdiff_jax.stitching.source import ArraySource, output_frame, output_info
 from vdiff_jax.stitching.stitch import stitch
@@ -125,3 +125,9 @@ def test_an_error_is_one_line_that_names_the_pair(files, tmp_path, capsys):
 def test_missing_weights_are_named_before_any_work(wide):
     with pytest.raises(WeightsError, match="nothing"):
         stitch([wide[:2], wide[2:4]], weights="nothing", fill=True)
+
+
+def test_an_output_that_cannot_be_written_is_named_before_any_work(wide, tmp_path):
+    """One clip is too few, which is found later."""
+    with pytest.raises(OutputError, match="there is no folder"):
+        stitch([wide[:2]], tmp_path / "missing" / "out.mp4")

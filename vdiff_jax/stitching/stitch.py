@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from vdiff_jax.media import VideoInfo, check_target, loudness, open_writer
+from vdiff_jax.media import VideoInfo, check_target, fingerprint, loudness, open_writer
 from vdiff_jax.media.target import folder_beside
 from vdiff_jax.restoration.identity import run_identity
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints, frames_between, open_checkpoints
@@ -37,7 +37,7 @@ from vdiff_jax.stitching.source import (
     output_frame,
     output_info,
 )
-from vdiff_jax.weights import Weights
+from vdiff_jax.weights import Weights, identity
 from vdiff_jax.weights import load as load_weights
 
 
@@ -102,8 +102,7 @@ def stitch(
       VdiffError: an unreadable input, an output that cannot be written, or an option out of range.
     """
     begun = time.perf_counter()
-    sources = open_sources(inputs, rates)
-    check_colours(sources)
+    sources = _opened(inputs, rates, output)
     network = None if weights is None else load_weights(weights)
     look = {"projection": projection, "crop": crop, "steady": steady}
     wanted = PanoramaOptions(fill=_choose_fill(fill, network), calibration=calibration, debug=debug, **look)
@@ -111,10 +110,19 @@ def stitch(
     product, why = choose_layout(sources, layout, wanted, **more)
     prepared, encoder = time.perf_counter(), {"codec": codec, "options": options}
     given = {"layout": layout, "fill": bool(fill), "bridge": bridge, "weights": weights} | look | encoder
-    checkpoints = _checkpoints(product, sources, output, given, resume=resume)
+    checkpoints = _checkpoints(product, sources, output, given | {"calibration": calibration}, resume=resume)
     clip = _write_or_collect(product, sources, output, encoder, progress, checkpoints)
     _finish_report(product.report, why, begun, prepared, report)
     return Stitched(clip, product.rate, product.report)
+
+
+def _opened(inputs: Sequence, rates: Sequence[float] | None, output: str | os.PathLike | None) -> list[Source]:
+    """Opens the inputs, and checks that they can be joined and that the output can be written."""
+    sources = open_sources(inputs, rates)
+    check_colours(sources)
+    if output is not None:
+        check_target(output, [source.path for source in sources if isinstance(source, FileSource)])
+    return sources
 
 
 def _checkpoints(
@@ -131,6 +139,9 @@ def _checkpoints(
         return NO_CHECKPOINTS
     paths = [source.path if isinstance(source, FileSource) else "-" for source in sources]
     about, (width, height) = run_identity("stitch", paths) | given, product.size
+    about["weights' hash"] = None if given["weights"] is None else identity(given["weights"]).hex()
+    if (calibration := given["calibration"]) is not None:  # only a panorama reads it, or has written it by now
+        about["calibration"] = fingerprint(calibration) if isinstance(product, Panorama) else os.fspath(calibration)
     every = frames_between(height, width)
     return open_checkpoints(os.fspath(output), about, every=every, resume=resume, input_again="-" not in paths)
 
@@ -178,8 +189,6 @@ def _write_or_collect(
     """Writes the frames and the sound to a file; returns the frames if there is none."""
     if output is None:
         return np.stack(list(_counted(product.frames(checkpoints), progress)))
-    paths = [os.fspath(source.path) for source in sources if isinstance(source, FileSource)]
-    check_target(os.fspath(output), paths)
     info, wide = output_info(sources, product.size, product.rate), isinstance(product, Panorama)
     with contextlib.ExitStack() as stack:
         if wide:
