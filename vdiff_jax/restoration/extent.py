@@ -29,7 +29,7 @@ _LARGEST = 2048
 """The largest side of a tile."""
 _NETWORK = 650
 """Bytes for each pixel that the network sees at once."""
-_COLOURS = 55
+_COLOURS = 65
 """Bytes for each pixel of a frame that is coloured, beside the frames that wait for the next reference."""
 
 
