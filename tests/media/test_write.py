@@ -17,8 +17,14 @@ FORMATS = (
 )
 
 
-@pytest.mark.parametrize("name", FORMATS.split())
-@pytest.mark.parametrize("size", [(53, 47), (64, 48)])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        *((name, size) for name in FORMATS.split() for size in ((53, 47), (64, 48))),
+        ("yuv411p", (718, 482)),  # above 352x288, FFmpeg's FFV1 has at least four slices
+        ("yuv410p", (718, 482)),
+    ],
+)
 def test_ffv1_is_lossless_in_every_format(tmp_path, name, size, write_clip, noise_planes):
     from vdiff_jax.media.planes import pixel_format
 

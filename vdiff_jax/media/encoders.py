@@ -254,7 +254,8 @@ def _options(codec: str, pixels: PixelFormat, given: dict[str, str]) -> dict[str
             )
     options = dict(DEFAULT_OPTIONS.get(codec, {}))
     if codec == "ffv1" and max(pixels.subsampling) > 2:
-        options["slices"] = "1"  # FFmpeg's FFV1 loses a column of 4:1:1 chroma where slices meet at an odd column
+        # FFmpeg's FFV1 loses a column of 4:1:1 chroma where slices meet at an odd column. Only level 1 has no slices.
+        options = {"level": "1"}
     if RATE_CONTROLS & given.keys():
         options = {name: value for name, value in options.items() if name not in RATE_CONTROLS}
     options.update({name: str(value) for name, value in given.items()})
