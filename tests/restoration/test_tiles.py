@@ -33,6 +33,17 @@ def test_tiles_cover_each_pixel_once_and_see_the_margin(height, side):
     assert (covered == 1).all()
 
 
+def test_tiles_start_at_a_chroma_sample():
+    """Superres by 4 may need multiples of 2 only, but 4:1:1 has one chroma sample for 4 columns."""
+    starts = [
+        side.start
+        for tile in tiles_of((101, 131), PixelFormat(kind="yuv", subsampling=(4, 1)), 2, 1)
+        for side in (tile.seen.columns, tile.own.columns, tile.place.columns)
+    ]
+    assert any(starts)
+    assert all(start % 4 == 0 for start in starts)
+
+
 def test_a_frame_that_fits_is_one_tile():
     (tile,) = tiles_of((100, 64), YUV, 8, least_side(8))
     assert (tile.seen.rows, tile.own.rows) == (slice(0, 100), slice(0, 100))

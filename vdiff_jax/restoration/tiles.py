@@ -48,22 +48,22 @@ def tiles_of(size: tuple[int, int], pixels: PixelFormat, multiple: int, side: in
     Args:
       size: height and width of the frames.
       pixels: their format.
-      multiple: tiles start at a multiple of this.
+      multiple: tiles start at a multiple of this, and at a chroma sample.
       side: about how many rows and columns a tile has with its margin. `least_side`, if that is more.
     """
-    side = max(side, least_side(multiple))
+    side, margin = max(side, least_side(multiple)), MARGIN * multiple
+    step = max(multiple, *pixels.subsampling)
     return [
         Tile(*(Crop(*sides, pixels, multiple) for sides in zip(rows, columns)))
-        for rows in _spans(size[0], side, multiple)
-        for columns in _spans(size[1], side, multiple)
+        for rows in _spans(size[0], side, margin, step)
+        for columns in _spans(size[1], side, margin, step)
     ]
 
 
-def _spans(length: int, side: int, multiple: int) -> Iterator[tuple[slice, slice]]:
+def _spans(length: int, side: int, margin: int, step: int) -> Iterator[tuple[slice, slice]]:
     """The tiles along one side of the frames: the rows or columns that each one sees, and its own part of them."""
-    side = side // multiple * multiple
-    margin = MARGIN * multiple
-    last = max(length - side, 0) // multiple * multiple
+    side = side // step * step
+    last = max(length - side, 0) // step * step
     start = begin = 0
     while begin < length:
         start = min(max(begin - margin, 0), last)
