@@ -50,10 +50,6 @@ CODING_ERRORS = (2.5, 4.0, 6.0, 9.0)
 """The expected errors of luma, in 8-bit units, that coefficients of deblock are fitted at."""
 
 
-RIDGES = {"deblock": 0.1, "denoise": 1e-4}
-"""How much a class of samples is drawn to the others: coding error differs more from clip to clip than noise does."""
-
-
 class Restored(NamedTuple):
     """A clip before and after damage and what the network made of it.
 
@@ -202,7 +198,7 @@ def fitted(options: argparse.Namespace, files: list[Path]) -> WienerModel:
         for clip in (change(read(path)) for path in files):
             here = at(left, errors, clip.error) * unit_of(clip.pixels)
             found.append(products(clip.frames, clip.source, clip.pixels, clip.error, here, reach_of(options)))
-        return solve(found, errors, left, RIDGES[options.task])
+        return solve(found, errors, left)
 
     stored = coefficients(in_stored_format)
     return WienerModel(errors, stored, coefficients(lambda clip: clip) if noise else without_colours(stored))

@@ -9,6 +9,9 @@ from vdiff_jax.postprocess.differences import Planes, integer_scale
 from vdiff_jax.postprocess.residual_filter import Coefficients
 from vdiff_jax.postprocess.residual_operators import CLASSES, RestoredWindow, converted, restored_windows
 
+_RIDGE = 1e-4
+"""Draws a class's coefficients to those of all classes together, relative to the operators' mean squares."""
+
 
 class Products(NamedTuple):
     """For one clip, the responses of the operators and the error multiplied with each other; the error is the last.
@@ -60,23 +63,22 @@ def products(
     return Products(error, np.mean(luma, axis=0), np.mean(chroma, axis=0))
 
 
-def solve(found: list[Products], errors: np.ndarray, left: np.ndarray, ridge: float) -> Coefficients:
+def solve(found: list[Products], errors: np.ndarray, left: np.ndarray) -> Coefficients:
     """The coefficients of least error, at each of the errors and, between these, on straight lines over log2.
 
     Args:
       found: the products of all clips.
       errors: the expected errors of luma before the network.
       left: the expected errors of luma in the results, which the coefficients are returned with.
-      ridge: draws a class's coefficients to those of all classes together, relative to the operators' mean squares.
     """
     nodes = np.eye(len(errors))
     hats = [[np.interp(np.log2(clip.error), np.log2(errors), node) for node in nodes] for clip in found]
-    luma = _solved(hats, [clip.luma for clip in found], ridge)
-    chroma = [_solved(hats, [clip.chroma[n][None] for clip in found], ridge)[:, 0] for n in (0, 1)]
+    luma = _solved(hats, [clip.luma for clip in found])
+    chroma = [_solved(hats, [clip.chroma[n][None] for clip in found])[:, 0] for n in (0, 1)]
     return Coefficients(np.asarray(left), luma, np.stack(chroma, axis=1))
 
 
-def _solved(hats: list[list[float]], found: list[np.ndarray], ridge: float) -> np.ndarray:
+def _solved(hats: list[list[float]], found: list[np.ndarray]) -> np.ndarray:
     """The coefficients `errors classes k`."""
     nodes, k = len(hats[0]), found[0].shape[-1] - 1
     gram = np.zeros((found[0].shape[0], nodes, k, nodes, k))
@@ -88,9 +90,9 @@ def _solved(hats: list[list[float]], found: list[np.ndarray], ridge: float) -> n
     gram, cross = gram.reshape(-1, size, size), cross.reshape(-1, size)
     scale = np.sqrt(np.diagonal(gram.sum(0)) + 1e-12)
     gram, cross = gram / np.outer(scale, scale), cross / scale
-    added = ridge * np.eye(size)
-    together = np.linalg.solve(gram.sum(0) + added, cross.sum(0))
-    solved = np.linalg.solve(gram + added, (cross + ridge * together)[..., None])[..., 0] / scale
+    ridge = _RIDGE * np.eye(size)
+    together = np.linalg.solve(gram.sum(0) + ridge, cross.sum(0))
+    solved = np.linalg.solve(gram + ridge, (cross + _RIDGE * together)[..., None])[..., 0] / scale
     return solved.reshape(-1, nodes, k).swapaxes(0, 1)
 
 
