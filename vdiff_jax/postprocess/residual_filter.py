@@ -14,12 +14,11 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from vdiff_jax.pixels import Frame, PixelFormat
-from vdiff_jax.postprocess.differences import Planes, integer_scale
+from vdiff_jax.postprocess.differences import integer_scale
 from vdiff_jax.postprocess.residual_operators import (
     AT_EACH_DISTANCE,
     CHROMA_IN_SPACE,
@@ -27,7 +26,7 @@ from vdiff_jax.postprocess.residual_operators import (
     RestoredWindow,
     restored_windows,
 )
-from vdiff_jax.postprocess.wiener import spans, stored_samples
+from vdiff_jax.postprocess.wiener import spans, stored_samples, weighted
 from vdiff_jax.preprocess.colour import to_rgb
 from vdiff_jax.stream.samples import peak_sample, to_samples
 
@@ -137,7 +136,7 @@ def _luma_change(
     around = window.along_motion(rows, left)
     for part in window.cached_strips(0, rows):
         terms, numbers = window.luma(part, left, around, classes, rows.start)
-        parts.append(_weighted(terms, coefficients.luma, numbers))
+        parts.append(weighted(terms, coefficients.luma, numbers))
     return np.concatenate(parts)
 
 
@@ -147,26 +146,10 @@ def _chroma_change(
     """What the step adds to some rows of plane `index`, in samples."""
     own = coefficients.chroma[index - 1][None]
     parts = [
-        _weighted(window.chroma(index, part), own[:, :CHROMA_IN_SPACE]) for part in window.cached_strips(index, rows)
+        weighted(window.chroma(index, part), own[:, :CHROMA_IN_SPACE]) for part in window.cached_strips(index, rows)
     ]
     change = np.concatenate(parts)
     if own[:, CHROMA_IN_SPACE:].any():
         terms = window.chroma_along_motion(index, rows, float(coefficients.left))
-        change += _weighted(terms, own[:, CHROMA_IN_SPACE:])
+        change += weighted(terms, own[:, CHROMA_IN_SPACE:])
     return change
-
-
-def _weighted(
-    terms: Planes, coefficients: Float[np.ndarray, "classes k"], classes: UInt8[np.ndarray, "h w"] | None = None
-) -> Float[np.ndarray, "h w"]:
-    """The sum of the terms, each multiplied by its coefficient, that of its sample's class if there are several."""
-    total = np.zeros_like(terms[0])
-    if classes is None:
-        for coefficient, term in zip(coefficients[0].astype(np.float32), terms):
-            total += coefficient * term
-        return total
-    tables = np.zeros((len(terms), 256), np.float32)
-    tables[:, : len(coefficients)] = coefficients.T
-    for table, term in zip(tables, terms):
-        cv2.accumulateProduct(cv2.LUT(classes, table), term, total)
-    return total

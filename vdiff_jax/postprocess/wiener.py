@@ -80,19 +80,19 @@ def wiener_step(
 
 
 def weighted(
-    terms: Planes, conductivities: Float[np.ndarray, "classes k"], classes: UInt8[np.ndarray, "h w"] | None
+    terms: Planes, coefficients: Float[np.ndarray, "classes k"], classes: UInt8[np.ndarray, "h w"] | None = None
 ) -> Float[np.ndarray, "h w"]:
-    """The sum of the terms, each multiplied by its conductivity, that of its sample's class if there are several."""
-    total, product = np.zeros_like(terms[0]), np.empty_like(terms[0])
-    places = None if classes is None else classes.astype(np.intp)
-    for c, term in zip(conductivities.T.astype(np.float32), terms):
-        if not c.any():
-            continue
-        if places is None:
-            np.multiply(term, c[0], out=product)
-        else:
-            np.multiply(np.take(c, places, out=product, mode="clip"), term, out=product)
-        total += product
+    """The sum of the terms, each multiplied by its coefficient, that of its sample's class if there are several."""
+    total = np.zeros_like(terms[0])
+    used = [(c, term) for c, term in zip(coefficients.T.astype(np.float32), terms) if c.any()]
+    if classes is None:
+        for (coefficient,), term in used:
+            total += coefficient * term
+        return total
+    table = np.zeros(256, np.float32)
+    for own, term in used:
+        table[: len(own)] = own
+        cv2.accumulateProduct(cv2.LUT(classes, table), term, total)
     return total
 
 
