@@ -9,6 +9,7 @@ import pytest
 from vdiff_jax.errors import ReferencePictureError
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration.arrays import repair_frames
+from vdiff_jax.restoration.extent import Extent
 from vdiff_jax.restoration.footage import Footage
 from vdiff_jax.restoration.pipeline import restored_frames, restorer_for
 from vdiff_jax.restoration.plan import make_plan
@@ -34,12 +35,13 @@ def reference(film, number):
     return np.concatenate([film[number] / 255, np.ones((64, 80, 1))], axis=-1).astype(np.float32)
 
 
-def coloured(film, references, **keywords):
+def coloured(film, references, extent=None, **keywords):
     """The film's luma coloured, `t h w 3`, and the report."""
     luma = np.rint(film @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
     frames = [Frame((plane,), n) for n, plane in enumerate(luma)]
     plan = make_plan("colorize", Request(frames=frames, pixels=GREY, references=references, **keywords))
-    restorer = restorer_for(plan)
+    restorer = restorer_for(plan, extent)
+    assert extent is None or restorer.frames == extent.frames
     restored = list(restored_frames(Footage(frames, itertools.repeat(None), GREY), plan, restorer))
     assert [frame.pts for frame in restored] == list(range(len(film)))
     return np.stack([np.stack(frame.planes, axis=-1) for frame in restored]), restorer.report()
@@ -86,6 +88,14 @@ def test_two_references_are_blended_by_distance(film):
     assert shift[0] == 0
     assert (np.diff(shift[:9]) > -0.5).all()
     assert shift[7] > shift[1] + 3
+
+
+def test_shorter_chunks_give_nearly_the_same_colours(film):
+    references = {0: reference(film, 0), 8: reference(film, 8)}
+    whole, _ = coloured(film[:SHOT], references)
+    short, _ = coloured(film[:SHOT], references, Extent(1, None))
+    assert error(short, whole).mean() < 0.1
+    assert error(short, film[:SHOT])[:9].max() < 0.3
 
 
 def test_contradicting_references_are_refused_unless_forced(film):
