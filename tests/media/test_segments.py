@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import time
+import tracemalloc
 from fractions import Fraction
 
 import av
@@ -12,7 +13,8 @@ import pytest
 from vdiff_jax.errors import ResumeError
 from vdiff_jax.media import Frame, PixelFormat, VideoInfo, open_writer
 from vdiff_jax.media.segments import packets_of
-from vdiff_jax.runtime.checkpoint_files import Checkpoint, find_checkpoint, read_arrays, write_arrays
+from vdiff_jax.runtime.array_files import read_arrays, write_arrays
+from vdiff_jax.runtime.checkpoint_files import Checkpoint, find_checkpoint
 from vdiff_jax.runtime.checkpoints import Checkpoints
 
 YUV = PixelFormat(kind="yuv", subsampling=(2, 2))
@@ -61,6 +63,7 @@ def write(target, checkpoints, *, info=INFO, stop=None, **encoder):
         ("out.mov", "prores_ks", None),
         ("out.gif", None, None),
         ("frames/", None, None),
+        ("out.y4m", None, None),
     ],
 )
 def test_a_run_that_was_stopped_twice_gives_the_bytes_of_one_never_stopped(tmp_path, name, codec, options):
@@ -182,9 +185,26 @@ def test_packets_whose_tables_contradict_each_other_are_refused(tmp_path):
         [data, table, np.zeros(1, np.uint8), np.array([[0, -1, 1]])],
         [data, table.astype(float), side_data, sides],
     ):
-        with pytest.raises(ResumeError, match="damaged"):
-            list(packets_of(wrong, "here"))
-    assert len(list(packets_of([data, table, side_data, sides], "here"))) == EVERY
+        for arrays in (wrong, [data, table, side_data, sides, *wrong], wrong[:3]):
+            with pytest.raises(ResumeError, match="damaged"):
+                list(packets_of(arrays, "here"))
+    assert len(list(packets_of([data, table, side_data, sides] * 2, "here"))) == 2 * EVERY
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_packets_do_not_pile_up_in_memory(tmp_path, kept):
+    """Neither until the next checkpoint, nor where there are no checkpoints."""
+    info, noise = dataclasses.replace(INFO, width=320, height=240), np.random.default_rng(0)
+    shapes = info.pixels.plane_shapes(320, 240)
+    checkpoints = Checkpoints(tmp_path / "kept" if kept else None, every=1000)
+    tracemalloc.start()
+    with open_writer(tmp_path / "out.mkv", info, codec="ffv1", checkpoints=checkpoints) as writer:
+        for number in range(150):
+            writer.write(Frame(tuple(noise.integers(0, 256, shape, np.uint8) for shape in shapes), 40 * number))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (tmp_path / "out.mkv").stat().st_size > 15e6
+    assert peak < 6e6
 
 
 def test_arrays_that_claim_more_than_their_file_holds_are_refused(tmp_path):
@@ -203,7 +223,7 @@ def test_arrays_that_claim_more_than_their_file_holds_are_refused(tmp_path):
 
 def test_a_folder_that_cannot_be_written_costs_only_the_chance_to_resume(tmp_path, caplog, monkeypatch):
     checkpoints = Checkpoints(tmp_path / "kept", every=EVERY)
-    monkeypatch.setattr("vdiff_jax.runtime.checkpoints.write_arrays", full)
+    monkeypatch.setattr("vdiff_jax.runtime.array_files.ArrayFile.add", full)
     with caplog.at_level(logging.WARNING):
         write(tmp_path / "out.mkv", checkpoints, codec="ffv1")
     assert "No space left on device" in caplog.text
@@ -212,5 +232,5 @@ def test_a_folder_that_cannot_be_written_costs_only_the_chance_to_resume(tmp_pat
         assert sum(1 for _ in file.decode(video=0)) == COUNT
 
 
-def full(path, arrays):
+def full(file, arrays):
     raise OSError(28, "No space left on device")

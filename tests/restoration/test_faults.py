@@ -19,6 +19,7 @@ from vdiff_jax.media.video import VideoInfo
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.restoration import extent, pipeline
 from vdiff_jax.runtime import checkpoint_files, checkpoints
+from vdiff_jax.runtime.array_files import ArrayFile
 from vdiff_jax.runtime.checkpoints import Checkpoints, open_checkpoints
 
 COUNT, EVERY = 80, 8
@@ -58,8 +59,8 @@ def in_time(monkeypatch, at, act):
     begun = []
     start = Checkpoints.commit
 
-    def commit(self, frames, packets):
-        start(self, frames, packets)
+    def commit(self, frames):
+        start(self, frames)
         begun.append(frames)
 
     monkeypatch.setattr(Checkpoints, "commit", commit)
@@ -198,22 +199,21 @@ def test_a_file_that_can_grow_no_further(clip, tmp_path):
 def test_a_disk_that_is_full_first_for_segments_then_for_the_output(clip, tmp_path, monkeypatch, caplog):
     """The segments that were written before count, and the user is told so."""
     with monkeypatch.context() as patch:
-        keep, encode = checkpoints.write_arrays, mux.FileSink.write
+        add, encode = ArrayFile.add, mux.FileSink.write
         count, written = iter(range(COUNT)), iter(range(COUNT))
         full = OSError(errno.ENOSPC, "No space left on device")
 
-        def write_arrays(path, arrays):
+        def add_arrays(self, arrays):
+            add(self, arrays)
             if next(count) == 2:
-                path.with_suffix(".part").write_bytes(b"half")
                 raise full
-            keep(path, arrays)
 
         def write(self, frame):
             if next(written) == 60:
                 raise full
             encode(self, frame)
 
-        patch.setattr(checkpoints, "write_arrays", write_arrays)
+        patch.setattr(ArrayFile, "add", add_arrays)
         patch.setattr(mux.FileSink, "write", write)
         with pytest.raises(OutputError, match=r"out\.mkv can't be written: No space left on device"):
             repair(clip, tmp_path / "out.mkv")
@@ -224,14 +224,14 @@ def test_a_disk_that_is_full_first_for_segments_then_for_the_output(clip, tmp_pa
 
 
 def test_segments_that_could_not_be_written_are_deleted_with_the_others(clip, tmp_path, monkeypatch):
-    keep, count = checkpoints.write_arrays, iter(range(COUNT))
+    add, count = ArrayFile.add, iter(range(COUNT))
 
-    def write_arrays(path, arrays):
+    def add_arrays(self, arrays):
         if next(count) == 2:
             raise OSError(errno.ENOSPC, "No space left on device")
-        keep(path, arrays)
+        add(self, arrays)
 
-    monkeypatch.setattr(checkpoints, "write_arrays", write_arrays)
+    monkeypatch.setattr(ArrayFile, "add", add_arrays)
     repair(clip, tmp_path / "out.mkv")
     assert [path.name for path in tmp_path.iterdir()] == ["out.mkv"]
 

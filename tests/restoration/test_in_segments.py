@@ -6,7 +6,7 @@ import pytest
 from vdiff_jax.media import open_reader
 from vdiff_jax.restoration import in_segments, pipeline
 from vdiff_jax.restoration.options import Options
-from vdiff_jax.runtime.checkpoint_files import write_arrays
+from vdiff_jax.runtime.array_files import write_arrays
 
 FRAMES = 39
 

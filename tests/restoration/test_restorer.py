@@ -122,6 +122,7 @@ def test_a_run_in_tiles_that_was_stopped_goes_on(clip, tmp_path, monkeypatch):
 
     kept = Checkpoints(tmp_path, every=2)
     whole = restore(kept)
-    kept.commit(2, [np.zeros(1)])
+    kept.add([np.zeros(1)])
+    kept.commit(2)
     assert len(set(whole)) == len(clip)
     assert restore(Checkpoints(tmp_path, every=2, begun=find_checkpoint(tmp_path, {}))) == whole[2:]

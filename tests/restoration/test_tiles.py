@@ -12,7 +12,7 @@ from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.restoration import tiles
 from vdiff_jax.restoration.restorer import taken_up
 from vdiff_jax.restoration.tiles import MARGIN, ArrayInFile, InTiles, least_side, start_on_host, tiles_of
-from vdiff_jax.runtime.checkpoint_files import read_arrays, write_arrays
+from vdiff_jax.runtime.array_files import read_arrays, write_arrays
 from vdiff_jax.tasks.video import ChunkInputs
 
 YUV = PixelFormat(kind="yuv", subsampling=(2, 2))

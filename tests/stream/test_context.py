@@ -25,7 +25,8 @@ def run(checkpoints, frames):
         seen.append(frame)
         number = count + 1 + checkpoints.begun.frames - context_frames(2, checkpoints)
         if checkpoints.here(number):
-            checkpoints.commit(number, [])
+            checkpoints.add([])
+            checkpoints.commit(number)
     return seen
 
 

@@ -11,7 +11,8 @@ from etils import epath
 
 from vdiff_jax.cluster.storage import copy_file, named
 from vdiff_jax.errors import OutputError, ResumeError
-from vdiff_jax.runtime.checkpoint_files import ABOUT, is_foreign, write_arrays
+from vdiff_jax.runtime.array_files import write_arrays
+from vdiff_jax.runtime.checkpoint_files import ABOUT, is_foreign
 from vdiff_jax.runtime.checkpoints import checkpoint_folder
 from vdiff_jax.runtime.files import any_path, is_remote
 from vdiff_jax.runtime.temporary import temporary_folder

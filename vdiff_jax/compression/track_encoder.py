@@ -16,7 +16,8 @@ from vdiff_jax.compression.source import Source, timestamps_of
 from vdiff_jax.compression.track import Track, Variant, every_second, resize_frames
 from vdiff_jax.errors import OptionError
 from vdiff_jax.pixels import Frame
-from vdiff_jax.runtime.checkpoint_files import find_checkpoint, read_arrays, write_arrays
+from vdiff_jax.runtime.array_files import read_arrays, write_arrays
+from vdiff_jax.runtime.checkpoint_files import find_checkpoint
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints, checkpoint_folder
 from vdiff_jax.runtime.stopwatch import Stopwatch
 from vdiff_jax.stream.context import passed

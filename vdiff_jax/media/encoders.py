@@ -30,7 +30,7 @@ CONTAINERS = {
     ".gif": "gif",
     ".y4m": "yuv4mpegpipe",
 }
-DEFAULT_CODECS = {"webm": "libvpx-vp9", "gif": "gif", "yuv4mpegpipe": "wrapped_avframe"}
+DEFAULT_CODECS = {"webm": "libvpx-vp9", "gif": "gif", "yuv4mpegpipe": "rawvideo"}
 WELL_KNOWN = (
     "libx264 libx264rgb libx265 libsvtav1 libvpx-vp9 libvpx ffv1 prores_ks utvideo huffyuv mpeg4 mpeg2video mjpeg"
 )
@@ -155,7 +155,7 @@ def choose_encoding(
     options = (FRUGAL_OPTIONS.get(encoder.name, {}) if frugal else {}) | (options or {})
     options = options_after_noise(encoder.name, noise, options) | options
     options = without_faults(encoder.name, options, info.width, info.height)
-    pixels, packed = _choose_pixels(encoder, info)
+    pixels, packed = _choose_pixels(encoder, info, container)
     tags = info.tags
     if pixels.kind == "yuv" and info.pixels.kind != "yuv":
         tags = replace(tags, matrix=TAG_OF_MATRIX[pixels.matrix], range=RANGE_LIMITED)
@@ -180,13 +180,13 @@ def _find(codec: str) -> av.Codec:
     raise OutputError(f"this FFmpeg has no video encoder {codec}; it has {known}")
 
 
-def _choose_pixels(encoder: av.Codec, info: VideoInfo) -> tuple[PixelFormat, str | None]:
+def _choose_pixels(encoder: av.Codec, info: VideoInfo, container: str) -> tuple[PixelFormat, str | None]:
     """The planar format of least loss, and the packed format that stores it, if any.
 
     R'G'B' and gray become 4:2:0 for lossy encoders, because few players show anything else.
     """
     names = [fmt.name for fmt in encoder.video_formats or () if fmt.components]  # others are in a chip's memory
-    names = Y4M_NAMES if encoder.name == "wrapped_avframe" else names
+    names = Y4M_NAMES if container == "yuv4mpegpipe" else names
     pixels = info.pixels
     lossy = encoder.lossy and encoder.name != "libx264rgb" and encoder.name != "gif"
     wanted = pixels

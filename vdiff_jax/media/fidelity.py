@@ -14,7 +14,7 @@ from vdiff_jax.media.video import VideoInfo
 from vdiff_jax.pixels import PixelFormat
 
 logger = logging.getLogger(__name__)
-FIELD_ENCODERS = frozenset({"libx264", "mpeg2video", "ffv1", "prores_ks", "wrapped_avframe"})
+FIELD_ENCODERS = frozenset({"libx264", "mpeg2video", "ffv1", "prores_ks", "rawvideo"})
 """Encoders that store the order of fields."""
 ASPECT_ENCODERS = frozenset({"libx264", "libx264rgb", "libx265", "mpeg4", "mpeg2video"}).union(
     HARDWARE["h264"], HARDWARE["hevc"]

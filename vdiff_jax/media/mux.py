@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 import av
@@ -65,7 +65,7 @@ class FileSink:
         self._delay: int | None = None
         self._last_shown: tuple[int, int] | None = None  # pts and duration of the packet with the largest pts
         self._last_decoded: int | None = None  # the largest dts
-        self._segment: Segment | None = None  # the packets since the last cut, where they are kept
+        self._segment: Segment | None = None  # passes packets on, where they are kept
         self._piped = path is None
         file = sys.stdout.buffer if path is None else f"file:{path}"
         self._output = av.open(file, "w", format=container, container_options=muxer_options(container, copy_from))
@@ -152,30 +152,32 @@ class FileSink:
         _tag(picture, encoding.info)
         self._mux(self._encoded(picture))
 
-    @property
-    def segmented(self) -> bool:
-        """Whether packets can be kept; those of YUV4MPEG2 are frames."""
-        return self._container != "yuv4mpegpipe"
-
-    def keep(self, segments: Iterable[tuple[object, Sequence[np.ndarray]]], frames: int) -> None:
-        """Muxes the packets of an earlier run, and keeps those to come, for `cut`.
+    def keep(
+        self,
+        segments: Iterable[tuple[object, Sequence[np.ndarray]]],
+        frames: int,
+        put: Callable[[list[np.ndarray]], object],
+    ) -> None:
+        """Muxes the packets of an earlier run, and passes on those to come.
 
         Args:
-            segments: the names and the arrays that `cut` gave.
+            segments: the names and the arrays that `put` was given.
             frames: how many frames they have.
+            put: takes arrays of packets. After `cut`, it has those of all frames so far.
         """
-        self._segment = Segment()
+        self._segment = Segment(put)
         for name, arrays in segments:
-            self._mux(list(packets_of(arrays, name)))
+            self._mux(packets_of(arrays, name))
         self._count = frames
         if self._last_shown is not None:
             self._last = self._last_shown[0]
 
-    def cut(self) -> list[np.ndarray]:
-        """Completes the packets of the frames so far, and returns those since the last cut as arrays."""
+    def cut(self) -> None:
+        """Completes the packets of the frames so far."""
         self._mux(self._encoded(None))
-        segment, self._segment, self._encoder = self._segment, Segment(), None
-        return segment.arrays()
+        self._encoder = None
+        if self._segment is not None:
+            self._segment.flush()
 
     def _encoded(self, picture: av.VideoFrame | None) -> list[av.Packet]:
         """The packets that the encoder gives for a picture; `None` for those that remain."""
@@ -238,7 +240,7 @@ class FileSink:
         self._count, self._last = self._count + 1, pts
         return pts, max(1, round(frame.duration * ratio)) if frame.duration else 0
 
-    def _mux(self, packets: list[av.Packet]) -> None:
+    def _mux(self, packets: Iterable[av.Packet]) -> None:
         """Muxes all but the latest packet, and the sound that belongs to them."""
         for packet in packets:
             packet.stream = self._stream

@@ -1,6 +1,6 @@
 """Segments: the encoded packets of some frames as arrays, which a later run muxes without encoding again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 import av
@@ -11,15 +11,27 @@ from vdiff_jax.errors import ResumeError
 
 _NO_TIME = np.iinfo(np.int64).min
 _TIMES = ("pts", "dts", "duration")
+_BLOCK_BYTES = 1 << 20
+_ARRAYS = 4
+"""Arrays of a block: packets, table of packets, side data, table of side data."""
 
 
 class Segment:
-    """Collects packets, in the order in which the encoder gives them."""
+    """Passes packets on, in the order in which the encoder gives them, as blocks of arrays of about 1 MiB.
 
-    def __init__(self) -> None:
+    Args:
+        put: takes the arrays of each block.
+    """
+
+    def __init__(self, put: Callable[[list[np.ndarray]], object]):
+        self._put = put
+        self._begin()
+
+    def _begin(self) -> None:
         self._data: list[bytes] = []
         self._table: list[tuple[int, ...]] = []
         self._side_data: list[tuple[int, int, bytes]] = []
+        self._size = 0
 
     def add(self, packet: av.Packet) -> None:
         """Adds a copy of a packet."""
@@ -31,31 +43,44 @@ class Segment:
         self._data.append(bytes(packet))
         for side in packet.iter_sidedata():
             self._side_data.append((number, packet_sidedata_type_from_literal(side.data_type), bytes(side)))
+        self._size += packet.size
+        if self._size >= _BLOCK_BYTES:
+            self.flush()
 
-    def arrays(self) -> list[np.ndarray]:
-        """The packets as arrays."""
+    def flush(self) -> None:
+        """Passes on the packets that are still here."""
+        if not self._data:
+            return
         sides = [(number, kind, len(data)) for number, kind, data in self._side_data]
-        return [
+        block = [
             np.frombuffer(b"".join(self._data), np.uint8),
             np.array(self._table, np.int64).reshape(-1, 7),
             np.frombuffer(b"".join(data for _, _, data in self._side_data), np.uint8),
             np.array(sides, np.int64).reshape(-1, 3),
         ]
+        self._begin()
+        self._put(block)
 
 
 def packets_of(arrays: Sequence[np.ndarray], name: object) -> Iterator[av.Packet]:
-    """The packets that `Segment.arrays` gave.
+    """The packets that a `Segment` passed on.
 
     Args:
-        arrays: the arrays.
+        arrays: the arrays of its blocks, one block after the other.
         name: their file, for messages.
 
     Raises:
         ResumeError: the arrays contradict each other.
     """
-    if not _fit(arrays):
+    blocks = [arrays[begin : begin + _ARRAYS] for begin in range(0, len(arrays), _ARRAYS)]
+    if not all(map(_fit, blocks)):
         raise ResumeError(f"{name} is damaged")
-    data, table, side_data, sides = arrays
+    for block in blocks:
+        yield from _packets_of(*block)
+
+
+def _packets_of(data: np.ndarray, table: np.ndarray, side_data: np.ndarray, sides: np.ndarray) -> Iterator[av.Packet]:
+    """The packets of a block."""
     ends, side_ends = np.cumsum(table[:, 0]), np.cumsum(sides[:, 2])
     for number, (size, *times, key, over, under) in enumerate(table.tolist()):
         packet = av.Packet(data[ends[number] - size : ends[number]].tobytes())

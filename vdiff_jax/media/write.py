@@ -22,7 +22,7 @@ from vdiff_jax.media.threads import WriteQueue, queue_depth
 from vdiff_jax.media.tracks import COPY, check_audio_codec
 from vdiff_jax.media.video import VideoInfo, turn
 from vdiff_jax.pixels import Frame
-from vdiff_jax.runtime.checkpoint_files import read_arrays
+from vdiff_jax.runtime.array_files import read_arrays
 from vdiff_jax.runtime.checkpoints import Checkpoints
 
 ALPHA_PICTURES = frozenset({".png", ".tif", ".tiff", ".webp"})
@@ -70,7 +70,8 @@ class VideoWriter:
     def _consume(self, item: Frame | int) -> None:
         """Writes a frame; a number stands for the checkpoint after that many frames."""
         if isinstance(item, int):
-            self._checkpoints.commit(item, self._sink.cut())
+            self._sink.cut()
+            self._checkpoints.commit(item)
         else:
             self._sink.write(item)
 
@@ -188,8 +189,9 @@ def open_writer(
         encoder = {"codec": codec, "options": options, "audio_codec": audio_codec, "noise": noise, "frugal": frugal}
         with _named(shown):
             sink = FileSink(pending and os.fspath(pending.path), container, info, copy_from=tracks, **encoder)
-            if checkpoints is not None:
-                sink.keep(((path, read_arrays(path)) for path in checkpoints.segments()), checkpoints.begun.frames)
+            if checkpoints is not None and checkpoints.folder is not None:
+                before = ((path, read_arrays(path)) for path in checkpoints.segments())
+                sink.keep(before, checkpoints.begun.frames, checkpoints.add)
         if not trial:
             warn_of_losses([*lost_before, *sink.losses()], shown)
         return VideoWriter(sink, pending, info, shown, checkpoints)
@@ -237,11 +239,13 @@ def encode_segment(
     with tempfile.TemporaryDirectory(prefix="vdiff_jax-") as folder, _named(name):
         path = os.path.join(folder, "segment" + Path(name).suffix)
         sink = FileSink(path, container, info, copy_from=None, codec=codec, options=options, noise=noise)
+        arrays: list[np.ndarray] = []
         try:
-            sink.keep((), 0)
+            sink.keep((), 0, arrays.extend)
             for frame in frames:
                 sink.write(frame)
-            return sink.cut()
+            sink.cut()
+            return arrays
         finally:
             sink.abort()
 

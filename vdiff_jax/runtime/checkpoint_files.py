@@ -5,30 +5,19 @@ import dataclasses
 import json
 import logging
 import os
-import re
 import shutil
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from vdiff_jax.errors import ResumeError
+from vdiff_jax.runtime.array_files import read_arrays, reason
 from vdiff_jax.runtime.files import AnyPath
 
 log = logging.getLogger(__name__)
 
-Arrays = Sequence[Any]
-"""Arrays of NumPy or JAX, or what NumPy makes an array of."""
 ABOUT, PICTURES = "run.json", "pictures"
 FORMAT = 3
-_HEADER = re.compile(
-    r"\{'descr': '([<|][uifb]\d)', 'fortran_order': False, 'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\), \} *\n"
-)
-"""The header that NumPy writes before an array of numbers."""
-LARGEST = 64 << 30
-"""Bytes of the largest file of arrays that is read back; a damaged header may claim any size."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -128,64 +117,6 @@ def chain_of(folder: Path, last: Checkpoint) -> list[Checkpoint]:
     return chain if last.frames else []
 
 
-def write_arrays(path: Path, arrays: Arrays) -> None:
-    """Writes arrays to an .npz file that gets its name once it is whole and on disk."""
-    partial = path.with_suffix(".part")
-    with partial.open("wb") as file:
-        np.savez(file, *arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def read_arrays(path: Path) -> list[np.ndarray]:
-    """The arrays of an .npz file. Nothing is unpickled, and zip's checksums must hold.
-
-    Raises:
-      ResumeError: it is missing, damaged or too large.
-    """
-    try:
-        size = path.stat().st_size
-        with zipfile.ZipFile(path) as file:
-            members = file.infolist()
-            names = [f"arr_{number}.npy" for number in range(len(members))]
-            stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
-            whole = sum(member.file_size for member in members) <= min(size, LARGEST)
-            if [member.filename for member in members] != names or not stored or not whole:
-                raise ResumeError(f"{path} is damaged")
-            return [_read_array(file, member) for member in members]
-    except (
-        OSError,
-        ValueError,
-        zipfile.BadZipFile,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        OverflowError,
-        TypeError,
-    ) as error:
-        raise ResumeError(f"{path} can't be read ({_reason(error)})") from error
-
-
-def _read_array(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    with file.open(member) as data:
-        version = np.lib.format.read_magic(data)
-        if version != (1, 0):
-            raise ValueError(f"version {version} of the npy format")
-        length = int.from_bytes(data.read(2), "little")
-        header = _HEADER.fullmatch(data.read(length).decode("latin-1"))
-        if header is None:
-            raise ValueError("its header is damaged")
-        dtype, shape = np.dtype(header[1]), tuple(int(side) for side in header[2].split(",") if side.strip())
-        count = int(np.prod(shape, dtype=object)) if shape else 1
-        if count * dtype.itemsize > member.file_size:
-            raise ValueError(f"an array of shape {shape} in {member.file_size} bytes")
-        array = np.frombuffer(data.read(count * dtype.itemsize), dtype)
-        if data.read(1):
-            raise ValueError("more bytes than the array has")
-        return array.reshape(shape)
-
-
 def _checkpoint(path: Path) -> Checkpoint:
     fields = read_json(path)
     try:
@@ -216,7 +147,7 @@ def read_json(path: Path) -> dict[str, Any]:
         read = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise ResumeError(
-            f"{path} can't be read ({_reason(error)}): delete the folder {path.parent} to start again"
+            f"{path} can't be read ({reason(error)}): delete the folder {path.parent} to start again"
         ) from error
     if not isinstance(read, dict):
         raise ResumeError(f"{path} is damaged: delete the folder {path.parent} to start again")
@@ -251,10 +182,6 @@ def _difference(name: str, kept: Any, now: Any) -> str:
 def _shown(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 120 else text[:117] + "..."
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())[:200]
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -16,22 +16,20 @@ import numpy as np
 
 from vdiff_jax.errors import ResumeError
 from vdiff_jax.runtime.allocator import trim_heap
+from vdiff_jax.runtime.array_files import ArrayFile, Arrays, read_arrays, write_arrays
 from vdiff_jax.runtime.checkpoint_files import (
     ABOUT,
     FORMAT,
     PICTURES,
-    Arrays,
     Checkpoint,
     chain_of,
     delete_folder,
     find_checkpoint,
     is_foreign,
-    read_arrays,
     read_json,
     remove_remains,
     segment_name,
     state_name,
-    write_arrays,
     write_json,
 )
 
@@ -76,6 +74,7 @@ class Checkpoints:
         self._pending: dict[int, Checkpoint] = {}
         self._started, self._quiet = False, quiet
         self._failed = False  # the folder can't be written any more
+        self._packets: ArrayFile | None = None  # the packets since the last checkpoint
         self._committed = [self.begun] if self.begun.frames else []
 
     @property
@@ -113,19 +112,24 @@ class Checkpoints:
         self._write(state_name(frames, step), arrays)
         self._pending[frames] = dataclasses.replace(checkpoint, states=(*checkpoint.states, step))
 
-    def commit(self, frames: int, packets: Arrays | None) -> None:
-        """Completes a checkpoint: from now on the run can be resumed there.
-
-        Args:
-          frames: of the output before it.
-          packets: the encoded packets since the checkpoint before; `None` for an output that needs none.
-        """
-        checkpoint = dataclasses.replace(self._pending.pop(frames), packets=packets is not None)
-        if packets is not None:
-            self._write(segment_name(frames), packets)
+    def add(self, packets: Arrays) -> None:
+        """Writes encoded packets, which belong to the next checkpoint; an output of pictures has none."""
         if self._folder is None or self._failed:
             return
         with self._tolerant():
+            self._start()
+            self._packets = self._packets or ArrayFile(self._folder / "packets.part")
+            self._packets.add(packets)
+
+    def commit(self, frames: int) -> None:
+        """Completes the checkpoint after this many frames: from now on the run can be resumed there."""
+        checkpoint = dataclasses.replace(self._pending.pop(frames), packets=self._packets is not None)
+        if self._folder is None or self._failed:
+            return
+        with self._tolerant():
+            if self._packets is not None:
+                self._packets.complete(self._folder / segment_name(frames))
+                self._packets = None
             write_json(self._folder / f"{frames:09d}.json", dataclasses.asdict(checkpoint))
             self._committed.append(checkpoint)
             for old in self._committed[:-2]:
@@ -169,6 +173,7 @@ class Checkpoints:
         """Prints how the run can be resumed; deletes the folder if it can't be."""
         if self._folder is None:
             return
+        self._drop_packets()
         if not self._resumable:
             self.discard()
         elif not self._quiet:
@@ -179,6 +184,7 @@ class Checkpoints:
     def discard(self) -> None:
         """Deletes the folder, after the output has got its name."""
         if self._folder is not None:
+            self._drop_packets()
             delete_folder(self._folder)
 
     @property
@@ -200,6 +206,12 @@ class Checkpoints:
             write_json(self._folder / ABOUT, {"format": FORMAT, **self._about})
             self._started = True
 
+    def _drop_packets(self) -> None:
+        """Deletes the packets since the last checkpoint."""
+        if self._packets is not None:
+            self._packets.abandon()
+            self._packets = None
+
     @contextlib.contextmanager
     def _tolerant(self):
         """If the folder can't be written, the run continues and makes no further checkpoints."""
@@ -213,6 +225,7 @@ class Checkpoints:
                 self.frames,
             )
             self._failed = True
+            self._drop_packets()
             for partial in self._folder.glob("*.part") if self._folder is not None else ():
                 partial.unlink(missing_ok=True)
 
