@@ -15,13 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vdiff_jax import media
-from vdiff_jax.compression.attachment import (
-    STEPS_PER_OCTAVE,
-    Attachment,
-    WeightsId,
-    WienerStep,
-    unpack,
-)
+from vdiff_jax.compression.attachment import STEPS_PER_OCTAVE, Attachment, WeightsId, WienerStep, unpack
 from vdiff_jax.compression.interpolation import Interpolator, before_interpolation
 from vdiff_jax.compression.timestamps import schedule_of
 from vdiff_jax.compression.track import resize_frames, resized_info
@@ -31,6 +25,7 @@ from vdiff_jax.media.threads import prefetched
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.wiener import STEP, WienerFilter, spans, wiener_step
 from vdiff_jax.postprocess.wiener_operators import REACH
+from vdiff_jax.restoration.backend import backend_for
 from vdiff_jax.restoration.both_directions import BothDirections
 from vdiff_jax.restoration.chunk_restorer import ChunkRestorer
 from vdiff_jax.restoration.footage import Footage
@@ -220,7 +215,9 @@ def decoded(
     restored, restorers = copied_to(plain, frames, checkpoints.begun.frames), []
     if attachment.network is not None:
         masks = itertools.repeat(None)
-        restorer = Restorer(weights_of(attachment.network, weights), plan.conversion, plan.sigma_of)
+        network = weights_of(attachment.network, weights)
+        backend = backend_for("auto", network, info.all_pixels)
+        restorer = Restorer(network, plan.conversion, plan.sigma_of, backend=backend)
         restorers.append(BothDirections(restorer) if plan.both_directions else restorer)
         restored = restored_frames(Footage(restored, masks, info.pixels), plan, restorers[0], clock, checkpoints)
         # The network computes the next chunk during the Wiener step.

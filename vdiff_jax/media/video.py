@@ -81,6 +81,11 @@ class VideoInfo:
         return self.pixels.frame_bytes(self.width, self.height)
 
     @property
+    def all_pixels(self) -> int | None:
+        """Pixels of all frames together; None if the number of frames is unknown."""
+        return None if self.frames is None else self.frames * self.width * self.height
+
+    @property
     def displayed_size(self) -> tuple[int, int]:
         """(width, height) after rotation."""
         return (self.height, self.width) if self.rotation in (90, 270) else (self.width, self.height)

@@ -148,8 +148,7 @@ def chosen_backend(options: Options, plan: Plan, info: media.VideoInfo) -> str |
     """What runs the network; `None` if no network runs."""
     if not plan.tasks or plan.references is not None:
         return None
-    pixels = None if info.frames is None else info.frames * info.width * info.height
-    return backend_for(options.backend, load(plan.weights), pixels)
+    return backend_for(options.backend, load(plan.weights), info.all_pixels)
 
 
 def copies(source: str | Path, target: str | Path, options: Options) -> bool:
