@@ -1,7 +1,6 @@
 """Writing a video to a file, a folder of pictures, one picture, or as YUV4MPEG2 to stdout."""
 
 import contextlib
-import dataclasses
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,19 +12,17 @@ import numpy as np
 
 from vdiff_jax.errors import FormatError, OutputError
 from vdiff_jax.media.encoders import container_of
-from vdiff_jax.media.fidelity import losses, warn_of_losses
+from vdiff_jax.media.fidelity import warn_of_losses
 from vdiff_jax.media.mux import FileSink
-from vdiff_jax.media.pictures import DEEP_WRITERS, picture_of, write_picture
+from vdiff_jax.media.picture_sink import PictureSink
 from vdiff_jax.media.sources import WRITABLE_PICTURES, Source
 from vdiff_jax.media.target import PendingFile, check_target, is_folder_target
 from vdiff_jax.media.threads import WriteQueue, queue_depth
 from vdiff_jax.media.tracks import COPY, check_audio_codec
-from vdiff_jax.media.video import VideoInfo, turn
+from vdiff_jax.media.video import VideoInfo
 from vdiff_jax.pixels import Frame
 from vdiff_jax.runtime.array_files import read_arrays
 from vdiff_jax.runtime.checkpoints import Checkpoints
-
-ALPHA_PICTURES = frozenset({".png", ".tif", ".tiff", ".webp"})
 
 
 @runtime_checkable
@@ -36,8 +33,8 @@ class Sink(Protocol):
         """Writes the next frame."""
         ...
 
-    def cut(self) -> list[np.ndarray] | None:
-        """Completes what is written of the frames so far, and returns what a later run needs to continue there."""
+    def cut(self) -> None:
+        """Completes what is written of the frames so far, so that a later run can continue there."""
         ...
 
     def finish(self) -> None:
@@ -190,8 +187,7 @@ def open_writer(
         with _named(shown):
             sink = FileSink(pending and os.fspath(pending.path), container, info, copy_from=tracks, **encoder)
             if checkpoints is not None and checkpoints.folder is not None:
-                before = ((path, read_arrays(path)) for path in checkpoints.segments())
-                sink.keep(before, checkpoints.begun.frames, checkpoints.add)
+                _keep_packets(sink, checkpoints)
         if not trial:
             warn_of_losses([*lost_before, *sink.losses()], shown)
         return VideoWriter(sink, pending, info, shown, checkpoints)
@@ -201,9 +197,15 @@ def open_writer(
         raise
 
 
+def _keep_packets(sink: FileSink, checkpoints: Checkpoints) -> None:
+    """Writes the packets of an earlier run into a file; the checkpoints receive those to come."""
+    segments = ((path, read_arrays(path)) for path in checkpoints.segments())
+    sink.keep(segments, checkpoints.begun.frames, checkpoints.add)
+
+
 def _open_pictures(
     name: str, info: VideoInfo, checkpoints: Checkpoints | None
-) -> tuple["PictureSink", PendingFile, Checkpoints | None]:
+) -> tuple[PictureSink, PendingFile, Checkpoints | None]:
     """A sink for a folder of pictures or one picture, its temporary file, and the checkpoints, which one has not."""
     folder = is_folder_target(name)
     checkpoints = checkpoints if folder else None
@@ -248,45 +250,6 @@ def encode_segment(
             return arrays
         finally:
             sink.abort()
-
-
-class PictureSink:
-    """Writes a folder of numbered PNGs, or one picture, rotated as a player shows them."""
-
-    def __init__(self, path: Path, info: VideoInfo, *, folder: bool, count: int = 0):
-        self._path = path
-        self._info = info
-        self._folder = folder
-        self._deep = folder or path.suffix.lower() in DEEP_WRITERS
-        self._count = count
-
-    def losses(self) -> list[str]:
-        """What the pictures do not keep of the video, each with the output that would."""
-        alpha = self._folder or self._path.suffix.lower() in ALPHA_PICTURES
-        pixels = dataclasses.replace(self._info.pixels, alpha=alpha)
-        return losses(self._info, "pictures", "pictures", pixels)
-
-    def write(self, frame: Frame) -> None:
-        """Writes the next picture.
-
-        Raises:
-            OutputError: it can't be written, or is the second frame for one picture.
-        """
-        if self._count and not self._folder:
-            raise OutputError("one picture holds one frame: for a folder of pictures, put a slash at the end")
-        path = self._path / f"frame_{self._count:06d}.png" if self._folder else self._path
-        picture = picture_of(frame.planes, self._info.pixels, deep=self._deep)
-        write_picture(path, turn(picture, self._info.display_matrix))
-        self._count += 1
-
-    def cut(self) -> None:
-        """Does nothing: every picture is on disk already."""
-
-    def finish(self) -> None:
-        """Does nothing: every picture is on disk already."""
-
-    def abort(self) -> None:
-        """Does nothing: the writer deletes the pictures."""
 
 
 @contextlib.contextmanager
