@@ -21,7 +21,7 @@ def measured(monkeypatch, tmp_path):
         return {"jax": 0.2, "onnx": 0.1}
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(backend, "measure", measure)
+    monkeypatch.setattr(backend, "measured_apart", measure)
     return calls
 
 
@@ -65,6 +65,16 @@ def test_what_is_asked_for_is_taken_or_named(measured, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingError, match="pip install"):
         backend.check_backend("onnx")
+
+
+def test_both_backends_are_measured_in_another_process(tiny, tmp_path, monkeypatch):
+    seconds = backend.measured_apart(load(tiny), (64, 96))
+    assert set(seconds) == {"jax", "onnx"}
+    assert min(seconds.values()) > 0
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(backend.sys, "executable", str(tmp_path / "missing"))
+    assert backend.faster(load(tiny)) == "jax"
+    assert not list(tmp_path.rglob("*.json"))
 
 
 def test_there_is_a_core():

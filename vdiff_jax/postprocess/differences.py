@@ -17,7 +17,8 @@ Planes = list[Float[np.ndarray, "_ _"]]
 
 def integer_scale(plane: np.ndarray, pixels: PixelFormat) -> Float[np.ndarray, "h w"]:
     """A plane as floats on the scale of integer samples, 0 to `pixels.peak`."""
-    return plane.astype(np.float32) * np.float32(pixels.peak / peak_sample(plane, pixels))
+    values, scale = plane.astype(np.float32), pixels.peak / peak_sample(plane, pixels)
+    return values if scale == 1 else values * np.float32(scale)
 
 
 class Around:

@@ -26,7 +26,7 @@ from vdiff_jax.postprocess.residual_operators import (
     RestoredWindow,
     restored_windows,
 )
-from vdiff_jax.postprocess.wiener import spans, stored_samples, weighted
+from vdiff_jax.postprocess.wiener import spans, stored_samples, used_of, weighted
 from vdiff_jax.preprocess.colour import to_rgb
 from vdiff_jax.stream.samples import peak_sample, to_samples
 
@@ -132,11 +132,11 @@ def _luma_change(
     window: RestoredWindow, rows: slice, coefficients: Coefficients, classes: UInt8[np.ndarray, "h w"]
 ) -> Float[np.ndarray, "r w"]:
     """What the step adds to some rows of luma, in samples."""
-    left, parts = float(coefficients.left), []
+    left, used, parts = float(coefficients.left), used_of(coefficients.luma), []
     around = window.along_motion(rows, left)
     for part in window.cached_strips(0, rows):
         terms, numbers = window.luma(part, left, around, classes, rows.start)
-        parts.append(weighted(terms, coefficients.luma, numbers))
+        parts.append(weighted(terms, used, numbers))
     return np.concatenate(parts)
 
 
@@ -145,11 +145,9 @@ def _chroma_change(
 ) -> Float[np.ndarray, "r w"]:
     """What the step adds to some rows of plane `index`, in samples."""
     own = coefficients.chroma[index - 1][None]
-    parts = [
-        weighted(window.chroma(index, part), own[:, :CHROMA_IN_SPACE]) for part in window.cached_strips(index, rows)
-    ]
+    in_space, along_motion = used_of(own[:, :CHROMA_IN_SPACE]), used_of(own[:, CHROMA_IN_SPACE:])
+    parts = [weighted(window.chroma(index, part), in_space) for part in window.cached_strips(index, rows)]
     change = np.concatenate(parts)
-    if own[:, CHROMA_IN_SPACE:].any():
-        terms = window.chroma_along_motion(index, rows, float(coefficients.left))
-        change += weighted(terms, own[:, CHROMA_IN_SPACE:])
+    if along_motion:
+        change += weighted(window.chroma_along_motion(index, rows, float(coefficients.left)), along_motion)
     return change

@@ -27,6 +27,10 @@ CLASS_REACH = 4
 """A sample's class depends on the rows and columns up to this far around it."""
 
 
+UsedTerms = dict[int, Float[np.ndarray, "256"]]
+"""By the number of a term: its coefficient for each class of samples."""
+
+
 class WienerFilter(NamedTuple):
     """The coefficients of the Wiener step for one video.
 
@@ -68,31 +72,34 @@ def wiener_step(
         frame, planes = window.plain, []
         for index, plane in enumerate(frame.planes[: window.count]):
             own = conductivities[:classes] if index == 0 else conductivities[None, classes - 1 + index, -OPERATORS:]
-            numbers = classes_of(plane, pixels, thresholds, directions) if len(own) > 1 else None
+            numbers, used = classes_of(plane, pixels, thresholds, directions) if len(own) > 1 else None, used_of(own)
             stored = np.empty_like(plane)
             for rows in window.strips(index):
                 terms = window.responses(index, rows, float(sigma[index]), own.shape[1])
                 result = integer_scale(plane[rows], pixels)
-                result += weighted(terms, own, None if numbers is None else numbers[rows])
+                result += weighted(terms, used, None if numbers is None else numbers[rows])
                 stored[rows] = stored_samples(result, plane, pixels)
             planes.append(stored)
         yield dataclasses.replace(frame, planes=(*planes, *frame.planes[len(planes) :]), quantiser=None)
 
 
+def used_of(coefficients: Float[np.ndarray, "classes k"]) -> UsedTerms:
+    """The coefficients of each term, without the terms whose coefficients are all 0."""
+    columns = np.zeros((coefficients.shape[1], 256), np.float32)
+    columns[:, : len(coefficients)] = coefficients.T
+    return {number: column for number, column in enumerate(columns) if column.any()}
+
+
 def weighted(
-    terms: Planes, coefficients: Float[np.ndarray, "classes k"], classes: UInt8[np.ndarray, "h w"] | None = None
+    terms: Planes, used: UsedTerms, classes: UInt8[np.ndarray, "h w"] | None = None
 ) -> Float[np.ndarray, "h w"]:
     """The sum of the terms, each multiplied by its coefficient, that of its sample's class if there are several."""
     total = np.zeros_like(terms[0])
-    used = [(c, term) for c, term in zip(coefficients.T.astype(np.float32), terms) if c.any()]
-    if classes is None:
-        for (coefficient,), term in used:
-            total += coefficient * term
-        return total
-    table = np.zeros(256, np.float32)
-    for own, term in used:
-        table[: len(own)] = own
-        cv2.accumulateProduct(cv2.LUT(classes, table), term, total)
+    for number, column in used.items():
+        if classes is None:
+            total += column[0] * terms[number]
+        else:
+            cv2.accumulateProduct(cv2.LUT(classes, column), terms[number], total)
     return total
 
 

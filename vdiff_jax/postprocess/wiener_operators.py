@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int16, UInt8, UInt16
 
 from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.differences import REACH_IN_SPACE, Around, Planes, integer_scale
@@ -33,6 +33,10 @@ _CUBIC = 3
 """Rows around a point that cubic interpolation takes, at most."""
 _STRIP = 250_000
 """Pixels: the operators' responses to larger frames are computed in strips of rows, which bounds their memory."""
+
+
+Points = tuple[Int16[np.ndarray, "r w 2"], UInt16[np.ndarray, "r w"]]
+"""Points (x, y) as OpenCV's `remap` takes them: whole samples, and fractions in steps of 1/32."""
 
 
 @dataclasses.dataclass
@@ -115,10 +119,10 @@ class Window:
         here, terms = integer_scale(self.base.planes[index][seen], self._pixels), []
         for distance in range(1, self.reach + 1):
             differences = [neighbour - here for neighbour in self.neighbours(index, seen, distance)]
-            means = [cv2.blur(np.abs(difference), (5, 5)) for difference in differences]
+            squares = [np.square(cv2.blur(np.abs(difference), (5, 5))[own]) for difference in differences]
             for scale in _SCALES:
-                half_weight = max(scale * sigma, 1e-3)
-                parts = [d[own] / (1 + (mean[own] / half_weight) ** 2) for d, mean in zip(differences, means)]
+                inverse = np.float32(max(scale * sigma, 1e-3) ** -2)
+                parts = [d[own] / (1 + inverse * square) for d, square in zip(differences, squares)]
                 terms.append(sum(parts) if parts else np.zeros_like(here[own]))
         return terms
 
@@ -148,9 +152,7 @@ class Window:
             self._measured[place] = measured(self._meter, path[0].small, path[-1].small)
         return [self._measured[place]]
 
-    def _points(
-        self, shape: tuple[int, ...], rows: slice, flows: Sequence[HalfFlow], path: tuple[int, int]
-    ) -> Float[np.ndarray, "r w 2"]:
+    def _points(self, shape: tuple[int, ...], rows: slice, flows: Sequence[HalfFlow], path: tuple[int, int]) -> Points:
         """The points that a path of flows leads to from rows of planes of this shape, in samples; kept for the next."""
         place = (shape, rows.start, rows.stop)
         if self._place != place:
@@ -163,20 +165,19 @@ class Window:
             for following in flows[1:]:
                 points = grid(seen, flow.shape[1]) + flow
                 flow = flow + cv2.remap(following, points, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            self._kept[path] = grid(rows, shape[1]) + enlarged(flow, seen, rows, shape, half)
+            points = grid(rows, shape[1]) + enlarged(flow, seen, rows, shape, half)
+            self._kept[path] = cv2.convertMaps(points, None, cv2.CV_16SC2)  # remap does so on every call
         return self._kept[path]
 
-    def _sampled(
-        self, plane: np.ndarray, points: Float[np.ndarray, "r w 2"], interpolation: int
-    ) -> Float[np.ndarray, "r w"]:
+    def _sampled(self, plane: np.ndarray, points: Points, interpolation: int) -> Float[np.ndarray, "r w"]:
         """A plane's samples at points. Only the rows that they lie in are converted to floats."""
-        source = slice(0, len(plane))
-        if len(points) < len(plane):
-            low, high = float(points[..., 1].min()) - _CUBIC, float(points[..., 1].max()) + _CUBIC + 1
+        (whole, fraction), source = points, slice(0, len(plane))
+        if len(whole) < len(plane):
+            low, high = int(whole[..., 1].min()) - _CUBIC, int(whole[..., 1].max()) + _CUBIC + 1
             source = slice(int(np.clip(low, 0, len(plane) - 1)), int(np.clip(high, 1, len(plane))))
         part = integer_scale(plane[source], self._pixels)
-        points = points - np.array([0, source.start], np.float32) if source.start else points
-        return cv2.remap(part, points, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
+        whole = whole - np.array([0, source.start], np.int16) if source.start else whole
+        return cv2.remap(part, whole, fraction, interpolation, borderMode=cv2.BORDER_REPLICATE)
 
 
 def strips(shape: tuple[int, ...]) -> list[slice]:

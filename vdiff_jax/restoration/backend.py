@@ -4,6 +4,9 @@ import dataclasses
 import hashlib
 import json
 import logging
+import subprocess
+import sys
+import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +23,7 @@ from vdiff_jax.runtime.cores import available_cores
 from vdiff_jax.runtime.version import __version__
 from vdiff_jax.tasks.same_size import SameSize
 from vdiff_jax.tasks.video import ChunkInputs
-from vdiff_jax.weights import Weights
+from vdiff_jax.weights import Weights, save
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +32,14 @@ LONG = 500_000_000
 """Only for videos of at least this many pixels, all frames together, are the backends measured."""
 _SIZE = (360, 640)
 _ROUNDS = 3
+_LONGEST_MEASUREMENT = 300
+"""Seconds."""
+_MEASURE = """
+import json, sys
+from vdiff_jax.restoration.backend import measure
+from vdiff_jax.weights import load
+print(json.dumps(measure(load(sys.argv[1]), tuple(map(int, sys.argv[2:])))))
+"""
 
 
 def check_backend(backend: str) -> None:
@@ -87,22 +98,44 @@ def faster(network: Weights) -> str:
     if remembered in ("jax", "onnx"):
         return remembered
     log.info("measuring once whether JAX or ONNX Runtime is faster on this machine")
-    seconds = measure(network)
+    try:
+        seconds = measured_apart(network)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        log.info("they could not be measured, so JAX is used: %s", error)
+        return "jax"
     best = min(seconds, key=seconds.__getitem__)
     log.info("a frame takes %.3f s in JAX and %.3f s in ONNX Runtime", seconds["jax"], seconds["onnx"])
     _remember(file, {"backend": best, "seconds": seconds})
     return best
 
 
-def measure(network: Weights) -> dict[str, float]:
-    """Seconds for a frame of 640×360 on each backend; the best of a few rounds, in which the backends take turns."""
-    conversion = SameSize(PixelFormat(kind="rgb", full_range=True), _SIZE)
+def measured_apart(network: Weights, size: tuple[int, int] = _SIZE) -> dict[str, float]:
+    """What `measure` finds, in a process of its own, because both backends together take much memory.
+
+    Args:
+      network: the network.
+      size: height and width of the frames.
+
+    Raises:
+      OSError, SubprocessError, ValueError: the process could not run.
+    """
+    with tempfile.TemporaryDirectory(prefix="vdiff_jax-") as folder:
+        file = Path(folder) / "network.safetensors"
+        save(file, network.config, network.params, {})
+        run = [sys.executable, "-c", _MEASURE, str(file), *map(str, size)]
+        done = subprocess.run(run, capture_output=True, text=True, check=True, timeout=_LONGEST_MEASUREMENT)
+    return {backend: float(seconds) for backend, seconds in json.loads(done.stdout).items()}
+
+
+def measure(network: Weights, size: tuple[int, int]) -> dict[str, float]:
+    """Seconds for a frame on each backend; the best of a few rounds, in which the backends take turns."""
+    conversion = SameSize(PixelFormat(kind="rgb", full_range=True), size)
     restorers = {
         backend: Restorer(network, conversion, lambda quantisers: np.zeros((len(quantisers), 3)), backend=backend)
         for backend in ("jax", "onnx")
     }
     count = restorers["jax"].frames
-    inputs = _noise(count)
+    inputs = _noise(count, size)
     best = dict.fromkeys(restorers, float("inf"))
     for number in range(_ROUNDS + 1):
         for backend, restorer in restorers.items():
@@ -113,14 +146,14 @@ def measure(network: Weights) -> dict[str, float]:
     return best
 
 
-def _noise(count: int) -> ChunkInputs:
+def _noise(count: int, size: tuple[int, int]) -> ChunkInputs:
     """A chunk of noisy frames and the frame after it."""
     rng = np.random.default_rng(0)
     return ChunkInputs(
-        planes=tuple(rng.integers(0, 256, (count + 1, *_SIZE), np.uint8) for _ in range(3)),
+        planes=tuple(rng.integers(0, 256, (count + 1, *size), np.uint8) for _ in range(3)),
         valid=np.ones(count + 1, np.float32),
         error=None,
-        velocity=rng.normal(size=(count, _SIZE[0] // 4, _SIZE[1] // 4, 4)).astype(np.float32),
+        velocity=rng.normal(size=(count, size[0] // 4, size[1] // 4, 4)).astype(np.float32),
         time=np.arange(count + 1, dtype=np.float32),
         sigma=np.full((count + 1, 3), 0.1, np.float32),
     )
