@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from vdiff_jax.errors import InputError
-from vdiff_jax.media import open_reader, probe
+from vdiff_jax.media import declared_frames, open_reader, probe
 from vdiff_jax.media.probe import open_container
 
 
@@ -19,6 +19,13 @@ def test_properties_are_those_of_the_file(make_clip):
     assert info.rate == Fraction(30000, 1001)
     assert info.sample_aspect == Fraction(4, 3)
     assert info.duration == pytest.approx(12 * 1001 / 30000, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
+def test_the_declared_number_of_frames_is_that_of_the_header(make_clip, name):
+    assert declared_frames(make_clip(name, codec="libx264", count=12).path) == 12
+    with pytest.raises(InputError, match="no such file"):
+        declared_frames("missing.mp4")
 
 
 def test_an_unspecified_matrix_depends_on_the_height_and_its_tag_is_kept(make_clip):

@@ -67,3 +67,8 @@ def test_a_film_whose_frames_depend_on_others_is_not_cut(tmp_path, film, options
 def test_a_short_film_or_one_for_pictures_is_not_cut(tmp_path, film):
     assert in_segments.film_for(film / "film.mkv", tmp_path / "out.mkv", Options(sigma=6), frames=20) is None
     assert in_segments.film_for(film / "film.mkv", f"{tmp_path}/out/", Options(sigma=6), frames=8) is None
+
+
+def test_a_short_film_is_not_decoded_to_see_that_it_is_short(tmp_path, film, monkeypatch):
+    monkeypatch.setattr(in_segments, "opened", None)
+    assert in_segments.film_for(film / "film.mkv", tmp_path / "out.mkv", Options(sigma=6), frames=20) is None

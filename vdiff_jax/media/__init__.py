@@ -17,6 +17,7 @@ from vdiff_jax.media.hardware import HARDWARE, hardware_encoder
 from vdiff_jax.media.mask import MovingMask, mask_union, read_mask
 from vdiff_jax.media.pace import rates_in_time
 from vdiff_jax.media.pictures import picture_of, read_picture, write_picture
+from vdiff_jax.media.probe import declared_frames
 from vdiff_jax.media.read import VideoReader, open_reader, probe, seekable
 from vdiff_jax.media.references import check_reference, read_references, reference_path
 from vdiff_jax.media.single_file import check_file, check_report, write_bytes, write_text
@@ -48,6 +49,7 @@ __all__ = [
     "check_report",
     "check_target",
     "copy_file",
+    "declared_frames",
     "encode_segment",
     "expected_bytes",
     "fingerprint",

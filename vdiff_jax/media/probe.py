@@ -179,6 +179,19 @@ def declared_duration(container: av.container.InputContainer, stream: av.VideoSt
     return whole, len(container.streams) == 1
 
 
+def declared_frames(source: str | os.PathLike[str]) -> int | None:
+    """How many frames or fields a file declares, without decoding any; `None` if it does not say.
+
+    Raises:
+        InputError: as for `open_container` and `choose_stream`.
+    """
+    name = os.fspath(source)
+    with open_container(name, name) as container:
+        stream = choose_stream(container, name)
+        duration, _ = declared_duration(container, stream)
+        return stream.frames or (round(duration * _rate(stream)) if duration else None)
+
+
 def _start(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction:
     """Seconds from the time that the declared duration begins with to the start of the video."""
     start = (stream.start_time or 0) * Fraction(stream.time_base) - Fraction(container.start_time or 0, av.time_base)

@@ -87,6 +87,8 @@ def film_for(source: str | Path, target: str | Path, options: Options, *, frames
         return None
     if options.mask is not None and not media.is_picture(options.mask):
         return None
+    if (media.declared_frames(source) or 0) < 2 * frames:  # most videos are short, and need not be decoded to see that
+        return None
     with opened(source, options, Stopwatch()) as video:
         info = video.info
         if info.frames is None or info.frames < 2 * frames:
