@@ -79,8 +79,11 @@ def soak(folder: Path, count: int, size: tuple[int, int]) -> list[str]:
 
 
 def peak_memory(folder: Path, count: int, size: tuple[int, int]) -> list[str]:
-    """The row of the table: the peak memory of `repair` for 100 frames and for more, each in a process of its own."""
-    peaks = [_peak(folder, frames, size) for frames in (100, count)]
+    """The row of the table: the peak memory of `repair` for 100 frames and for more, each in a process of its own.
+
+    Both run in JAX. By default, a longer video may run in ONNX Runtime, which takes more memory.
+    """
+    peaks = [_peak(folder, frames, size, "--backend", "jax") for frames in (100, count)]
     more = 100 * (peaks[1] / peaks[0] - 1)
     return [
         f"| peak memory, MB | 100 and {count} frames of {size[1]}x{size[0]} | "

@@ -75,6 +75,8 @@ def test_both_backends_are_measured_in_another_process(tiny, tmp_path, monkeypat
     monkeypatch.setattr(backend.sys, "executable", str(tmp_path / "missing"))
     assert backend.faster(load(tiny)) == "jax"
     assert not list(tmp_path.rglob("*.json"))
+    monkeypatch.setattr(backend, "measured_apart", lambda network: {"jax": 0.2, "onnx": 0.19})
+    assert backend.faster(load("fast")) == "jax"
 
 
 def test_there_is_a_core():
