@@ -105,13 +105,13 @@ def _h264(rng: np.random.Generator) -> dict[str, str]:
     if rng.random() < 0.1:
         params += ":no-deblock=1"
     preset = str(rng.choice(["superfast", "veryfast", "medium"]))
-    return {"preset": preset, "crf": f"{rng.uniform(14, 44):.1f}", "x264-params": params}
+    return {"preset": preset, "crf": f"{rng.uniform(18, 44):.1f}", "x264-params": params}
 
 
 def _hevc(rng: np.random.Generator) -> dict[str, str]:
     params = f"log-level=none:pools=none:frame-threads=1:rc-lookahead=6:wpp=0:keyint={rng.choice([8, 30, 250])}"
     preset = str(rng.choice(["ultrafast", "superfast", "fast"]))
-    return {"preset": preset, "crf": f"{rng.uniform(14, 44):.1f}", "x265-params": params}
+    return {"preset": preset, "crf": f"{rng.uniform(18, 44):.1f}", "x265-params": params}
 
 
 def _av1(rng: np.random.Generator) -> dict[str, str]:
@@ -129,7 +129,7 @@ def _mpeg2(rng: np.random.Generator) -> dict[str, str]:
     return {"qmin": scale, "qmax": scale, "bf": str(rng.integers(0, 3)), "g": str(rng.choice([6, 12, 15]))}
 
 
-_SHARES = {"h264": 0.4, "hevc": 0.2, "av1": 0.15, "vp9": 0.1, "mpeg2video": 0.15}
+_SHARES = {"h264": 0.5, "hevc": 0.2, "av1": 0.1, "vp9": 0.1, "mpeg2video": 0.1}
 _SETTINGS: dict[str, Callable[[np.random.Generator], dict[str, str]]] = {
     "h264": _h264,
     "hevc": _hevc,
