@@ -34,7 +34,7 @@ SMALLEST = 192
 def main() -> None:
     """Packs or trains."""
     parser = new_parser(__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, help="what to do")
     packing = commands.add_parser("pack", help="writes the folder")
     packing.add_argument("footage", type=Path, help="a folder of videos and photographs")
     packing.add_argument("bundle", type=Path, help="the folder to write")
