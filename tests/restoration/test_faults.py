@@ -236,6 +236,25 @@ def test_segments_that_could_not_be_written_are_deleted_with_the_others(clip, tm
     assert [path.name for path in tmp_path.iterdir()] == ["out.mkv"]
 
 
+def test_a_state_that_cannot_be_written_while_packets_are_costs_only_the_chance_to_resume(tmp_path, monkeypatch):
+    """States are written in another thread than packets."""
+    kept = Checkpoints(tmp_path / "kept", every=1)
+    kept.propose(1, 1)
+    add = ArrayFile.add
+
+    def add_arrays(self, arrays):
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoints, "write_arrays", raising(OSError(errno.ENOSPC, "No space left on device")))
+            kept.keep(1, "step", [np.zeros(1)])
+        add(self, arrays)
+
+    monkeypatch.setattr(ArrayFile, "add", add_arrays)
+    kept.add([np.zeros(9)])
+    kept.add([np.zeros(9)])
+    kept.commit(1)
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == [checkpoint_files.ABOUT]
+
+
 def test_the_folder_of_segments_is_removed(clip, tmp_path, monkeypatch, caplog):
     with monkeypatch.context() as patch:
         in_time(patch, 40, lambda: (tmp_path / "out.mkv.resume").rename(tmp_path / "moved away"))

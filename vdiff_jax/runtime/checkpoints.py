@@ -114,12 +114,13 @@ class Checkpoints:
 
     def add(self, packets: Arrays) -> None:
         """Writes encoded packets, which belong to the next checkpoint; an output of pictures has none."""
-        if self._folder is None or self._failed:
-            return
-        with self._tolerant():
-            self._start()
-            self._packets = self._packets or ArrayFile(self._folder / "packets.part")
-            self._packets.add(packets)
+        if self._folder is not None and not self._failed:
+            with self._tolerant():
+                self._start()
+                self._packets = self._packets or ArrayFile(self._folder / "packets.part")
+                self._packets.add(packets)
+        if self._failed:  # perhaps in the thread that keeps states
+            self._drop_packets()
 
     def commit(self, frames: int) -> None:
         """Completes the checkpoint after this many frames: from now on the run can be resumed there."""
@@ -225,7 +226,6 @@ class Checkpoints:
                 self.frames,
             )
             self._failed = True
-            self._drop_packets()
             for partial in self._folder.glob("*.part") if self._folder is not None else ():
                 partial.unlink(missing_ok=True)
 
