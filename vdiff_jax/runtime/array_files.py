@@ -37,8 +37,10 @@ class ArrayFile:
     def add(self, arrays: Arrays) -> None:
         """Writes arrays."""
         for array in arrays:
+            values = np.asarray(array, order="C")
             with self._zip.open(f"arr_{self._count}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+                np.lib.format.write_array_header_1_0(member, np.lib.format.header_data_from_array_1_0(values))
+                member.write(values.reshape(-1).view(np.uint8).data)  # `write_array` would copy the values
             self._count += 1
 
     def complete(self, path: Path) -> None:
