@@ -1,12 +1,12 @@
-"""Removes the channels inside a network's residual blocks that change nothing, which makes it faster.
+"""Removes the channels of a network that change nothing, which makes it faster.
 
-    python scripts/prune.py WEIGHTS CONFIG FOOTAGE -o OUT [--exclude A,B] [--clips 24]
+    python scripts/prune.py WEIGHTS CONFIG FOOTAGE -o OUT [--exclude A,B] [--clips 24] [--rare 1e-4]
 
 A rectifier can fall silent for good while a network is trained. Restores clips that are made of FOOTAGE as training
-with CONFIG makes them. A channel whose outgoing weights have no gradient was never above zero; it is left out, but the
-channels of a block stay a multiple of 8, which is faster. A block without channels is left out too: its last bias is
-added to the layers before or after. Prints what is left, and the PSNR of both networks' results; writes OUT, which may
-be WEIGHTS.
+with CONFIG makes them. A channel of the encoder, or inside a residual block, that is never above zero is left out;
+with --rare, so is one that is above zero in no more than that share of the places. The channels of a layer stay a
+multiple of 8, which is faster. A block without channels is left out too: its last bias is added to the layers before or
+after. Prints what is left, and the PSNR of both networks' results; writes OUT, which may be WEIGHTS.
 """
 
 import dataclasses
@@ -18,18 +18,20 @@ import jax.numpy as jnp
 import numpy as np
 from benchmarking.arguments import new_parser, words
 from flax import nnx
+from jaxtyping import Array, Float
 
 from vdiff_jax import config, weights
 from vdiff_jax.diffusion.rollout import rollout
 from vdiff_jax.diffusion.step import input_channels, start
+from vdiff_jax.nn.conv import Conv, convolve, watching
 from vdiff_jax.nn.network import Network, NetworkConfig
 from vdiff_jax.tasks.projection import project
 from vdiff_jax.training.cache import decode, split
-from vdiff_jax.training.data import Example, Examples, stack
+from vdiff_jax.training.data import Example, Examples
 
 Parameters = dict[str, np.ndarray]
 """The parameters by name, such as `decoder.0.1.first.kernel`."""
-CLIPS_AT_ONCE, MULTIPLE = 2, 8
+MULTIPLE = 8
 
 
 def main() -> None:
@@ -41,64 +43,85 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .safetensors file to write")
     parser.add_argument("--exclude", type=words, default=[], metavar="A,B", help="parts of names to leave out")
     parser.add_argument("--clips", type=int, default=24, help="clips to restore for each task (default: 24)")
+    parser.add_argument("--rare", type=float, default=0.0, help="share of places above zero that counts as none")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="decoded footage (default: cache)")
     options = parser.parse_args()
     run, found = config.load(options.config), weights.load(options.weights)
     items = decode(options.footage, options.cache, reduction=run.data.reduction, exclude=tuple(options.exclude))
     data = dataclasses.replace(run.data, frames=6, patch=128)
     footage, _ = split(items)
-    batches = []
-    for task in run.train.tasks:
-        maker = Examples(footage, data, {task: 1.0}, seed=9)
-        clips = [maker(number) for number in range(options.clips)]
-        batches += [stack(clips[n : n + CLIPS_AT_ONCE]) for n in range(0, options.clips, CLIPS_AT_ONCE)]
+    clips = [
+        maker(number)
+        for maker in (Examples(footage, data, {task: 1.0}, seed=9) for task in run.train.tasks)
+        for number in range(options.clips)
+    ]
     params = parameters(found.params)
-    before, active = measure(found.config, params, batches)
+    _, shares = measure(found.config, params, clips)
+    active = {layer: share > options.rare for layer, share in shares.items()}
     size, smaller = thinned(found.config, params, active)
-    after, _ = measure(size, smaller, batches)
+    before, after = (quality(*network, clips) for network in ((found.config, params), (size, smaller)))
     about = {key: value for key, value in found.about.items() if key not in ("network", "format")}
-    earlier = {*json.loads(about.get(weights.EARLIER, "[]")), weights.identity(options.weights).hex()}
-    about[weights.EARLIER] = json.dumps(sorted(earlier))
+    if options.rare == 0:  # the results are the same, so the weights still restore what `compress` made with them
+        earlier = {*json.loads(about.get(weights.EARLIER, "[]")), weights.identity(options.weights).hex()}
+        about[weights.EARLIER] = json.dumps(sorted(earlier))
     weights.save(options.output, size, state(size, smaller), about, found.wiener_model, found.wiener_of_both)
-    print(f"{options.weights}: encoder {found.config.encoder}, decoder {found.config.decoder}, {before.mean():.3f} dB")
-    print(f"{options.output}: encoder {size.encoder}, decoder {size.decoder}, {after.mean():.3f} dB")
-    print(f"largest change of two clips: {np.abs(after - before).max():.5f} dB")
+    for name, config_of, psnr in ((options.weights, found.config, before), (options.output, size, after)):
+        print(f"{name}: encoder {config_of.encoded}, decoder {config_of.decoder}, {psnr.mean():.3f} dB")
+    print(f"largest change of a clip: {np.abs(after - before).max():.5f} dB")
 
 
-def measure(
-    size: NetworkConfig, params: Parameters, batches: list[Example]
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The PSNR of each batch of restored clips in dB; and for each block which of its channels were ever above zero."""
+def quality(size: NetworkConfig, params: Parameters, clips: list[Example]) -> np.ndarray:
+    """The PSNR of each restored clip in dB."""
     definition, _ = nnx.split(Network(size, inputs=input_channels(size), rngs=nnx.Rngs(0)))
 
     @jax.jit
-    @jax.value_and_grad
-    def loss(values: nnx.State, batch: Example) -> jax.Array:
-        carry = start(size, (batch.clip.shape[0], *batch.clip.shape[-3:-1]))
-        _, result = rollout(nnx.merge(definition, values), batch.observation, carry, project=project)
-        return jnp.mean(jnp.mean((result - batch.clip) ** 2, axis=(1, 2, 3, 4)))
+    def error(values: nnx.State, clip: Example) -> jax.Array:
+        network = nnx.merge(definition, values)
+        _, result = rollout(network, clip.observation, start(size, clip.clip.shape[1:3]), project=project)
+        return jnp.mean((result - clip.clip) ** 2)
 
-    errors, active = [], {}
-    for batch in batches:
-        error, gradient = loss(state(size, params), batch)
-        errors.append(float(error))
-        for name, leaf in parameters(gradient).items():
-            block, _, layer = name.partition(".second.")
-            if layer == "kernel":
-                active[block] = active.get(block, False) | np.any(leaf != 0, axis=(0, 1, 3))
-    return -10 * np.log10(errors), active
+    return -10 * np.log10([float(error(state(size, params), clip)) for clip in clips])
+
+
+def measure(size: NetworkConfig, params: Parameters, clips: list[Example]) -> tuple[Parameters, Parameters]:
+    """The mean input of each convolution, and of each of its channels the share of places above zero."""
+    definition, _ = nnx.split(Network(size, inputs=input_channels(size), rngs=nnx.Rngs(0)))
+    network = nnx.merge(definition, state(size, params))
+    names = {id(part): ".".join(map(str, path)) for path, part in nnx.iter_modules(network) if isinstance(part, Conv)}
+    means, active = {}, {}
+
+    def add(conv: Conv, x: Float[Array, "h w i"]) -> None:
+        y = convolve(x, conv.kernel[...]) + conv.bias[...][None, None]
+        means.setdefault(names[id(conv)], []).append(np.mean(x, axis=(0, 1)))
+        active.setdefault(names[id(conv)], []).append(np.mean(y > 0, axis=(0, 1)))
+
+    with jax.disable_jit(), watching(add):
+        for clip in clips:
+            rollout(network, clip.observation, start(size, clip.clip.shape[1:3]), project=project)
+    means, active = ({name: np.mean(found, axis=0) for name, found in each.items()} for each in (means, active))
+    return means, {name: share for name, share in active.items() if _before_rectifier(name)}
+
+
+def _before_rectifier(layer: str) -> bool:
+    return layer == "stem" or layer.startswith(("down.", "restrict.")) or layer.endswith(".first")
 
 
 def thinned(size: NetworkConfig, params: Parameters, active: dict[str, np.ndarray]) -> tuple[NetworkConfig, Parameters]:
-    """The network without the channels that are not active, and without the blocks that have none left."""
+    """The network without the channels that are not active, and without the blocks that have none left.
+
+    Args:
+      size: of the network.
+      params: its parameters.
+      active: for each layer before a rectifier, which of its channels are.
+    """
     params = dict(params)
     for part in ("decoder", "encoder"):
         levels = []
         for level, inner in enumerate(getattr(size, part)):
             blocks = [f"{part}.{level}.{number}" for number in range(len(inner))]
-            kept = [block for block in blocks if active[block].any()]
+            kept = [block for block in blocks if active[f"{block}.first"].any()]
             for block in kept:
-                _keep_channels(params, block, active[block])
+                _keep_channels(params, block, active[f"{block}.first"])
             levels.append(tuple(len(params[f"{block}.first.bias"]) for block in kept))
             for block in reversed(blocks):
                 if block not in kept:
@@ -107,7 +130,70 @@ def thinned(size: NetworkConfig, params: Parameters, active: dict[str, np.ndarra
                 for name in [name for name in params if name.startswith(f"{block}.")]:
                     params[name.replace(block, place, 1)] = params.pop(name)
         size = dataclasses.replace(size, **{part: tuple(levels)})
-    return size, params
+    return _with_less_encoder(size, params, active)
+
+
+def _with_less_encoder(
+    size: NetworkConfig, params: Parameters, active: dict[str, np.ndarray]
+) -> tuple[NetworkConfig, Parameters]:
+    """The network without the encoder's channels that are not active, at levels where no block follows them.
+
+    The channels that stay become the first ones of their level, in all layers that read or write this level.
+    """
+    if size.leak:
+        return size, params  # below zero its channels are not zero
+    encoded = list(size.encoded)
+    for level, (width, blocks) in enumerate(zip(size.widths, size.encoder)):
+        layer = "stem" if level == 0 else f"down.{level - 1}.mix"
+        if blocks:
+            continue
+        others = width - encoded[level]
+        alive = np.concatenate([active[layer], np.zeros(others, bool)])
+        order = np.argsort(~alive, kind="stable")
+        encoded[level] = min(encoded[level], -(-int(alive.sum()) // MULTIPLE) * MULTIPLE)
+        _reorder(params, level, order, encoded[level])
+    features = () if tuple(encoded) == size.widths else tuple(encoded)
+    return dataclasses.replace(size, features=features), params
+
+
+def _reorder(params: Parameters, level: int, order: np.ndarray, encoded: int) -> None:
+    """Puts a level's channels in another order, and keeps the first ones of the encoder's."""
+    finest, first = level == 0, order[:encoded]
+    encoder = "stem" if finest else f"down.{level - 1}.mix"
+    legs = "inject" if finest else f"restrict.{level - 1}.mix"
+    blocks = [name.rpartition(".first.")[0] for name in params if name.startswith(f"decoder.{level}.")]
+    blocks = [block for block in blocks if block]
+    cell = f"recurrence.{level}"
+    for layer, channels, groups in [
+        (encoder, first, 1),
+        (legs, order, 1),
+        (f"{cell}.input", order, 2),
+        (f"{cell}.gate", order, 1),
+        (f"{cell}.recur", order, 1),
+        (f"up.{level}.mix", order, 4),
+        *((f"{block}.second", order, 1) for block in set(blocks)),
+    ]:
+        _take(params, f"{layer}.kernel", -1, channels, groups)
+        _take(params, f"{layer}.bias", -1, channels, groups)
+    readers = ["out", "through"] if finest else [f"up.{level - 1}.mix", f"conduct.{level - 1}"]
+    for layer, channels, groups in [
+        (f"{cell}.input", first, 1),
+        (f"{cell}.gate", order, 1),
+        (f"{cell}.recur", order, 1),
+        (f"down.{level}.mix", first, 4),
+        (f"restrict.{level}.mix", order, 4),
+        *((f"{block}.first", order, 1) for block in set(blocks)),
+        *((reader, order, 1) for reader in readers),
+    ]:
+        _take(params, f"{layer}.kernel", -2, channels, groups)
+
+
+def _take(params: Parameters, name: str, axis: int, channels: np.ndarray, groups: int) -> None:
+    """Takes channels of a parameter's axis that holds so many groups of them, such as the pixels of a block."""
+    if name in params:  # the coarsest level has no layers to a coarser one
+        leaf = params[name]
+        count = leaf.shape[axis] // groups
+        params[name] = leaf.take(np.concatenate([count * n + channels for n in range(groups)]), axis=axis)
 
 
 def _keep_channels(params: Parameters, block: str, active: np.ndarray) -> None:

@@ -13,21 +13,15 @@ step. Training with --init-from OUT goes on from there.
 import dataclasses
 from pathlib import Path
 
-import jax
 import numpy as np
 from benchmarking.arguments import new_parser, words
 from flax import nnx
-from jaxtyping import Array, Float
-from prune import Parameters, parameters, state
+from prune import Parameters, measure, parameters, state
 
 from vdiff_jax import config, weights
-from vdiff_jax.diffusion.rollout import rollout
-from vdiff_jax.diffusion.step import input_channels, start
-from vdiff_jax.nn.conv import Conv, convolve, watching
-from vdiff_jax.nn.network import Network, NetworkConfig
-from vdiff_jax.tasks.projection import project
+from vdiff_jax.nn.network import NetworkConfig, with_whole_encoder
 from vdiff_jax.training.cache import decode, split
-from vdiff_jax.training.data import Example, Examples
+from vdiff_jax.training.data import Examples
 
 RARE = 0.01
 """The share of places above zero below which a channel is silent."""
@@ -52,32 +46,14 @@ def main() -> None:
     data = dataclasses.replace(run.data, frames=6)
     maker = Examples(split(items)[0], data, run.train.tasks, seed=9)
     clips = [maker(number) for number in range(options.clips)]
-    params = parameters(found.params)
-    means, active = measure(found.config, params, clips)
+    network = with_whole_encoder(nnx.merge(found.definition, found.params))
+    params = parameters(nnx.state(network))
+    means, active = measure(network.config, params, clips)
     print("before", silent(active))
-    size = dataclasses.replace(found.config, decoder=options.decoder, bilinear=options.bilinear)
-    grown = with_new_blocks(encoder_anew(params, active), found.config, size, means, active)
+    size = dataclasses.replace(network.config, decoder=options.decoder, bilinear=options.bilinear)
+    grown = with_new_blocks(encoder_anew(params, active), network.config, size, means, active)
     print("after", silent(measure(size, grown, clips)[1]))
     weights.save(options.output, size, state(size, grown), {})
-
-
-def measure(size: NetworkConfig, params: Parameters, clips: list[Example]) -> tuple[Parameters, Parameters]:
-    """The mean input of each convolution, and of each of its channels the share of places above zero."""
-    definition, _ = nnx.split(Network(size, inputs=input_channels(size), rngs=nnx.Rngs(0)))
-    network = nnx.merge(definition, state(size, params))
-    names = {id(part): ".".join(map(str, path)) for path, part in nnx.iter_modules(network) if isinstance(part, Conv)}
-    means, active = {}, {}
-
-    def add(conv: Conv, x: Float[Array, "h w i"]) -> None:
-        y = convolve(x, conv.kernel[...]) + conv.bias[...][None, None]
-        means.setdefault(names[id(conv)], []).append(np.mean(x, axis=(0, 1)))
-        active.setdefault(names[id(conv)], []).append(np.mean(y > 0, axis=(0, 1)))
-
-    with jax.disable_jit(), watching(add):
-        for clip in clips:
-            rollout(network, clip.observation, start(size, clip.clip.shape[1:3]), project=project)
-    means, active = ({name: np.mean(found, axis=0) for name, found in each.items()} for each in (means, active))
-    return means, {name: share for name, share in active.items() if _before_rectifier(name)}
 
 
 def silent(active: Parameters) -> str:
@@ -125,10 +101,6 @@ def encoder_anew(params: Parameters, active: Parameters) -> Parameters:
         for name, channels in readers.items():
             params[name] = np.where(channels[:, None], 0, params[name])
     return params
-
-
-def _before_rectifier(layer: str) -> bool:
-    return layer == "stem" or layer.startswith(("down.", "restrict.")) or layer.endswith(".first")
 
 
 def _blocks(text: str) -> Blocks:

@@ -15,7 +15,7 @@ import pytest
 from flax import nnx
 
 from vdiff_jax.diffusion.step import input_channels
-from vdiff_jax.nn.network import NetworkConfig
+from vdiff_jax.nn.network import NetworkConfig, with_whole_encoder
 from vdiff_jax.training.step import build
 
 SCRIPTS = Path("scripts")
@@ -55,20 +55,33 @@ def test_readme_lists_every_script(name):
 
 def test_a_network_without_its_silent_channels_gives_the_same():
     prune = SimpleNamespace(**runpy.run_path(str(SCRIPTS / "prune.py")))
-    size = NetworkConfig(widths=(4, 6, 8), encoder=((), (), (8,)), decoder=((20, 4, 4), (6,), (5,)), reach=(1, 1, 1))
+    size = NetworkConfig(widths=(20, 24, 28), encoder=((), (), (8,)), decoder=((20, 4, 4), (6,), (5,)), reach=(1, 1, 1))
     rng = np.random.default_rng(0)
-    params = {name: rng.normal(0, 0.3, leaf.shape) for name, leaf in prune.parameters(build(size)[1]).items()}
+    params = {name: rng.normal(0, 0.2, leaf.shape) for name, leaf in prune.parameters(build(size)[1]).items()}
     silent = ("encoder.2.0", "decoder.2.0", "decoder.1.0", "decoder.0.1")
-    active = {block: np.arange(len(params[f"{block}.first.bias"])) % 4 > 0 for block in blocks(size)}
+    layers = [*(f"{block}.first" for block in blocks(size)), "stem", "down.0.mix", "down.1.mix"]
+    active = {layer: np.arange(len(params[f"{layer}.bias"])) % 4 > 0 for layer in layers}
+    active["stem"] = np.arange(20) % 3 > 0
     for block in silent:
-        active[block][:] = False
-    for block, channels in active.items():
-        params[f"{block}.first.bias"][~channels] = -1e4
+        active[f"{block}.first"][:] = False
+    for layer, channels in active.items():
+        params[f"{layer}.bias"][~channels] = -1e4
     x = jnp.asarray(rng.normal(size=(1, 16, 24, input_channels(size))), jnp.float32)
     thin, smaller = prune.thinned(size, params, active)
-    assert (thin.encoder, thin.decoder) == (((), (), ()), ((16, 4), (), ()))
+    assert (thin.encoder, thin.decoder, thin.features) == (((), (), ()), ((16, 4), (), ()), (16, 24, 24))
     found, expected = corrected(prune, thin, smaller, x), corrected(prune, size, params, x)
-    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-4), found, expected)
+    assert_same_correction(found, expected)
+    whole = with_whole_encoder(nnx.merge(build(thin)[0], prune.state(thin, smaller)))
+    assert whole.config.encoded == size.widths
+    assert_same_correction(corrected(prune, whole.config, prune.parameters(nnx.state(whole)), x), expected)
+
+
+def assert_same_correction(found, expected):
+    """The hidden state's channels may be in another order."""
+    (hidden, correction), (expected_hidden, expected_correction) = found, expected
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-4), correction, expected_correction)
+    for one, other in zip(hidden, expected_hidden):
+        np.testing.assert_allclose(np.sort(one.sum((1, 2))), np.sort(other.sum((1, 2))), rtol=1e-3, atol=1e-2)
 
 
 def test_a_network_with_new_channels_gives_the_same_until_it_is_trained():
@@ -102,7 +115,8 @@ def corrected(prune, size, params, x):
     def run(state, x):
         network = nnx.merge(build(size)[0], state)
         features = network.encode(x)
-        hidden = network.recur(features, [jnp.full(feature.shape, 0.3) for feature in features])
+        moved = [jnp.full((*feature.shape[:-1], width), 0.3) for feature, width in zip(features, network.config.widths)]
+        hidden = network.recur(features, moved)
         return hidden, network.correct(x[..., :12], hidden, features)
 
     return run(prune.state(size, params), x)

@@ -101,7 +101,8 @@ def test_files_that_hold_something_else_are_named(tmp_path) -> None:
         save_file({"a": np.zeros(1, np.float32)}, path, {"format": FORMAT, **about})
         with pytest.raises(WeightsError, match=r"a\.safetensors is damaged: its metadata has no valid "):
             [read(path) for read in (trained_tasks, identities, load)]
-    for wrong in ({"cell": 0}, {"cell": 3}, {"steps": 0}, {"leak": 1.5}, {"leak": "0.1"}, {"bilinear": 1}):
+    wrongs = [{"cell": 0}, {"cell": 3}, {"steps": 0}, {"leak": 1.5}, {"leak": "0.1"}, {"bilinear": 1}]
+    for wrong in [*wrongs, {"features": [8]}, {"features": [8, 13]}, {"features": 8}]:
         network = json.dumps(dataclasses.asdict(SIZES["tiny"]) | wrong)
         save_file({"a": np.zeros(1, np.float32)}, path, {"format": FORMAT, "network": network})
         with pytest.raises(WeightsError, match=r"a\.safetensors is damaged: its metadata has no valid network"):

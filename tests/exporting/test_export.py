@@ -21,7 +21,9 @@ from vdiff_jax.exporting.onnx_model import make_blocked_model
 from vdiff_jax.exporting.stablehlo import frame_step
 from vdiff_jax.nn.network import Network, NetworkConfig
 
-CONFIG = NetworkConfig(widths=(4, 6, 8), encoder=((), (6,), ()), decoder=((3,), (), (8,)), reach=(1, 3, 1))
+CONFIG = NetworkConfig(
+    widths=(4, 6, 8), encoder=((), (6,), ()), decoder=((3,), (), (8,)), reach=(1, 3, 1), features=(3, 4, 8)
+)
 CONFIGS = [CONFIG, NetworkConfig(widths=(4, 6), encoder=((), ()), decoder=((4,), (6,)), reach=(1, 3), cell=4, leak=0.2)]
 SIZES = [(24, 32), (16, 40)]
 

@@ -5,7 +5,7 @@ import onnx
 
 from vdiff_jax.diffusion.step import input_channels
 from vdiff_jax.exporting.onnx_graph import Graph, correct, correction, encode, recur
-from vdiff_jax.nn.network import Network
+from vdiff_jax.nn.network import Network, with_whole_encoder
 
 LAST = "_nhwc"
 Shapes = dict[str, tuple[int | str, ...]]
@@ -54,6 +54,7 @@ def make_blocked_model(network: Network, size: tuple[int, int], *, corrected: bo
 
 
 def _encode_and_recur(graph: Graph, network: Network) -> tuple[list[str], list[str]]:
+    network = with_whole_encoder(network)  # ONNX Runtime takes channels in blocks of 16 anyway
     features = encode(graph, network, "input")
     return features, recur(graph, network, features, [f"hidden_{level}" for level in range(len(features))])
 

@@ -81,12 +81,12 @@ class Recurrence(nnx.Module):
     The gate lets a state last for many frames; a plain tanh recurrence forgets it. |h| never exceeds 1.
     """
 
-    def __init__(self, width: int, *, reach: int, rngs: nnx.Rngs):
-        self.input = Conv(width, 2 * width, size=1, gain=0.5, rngs=rngs)
+    def __init__(self, features: int, width: int, *, reach: int, rngs: nnx.Rngs):
+        self.input = Conv(features, 2 * width, size=1, gain=0.5, rngs=rngs)
         self.gate = Conv(width, width, size=1, gain=0.1, rngs=rngs)
         self.recur = Conv(width, width, size=reach, gain=0.3, rngs=rngs)
 
-    def __call__(self, e: Float[Array, "*b h w c"], moved: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
+    def __call__(self, e: Float[Array, "*b h w f"], moved: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
         new, keep = jnp.split(self.input(e), 2, axis=-1)
         # sigmoid(x) = (1 + tanh(x / 2)) / 2, because tanh is the faster of the two on a CPU.
         gate = 0.5 + 0.5 * jnp.tanh(0.5 * (keep + self.gate(moved)))

@@ -1,6 +1,7 @@
 """The network of one frame: encoder, recurrence and the V-cycle that corrects the frame."""
 
 import dataclasses
+import itertools
 from typing import NamedTuple
 
 import jax
@@ -27,6 +28,7 @@ class NetworkConfig:
       leak: the slope of the encoder's rectifiers below zero. At 0, training can silence a channel for good.
       bilinear: moves the next frame by bilinear interpolation, which fits better, instead of taking nearest samples,
         which keep noise white.
+      features: channels of the encoder at each level, if they are fewer than `widths`; the others are zero.
     """
 
     widths: tuple[int, ...] = (32, 64, 96)
@@ -37,6 +39,12 @@ class NetworkConfig:
     cell: int = 2
     leak: float = 0.0
     bilinear: bool = False
+    features: tuple[int, ...] = ()
+
+    @property
+    def encoded(self) -> tuple[int, ...]:
+        """Channels of the encoder at each level."""
+        return self.features or self.widths
 
     @property
     def multiple(self) -> int:
@@ -65,8 +73,8 @@ SIZES = {
 
 
 def same_but_blocks(a: NetworkConfig, b: NetworkConfig) -> bool:
-    """Whether two networks differ at most in their residual blocks and in how frames are moved."""
-    return dataclasses.replace(a, encoder=b.encoder, decoder=b.decoder, bilinear=b.bilinear) == b
+    """Whether two networks differ at most in their residual blocks, the encoder's channels and how frames are moved."""
+    return dataclasses.replace(a, encoder=b.encoder, decoder=b.decoder, bilinear=b.bilinear, features=b.features) == b
 
 
 class Correction(NamedTuple):
@@ -92,14 +100,15 @@ class Network(nnx.Module):
     """Encoder, recurrence and V-cycle over a pyramid whose finest level has one point for each block of pixels."""
 
     def __init__(self, config: NetworkConfig, *, inputs: int, rngs: nnx.Rngs):
-        widths = config.widths
+        widths, encoded = config.widths, config.encoded
         finer, coarser = widths[:-1], widths[1:]
         pixels = config.cell**2
         self.config = config
-        self.stem = Conv(inputs, widths[0], rngs=rngs)
-        self.down = nnx.List([Down(i, o, rngs=rngs) for i, o in zip(finer, coarser)])
-        self.encoder = nnx.List([_blocks(w, n, rngs) for w, n in zip(widths, config.encoder)])
-        self.recurrence = nnx.List([Recurrence(w, reach=r, rngs=rngs) for w, r in zip(widths, config.reach)])
+        self.stem = Conv(inputs, encoded[0], rngs=rngs)
+        self.down = nnx.List([Down(i, o, rngs=rngs) for i, o in itertools.pairwise(encoded)])
+        self.encoder = nnx.List([_blocks(w, n, rngs) for w, n in zip(encoded, config.encoder)])
+        levels = zip(encoded, widths, config.reach)
+        self.recurrence = nnx.List([Recurrence(i, w, reach=r, rngs=rngs) for i, w, r in levels])
         self.inject = Conv(3 * pixels, widths[0], size=1, gain=0.3, rngs=rngs)
         self.restrict = nnx.List([Down(i, o, rngs=rngs) for i, o in zip(finer, coarser)])
         self.up = nnx.List([Up(o, i, rngs=rngs) for i, o in zip(finer, coarser)])
@@ -111,7 +120,7 @@ class Network(nnx.Module):
             [EnlargeImage(config.cell if level == 0 else 2, rngs=rngs) for level in range(len(widths))]
         )
 
-    def encode(self, x: Float[Array, "*b h w i"]) -> list[Float[Array, "*b hl wl cl"]]:
+    def encode(self, x: Float[Array, "*b h w i"]) -> list[Float[Array, "*b hl wl fl"]]:
         """Features of the encoder's input, one array for each level."""
         features, leak = [], self.config.leak
         e = relu(self.stem(x), leak)
@@ -143,7 +152,7 @@ class Network(nnx.Module):
             images.append(unshuffle(_block_means(images[-1])))
         y, coarse = None, _block_means(images[-1])
         for level in reversed(range(len(legs))):
-            x = legs[level] + features[level] + hidden[level]
+            x = legs[level] + _padded(features[level], self.config.widths[level]) + hidden[level]
             y = x if y is None else x + self.up[level](y)
             for block in self.decoder[level]:
                 y = block(y)
@@ -158,12 +167,34 @@ class Network(nnx.Module):
         return Correction(residual, *jnp.split(gates, 3, axis=-1), mean)
 
 
+def _padded(features: Float[Array, "*b h w i"], width: int) -> Float[Array, "*b h w c"]:
+    """The features with channels of zeros after them."""
+    missing = width - features.shape[-1]
+    return jnp.pad(features, [(0, 0)] * (features.ndim - 1) + [(0, missing)]) if missing else features
+
+
 def _block_means(image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w 3"]:
     return image @ block_mean(image.shape[-1])
 
 
 def _blocks(width: int, inner: tuple[int, ...], rngs: nnx.Rngs) -> nnx.List:
     return nnx.List([Residual(width, channels, rngs=rngs) for channels in inner])
+
+
+def with_whole_encoder(network: Network) -> Network:
+    """The same network with as many channels in its encoder as `widths` says; the further ones are zero."""
+    config = dataclasses.replace(network.config, features=())
+    inputs = network.stem.kernel.shape[2]
+    definition, shapes = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=inputs, rngs=nnx.Rngs(0))))
+    own = dict(nnx.to_flat_state(nnx.state(network)))
+    whole = []
+    for path, leaf in nnx.to_flat_state(shapes):
+        value, shape = own[path][...], leaf.shape
+        if path[0] == "down" and path[-1] == "kernel":  # reads four pixels' channels
+            value, shape = value.reshape(4, -1, value.shape[-1]), (4, shape[2] // 4, shape[3])
+        value = jnp.pad(value, [(0, more - less) for more, less in zip(shape, value.shape)])
+        whole.append((path, leaf.replace(value.reshape(leaf.shape))))
+    return nnx.merge(definition, nnx.from_flat_state(whole))
 
 
 def count_parameters(state: nnx.State) -> int:

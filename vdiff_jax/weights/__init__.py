@@ -132,15 +132,17 @@ def _config_of(about: dict[str, str], weights: str | Path) -> NetworkConfig:
         raise _damaged("network", weights)
     for part in ("encoder", "decoder"):
         fields[part] = _blocks_of(fields.get(part), widths, weights)
-    levels = [fields.get(name) for name in ("widths", "encoder", "decoder", "reach")]
+    fields["features"] = fields.get("features") or []
+    features = fields["features"] or widths
+    levels = [*(fields.get(name) for name in ("widths", "encoder", "decoder", "reach")), features]
     known = {field.name for field in dataclasses.fields(NetworkConfig)}
     whole = all(isinstance(level, list) and len(level) == len(widths) for level in levels)
     steps, cell, leak = fields.get("steps", 1), fields.get("cell", 2), fields.get("leak", 0.0)
-    numbers = [*widths, *levels[3], *itertools.chain(*levels[1], *levels[2]), steps, cell] if whole else []
+    numbers = [*widths, *levels[3], *levels[4], *itertools.chain(*levels[1], *levels[2]), steps, cell] if whole else []
     if not numbers or set(fields) - known or not all(type(n) is int and 0 <= n <= _LARGEST for n in numbers):
         raise _damaged("network", weights)
     valid = type(leak) is float and 0 <= leak <= 1 and type(fields.get("bilinear", False)) is bool
-    if not steps or not valid:
+    if not steps or not valid or any(n > width for n, width in zip(features, widths)):
         raise _damaged("network", weights)
     if cell.bit_count() != 1:  # blocks of pixels divide the grid of the optical flow, or are divided by it
         raise _damaged("network", weights)
