@@ -69,6 +69,7 @@ def test_a_closed_pipe_is_an_output_error(make_clip):
         assert writer.stderr.read().decode().splitlines()[:1] == ["stdout can't be written: Broken pipe"]
 
 
+RGB = PixelFormat(kind="rgb")
 BAD = {
     "no folder": ("nowhere/out.mp4", {}, OutputError, "there is no folder"),
     "file as folder": ("file/out.mp4", {}, OutputError, "there is no folder"),
@@ -79,6 +80,12 @@ BAD = {
     "unknown encoder": ("out.mp4", {"codec": "no_such"}, OutputError, "has no video encoder no_such; it has libx264, "),
     "sound encoder": ("out.mp4", {"codec": "aac"}, OutputError, "has no video encoder aac"),
     "wrong container": ("out.webm", {"codec": "libx264"}, OutputError, "webm can't hold libx264 video"),
+    "raw R'G'B'": (
+        "out.mkv",
+        {"codec": "rawvideo", "pixels": RGB},
+        OutputError,
+        "matroska can't hold rawvideo .* gbrp",
+    ),
     "unknown option": ("out.mp4", {"options": {"prest": "slow"}}, OptionError, "no option prest: did you mean preset"),
     "bad preset": ("out.mp4", {"options": {"preset": "none"}}, OptionError, "no preset none: use one of ultrafast"),
     "bad value": (
@@ -96,9 +103,10 @@ def test_a_bad_output_is_an_error_of_one_line_and_leaves_no_file(tmp_path, capfd
     (tmp_path / "file").write_text("x")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "frame_000000.png").write_text("x")
-    info = VideoInfo(width=64, height=48, pixels=PixelFormat(kind="yuv", subsampling=(2, 2)))
+    pixels = options.get("pixels", PixelFormat(kind="yuv", subsampling=(2, 2)))
+    info = VideoInfo(width=64, height=48, pixels=pixels)
     with pytest.raises(kind, match=message) as caught:
-        open_writer(f"{tmp_path}/{name}", info, **options)
+        open_writer(f"{tmp_path}/{name}", info, **{key: options[key] for key in options.keys() - {"pixels"}})
     assert "\n" not in str(caught.value)
     assert leftovers(tmp_path) == ["file", "full"]
     assert capfd.readouterr().err == ""

@@ -77,8 +77,10 @@ class FileSink:
                 self._tracks = Tracks(copy_from, self._output, container, info, audio_codec=audio_codec)
                 self._stream.metadata.update(self._tracks.video_metadata)
             self._output.start_encoding()
-        except BaseException:
+        except BaseException as error:
             self.abort()
+            if self._encoding.codec == "rawvideo" and isinstance(error, av.ArgumentError):
+                raise self._unfit(f"rawvideo video of {self._encoding.pixels.name}") from error
             raise
 
     def _add_stream(self) -> av.VideoStream:
@@ -89,8 +91,7 @@ class FileSink:
                 encoding.codec, rate=rate, options=encoding.options, bit_rate=0, bit_rate_tolerance=_TOLERANCE
             )
         except ValueError as error:
-            other = "pass another codec, such as ffv1" if self._container == "matroska" else "use .mkv"
-            raise OutputError(f"{self._container} can't hold {encoding.codec} video: {other}") from error
+            raise self._unfit(f"{encoding.codec} video") from error
         stream.time_base = info.time_base
         self._open(stream.codec_context)
         if info.display_matrix is not None:
@@ -128,6 +129,10 @@ class FileSink:
         context.options = dict(self._encoding.options)
         self._open(context)
         return context
+
+    def _unfit(self, video: str) -> OutputError:
+        other = "pass another codec, such as ffv1" if self._container == "matroska" else "use .mkv"
+        return OutputError(f"{self._container} can't hold {video}: {other}")
 
     def _refusal(self) -> OutputError:
         encoding = self._encoding
