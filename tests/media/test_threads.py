@@ -1,5 +1,7 @@
 """The queues between threads."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -91,3 +93,15 @@ def test_nested_threads_end_together():
     outer.close()
     assert closed.is_set()
     assert threading.active_count() == before
+
+
+def test_a_thread_that_nobody_closed_stops_before_the_program_ends():
+    code = (
+        "import itertools, time\nfrom vdiff_jax.media.threads import Prefetch\n"
+        "def items():\n    try:\n        for n in itertools.count():\n"
+        "            time.sleep(0.05)\n            yield n\n"
+        "    finally:\n        print('stopped', flush=True)\n"
+        "Prefetch(items(), 2)\ntime.sleep(0.3)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (0, "stopped\n")

@@ -1,14 +1,19 @@
 """Threads for decoding and encoding beside the computation, each with a bounded queue."""
 
+import atexit
 import contextlib
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 QUEUE_BYTES = 64 << 20
 _END = object()
+_LAST_SECONDS = 5
+"""At the end of the program, each thread that still runs has this long to stop."""
+_RUNNING: "weakref.WeakSet[Prefetch | WriteQueue]" = weakref.WeakSet()
 
 
 def queue_depth(frame_bytes: int) -> int:
@@ -25,6 +30,7 @@ class Prefetch(Generic[T]):
         self._stop = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
+        _RUNNING.add(self)
         self._thread.start()
 
     def _run(self) -> None:
@@ -88,6 +94,7 @@ class WriteQueue(Generic[T]):
         self._stop = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="encode", daemon=True)
+        _RUNNING.add(self)
         self._thread.start()
 
     def _run(self) -> None:
@@ -127,3 +134,17 @@ class WriteQueue(Generic[T]):
         if self._error is not None:
             error, self._error = self._error, None
             raise error
+
+
+@atexit.register
+def _stop_all() -> None:
+    """Stops threads that nobody has closed, such as after a Ctrl-C while one was being started.
+
+    Python ends threads that still run at its own end. In the middle of a C++ function this aborts the program.
+    """
+    for each in tuple(_RUNNING):
+        each._stop.set()
+        with contextlib.suppress(queue.Full):
+            each._queue.put_nowait(_END)
+        with contextlib.suppress(RuntimeError):  # it has not been started yet
+            each._thread.join(_LAST_SECONDS)
