@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .safetensors file to write")
     parser.add_argument("--exclude", type=words, default=[], metavar="A,B", help="parts of names to leave out")
     parser.add_argument("--clips", type=int, default=24, help="clips to restore for each task (default: 24)")
-    parser.add_argument("--rare", type=float, default=0.0, help="share of places above zero that counts as none")
+    parser.add_argument("--rare", type=float, default=0.0, help="share of places that counts as none (default: 0)")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="decoded footage (default: cache)")
     options = parser.parse_args()
     run, found = config.load(options.config), weights.load(options.weights)
@@ -64,6 +64,8 @@ def main() -> None:
     if options.rare == 0:  # the results are the same, so the weights still restore what `compress` made with them
         earlier = {*json.loads(about.get(weights.EARLIER, "[]")), weights.identity(options.weights).hex()}
         about[weights.EARLIER] = json.dumps(sorted(earlier))
+    else:
+        about.pop(weights.EARLIER, None)
     weights.save(options.output, size, state(size, smaller), about, found.wiener_model, found.wiener_of_both)
     for name, config_of, psnr in ((options.weights, found.config, before), (options.output, size, after)):
         print(f"{name}: encoder {config_of.encoded}, decoder {config_of.decoder}, {psnr.mean():.3f} dB")
@@ -161,8 +163,8 @@ def _reorder(params: Parameters, level: int, order: np.ndarray, encoded: int) ->
     finest, first = level == 0, order[:encoded]
     encoder = "stem" if finest else f"down.{level - 1}.mix"
     legs = "inject" if finest else f"restrict.{level - 1}.mix"
-    blocks = [name.rpartition(".first.")[0] for name in params if name.startswith(f"decoder.{level}.")]
-    blocks = [block for block in blocks if block]
+    blocks = [name.removesuffix(".first.bias") for name in params if name.endswith(".first.bias")]
+    blocks = [block for block in blocks if block.startswith(f"decoder.{level}.")]
     cell = f"recurrence.{level}"
     for layer, channels, groups in [
         (encoder, first, 1),
@@ -171,7 +173,7 @@ def _reorder(params: Parameters, level: int, order: np.ndarray, encoded: int) ->
         (f"{cell}.gate", order, 1),
         (f"{cell}.recur", order, 1),
         (f"up.{level}.mix", order, 4),
-        *((f"{block}.second", order, 1) for block in set(blocks)),
+        *((f"{block}.second", order, 1) for block in blocks),
     ]:
         _take(params, f"{layer}.kernel", -1, channels, groups)
         _take(params, f"{layer}.bias", -1, channels, groups)
@@ -182,7 +184,7 @@ def _reorder(params: Parameters, level: int, order: np.ndarray, encoded: int) ->
         (f"{cell}.recur", order, 1),
         (f"down.{level}.mix", first, 4),
         (f"restrict.{level}.mix", order, 4),
-        *((f"{block}.first", order, 1) for block in set(blocks)),
+        *((f"{block}.first", order, 1) for block in blocks),
         *((reader, order, 1) for reader in readers),
     ]:
         _take(params, f"{layer}.kernel", -2, channels, groups)
