@@ -241,7 +241,7 @@ def parameters(params: nnx.State) -> Parameters:
 
 def state(size: NetworkConfig, params: Parameters) -> nnx.State:
     """The inverse of `parameters`, for a network of this size."""
-    _, shapes = nnx.split(nnx.eval_shape(lambda: Network(size, inputs=input_channels(size), rngs=nnx.Rngs(0))))
+    _, shapes = nnx.split(nnx.eval_shape(lambda: Network(size, inputs=input_channels(size))))
     flat = nnx.to_flat_state(shapes)
     return nnx.from_flat_state(
         [(path, leaf.replace(jnp.asarray(params[".".join(map(str, path))]))) for path, leaf in flat]

@@ -57,7 +57,7 @@ def source(tmp_path_factory):
 def tiny(tmp_path_factory):
     """A file of weights: a tiny network of random parameters, which is quickly compiled."""
     path, rng = tmp_path_factory.mktemp("weights") / "tiny.safetensors", np.random.default_rng(0)
-    network = nnx.eval_shape(lambda: Network(SIZES["tiny"], inputs=input_channels(SIZES["tiny"]), rngs=nnx.Rngs(0)))
+    network = nnx.eval_shape(lambda: Network(SIZES["tiny"], inputs=input_channels(SIZES["tiny"])))
     params = jax.tree.map(lambda leaf: rng.normal(0, 0.1, leaf.shape).astype(np.float32), nnx.split(network)[1])
     weights.save(path, SIZES["tiny"], params, {})
     return path

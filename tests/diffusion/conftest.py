@@ -24,9 +24,7 @@ def _make_network(config: NetworkConfig) -> Network:
         return jnp.asarray(rng.normal(0, 0.7 / max(1, np.prod(leaf.shape[:-1])) ** 0.5, leaf.shape), jnp.float32)
 
     # Drawn by NumPy: to compile the network's own initialisation takes longer than most tests.
-    definition, params = nnx.split(
-        nnx.eval_shape(lambda: Network(config, inputs=input_channels(config), rngs=nnx.Rngs(0)))
-    )
+    definition, params = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=input_channels(config))))
     return nnx.merge(definition, jax.tree.map(drawn, params))
 
 

@@ -31,9 +31,7 @@ SIZES = [(24, 32), (16, 40)]
 def drawn(config):
     """A network's definition, and random parameters that are large enough for differences to show."""
     rng = np.random.default_rng(0)
-    definition, params = nnx.split(
-        nnx.eval_shape(lambda: Network(config, inputs=input_channels(config), rngs=nnx.Rngs(0)))
-    )
+    definition, params = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=input_channels(config))))
 
     def draw(leaf):
         return jnp.asarray(rng.normal(0, 0.7 / max(1, np.prod(leaf.shape[:-1])) ** 0.5, leaf.shape), jnp.float32)

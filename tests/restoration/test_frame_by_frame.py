@@ -48,9 +48,7 @@ def inputs():
 @pytest.fixture(scope="module")
 def restorers():
     rng = np.random.default_rng(1)
-    definition, params = nnx.split(
-        nnx.eval_shape(lambda: Network(SIZES["tiny"], inputs=input_channels(SIZES["tiny"]), rngs=nnx.Rngs(0)))
-    )
+    definition, params = nnx.split(nnx.eval_shape(lambda: Network(SIZES["tiny"], inputs=input_channels(SIZES["tiny"]))))
 
     def draw(leaf):
         return jnp.asarray(rng.normal(0, 0.7 / max(1, np.prod(leaf.shape[:-1])) ** 0.5, leaf.shape), jnp.float32)

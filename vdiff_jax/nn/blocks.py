@@ -32,7 +32,7 @@ relu.defvjp(_forward, lambda leak, y, g: (jnp.where(y > 0, g, leak * g if leak e
 class Residual(nnx.Module):
     """x + W₂ σ(W₁ x + b₁) + b₂, σ the rectifier; close to the identity before training."""
 
-    def __init__(self, width: int, inner: int, *, rngs: nnx.Rngs):
+    def __init__(self, width: int, inner: int, *, rngs: nnx.Rngs | None):
         self.first = Conv(width, inner, rngs=rngs)
         self.second = Conv(inner, width, gain=0.1, rngs=rngs)
 
@@ -43,7 +43,7 @@ class Residual(nnx.Module):
 class Down(nnx.Module):
     """Features on the next coarser level of the pyramid: unshuffle, then a 1×1 convolution."""
 
-    def __init__(self, i: int, o: int, *, rngs: nnx.Rngs):
+    def __init__(self, i: int, o: int, *, rngs: nnx.Rngs | None):
         self.mix = Conv(4 * i, o, size=1, gain=0.7, rngs=rngs)
 
     def __call__(self, x: Float[Array, "*b h w i"]) -> Float[Array, "*b h2 w2 o"]:
@@ -53,7 +53,7 @@ class Down(nnx.Module):
 class Up(nnx.Module):
     """Features on the next finer level of the pyramid: a 1×1 convolution, then shuffle."""
 
-    def __init__(self, i: int, o: int, *, rngs: nnx.Rngs):
+    def __init__(self, i: int, o: int, *, rngs: nnx.Rngs | None):
         self.mix = Conv(i, 4 * o, size=1, gain=0.7, rngs=rngs)
 
     def __call__(self, x: Float[Array, "*b h w i"]) -> Float[Array, "*b h2 w2 o"]:
@@ -63,7 +63,7 @@ class Up(nnx.Module):
 class EnlargeImage(nnx.Module):
     """An enlarged image, unshuffled (its blocks of pixels as channels); bilinear interpolation before training."""
 
-    def __init__(self, factor: int = 2, *, rngs: nnx.Rngs):
+    def __init__(self, factor: int = 2, *, rngs: nnx.Rngs | None):
         self.mix = Conv(3, 3 * factor**2, rngs=rngs)
         place = (np.arange(factor) + 0.5) / factor - 0.5
         # The weights of the pixel before, this one and the next.
@@ -81,7 +81,7 @@ class Recurrence(nnx.Module):
     The gate lets a state last for many frames; a plain tanh recurrence forgets it. |h| never exceeds 1.
     """
 
-    def __init__(self, features: int, width: int, *, reach: int, rngs: nnx.Rngs):
+    def __init__(self, features: int, width: int, *, reach: int, rngs: nnx.Rngs | None):
         self.input = Conv(features, 2 * width, size=1, gain=0.5, rngs=rngs)
         self.gate = Conv(width, width, size=1, gain=0.1, rngs=rngs)
         self.recur = Conv(width, width, size=reach, gain=0.3, rngs=rngs)

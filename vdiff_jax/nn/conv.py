@@ -108,13 +108,13 @@ class Conv(nnx.Module):
     """W x + b, W a `size` × `size` convolution with zero padding.
 
     Attributes:
-      kernel: size size i o; initially He's normal distribution times `gain`.
+      kernel: size size i o; initially He's normal distribution times `gain`, or zeros if there are no `rngs`.
       bias: o; initially zero.
     """
 
-    def __init__(self, i: int, o: int, *, size: int = 3, gain: float = 1.0, rngs: nnx.Rngs):
-        scale = gain * (2.0 / (size * size * i)) ** 0.5
-        self.kernel = nnx.Param(scale * jax.random.normal(rngs.params(), (size, size, i, o)))
+    def __init__(self, i: int, o: int, *, size: int = 3, gain: float = 1.0, rngs: nnx.Rngs | None):
+        shape, scale = (size, size, i, o), gain * (2.0 / (size * size * i)) ** 0.5
+        self.kernel = nnx.Param(jnp.zeros(shape) if rngs is None else scale * jax.random.normal(rngs.params(), shape))
         self.bias = nnx.Param(jnp.zeros((o,)))
 
     def __call__(self, x: Float[Array, "*b h w i"]) -> Float[Array, "*b h w o"]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -97,9 +98,12 @@ class Correction(NamedTuple):
 
 
 class Network(nnx.Module):
-    """Encoder, recurrence and V-cycle over a pyramid whose finest level has one point for each block of pixels."""
+    """Encoder, recurrence and V-cycle over a pyramid whose finest level has one point for each block of pixels.
 
-    def __init__(self, config: NetworkConfig, *, inputs: int, rngs: nnx.Rngs):
+    Without `rngs` the parameters have their shapes, but not their initial values.
+    """
+
+    def __init__(self, config: NetworkConfig, *, inputs: int, rngs: nnx.Rngs | None = None):
         widths, encoded = config.widths, config.encoded
         finer, coarser = widths[:-1], widths[1:]
         pixels = config.cell**2
@@ -177,7 +181,7 @@ def _block_means(image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w 3"]:
     return image @ block_mean(image.shape[-1])
 
 
-def _blocks(width: int, inner: tuple[int, ...], rngs: nnx.Rngs) -> nnx.List:
+def _blocks(width: int, inner: tuple[int, ...], rngs: nnx.Rngs | None) -> nnx.List:
     return nnx.List([Residual(width, channels, rngs=rngs) for channels in inner])
 
 
@@ -185,15 +189,15 @@ def with_whole_encoder(network: Network) -> Network:
     """The same network with as many channels in its encoder as `widths` says; the further ones are zero."""
     config = dataclasses.replace(network.config, features=())
     inputs = network.stem.kernel.shape[2]
-    definition, shapes = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=inputs, rngs=nnx.Rngs(0))))
+    definition, shapes = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=inputs)))
     own = dict(nnx.to_flat_state(nnx.state(network)))
     whole = []
     for path, leaf in nnx.to_flat_state(shapes):
-        value, shape = own[path][...], leaf.shape
+        value, shape = np.asarray(own[path][...]), leaf.shape
         if path[0] == "down" and path[-1] == "kernel":  # reads four pixels' channels
             value, shape = value.reshape(4, -1, value.shape[-1]), (4, shape[2] // 4, shape[3])
-        value = jnp.pad(value, [(0, more - less) for more, less in zip(shape, value.shape)])
-        whole.append((path, leaf.replace(value.reshape(leaf.shape))))
+        value = np.pad(value, [(0, more - less) for more, less in zip(shape, value.shape)])
+        whole.append((path, leaf.replace(jax.device_put(value.reshape(leaf.shape)))))
     return nnx.merge(definition, nnx.from_flat_state(whole))
 
 

@@ -63,10 +63,10 @@ class FrameByFrame:
         """
         constants = (self._conversion, self._config)
         inputs = jax.device_put(inputs)
-        ahead = self._run(look_ahead_numbers, constants, inputs)
+        ahead = np.asarray(self._run(look_ahead_numbers, constants, inputs))
         carry, made = _batched(carry), []
         for n in np.flatnonzero(active):
-            numbers = (np.int32(n), np.int32(ahead[n]))
+            numbers = (np.int32(n), ahead[n])
             before = self._run(before_network, constants, carry, inputs, numbers)
             corrects = not before.exact
             with self._compiling():
@@ -85,7 +85,7 @@ class FrameByFrame:
         for n, frame in zip(np.flatnonzero(active), made):
             for plane, own in zip(jax.tree.leaves(whole), jax.tree.leaves(frame)):
                 plane[n] = own
-        hidden = [h.reshape(h.shape[1:]) for h in carry.hidden]
+        hidden = [np.asarray(h)[0] for h in carry.hidden]
         return dataclasses.replace(carry, hidden=hidden), tuple(whole)
 
     def _run(self, function: Callable[..., Any], constants: tuple, *arguments: Any) -> Any:
@@ -120,8 +120,11 @@ class Before(NamedTuple):
 
 
 def _batched(carry: Carry) -> Carry:
-    """The carry with its hidden state as batches of one, as ONNX Runtime has it."""
-    return dataclasses.replace(carry, hidden=[h.reshape(1, *h.shape) for h in carry.hidden])
+    """The carry with its hidden state as batches of one, as ONNX Runtime has it.
+
+    NumPy adds the axis without a copy. JAX would compile a program for each shape.
+    """
+    return dataclasses.replace(carry, hidden=[np.asarray(h)[None] for h in carry.hidden])
 
 
 def look_ahead_numbers(conversion: NetworkConversion, config: NetworkConfig, inputs: ChunkInputs) -> Int[Array, " n"]:

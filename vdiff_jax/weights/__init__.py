@@ -82,9 +82,7 @@ def _read(weights: str, modified: int) -> Weights:
     with _opened(weights) as (file, about):
         tensors = {current_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     config = _config_of(about, weights)
-    definition, params = nnx.split(
-        nnx.eval_shape(lambda: Network(config, inputs=input_channels(config), rngs=nnx.Rngs(0)))
-    )
+    definition, params = nnx.split(nnx.eval_shape(lambda: Network(config, inputs=input_channels(config))))
     models = [_model_of(tensors, name) for name in _MODELS]
     return Weights(definition, _filled(params, tensors, weights), about, *models)
 
