@@ -33,11 +33,13 @@ class Around:
         above, below = REACH_IN_SPACE - (rows.start - seen.start), REACH_IN_SPACE - (seen.stop - rows.stop)
         self._padded = cv2.copyMakeBorder(values, above, below, REACH_IN_SPACE, REACH_IN_SPACE, cv2.BORDER_REPLICATE)
 
+    def _from(self, y: int, x: int) -> Float[np.ndarray, "r c"]:
+        """The samples from a row and a column on, which are counted from the first ones that were asked for."""
+        return self._padded[REACH_IN_SPACE + y :, REACH_IN_SPACE + x :]
+
     def _shifted(self, y: int, x: int) -> Float[np.ndarray, "h w"]:
         height, width = self._shape
-        return self._padded[
-            REACH_IN_SPACE + y : REACH_IN_SPACE + y + height, REACH_IN_SPACE + x : REACH_IN_SPACE + x + width
-        ]
+        return self._from(y, x)[:height, :width]
 
     def sample(self) -> Float[np.ndarray, "h w"]:
         """The samples themselves."""
@@ -54,13 +56,19 @@ class Around:
 
     def limited_differences(self, offsets: Sequence[tuple[int, int]], half: float) -> Planes:
         """For each offset the sum of both opposite neighbours' differences d, limited to d / (1 + (d / half)²)."""
-        scale, here = np.float32(max(half, 1e-3)), self.sample()
+        (height, width), scale = self._shape, np.float32(max(half, 1e-3))
 
         def limited(y: int, x: int) -> Float[np.ndarray, "h w"]:
-            difference = self._shifted(y, x) - here
+            # The difference to the neighbour before a sample is that neighbour's difference to the sample, negated.
+            above, left = max(y, 0), max(x, 0)
+            rows, columns = height + abs(y), width + abs(x)
+            here, there = self._from(-above, -left), self._from(y - above, x - left)
+            difference = there[:rows, :columns] - here[:rows, :columns]
             by = difference / scale
             by *= by
             by += 1
-            return np.divide(difference, by, out=by)
+            kept = np.divide(difference, by, out=by)
+            own, before = kept[above:, left:], kept[above - y :, left - x :]
+            return own[:height, :width] - before[:height, :width]
 
-        return [limited(y, x) + limited(-y, -x) for y, x in offsets]
+        return [limited(y, x) for y, x in offsets]
