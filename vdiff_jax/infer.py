@@ -25,6 +25,7 @@ from vdiff_jax.cli.report_text import (
     forecast_text,
 )
 from vdiff_jax.errors import OutputError, VdiffError
+from vdiff_jax.runtime.allocator import share_one_heap
 from vdiff_jax.runtime.caches import use_compilation_cache
 from vdiff_jax.runtime.temporary import is_full
 from vdiff_jax.runtime.warning_log import collected_warnings
@@ -42,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
       Wrong usage exits with 2.
     """
     options = build_parser().parse_args(arguments)
+    share_one_heap()
     log_to_console(quiet=options.quiet, debug=options.debug)
     if not options.debug:
         warnings.simplefilter("ignore")

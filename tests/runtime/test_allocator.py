@@ -1,4 +1,4 @@
-"""The memory that a step frees is kept for the next one, and that of a checkpoint is returned."""
+"""The memory that a step frees is kept for the next one, that of a checkpoint is returned, and threads share a heap."""
 
 import platform
 import subprocess
@@ -47,3 +47,29 @@ print(before - resident())
 def test_freed_memory_is_returned():
     run = subprocess.run([sys.executable, "-c", HEAP], capture_output=True, text=True, check=True)
     assert int(run.stdout) > 40  # MB of 57; without the call, the block after them keeps them
+
+
+HEAPS = """
+import ctypes, sys, threading
+from vdiff_jax.runtime.allocator import share_one_heap
+if sys.argv[1] == "one":
+    share_one_heap()
+together = threading.Barrier(4)
+def work():
+    together.wait()
+    kept = [bytearray(60_000) for _ in range(100)]
+    together.wait()
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+libc = ctypes.CDLL(None)
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+libc.fflush(None)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
+@pytest.mark.parametrize("heaps", ["one", "many"])
+def test_threads_share_one_heap(heaps):
+    run = subprocess.run([sys.executable, "-c", HEAPS, heaps], capture_output=True, text=True, check=True)
+    assert (run.stdout.count("<heap nr=") == 1) == (heaps == "one")

@@ -15,7 +15,7 @@ from vdiff_jax.weights import load
 log = logging.getLogger(__name__)
 
 _CHUNK_PIXELS = 16_000_000
-_CHUNK_FRAMES = 8
+_CHUNK_FRAMES = 4
 """A chunk has at most this many pixels and frames."""
 _PROGRAM = 800 << 20
 """Bytes of the program itself, its libraries and what is compiled."""

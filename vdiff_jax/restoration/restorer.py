@@ -30,7 +30,7 @@ from vdiff_jax.stream.chunks import Chunk
 from vdiff_jax.tasks.video import ChunkInputs, NetworkConversion
 
 _CHUNK_PIXELS = 16_000_000
-_CHUNK_FRAMES = 8
+_CHUNK_FRAMES = 4
 """Without `frames`, a chunk has at most this many pixels and frames."""
 _start = jax.jit(start, static_argnums=(0, 1))  # one program, instead of one for each array
 _WARM_UP_FRAMES = 4

@@ -17,10 +17,19 @@ def keep_freed_memory() -> None:
     _set({_ARENA_MAX: 1, _MMAP_THRESHOLD: 2**30, _TRIM_THRESHOLD: _LARGEST_INT})
 
 
+def share_one_heap() -> None:
+    """Makes all threads take memory from one heap of glibc. Call it before any thread starts.
+
+    By default most threads have a heap of their own, which keeps what they freed: 12 to 17 % of the peak memory of a
+    repair. One heap is not slower. Blocks from 4 MiB on are returned at once; from 1 MiB on would be 15 % slower.
+    """
+    _set({_ARENA_MAX: 1, _MMAP_THRESHOLD: 2**22, _TRIM_THRESHOLD: _LARGEST_INT})
+
+
 def return_freed_memory() -> None:
     """Makes glibc return freed memory to the system at once. Call it where memory is short.
 
-    By default glibc keeps up to 32 MB of freed blocks together, for each thread.
+    By default glibc keeps up to 32 MB of freed blocks together in each heap.
     """
     _set({_MMAP_THRESHOLD: 2**20, _TRIM_THRESHOLD: 2**20})
 

@@ -15,7 +15,7 @@ from vdiff_jax.stream.resize import resized_planes
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.weights import load
 
-_AHEAD = 8
+_AHEAD = 4
 """The network runs at most this many frames ahead of the Wiener step."""
 
 
