@@ -9,14 +9,12 @@ from vdiff_jax.errors import OptionError
 from vdiff_jax.restoration.colorizer import HELD_BYTES
 from vdiff_jax.restoration.tiles import carry_bytes, least_side
 from vdiff_jax.runtime.device_memory import free_memory, machine_memory
+from vdiff_jax.stream.chunks import MOST_FRAMES, chunk_frames
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.weights import load
 
 log = logging.getLogger(__name__)
 
-_CHUNK_PIXELS = 16_000_000
-_CHUNK_FRAMES = 4
-"""A chunk has at most this many pixels and frames."""
 _PROGRAM = 800 << 20
 """Bytes of the program itself, its libraries and what is compiled."""
 _FRAME = 240
@@ -52,7 +50,7 @@ def extent_from(value: Any) -> Extent | None:
     if not (isinstance(value, list) and len(value) == 3):
         return None
     frames, tile, on_disk = value
-    whole = type(frames) is int and 1 <= frames <= _CHUNK_FRAMES and type(on_disk) is bool
+    whole = type(frames) is int and 1 <= frames <= MOST_FRAMES and type(on_disk) is bool
     whole = whole and (tile is None or (type(tile) is int and tile >= least_side(1)))
     return Extent(frames, tile, on_disk) if whole else None
 
@@ -86,7 +84,7 @@ def extent_for(plan: Plan, memory: int | None) -> Extent:
             raise OptionError(f"{width}x{height} needs {text} of memory, more than this machine has")
         raise OptionError(f"memory {_text(memory)} is too little for {width}x{height}: pass at least {text}")
     budget = free_memory() if memory is None else memory
-    frames = int(np.clip(_CHUNK_PIXELS // pixels, 1, _CHUNK_FRAMES))
+    frames = chunk_frames(pixels)
     while frames > 1 and _needed(plan, pixels, frames=frames) > budget:
         frames -= 1
     if needed is _needed or _needed(plan, pixels, frames=frames) <= budget:

@@ -26,12 +26,9 @@ from vdiff_jax.restoration.in_windows import InWindows
 from vdiff_jax.restoration.reverse import LookingAhead, backward, joined, last_frame
 from vdiff_jax.restoration.tiles import ArrayInFile, InTiles, start_on_host, tiles_of
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from vdiff_jax.stream.chunks import Chunk
+from vdiff_jax.stream.chunks import Chunk, chunk_frames
 from vdiff_jax.tasks.video import ChunkInputs, NetworkConversion
 
-_CHUNK_PIXELS = 16_000_000
-_CHUNK_FRAMES = 4
-"""Without `frames`, a chunk has at most this many pixels and frames."""
 _start = jax.jit(start, static_argnums=(0, 1))  # one program, instead of one for each array
 _WARM_UP_FRAMES = 4
 """Before a shot, this many frames after its first one are restored in reverse. More hardly improve the first frame."""
@@ -44,7 +41,7 @@ class Restorer:
       network: trained weights.
       conversion: how the task reads the video's planes and writes them.
       sigma_of: a function from frames' quantisers to their expected error of Y', Cb and Cr, in [0, 1].
-      frames: of a chunk.
+      frames: of a chunk; `None`: as many as a chunk may have.
       backend: "jax", or "onnx" to run the network in ONNX Runtime.
       tile: the network runs in tiles of about this many rows and columns; `None` for whole frames.
       on_disk: in tiles, the carry is in temporary files.
@@ -71,7 +68,7 @@ class Restorer:
         self._config = network.config
         self.multiple = self._config.multiple
         height, width = (side * conversion.scale for side in conversion.size)
-        self.frames = frames or int(np.clip(_CHUNK_PIXELS // (height * width), 1, _CHUNK_FRAMES))
+        self.frames = frames or chunk_frames(height * width)
         self._padded = tuple(side + -side % self.multiple for side in (height, width))
         self._in_tiles, self._place = tile is not None, {"on_disk": on_disk, "folder": folder}
         self.ahead = 0 if self._in_tiles else 2

@@ -10,6 +10,10 @@ from vdiff_jax.pixels import Frame
 from vdiff_jax.stream.analysis import AnalysedFrame
 from vdiff_jax.stream.velocity import velocity
 
+MOST_FRAMES = 4
+_MOST_PIXELS = 16_000_000
+"""A chunk has at most this many frames and pixels."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Chunk:
@@ -44,6 +48,11 @@ class Chunk:
     def shown(self) -> list[Frame]:
         """The frames that are part of the output."""
         return [item.frame for item in self.analysed if item.shown]
+
+
+def chunk_frames(pixels: int) -> int:
+    """How many frames of so many pixels a chunk has at most."""
+    return int(np.clip(_MOST_PIXELS // pixels, 1, MOST_FRAMES))
 
 
 def cut_into_chunks(frames: Iterable[AnalysedFrame], size: int, *, done: int = 0) -> Iterator[Chunk]:

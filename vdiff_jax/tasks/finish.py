@@ -10,13 +10,11 @@ from vdiff_jax.pixels import Frame
 from vdiff_jax.postprocess.deflicker import deflicker as deflicker_frames
 from vdiff_jax.postprocess.residual_filter import residual_wiener_step
 from vdiff_jax.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
+from vdiff_jax.stream.chunks import MOST_FRAMES
 from vdiff_jax.stream.context import context_frames, with_context
 from vdiff_jax.stream.resize import resized_planes
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.weights import load
-
-_AHEAD = 4
-"""The network runs at most this many frames ahead of the Wiener step."""
 
 
 def deflicker(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
@@ -28,7 +26,7 @@ def deflicker(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO
 def wiener(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CHECKPOINTS) -> Iterator[Frame]:
     """Applies the Wiener step; frames pass unchanged if the weights have no coefficients for it.
 
-    Meanwhile a thread runs the network on the next frames.
+    Meanwhile a thread runs the network on the next chunk.
     """
     network, pixels = load(plan.weights), plan.conversion.pixels
     model = (network.wiener_of_both if plan.both_directions else None) or network.wiener_model
@@ -42,7 +40,7 @@ def wiener(frames: Iterable[Frame], plan: Plan, checkpoints: Checkpoints = NO_CH
     reach = coefficients[0].reach
     frames = with_context(frames, reach, checkpoints, "wiener")
     height, width = plan.conversion.written()[1]
-    depth = min(_AHEAD, queue_depth(2 * pixels.frame_bytes(width, height)))
+    depth = min(MOST_FRAMES, queue_depth(2 * pixels.frame_bytes(width, height)))
     with contextlib.closing(prefetched(frames, depth)) as ahead:
         stepped = residual_wiener_step(ahead, pixels, *coefficients)
         yield from itertools.islice(stepped, context_frames(reach, checkpoints), None)
