@@ -11,6 +11,7 @@ from vdiff_jax.pixels import PixelFormat
 from vdiff_jax.restoration import extent
 from vdiff_jax.restoration.extent import extent_for, extent_from
 from vdiff_jax.restoration.tiles import carry_bytes
+from vdiff_jax.stream.chunks import MOST_FRAMES
 from vdiff_jax.tasks.plan import Plan
 from vdiff_jax.tasks.same_size import SameSize
 from vdiff_jax.tasks.superres import Enlargement
@@ -24,7 +25,7 @@ def plan(width, height):
 
 
 def test_a_small_video_needs_no_tiles():
-    assert extent_for(plan(640, 360), 4 << 30) == (8, None, False)
+    assert extent_for(plan(640, 360), 4 << 30) == (MOST_FRAMES, None, False)
 
 
 def test_less_memory_makes_smaller_chunks_then_tiles():
@@ -96,13 +97,13 @@ def test_the_carry_has_these_bytes():
     [
         None,
         [8],
-        [8, None],
-        [8, None, 1],
-        *([*pair, False] for pair in [(0, None), (9, None), (8, 0), (True, 4), (1.0, None)]),
+        [MOST_FRAMES, None],
+        [MOST_FRAMES, None, 1],
+        *([*pair, False] for pair in [(0, None), (MOST_FRAMES + 1, None), (MOST_FRAMES, 0), (True, 4), (1.0, None)]),
     ],
 )
 def test_what_a_damaged_file_holds_is_no_extent(value):
     assert extent_from(value) is None
-    assert extent_from([8, None, False]) == (8, None, False)
+    assert extent_from([MOST_FRAMES, None, False]) == (MOST_FRAMES, None, False)
     assert extent_from([1, 400, True]) == (1, 400, True)
     assert extent_from([1, 40, True]) is None
