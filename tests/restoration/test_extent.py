@@ -81,7 +81,7 @@ def coloured(width, height):
 
 
 def test_colorize_takes_shorter_chunks_where_memory_is_short():
-    assert extent_for(coloured(1920, 1080), 4 << 30) == (7, None, False)
+    assert extent_for(coloured(3200, 1800), 4 << 30) == (2, None, False)
     assert extent_for(coloured(3840, 2160), int(4.5 * 2**30)) == (1, None, False)
     with pytest.raises(OptionError, match=r"too little for 3840x2160: pass at least 4\.[\d]GB"):
         extent_for(coloured(3840, 2160), 4 << 30)
