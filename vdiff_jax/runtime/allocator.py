@@ -21,9 +21,9 @@ def share_one_heap() -> None:
     """Makes all threads take memory from one heap of glibc. Call it before any thread starts.
 
     By default most threads have a heap of their own, which keeps what they freed: 12 to 17 % of the peak memory of a
-    repair. One heap is not slower. Blocks from 4 MiB on are returned at once; from 1 MiB on would be 15 % slower.
+    repair. One heap is not slower.
     """
-    _set({_ARENA_MAX: 1, _MMAP_THRESHOLD: 2**22, _TRIM_THRESHOLD: _LARGEST_INT})
+    _set({_ARENA_MAX: 1})
 
 
 def return_freed_memory() -> None:
