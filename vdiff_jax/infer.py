@@ -139,8 +139,7 @@ def _stitch(options: argparse.Namespace) -> int:
             **keywords,
         )
     if options.layout == "auto" and not options.quiet:
-        plan = stitched.report["plan"]
-        print(f"{plan['layout']}: {plan['why']}", file=sys.stderr)
+        print("{layout}: {why}".format_map(stitched.report["plan"]), file=sys.stderr)
     _print_closing_line(options, stitched.report, options.output)
     _write_report(options, stitched.report)
     return 0
@@ -184,8 +183,7 @@ def _choose(options: argparse.Namespace) -> int:
     from vdiff_jax.choosing import choose
 
     report = choose(options.input)
-    _print_report(options, report, choice_text)
-    _write_report(options, report)
+    _give_report(options, report, choice_text)
     return 0
 
 
@@ -193,8 +191,7 @@ def _compare(options: argparse.Namespace) -> int:
     from vdiff_jax.comparison import compare
 
     report = compare(options.reference, options.test, html=options.html)
-    _print_report(options, report, comparison_text)
-    _write_report(options, report)
+    _give_report(options, report, comparison_text)
     return 0
 
 
@@ -222,8 +219,9 @@ def _print_closing_line(options: argparse.Namespace, report: dict, target: str |
         print(closing_line(report, target, warnings=len(warnings)), file=sys.stderr)
 
 
-def _print_report(options: argparse.Namespace, report: dict, text: Callable[[dict], Iterator[str]]) -> None:
+def _give_report(options: argparse.Namespace, report: dict, text: Callable[[dict], Iterator[str]]) -> None:
     print(json.dumps(report, indent=2) if options.json else "\n".join(text(report)))
+    _write_report(options, report)
 
 
 def _batch(options: argparse.Namespace, videos: list[Path], one: Callable[[Path, Path, str], dict]) -> int:
