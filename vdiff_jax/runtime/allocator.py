@@ -20,7 +20,7 @@ def keep_freed_memory() -> None:
 def share_one_heap() -> None:
     """Makes all threads take memory from one heap of glibc. Call it before any thread starts.
 
-    By default most threads have a heap of their own, which keeps what they freed: 12 to 17 % of the peak memory of a
+    By default most threads have a heap of their own, which keeps what they freed: 12 to 18 % of the peak memory of a
     repair. One heap is not slower.
     """
     _set({_ARENA_MAX: 1})
