@@ -7,6 +7,7 @@ import pytest
 from vdiff_jax.stream.flow import FlowFrame, MotionMeter, simplest_motion
 from vdiff_jax.stream.midway import best_explained, between
 from vdiff_jax.stream.velocity import velocity
+from vdiff_jax.stream.warp import inverted, warp
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +120,11 @@ def test_among_motions_that_explain_a_place_alike_the_first_is_kept():
 
 def test_a_frame_that_is_masked_throughout_holds_nothing(picture):
     assert FlowFrame.from_luma(picture, np.zeros_like(picture), time=0).small is None
+
+
+def test_there_and_back_along_displacements_leads_to_where_one_began():
+    random = np.random.default_rng(3).normal(size=(5, 7, 2)).astype(np.float32)
+    there = np.float32([6, -4]) + cv2.resize(random, (140, 100), interpolation=cv2.INTER_CUBIC)
+    back = inverted(there)
+    missed = [np.linalg.norm(end, axis=-1)[12:-12, 12:-12] for end in (back + warp(there, back), there + back)]
+    assert missed[0].max() < 0.1 < np.median(missed[1])

@@ -58,7 +58,7 @@ class Around:
         """For each offset the sum of both opposite neighbours' differences d, limited to d / (1 + (d / half)²)."""
         (height, width), scale = self._shape, np.float32(max(half, 1e-3))
 
-        def limited(y: int, x: int) -> Float[np.ndarray, "h w"]:
+        def limited(y: int, x: int) -> np.ndarray:
             # The difference to the neighbour before a sample is that neighbour's difference to the sample, negated.
             above, left = max(y, 0), max(x, 0)
             rows, columns = height + abs(y), width + abs(x)

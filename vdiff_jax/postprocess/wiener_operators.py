@@ -12,6 +12,7 @@ from vdiff_jax.pixels import Frame, PixelFormat
 from vdiff_jax.postprocess.differences import REACH_IN_SPACE, Around, Planes, integer_scale
 from vdiff_jax.postprocess.half_flow import HalfFlow, enlarged, grid, half_size, measured
 from vdiff_jax.stream.dis import WIENER, make_dis
+from vdiff_jax.stream.warp import inverted
 
 REACH, FAR_REACH = 2, 4
 """Frames before and after a frame that its result depends on: by default, and in a step that has more time."""
@@ -224,7 +225,7 @@ def windows(
         if paths and len(frames) > 1:
             first, second = frames[-2:]
             first.forward = measured(meter, first.small, second.small)
-            second.backward = measured(meter, second.small, first.small)
+            second.backward = inverted(first.forward)
         if len(frames) > current + reach:
             yield at(current)
             current = min(current + 1, reach)

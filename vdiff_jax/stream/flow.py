@@ -125,32 +125,30 @@ def camera_motion(field: Field, valid: Float[np.ndarray, "hv wv"]) -> Field:
 
     Source: Bergen et al., Hierarchical Model-Based Motion Estimation, 1992.
     """
-    basis_x, basis_y = _motion_basis(valid.shape)
+    basis = _motion_basis(valid.shape)
     step = max(1, int(np.sqrt(valid.size / _CAMERA_POINTS)))
-    chosen = np.zeros_like(valid)
-    chosen[::step, ::step] = valid[::step, ::step]
-    used = chosen.reshape(-1) > 0
-    if used.sum() < 5 * basis_x.shape[1]:
+    used = valid[::step, ::step] > 0
+    if used.sum() < 5 * basis.shape[-1]:
         return np.zeros_like(field)
-    a, b = basis_x[used], basis_y[used]
-    u, v = field.reshape(-1, 2)[used].T
-    motion = np.zeros(basis_x.shape[1])
+    a, b = basis[:, ::step, ::step][:, used]
+    u, v = field[::step, ::step][used].T
+    motion = np.zeros(basis.shape[-1])
     motion[[0, 3]] = np.median(u), np.median(v)
     for _ in range(_CAMERA_ROUNDS):
         residual = np.hypot(u - a @ motion, v - b @ motion)
         weight = (1 + np.square(residual / max(1.5 * np.median(residual), 0.15))) ** -2
         normal = (a.T * weight) @ a + (b.T * weight) @ b + 1e-3 * np.eye(len(motion))
         motion = np.linalg.solve(normal, (a.T * weight) @ u + (b.T * weight) @ v)
-    return np.stack([basis_x @ motion, basis_y @ motion], axis=-1).reshape(field.shape).astype(np.float32)
+    return np.stack(list(basis @ motion.astype(np.float32)), axis=-1)
 
 
 @functools.lru_cache(maxsize=4)
-def _motion_basis(size: tuple[int, ...]) -> tuple[Float[np.ndarray, "n 8"], Float[np.ndarray, "n 8"]]:
+def _motion_basis(size: tuple[int, ...]) -> Float[np.ndarray, "2 hv wv 8"]:
     """The displacement of every point of a grid, in x and in y, by each of the eight parameters."""
-    x, y = (grid_points(size) / np.array(size[::-1], np.float32) - 0.5).reshape(-1, 2).T
+    x, y = np.moveaxis(grid_points(size) / np.array(size[::-1], np.float32) - 0.5, -1, 0)
     one, none = np.ones_like(x), np.zeros_like(x)
-    basis_x = np.stack([one, x, y, none, none, none, x * x, x * y], axis=-1)
-    return basis_x, np.stack([none, none, none, one, x, y, x * y, y * y], axis=-1)
+    along_x, along_y = (one, x, y, none, none, none, x * x, x * y), (none, none, none, one, x, y, x * y, y * y)
+    return np.stack([np.stack(along_x, axis=-1), np.stack(along_y, axis=-1)])
 
 
 def simplest_motion(here: FlowFrame, there: FlowFrame, field: Field) -> Field:

@@ -9,6 +9,9 @@ from jaxtyping import Float, UInt8
 _ROW = 512
 """Points in a row of `sample_at`'s grid: OpenCV takes fewer than 32767 of them in a row or column."""
 
+_INVERSIONS = 2
+"""The iterations in which displacements are inverted. A third changes nothing."""
+
 
 def warp_half_size(small: UInt8[np.ndarray, "h w"], field: Float[np.ndarray, "hv wv 2"]) -> UInt8[np.ndarray, "h w"]:
     """A half-size picture sampled where a displacement leads; the displacement is in full-size pixels."""
@@ -42,6 +45,17 @@ def warp(image: np.ndarray, flow: Float[np.ndarray, "h w 2"], *, border: int = c
       border: what lies outside, one of OpenCV's modes.
     """
     return cv2.remap(image, grid_points(flow.shape[:2]) + flow, None, cv2.INTER_LINEAR, borderMode=border)
+
+
+def inverted(flow: Float[np.ndarray, "h w 2"]) -> Float[np.ndarray, "h w 2"]:
+    """The displacements back: b(x) = -f(x + b(x)), by fixed-point iteration; all in their own pixels.
+
+    They fit the displacements f better than ones measured backward, and take a tenth of the time.
+    """
+    back = -flow
+    for _ in range(_INVERSIONS):
+        back = -warp(flow, back)
+    return back
 
 
 def sample_at(image: np.ndarray, points: Float[np.ndarray, "n 2"], interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
