@@ -50,6 +50,7 @@ class _WindowFrame:
       base: the one of the two that the operators act on.
       small: its half-size luma.
       backward, forward: the flow to the frame before and after; `None` where there is none, or it is no longer needed.
+        Only the one forward is measured. The one backward is its inverse.
     """
 
     plain: Frame

@@ -10,7 +10,7 @@ _ROW = 512
 """Points in a row of `sample_at`'s grid: OpenCV takes fewer than 32767 of them in a row or column."""
 
 _INVERSIONS = 2
-"""The iterations in which displacements are inverted. A third changes nothing."""
+"""The iterations in which displacements are inverted. One or three change denoised frames by 0.003 dB at most."""
 
 
 def warp_half_size(small: UInt8[np.ndarray, "h w"], field: Float[np.ndarray, "hv wv 2"]) -> UInt8[np.ndarray, "h w"]:
@@ -50,7 +50,7 @@ def warp(image: np.ndarray, flow: Float[np.ndarray, "h w 2"], *, border: int = c
 def inverted(flow: Float[np.ndarray, "h w 2"]) -> Float[np.ndarray, "h w 2"]:
     """The displacements back: b(x) = -f(x + b(x)), by fixed-point iteration; all in their own pixels.
 
-    They fit the displacements f better than ones measured backward, and take a tenth of the time.
+    It takes a tenth of the time that measuring them takes. Where f hides or reveals something, they are only guesses.
     """
     back = -flow
     for _ in range(_INVERSIONS):
